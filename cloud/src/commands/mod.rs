@@ -1,0 +1,9 @@
+//! One file per subcommand of `segue`: arguments, the call, what is printed.
+
+pub mod evaluate;
+pub mod features;
+pub mod generate;
+pub mod import;
+pub mod keys;
+pub mod refresh;
+pub mod serve;

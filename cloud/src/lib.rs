@@ -1,0 +1,3 @@
+//! The Segue backbone: catalogue in, signed packs out, events back.
+
+pub mod commands;

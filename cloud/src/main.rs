@@ -1,0 +1,50 @@
+//! The `segue` command.
+
+use clap::{Parser, Subcommand};
+use segue_cloud::commands;
+
+/// Re-ranks what an app shows next, where the user is.
+#[derive(Parser)]
+#[command(name = "segue", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Read a catalogue and its events into a data folder.
+    Import(commands::import::Arguments),
+    /// Make a catalogue and a listening history with known laws.
+    Generate(commands::generate::Arguments),
+    /// Make, show or rotate the signing keys.
+    Keys(commands::keys::Arguments),
+    /// Build packs for every user and publish them as one generation.
+    Refresh(commands::refresh::Arguments),
+    /// Serve packs, models, items and events over HTTP, and the player.
+    Serve(commands::serve::Arguments),
+    /// Replay held-out sessions and measure the order that users would have seen.
+    Evaluate(commands::evaluate::Arguments),
+    /// Write the exact model inputs that serving computes, for training.
+    Features(commands::features::Arguments),
+}
+
+fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Import(arguments) => commands::import::run(&arguments),
+        Command::Generate(arguments) => commands::generate::run(&arguments),
+        Command::Keys(arguments) => commands::keys::run(&arguments),
+        Command::Refresh(arguments) => commands::refresh::run(&arguments),
+        Command::Serve(arguments) => commands::serve::run(&arguments),
+        Command::Evaluate(arguments) => commands::evaluate::run(&arguments),
+        Command::Features(arguments) => commands::features::run(&arguments),
+    };
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Everything that decides a Segue ranking.
+
+pub mod session;
