@@ -1,0 +1,202 @@
+/** The records that cross the boundary. Field names are those of the wire, so an event given to the engine is the object that is posted. */
+
+/** What happened; other words are kept and forwarded without effect on the ranking. */
+export type EventKind =
+  | "impression"
+  | "play"
+  | "progress"
+  | "complete"
+  | "skip"
+  | "stop"
+  | "like"
+  | "unlike"
+  | "dislike"
+  | "rating"
+  | "not_interested"
+  | "save"
+  | "add_to_collection"
+  | "share"
+  | "follow"
+  | "unfollow"
+  | "add_to_cart"
+  | "purchase"
+  | "click"
+  | "search"
+  | "replay"
+  | "seek"
+  | (string & {});
+
+/** One thing the person did: applied to the session and posted to `POST /api/v1/events`. */
+export interface SegueEvent {
+  /** Unique id made by the host (`crypto.randomUUID()`); a second event with the same id has no effect. */
+  event_id: string;
+  /** Who did it; absent for anonymous people. */
+  user?: string;
+  /** The session it belongs to. */
+  session?: string;
+  /** The item it is about; absent where there is none (a search). */
+  item?: string;
+  /** What happened. */
+  kind: EventKind;
+  /** When, in milliseconds since 1970-01-01 UTC. */
+  time_ms: number;
+  /** Place in the slate it was shown at, from 0. */
+  position?: number;
+  /** The slate (shown list) it came from. */
+  slate?: string;
+  /** How much was played, in milliseconds. */
+  played_ms?: number;
+  /** The item's whole length, in milliseconds. */
+  total_ms?: number;
+  /** Rating, price paid or another amount the kind calls for. */
+  value?: number;
+  /** Circumstances: `surface`, `region`, `device`, `local_hour`, `weekday`, ... */
+  context?: Record<string, string>;
+}
+
+/** What `apply` did with an event. */
+export interface Applied {
+  /** Whether the event changed the session. */
+  applied: boolean;
+  /** Why it did not: a stable code such as `duplicate_event`. */
+  reason?: string;
+}
+
+/** An artefact the manifest names, found at `GET /api/v1/models/{hash}`. */
+export interface Artefact {
+  /** SHA-256 of the bytes, in hex. */
+  hash: string;
+  /** How many bytes it has. */
+  bytes: number;
+}
+
+/** The ranker the manifest names, with the feature schema it was exported with. */
+export interface RankerArtefact extends Artefact {
+  /** The feature schema beside the model. */
+  schema: Artefact;
+}
+
+/** What one refresh published. */
+export interface Manifest {
+  /** Version of the manifest's layout. */
+  format: number;
+  /** The refresh that made it; never goes back. */
+  generation: number;
+  /** When it was made, in milliseconds since 1970-01-01 UTC. */
+  created_ms: number;
+  /** When it stops being accepted. */
+  expires_ms: number;
+  /** Hash of the towers that made the vectors, or `none`. */
+  towers: string;
+  /** The session ranker; null where no model was trained for this catalogue. */
+  ranker: RankerArtefact | null;
+  /** Policy artefact of each surface. */
+  policies: Record<string, Artefact>;
+}
+
+/** What an accepted pack holds. */
+export interface PackInfo {
+  /** The generation it belongs to. */
+  generation: number;
+  /** Whose it is: `user:u1` or `region:all`. */
+  subject: string;
+  /** When it was made. */
+  created_ms: number;
+  /** From when on it is stale. */
+  expires_ms: number;
+  /** How many candidates it holds. */
+  candidates: number;
+  /** Whether it had expired when it was accepted. */
+  stale: boolean;
+}
+
+/** What to rank. */
+export interface RankRequest {
+  /** `radio`, `home`, `shop` or another surface the manifest has a policy for. */
+  surface: string;
+  /** How many places to return. */
+  count: number;
+  /** The time now, in milliseconds since 1970-01-01 UTC; the engine has no clock. */
+  now_ms: number;
+  /** Where the engine's random draws start; the same seed gives the same list. */
+  seed: number;
+  /** Circumstances: `region`, `device`, `network`, `local_hour`, `weekday`, ... */
+  context?: Record<string, string>;
+}
+
+/** Why an item has its place. */
+export interface Reason {
+  /** Stable code, for tests and translations. */
+  code: string;
+  /** What the code speaks about: a genre, an item, a count. */
+  parameters: Record<string, string | number>;
+}
+
+/** One place of a slate. */
+export interface Place {
+  /** The item. */
+  item: string;
+  /** Its place in this slate, from 0. */
+  position: number;
+  /** Its utility under the policy; comparable within one slate. */
+  score: number;
+  /** Its place in the pack's own order, from 0. */
+  pack_position: number;
+  /** Why it is here. */
+  reason: Reason;
+  /** The reason in English. */
+  text: string;
+  /** Probability that this item was shown at this place, in millionths. */
+  propensity: number;
+  /** Title, where the pack carries display data. */
+  title?: string;
+  /** Creator, where the pack carries display data. */
+  creator?: string;
+}
+
+/** A ranked list and the state it was made in. */
+export interface Slate {
+  /** Id of this list, to be named by the events that follow from it. */
+  slate: string;
+  /** The surface it was made for. */
+  surface: string;
+  /** Generation of the pack it was made from. */
+  generation: number;
+  /** `ranked` by the session, or `fallback`: the pack's own order. */
+  order: "ranked" | "fallback";
+  /** Why it is the pack's own order: `fallback_no_model`, `fallback_pack_refused`, ...; null when ranked. */
+  fallback: string | null;
+  /** Whether the pack has passed its end and waits for a newer one. */
+  stale: boolean;
+  /** The places, best first. */
+  places: Place[];
+}
+
+/** The engine: one person's pack, model, policies and live session. */
+export interface Engine {
+  /** Takes the signed key rotations of `GET /api/v1/rotations`. */
+  accept_rotations(bytes: Uint8Array): void;
+  /** Verifies and takes the manifest of `GET /api/v1/manifest`. */
+  accept_manifest(bytes: Uint8Array, now_ms: number): Manifest;
+  /** Takes the policy of a surface; its hash has to be the manifest's. */
+  accept_policy(surface: string, bytes: Uint8Array): void;
+  /** Takes the ranker and its feature schema; their hashes have to be the manifest's. */
+  accept_ranker(model: Uint8Array, schema: Uint8Array): void;
+  /** Verifies and takes the pack of `subject` (`user:u1` or `region:all`). After a refusal the last good pack stays. */
+  accept_pack(bytes: Uint8Array, subject: string, now_ms: number): PackInfo;
+  /** Applies one event to the session. */
+  apply(event: SegueEvent): Applied;
+  /** Ranks the pack for the session as it is now. */
+  rank(request: RankRequest): Slate;
+  /** The session as bytes, to be kept by the host. */
+  save_session(): Uint8Array;
+  /** Takes back what `save_session` returned. */
+  restore_session(bytes: Uint8Array): void;
+  /** Releases the engine's memory; the engine is of no use afterwards. */
+  free(): void;
+}
+
+/** Makes an engine that trusts one root public key, given in hex. */
+export interface EngineConstructor {
+  new (root_key: string): Engine;
+}
