@@ -1,0 +1,24 @@
+//! One candidate as the engine sees it.
+
+use std::collections::BTreeMap;
+
+/// One candidate of an opened pack.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// The item's id.
+    pub item: String,
+    /// The item's vector, of the pack's dimension.
+    pub vector: Vec<f32>,
+    /// Utility given by the full ranker at refresh time, with an empty session.
+    pub score: f32,
+    /// Who made it.
+    pub creator: String,
+    /// Its categories, most important first.
+    pub categories: Vec<String>,
+    /// Named numbers: `popularity`, `age_days`, ...
+    pub columns: BTreeMap<String, f32>,
+    /// When it stops being available, in milliseconds since 1970.
+    pub ends_ms: Option<i64>,
+    /// Title and creator's name, where the pack brings them.
+    pub display: Option<(String, String)>,
+}

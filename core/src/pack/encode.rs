@@ -1,0 +1,271 @@
+//! From candidates to signed bytes: the writer that belongs to the reader beside it.
+
+use std::collections::BTreeMap;
+
+use serde_bytes::ByteBuf;
+
+use super::{Column, Pack, Vectors, VerifiedPack};
+use crate::error::{Code, Error, Result};
+use crate::limits;
+use crate::trust::PrivateKey;
+use crate::trust::envelope::{self, Purpose};
+
+/// One candidate as a writer gives it; see [`super::Candidate`] for the fields' meaning.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CandidateSource<'a> {
+    /// The item's id.
+    pub item: &'a str,
+    /// Its vector; the entries should lie within -1 and 1.
+    pub vector: &'a [f32],
+    /// The full ranker's utility.
+    pub score: f32,
+    /// Who made it; empty if nobody is known.
+    pub creator: &'a str,
+    /// Its categories, most important first; the first few are kept.
+    pub categories: &'a [String],
+    /// Named numbers; a candidate without one gets the column's minimum.
+    pub columns: Vec<(&'a str, f32)>,
+    /// When it stops being available, in milliseconds since 1970.
+    pub ends_ms: Option<i64>,
+    /// Title and creator's name.
+    pub display: Option<(&'a str, &'a str)>,
+}
+
+/// Everything a pack is built from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PackSource<'a> {
+    /// The generation it belongs to.
+    pub generation: u64,
+    /// Whom it is for: `user:ID` or `region:NAME`.
+    pub subject: &'a str,
+    /// When it is made, in milliseconds since 1970.
+    pub created_ms: i64,
+    /// Not to be accepted from this time on.
+    pub expires_ms: i64,
+    /// Hash of the ranker that ordered the candidates.
+    pub ranker: Option<&'a str>,
+    /// Hash of the two-tower model, or `none`.
+    pub towers: &'a str,
+    /// The user's vector.
+    pub user: &'a [f32],
+    /// The candidates, best first.
+    pub candidates: Vec<CandidateSource<'a>>,
+}
+
+impl PackSource<'_> {
+    /// The payload: quantised, in columns.
+    #[must_use]
+    pub fn to_pack(&self) -> Pack {
+        let (creators, creator) = dictionary(self.candidates.iter().map(|one| vec![one.creator]));
+        let (categories, category) = dictionary(self.candidates.iter().map(|one| {
+            one.categories.iter().take(limits::CATEGORIES_PER_CANDIDATE).map(String::as_str).collect()
+        }));
+        let has_display = self.candidates.iter().any(|one| one.display.is_some());
+        let display = |one: &CandidateSource<'_>| {
+            let (title, creator) = one.display.unwrap_or_default();
+            (title.to_owned(), creator.to_owned())
+        };
+        Pack {
+            format: Pack::FORMAT,
+            generation: self.generation,
+            subject: self.subject.to_owned(),
+            created_ms: self.created_ms,
+            expires_ms: self.expires_ms,
+            ranker: self.ranker.map(str::to_owned),
+            towers: self.towers.to_owned(),
+            user: quantise(&[self.user]),
+            items: self.candidates.iter().map(|one| one.item.to_owned()).collect(),
+            vectors: quantise(&self.candidates.iter().map(|one| one.vector).collect::<Vec<_>>()),
+            scores: self.candidates.iter().map(|one| one.score).collect(),
+            creators,
+            creator: creator.into_iter().map(|indices| indices[0]).collect(),
+            categories,
+            category,
+            columns: self.columns(),
+            ends: (0u32..).zip(&self.candidates).filter_map(|(at, one)| Some((at, one.ends_ms?))).collect(),
+            display: has_display.then(|| self.candidates.iter().map(display).collect()),
+        }
+    }
+
+    /// Builds, checks as a reader would, and signs.
+    ///
+    /// # Errors
+    /// `payload_damaged` when a reader would refuse it, `too_large` above the size limit.
+    pub fn seal(&self, key: &PrivateKey) -> Result<Vec<u8>> {
+        let pack = self.to_pack();
+        VerifiedPack::from_pack(pack.clone())?;
+        pack.seal(key)
+    }
+
+    fn columns(&self) -> BTreeMap<String, Column> {
+        let mut columns: BTreeMap<&str, Vec<Option<f32>>> = BTreeMap::new();
+        for (index, candidate) in self.candidates.iter().enumerate() {
+            for (name, value) in &candidate.columns {
+                columns.entry(name).or_insert_with(|| vec![None; self.candidates.len()])[index] =
+                    Some(*value);
+            }
+        }
+        columns.into_iter().map(|(name, values)| (name.to_owned(), column(&values))).collect()
+    }
+}
+
+impl Pack {
+    /// Encodes and signs as is; tests use it to sign what no honest writer would.
+    ///
+    /// # Errors
+    /// `payload_damaged` when it cannot be written, `too_large` above the size limit.
+    pub fn seal(&self, key: &PrivateKey) -> Result<Vec<u8>> {
+        let payload = rmp_serde::to_vec_named(self)
+            .map_err(|error| Error::new(Code::PayloadDamaged, format!("pack: {error}.")))?;
+        if payload.len() > limits::PACK_BYTES {
+            let detail = format!("a pack of {} bytes, at most {}.", payload.len(), limits::PACK_BYTES);
+            return Err(Error::new(Code::TooLarge, detail));
+        }
+        envelope::seal(Purpose::Pack, payload, key)
+    }
+}
+
+/// Distinct names in order of appearance, and each row's indices into them.
+fn dictionary<'a>(rows: impl Iterator<Item = Vec<&'a str>>) -> (Vec<String>, Vec<Vec<u16>>) {
+    let mut names = Vec::new();
+    let mut index_of = BTreeMap::new();
+    let mut index = |name: &'a str| {
+        *index_of.entry(name).or_insert_with(|| {
+            names.push(name.to_owned());
+            (names.len() - 1) as u16
+        })
+    };
+    let indices = rows.map(|row| row.into_iter().map(&mut index).collect()).collect();
+    (names, indices)
+}
+
+fn quantise(rows: &[&[f32]]) -> Vectors {
+    let largest =
+        rows.iter().flat_map(|row| row.iter()).fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    let scale = if largest > 0.0 { largest / 127.0 } else { 1.0 };
+    let byte = |value: &f32| libm::roundf(value / scale).clamp(-127.0, 127.0) as i8 as u8;
+    Vectors {
+        dimension: rows.first().map_or(0, |row| row.len()) as u16,
+        scale,
+        values: ByteBuf::from(rows.iter().flat_map(|row| row.iter().map(byte)).collect::<Vec<u8>>()),
+    }
+}
+
+fn column(values: &[Option<f32>]) -> Column {
+    let known = || values.iter().flatten().copied().filter(|value| value.is_finite());
+    let minimum = known().reduce(f32::min).unwrap_or(0.0);
+    let maximum = known().reduce(f32::max).unwrap_or(0.0);
+    let step = if maximum > minimum { (maximum - minimum) / 255.0 } else { 0.0 };
+    let byte = |value: &Option<f32>| match value {
+        Some(value) if step > 0.0 && value.is_finite() => {
+            libm::roundf((value - minimum) / step).clamp(0.0, 255.0) as u8
+        }
+        _ => 0,
+    };
+    Column { minimum, step, values: ByteBuf::from(values.iter().map(byte).collect::<Vec<u8>>()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trust::Manifest;
+
+    fn manifest() -> Manifest {
+        Manifest {
+            format: Manifest::FORMAT,
+            generation: 3,
+            created_ms: 0,
+            expires_ms: 100,
+            towers: "none".into(),
+            ranker: None,
+            policies: [].into(),
+        }
+    }
+
+    fn source<'a>(categories: &'a [String], vector: &'a [f32]) -> PackSource<'a> {
+        let candidate = |item: &'a str, score, popularity| CandidateSource {
+            item,
+            vector,
+            score,
+            creator: "ada",
+            categories,
+            columns: vec![("popularity", popularity)],
+            ends_ms: (item == "b").then_some(50),
+            display: Some((item, "Ada")),
+        };
+        PackSource {
+            generation: 3,
+            subject: "user:u",
+            created_ms: 1,
+            expires_ms: 90,
+            ranker: None,
+            towers: "none",
+            user: vector,
+            candidates: vec![candidate("a", 0.9, 0.0), candidate("b", 0.5, 1.0)],
+        }
+    }
+
+    fn code(bytes: &[u8], key: &PrivateKey, subject: &str, now_ms: i64) -> Code {
+        VerifiedPack::open(bytes, &key.public(), &manifest(), subject, now_ms).unwrap_err().code()
+    }
+
+    #[test]
+    fn what_was_sealed_opens_with_the_same_content() {
+        let key = PrivateKey::from_seed([1; 32]);
+        let categories = ["jazz".to_string()];
+        let sealed = source(&categories, &[0.6, -0.8]).seal(&key).unwrap();
+        let pack = VerifiedPack::open(&sealed, &key.public(), &manifest(), "user:u", 10).unwrap();
+        let second = pack.find("b").unwrap();
+        assert_eq!((second.creator.as_str(), second.ends_ms), ("ada", Some(50)));
+        assert_eq!(second.categories, categories);
+        assert!((second.columns["popularity"] - 1.0).abs() < 1e-6);
+        assert!((second.vector[1] + 0.8).abs() < 0.01);
+    }
+
+    #[test]
+    fn the_wrong_subject_generation_time_or_key_is_refused() {
+        let key = PrivateKey::from_seed([1; 32]);
+        let sealed = source(&[], &[1.0]).seal(&key).unwrap();
+        assert_eq!(code(&sealed, &key, "user:other", 10), Code::PackWrongSubject);
+        assert_eq!(code(&sealed, &key, "user:u", 90), Code::PackExpired);
+        assert_eq!(code(&sealed, &PrivateKey::from_seed([2; 32]), "user:u", 10), Code::SignerUnknown);
+        assert_eq!(code(&sealed[..sealed.len() / 2], &key, "user:u", 10), Code::EnvelopeDamaged);
+        let older = PackSource { generation: 2, ..source(&[], &[1.0]) }.seal(&key).unwrap();
+        assert_eq!(code(&older, &key, "user:u", 10), Code::PackWrongGeneration);
+    }
+
+    #[test]
+    fn a_newer_format_is_told_from_damage() {
+        let key = PrivateKey::from_seed([1; 32]);
+        let newer = Pack { format: 2, ..source(&[], &[1.0]).to_pack() }.seal(&key).unwrap();
+        assert_eq!(code(&newer, &key, "user:u", 10), Code::FormatUnknown);
+        let mut contradicting = source(&[], &[1.0]).to_pack();
+        contradicting.scores.pop();
+        assert_eq!(code(&contradicting.seal(&key).unwrap(), &key, "user:u", 10), Code::PayloadDamaged);
+    }
+
+    #[test]
+    fn five_hundred_candidates_of_64_dimensions_stay_under_64_kilobytes() {
+        let vectors: Vec<Vec<f32>> = (0..500).map(|row| vec![(row as f32).sin(); 64]).collect();
+        let names: Vec<String> = (0..500).map(|row| format!("track-{row:06}")).collect();
+        let creators: Vec<String> = (0..300).map(|row| format!("artist-{row:05}")).collect();
+        let categories = ["indie rock".to_string(), "dream pop".to_string()];
+        let candidates = (0..500)
+            .map(|row| CandidateSource {
+                item: &names[row],
+                vector: &vectors[row],
+                score: row as f32,
+                creator: &creators[row % 300],
+                categories: &categories,
+                columns: ["popularity", "age_days", "duration_seconds"]
+                    .map(|name| (name, row as f32))
+                    .to_vec(),
+                ends_ms: None,
+                display: None,
+            })
+            .collect();
+        let source = PackSource { candidates, user: &vectors[0], ..source(&[], &[]) };
+        let bytes = source.seal(&PrivateKey::from_seed([1; 32])).unwrap().len();
+        assert!(bytes < 64 << 10, "{bytes} bytes");
+    }
+}

@@ -1,0 +1,209 @@
+//! From bytes to a pack that may be ranked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Candidate, Pack};
+use crate::error::{Code, Error, Result};
+use crate::limits;
+use crate::trust::envelope::{self, Purpose};
+use crate::trust::{Manifest, PublicKey};
+
+/// A pack whose signature, subject, generation and content were checked.
+#[derive(Debug, Clone)]
+pub struct VerifiedPack {
+    generation: u64,
+    subject: String,
+    created_ms: i64,
+    expires_ms: i64,
+    user: Vec<f32>,
+    candidates: Vec<Candidate>,
+    index: BTreeMap<String, usize>,
+}
+
+impl VerifiedPack {
+    /// Verifies, then decodes, then checks the content.
+    ///
+    /// # Errors
+    /// `too_large`, `envelope_damaged`, `signer_unknown`, `signature_invalid`, `format_unknown`, `payload_damaged`,
+    /// `pack_wrong_subject`, `pack_wrong_generation` (newer than `manifest`), `pack_expired`.
+    pub fn open(
+        bytes: &[u8],
+        key: &PublicKey,
+        manifest: &Manifest,
+        subject: &str,
+        now_ms: i64,
+    ) -> Result<Self> {
+        let payload = envelope::open(Purpose::Pack, bytes, key, limits::PACK_BYTES)?;
+        let pack = decode(&payload)?;
+        if pack.subject != subject {
+            let detail = format!("made for {:?}, wanted {subject:?}.", pack.subject);
+            return Err(Error::new(Code::PackWrongSubject, detail));
+        }
+        if pack.generation != manifest.generation {
+            let detail =
+                format!("of generation {}, the manifest is {}.", pack.generation, manifest.generation);
+            return Err(Error::new(Code::PackWrongGeneration, detail));
+        }
+        if now_ms >= pack.expires_ms {
+            return Err(Error::new(Code::PackExpired, format!("it expired at {} ms.", pack.expires_ms)));
+        }
+        Self::from_pack(pack)
+    }
+
+    /// Checks the content of a pack just built; writers use it to refuse what readers would refuse.
+    ///
+    /// # Errors
+    /// `payload_damaged` naming the contradiction.
+    pub fn from_pack(pack: Pack) -> Result<Self> {
+        check(&pack).map_err(|detail| Error::new(Code::PayloadDamaged, format!("pack: {detail}.")))?;
+        let candidates = candidates(&pack);
+        let index = candidates.iter().enumerate().map(|(place, one)| (one.item.clone(), place)).collect();
+        Ok(Self {
+            generation: pack.generation,
+            created_ms: pack.created_ms,
+            expires_ms: pack.expires_ms,
+            user: pack.user.get(0).unwrap_or_default(),
+            subject: pack.subject,
+            candidates,
+            index,
+        })
+    }
+
+    /// The generation it belongs to.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Whom it was made for.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// When it was made, in milliseconds since 1970.
+    #[must_use]
+    pub fn created_ms(&self) -> i64 {
+        self.created_ms
+    }
+
+    /// From when on it is stale, in milliseconds since 1970.
+    #[must_use]
+    pub fn expires_ms(&self) -> i64 {
+        self.expires_ms
+    }
+
+    /// The user's vector.
+    #[must_use]
+    pub fn user(&self) -> &[f32] {
+        &self.user
+    }
+
+    /// The candidates, best first.
+    #[must_use]
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+
+    /// The candidate with this id.
+    #[must_use]
+    pub fn find(&self, item: &str) -> Option<&Candidate> {
+        self.index.get(item).map(|&place| &self.candidates[place])
+    }
+}
+
+fn decode(payload: &[u8]) -> Result<Pack> {
+    let damaged = |error| Error::new(Code::PayloadDamaged, format!("pack: {error}."));
+    let crate::trust::FormatOnly { format } = rmp_serde::from_slice(payload).map_err(damaged)?;
+    if format != Pack::FORMAT {
+        let detail = format!("a pack of format {format}, this version reads {}.", Pack::FORMAT);
+        return Err(Error::new(Code::FormatUnknown, detail));
+    }
+    rmp_serde::from_slice(payload).map_err(damaged)
+}
+
+fn check(pack: &Pack) -> std::result::Result<(), String> {
+    let count = pack.items.len();
+    if count == 0 || count > limits::CANDIDATES {
+        return Err(format!("{count} candidates, allowed are 1 to {}", limits::CANDIDATES));
+    }
+    check_vectors(pack)?;
+    let lengths = [pack.scores.len(), pack.creator.len(), pack.category.len()];
+    if lengths.iter().any(|&length| length != count) {
+        return Err(format!("{count} items, but columns of {lengths:?}"));
+    }
+    if let Some(score) = pack.scores.iter().find(|score| !score.is_finite()) {
+        return Err(format!("a score of {score}"));
+    }
+    for (name, column) in &pack.columns {
+        if column.values.len() != count || !column.minimum.is_finite() || !column.step.is_finite() {
+            return Err(format!("column {name:?} has {} values for {count} items", column.values.len()));
+        }
+    }
+    if pack.display.as_ref().is_some_and(|display| display.len() != count) {
+        return Err("display data of another length than the items".into());
+    }
+    check_names(pack)
+}
+
+fn check_vectors(pack: &Pack) -> std::result::Result<(), String> {
+    let dimension = usize::from(pack.vectors.dimension);
+    if dimension == 0 || dimension > limits::PACK_DIMENSION || pack.user.dimension != pack.vectors.dimension {
+        return Err(format!("vectors of {dimension} and a user of {} dimensions", pack.user.dimension));
+    }
+    if pack.vectors.values.len() != pack.items.len() * dimension || pack.user.values.len() != dimension {
+        return Err(format!("{} vector bytes for {} items", pack.vectors.values.len(), pack.items.len()));
+    }
+    if !pack.vectors.scale.is_finite() || !pack.user.scale.is_finite() {
+        return Err("a vector scale that is not finite".into());
+    }
+    Ok(())
+}
+
+fn check_names(pack: &Pack) -> std::result::Result<(), String> {
+    let mut seen = BTreeSet::new();
+    for item in &pack.items {
+        if item.is_empty() || item.len() > limits::ID_BYTES || !seen.insert(item) {
+            return Err(format!("item id {item:?} is empty, too long or there twice"));
+        }
+    }
+    if let Some(name) =
+        pack.creators.iter().chain(&pack.categories).find(|name| name.len() > limits::ID_BYTES)
+    {
+        return Err(format!("the name {name:?} is longer than {} bytes", limits::ID_BYTES));
+    }
+    if let Some(index) = pack.creator.iter().find(|&&index| usize::from(index) >= pack.creators.len()) {
+        return Err(format!("creator {index} of {}", pack.creators.len()));
+    }
+    for categories in &pack.category {
+        let unknown = categories.iter().any(|&index| usize::from(index) >= pack.categories.len());
+        if unknown || categories.len() > limits::CATEGORIES_PER_CANDIDATE {
+            return Err(format!("categories {categories:?} of {}", pack.categories.len()));
+        }
+    }
+    match pack.ends.iter().find(|(index, _)| *index as usize >= pack.items.len()) {
+        Some((index, _)) => Err(format!("an end for item {index}")),
+        None => Ok(()),
+    }
+}
+
+fn candidates(pack: &Pack) -> Vec<Candidate> {
+    let ends: BTreeMap<usize, i64> = pack.ends.iter().map(|&(index, end)| (index as usize, end)).collect();
+    let candidate = |(index, item): (usize, &String)| Candidate {
+        item: item.clone(),
+        vector: pack.vectors.get(index).unwrap_or_default(),
+        score: pack.scores[index],
+        creator: pack.creators[usize::from(pack.creator[index])].clone(),
+        categories: pack.category[index].iter().map(|&at| pack.categories[usize::from(at)].clone()).collect(),
+        columns: pack
+            .columns
+            .iter()
+            .map(|(name, column)| {
+                (name.clone(), column.minimum + f32::from(column.values[index]) * column.step)
+            })
+            .collect(),
+        ends_ms: ends.get(&index).copied(),
+        display: pack.display.as_ref().map(|display| display[index].clone()),
+    };
+    pack.items.iter().enumerate().map(candidate).collect()
+}
