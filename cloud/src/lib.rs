@@ -1,3 +1,4 @@
 //! The Segue backbone: catalogue in, signed packs out, events back.
 
+pub mod catalog;
 pub mod commands;
