@@ -2,3 +2,5 @@
 
 pub mod catalog;
 pub mod commands;
+pub mod keys;
+pub mod packs;

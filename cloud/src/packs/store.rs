@@ -1,0 +1,241 @@
+//! The served folder: generations, content-addressed blobs, and the pointer to the generation in force.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use segue_core::trust::Artefact;
+
+use super::disk::{self, write_synced};
+use super::generation::Generation;
+
+/// How many generations are kept: the one in force and those that slow clients may still be reading.
+const KEPT: usize = 3;
+const UNFINISHED: &str = ".unfinished-";
+
+/// The folder `D/served`: everything the service may hand out.
+#[derive(Debug, Clone)]
+pub struct PackStore {
+    root: PathBuf,
+}
+
+impl PackStore {
+    /// The store of data folder `data`; nothing is read or created yet.
+    #[must_use]
+    pub fn new(data: &Path) -> Self {
+        Self { root: data.join("served") }
+    }
+
+    /// The number of the generation in force, if one was ever published.
+    ///
+    /// # Errors
+    /// When the pointer cannot be read or holds no number.
+    pub fn current(&self) -> anyhow::Result<Option<u64>> {
+        let path = self.pointer();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+        };
+        let number = text.trim().parse();
+        number
+            .map(Some)
+            .with_context(|| format!("{} holds `{}` instead of a generation", path.display(), text.trim()))
+    }
+
+    /// Opens the generation in force, if one was ever published.
+    ///
+    /// # Errors
+    /// When it is missing or damaged.
+    pub fn open_current(&self) -> anyhow::Result<Option<Generation>> {
+        let Some(number) = self.current()? else { return Ok(None) };
+        Generation::open(&self.generation(number), number).map(Some)
+    }
+
+    /// The bytes of the content-addressed artefact `hash`, if there is one.
+    ///
+    /// # Errors
+    /// When the disk refuses, or the content is not what its name says.
+    pub fn blob(&self, hash: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        if hash.len() != 64
+            || !hash.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        {
+            return Ok(None);
+        }
+        let path = self.blobs().join(hash);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+        };
+        ensure!(segue_core::trust::hash(&bytes) == hash, "{} is damaged; refresh again", path.display());
+        Ok(Some(bytes))
+    }
+
+    /// Begins the next generation: takes the lock, clears what a killed run left, chooses the number.
+    ///
+    /// # Errors
+    /// When another refresh holds the lock or the disk refuses.
+    pub fn begin(&self) -> anyhow::Result<Staging> {
+        disk::create_folder(&self.generations())?;
+        let lock = self.lock()?;
+        let current = self.current()?;
+        self.clear_unfinished(current)?;
+        let number = self.numbers()?.into_iter().chain(current).max().unwrap_or(0) + 1;
+        let folder = self.generations().join(format!("{UNFINISHED}{number}"));
+        disk::create_folder(&folder)?;
+        Ok(Staging { store: self.clone(), number, folder, artefacts: Vec::new(), _lock: lock })
+    }
+
+    fn lock(&self) -> anyhow::Result<File> {
+        let path = self.root.join(".lock");
+        let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                bail!("another refresh of {} is running; wait for it or stop it", self.root.display())
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("locking {}", path.display()))
+            }
+        }
+    }
+
+    /// Removes temporary folders and generations that were never pointed to.
+    fn clear_unfinished(&self, current: Option<u64>) -> anyhow::Result<()> {
+        for entry in fs::read_dir(self.generations())? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+                disk::remove_folder(&entry.path())?;
+            }
+        }
+        // Without a readable pointer nothing says which of them was served, so all of them stay.
+        let Some(current) = current else { return Ok(()) };
+        for number in self.numbers()?.into_iter().filter(|number| *number > current) {
+            disk::remove_folder(&self.generation(number))?;
+        }
+        Ok(())
+    }
+
+    /// Moves the pointer; from here on the generation is served.
+    fn point_to(&self, number: u64) -> anyhow::Result<()> {
+        write_synced(&self.pointer(), format!("{number}\n").as_bytes()).context("moving the pointer")
+    }
+
+    /// Removes generations and blobs that nobody needs any more.
+    fn collect(&self, current: u64) -> anyhow::Result<()> {
+        let numbers: BTreeSet<u64> =
+            self.numbers()?.into_iter().filter(|number| *number <= current).collect();
+        let kept: BTreeSet<u64> = numbers.iter().rev().take(KEPT).copied().collect();
+        for number in numbers.difference(&kept) {
+            disk::remove_folder(&self.generation(*number))?;
+        }
+        let needed: Vec<String> =
+            kept.iter().map(|number| self.artefacts(*number)).collect::<anyhow::Result<Vec<_>>>()?.concat();
+        if !self.blobs().is_dir() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(self.blobs())? {
+            let entry = entry?;
+            if !needed.iter().any(|hash| entry.file_name() == hash.as_str()) {
+                disk::remove_file(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hashes of the blobs that generation `number` names.
+    fn artefacts(&self, number: u64) -> anyhow::Result<Vec<String>> {
+        let path = self.generation(number).join("artefacts");
+        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    fn numbers(&self) -> anyhow::Result<Vec<u64>> {
+        let entries = fs::read_dir(self.generations())?.collect::<Result<Vec<_>, _>>()?;
+        Ok(entries.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+    }
+
+    fn generations(&self) -> PathBuf {
+        self.root.join("generations")
+    }
+
+    fn generation(&self, number: u64) -> PathBuf {
+        self.generations().join(number.to_string())
+    }
+
+    fn blobs(&self) -> PathBuf {
+        self.root.join("blobs")
+    }
+
+    fn pointer(&self) -> PathBuf {
+        self.root.join("current")
+    }
+}
+
+/// A generation being written. Dropping it without [`Staging::publish`] publishes nothing.
+#[derive(Debug)]
+pub struct Staging {
+    store: PackStore,
+    number: u64,
+    folder: PathBuf,
+    artefacts: Vec<String>,
+    _lock: File,
+}
+
+impl Staging {
+    /// The number it will be published under.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Where its shards are to be written.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Stores `bytes` under their hash, to be kept as long as this generation is.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn put_blob(&mut self, bytes: &[u8]) -> anyhow::Result<Artefact> {
+        let artefact = Artefact::of(bytes);
+        self.artefacts.push(artefact.hash.clone());
+        disk::create_folder(&self.store.blobs())?;
+        let path = self.store.blobs().join(&artefact.hash);
+        if fs::read(&path).is_ok_and(|found| found == bytes) {
+            return Ok(artefact);
+        }
+        write_synced(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
+        Ok(artefact)
+    }
+
+    /// Adds manifest, rotations and report, checks that the whole opens, and moves the pointer to it.
+    ///
+    /// # Errors
+    /// When the disk refuses or the written files cannot be read back; the generation before then stays in force.
+    pub fn publish(self, manifest: &[u8], rotations: &[u8], report: &[u8]) -> anyhow::Result<Generation> {
+        let hashes: String = self.artefacts.iter().map(|hash| format!("{hash}\n")).collect();
+        write_synced(&self.folder.join("manifest.cose"), manifest)?;
+        write_synced(&self.folder.join("rotations"), rotations)?;
+        write_synced(&self.folder.join("report.json"), report)?;
+        write_synced(&self.folder.join("artefacts"), hashes.as_bytes())?;
+        disk::sync_folder(&self.folder)?;
+        Generation::open(&self.folder, self.number).context("reading back what was written")?;
+        let folder = self.store.generation(self.number);
+        disk::rename_synced(&self.folder, &folder)?;
+        self.store.point_to(self.number)?;
+        if let Err(error) = self.store.collect(self.number) {
+            // Published all the same; the next run collects again.
+            tracing::warn!("old generations could not be removed: {error:#}");
+        }
+        Generation::open(&folder, self.number)
+    }
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;
