@@ -1,0 +1,182 @@
+/** What the page can do, in one object: views read it and call it. */
+import type { EventKind, Place } from "@segue/browser";
+import { Catalogue } from "./data/catalogue";
+import { Outbox, type OutboxNews } from "./data/outbox";
+import type { Store } from "./data/store";
+import { noticeOf, Player, type Notice } from "./player/player";
+import { Playback } from "./player/playback";
+import type { Damage } from "./player/sabotage";
+import { isSwitchedOff, startWorker, switchNetwork } from "./player/switch";
+
+const REFRESH_MS = 5 * 60_000;
+const KEEP_PLAYED_MS = 5_000;
+
+/** What views are told. */
+export interface Listener {
+  /** Something changed. */
+  changed(): void;
+  /** The clock moved on. */
+  ticked(): void;
+  /** There is something to say. */
+  notified(notice: Notice): void;
+}
+
+/** The running application. */
+export class App {
+  player: Player | null = null;
+  news: OutboxNews = { waiting: 0, sent: 0 };
+  /** The offline switch; null until the service worker can be asked. */
+  offline: boolean | null = null;
+  readonly catalogue: Catalogue;
+  readonly playback: Playback;
+  private readonly outbox: Outbox;
+  private keptAt = 0;
+
+  constructor(
+    private readonly rootKey: string,
+    private readonly store: Store,
+    readonly users: string[],
+    private readonly listener: Listener,
+  ) {
+    this.catalogue = new Catalogue(store);
+    this.playback = new Playback(
+      () => this.ticked(),
+      () => void this.act("complete"),
+    );
+    this.outbox = new Outbox(
+      store,
+      (news) => {
+        this.news = news;
+        listener.changed();
+      },
+      (failure) => listener.notified(noticeOf(failure)),
+    );
+  }
+
+  /** Opens the player of whoever listened last. */
+  async start(): Promise<void> {
+    this.playback.speed = (await this.store.setting<number>("speed")) ?? 1;
+    const last = await this.store.setting<string>("user");
+    const user = last !== undefined && this.users.includes(last) ? last : this.users[0];
+    if (user === undefined) throw new Error("nobody has a pack");
+    await this.open(user);
+    void this.outbox.flush();
+    void this.awaitWorker();
+    window.addEventListener("online", () => this.backOnline());
+    window.addEventListener("offline", () => this.listener.changed());
+    setInterval(() => void this.player?.refresh(), REFRESH_MS);
+  }
+
+  /** Lets `user` listen. */
+  async open(user: string, surface?: string): Promise<void> {
+    const wanted = surface ?? (await this.store.setting<string>("surface"));
+    const opened = await Player.open(user, wanted, {
+      rootKey: this.rootKey,
+      store: this.store,
+      catalogue: this.catalogue,
+      changed: () => this.listener.changed(),
+      notify: (notice) => this.listener.notified(notice),
+      queued: () => void this.outbox.flush(),
+    });
+    await this.player?.close();
+    this.player = opened;
+    opened.offline = this.offline === true;
+    await this.store.keepSetting("user", user);
+    if (surface !== undefined) await this.store.keepSetting("surface", surface);
+    this.startTrack();
+    this.listener.changed();
+  }
+
+  /** Tells the engine what happened to the item that plays. */
+  async act(kind: EventKind): Promise<void> {
+    const { player } = this;
+    if (!player?.session.track) return;
+    const playing = player.session.track;
+    const played = kind === "complete" ? this.playback.totalMs : this.playback.playedMs;
+    const done = player.act(kind, played);
+    if (player.session.track !== playing) this.startTrack();
+    await done;
+  }
+
+  /** Likes, or takes the like back. */
+  like(): Promise<void> {
+    return this.act(this.player?.session.track?.liked ? "unlike" : "like");
+  }
+
+  /** Sends an item of the list away. */
+  async dismiss(place: Place): Promise<void> {
+    await this.player?.actOn("not_interested", place);
+  }
+
+  /** Plays an item of the list. */
+  async playNow(place: Place): Promise<void> {
+    const done = this.player?.playNow(place, this.playback.playedMs);
+    this.startTrack();
+    await done;
+  }
+
+  /** Sets how fast the pretended playback runs. */
+  async setSpeed(speed: number): Promise<void> {
+    this.playback.speed = speed;
+    this.listener.changed();
+    await this.store.keepSetting("speed", speed);
+  }
+
+  /** Turns the network off or on for this page. */
+  async setOffline(offline: boolean): Promise<void> {
+    this.showOffline(await switchNetwork(offline));
+    if (!offline) this.backOnline();
+  }
+
+  /** Damages what the engine is fed with. */
+  async damage(damage: Damage): Promise<void> {
+    await this.player?.damage(damage, this.users);
+  }
+
+  /** Feeds the good bytes again. */
+  async repair(): Promise<void> {
+    await this.player?.repair();
+  }
+
+  /** Begins a new session. */
+  async startOver(): Promise<void> {
+    await this.player?.startOver();
+    this.startTrack();
+    this.listener.changed();
+  }
+
+  /** Says what went wrong. */
+  complain(failure: unknown): void {
+    this.listener.notified(noticeOf(failure));
+  }
+
+  private backOnline(): void {
+    this.listener.changed();
+    void this.outbox.flush();
+    void this.player?.refresh();
+  }
+
+  private async awaitWorker(): Promise<void> {
+    if (await startWorker()) this.showOffline(await isSwitchedOff());
+  }
+
+  private showOffline(offline: boolean): void {
+    this.offline = offline;
+    if (this.player) this.player.offline = offline;
+    this.listener.changed();
+  }
+
+  private startTrack(): void {
+    const { player } = this;
+    if (!player) return;
+    this.playback.start(player.session.track ? player.totalMs : 0, player.session.track?.played_ms);
+  }
+
+  private ticked(): void {
+    this.listener.ticked();
+    const now = performance.now();
+    if (!this.playback.playing || now - this.keptAt < KEEP_PLAYED_MS) return;
+    this.keptAt = now;
+    void this.player?.keepPlayed(this.playback.playedMs);
+  }
+}

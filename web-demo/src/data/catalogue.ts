@@ -1,0 +1,32 @@
+/** Display data: kept in memory and on disk, fetched where missing. */
+import { items as fetchItems, type Item } from "./api";
+import type { Store } from "./store";
+
+const REQUEST_SIZE = 100;
+
+/** Titles, names and genres of items. */
+export class Catalogue {
+  private readonly known = new Map<string, Item>();
+
+  constructor(private readonly store: Store) {}
+
+  /** What is known of an item; its id stands in for an unknown title. */
+  item(id: string): Item {
+    return this.known.get(id) ?? { item: id, title: id };
+  }
+
+  /** Makes items known, from disk first; those that cannot be fetched stay unknown. */
+  async learn(ids: string[]): Promise<void> {
+    for (const item of await this.store.items(this.missing(ids))) this.known.set(item.item, item);
+    const missing = this.missing(ids);
+    for (let start = 0; start < missing.length; start += REQUEST_SIZE) {
+      const fetched = await fetchItems(missing.slice(start, start + REQUEST_SIZE));
+      for (const item of fetched) this.known.set(item.item, item);
+      await this.store.keepItems(fetched);
+    }
+  }
+
+  private missing(ids: string[]): string[] {
+    return [...new Set(ids)].filter((id) => !this.known.has(id));
+  }
+}

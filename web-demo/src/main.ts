@@ -1,0 +1,61 @@
+/** Starts the page: storage, engine, player; or says what is missing. */
+import { init } from "@segue/browser";
+import { App, type Listener } from "./app";
+import * as api from "./data/api";
+import { Store } from "./data/store";
+import { failurePage } from "./view/failure";
+import { Page } from "./view/page";
+import "./styles/base.css";
+import "./styles/player.css";
+import "./styles/list.css";
+import "./styles/engine.css";
+
+const ROOT_KEY = "segue-root-key";
+const USERS_SHOWN = 40;
+
+/** Asks the service, and remembers its answer for the time without it. */
+async function knownRootKey(): Promise<string> {
+  try {
+    const key = await api.rootKey();
+    localStorage.setItem(ROOT_KEY, key);
+    return key;
+  } catch (failure) {
+    const kept = localStorage.getItem(ROOT_KEY);
+    if (kept !== null) return kept;
+    throw failure;
+  }
+}
+
+async function knownUsers(store: Store): Promise<string[]> {
+  try {
+    const users = await api.users(USERS_SHOWN);
+    await store.keepSetting("users", users);
+    return [...users, "region:all"];
+  } catch (failure) {
+    const kept = await store.setting<string[]>("users");
+    if (kept) return [...kept, "region:all"];
+    throw failure;
+  }
+}
+
+async function start(root: HTMLElement): Promise<void> {
+  const rootKey = await knownRootKey();
+  const store = await Store.open(rootKey);
+  const [users] = await Promise.all([knownUsers(store), init()]);
+  let page: Page | undefined;
+  const listener: Listener = {
+    changed: () => page?.update(),
+    ticked: () => page?.tick(),
+    notified: (notice) => page?.toast(notice),
+  };
+  const app = new App(rootKey, store, users, listener);
+  page = new Page(app);
+  await app.start();
+  root.replaceChildren(page.node);
+  page.update();
+}
+
+const root = document.getElementById("app");
+if (root) {
+  start(root).catch((failure: unknown) => root.replaceChildren(failurePage(failure)));
+}

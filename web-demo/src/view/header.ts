@@ -1,0 +1,102 @@
+/** The top of the page: who listens, where, and the network switch. */
+import type { App } from "../app";
+import { countWords } from "../words";
+import { assign, element, setText } from "./element";
+import { icon } from "./icons";
+
+const THEME = "segue-theme";
+
+/** The header. */
+export class Header {
+  readonly node: HTMLElement;
+  private readonly user: HTMLSelectElement;
+  private readonly surface: HTMLSelectElement;
+  private readonly network: HTMLButtonElement;
+  private readonly networkWord = element("span", { class: "switch-word" });
+  private readonly outbox = element("span", { class: "outbox", role: "status" });
+  private readonly outboxWord = element("span", {});
+
+  constructor(
+    private readonly app: App,
+    openDrawer: () => void,
+  ) {
+    this.user = element("select", { id: "user", "aria-label": "Listener", onchange: () => void this.choose(this.user.value) });
+    this.user.append(...app.users.map((user) => element("option", { value: user }, user === "region:all" ? "Guest" : user)));
+    this.surface = element("select", { "aria-label": "Surface", onchange: () => void this.choose(this.user.value, this.surface.value) });
+    this.network = element(
+      "button",
+      { type: "button", class: "switch", role: "switch", id: "offline-switch", onclick: () => void app.setOffline(!app.offline) },
+      element("span", { class: "switch-track" }, element("span", { class: "switch-thumb" })),
+      this.networkWord,
+    );
+    this.outbox.append(icon("outbox"), this.outboxWord);
+    applyTheme(localStorage.getItem(THEME));
+    this.node = element(
+      "header",
+      { class: "header" },
+      element("div", { class: "brand" }, icon("segue"), element("h1", {}, "Segue")),
+      element("div", { class: "pickers" }, this.user, this.surface),
+      element("div", { class: "header-end" },
+        this.outbox,
+        this.network,
+        element("button", { type: "button", class: "button button-icon", "aria-label": "Light or dark", title: "Light or dark", onclick: turnTheme }, icon("sun")),
+        element("button", { type: "button", class: "button", id: "break-it", title: "Break it (B)", onclick: openDrawer }, icon("wrench"), element("span", { class: "wide" }, "Break it")),
+      ),
+    );
+  }
+
+  /** Shows the state as it is now. */
+  update(): void {
+    const { app } = this;
+    if (app.player) this.user.value = app.player.user;
+    this.updateSurfaces();
+    assign(this.network, {
+      "aria-checked": app.offline === true,
+      "aria-label": "Offline: fail every request",
+      title: app.offline === null ? "Needs a service worker, which this browser has not started" : "Offline: fail every request (O)",
+      disabled: app.offline === null,
+    });
+    setText(this.networkWord, app.offline ? "Offline" : navigator.onLine ? "Online" : "No network");
+    const { waiting, sent } = app.news;
+    setText(this.outboxWord, waiting > 0 ? `${waiting} waiting` : sent > 0 ? "all sent" : "nothing to send");
+    assign(this.outbox, {
+      "data-waiting": waiting,
+      title: `Outbox: ${countWords(waiting, "event")} waiting, ${sent} sent since this page was loaded`,
+    });
+  }
+
+  private updateSurfaces(): void {
+    const { player } = this.app;
+    if (!player) return;
+    const surfaces = Object.keys(player.manifest().policies).sort();
+    const shown = [...this.surface.options].map((option) => option.value);
+    if (surfaces.join() !== shown.join()) {
+      this.surface.replaceChildren(...surfaces.map((name) => element("option", { value: name }, name)));
+    }
+    this.surface.value = player.surface;
+    this.surface.hidden = surfaces.length < 2;
+  }
+
+  private async choose(user: string, surface?: string): Promise<void> {
+    this.node.setAttribute("aria-busy", "true");
+    try {
+      await this.app.open(user, surface);
+    } catch (failure) {
+      this.app.complain(failure);
+    } finally {
+      this.node.removeAttribute("aria-busy");
+      this.update();
+    }
+  }
+}
+
+function turnTheme(): void {
+  const dark = getComputedStyle(document.documentElement).colorScheme === "dark" || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+  const theme = dark ? "light" : "dark";
+  localStorage.setItem(THEME, theme);
+  applyTheme(theme);
+}
+
+function applyTheme(theme: string | null): void {
+  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+}
