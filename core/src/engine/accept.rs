@@ -1,0 +1,100 @@
+//! What comes in from outside: checked, then put to use; whatever is refused leaves the last good one working.
+
+use super::{Engine, Surface};
+use crate::error::{Code, Error, Result};
+use crate::limits;
+use crate::pack::VerifiedPack;
+use crate::policy::Policy;
+use crate::trust::{self, Manifest};
+
+impl Engine {
+    /// Follows key rotations from the key trusted now; returns how many were followed.
+    ///
+    /// # Errors
+    /// `too_large`, `envelope_damaged`, `signature_invalid`, `format_unknown`, `payload_damaged`.
+    pub fn accept_rotations(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.trust.accept_rotations(bytes)
+    }
+
+    /// Puts a generation's manifest in force; then its policies, ranker and the subject's pack can be accepted.
+    ///
+    /// # Errors
+    /// `too_large`, `envelope_damaged`, `signer_unknown`, `signature_invalid`, `format_unknown`,
+    /// `payload_damaged`, `generation_older`, `manifest_expired`.
+    pub fn accept_manifest(&mut self, bytes: &[u8], now_ms: i64) -> Result<&Manifest> {
+        self.trust.accept_manifest(bytes, now_ms)?;
+        let manifest = self.trust.manifest()?;
+        self.ranker_wanted = manifest.ranker.is_some();
+        if !self.ranker_wanted {
+            self.ranker = None;
+            self.faults.ranker = false;
+        }
+        Ok(manifest)
+    }
+
+    /// Puts to use the policy that the manifest names for `surface`.
+    ///
+    /// # Errors
+    /// `manifest_missing`, `surface_unknown`, `hash_mismatch`, `too_large`, `format_unknown`, `policy_invalid`.
+    pub fn accept_policy(&mut self, surface: &str, bytes: &[u8]) -> Result<()> {
+        let unknown =
+            || Error::new(Code::SurfaceUnknown, format!("the manifest has no policy for {surface:?}."));
+        let artefact = self.trust.manifest()?.policies.get(surface).ok_or_else(unknown)?;
+        trust::check(bytes, artefact, "policy")?;
+        let policy = Policy::from_json(bytes)?;
+        if policy.surface != surface {
+            let detail = format!("surface is {:?}, the manifest has it under {surface:?}.", policy.surface);
+            return Err(Error::new(Code::PolicyInvalid, detail));
+        }
+        self.surfaces.insert(surface.to_owned(), Surface::new(policy)?);
+        Ok(())
+    }
+
+    /// Puts to use the ranker that the manifest names. Building its plan takes some tens of milliseconds.
+    ///
+    /// After an error the pack's own order is ranked with `fallback_model_refused`, until a ranker is accepted.
+    ///
+    /// # Errors
+    /// `manifest_missing`, `hash_mismatch`, `too_large`, `format_unknown`, `schema_invalid`, `model_damaged`,
+    /// `model_operator_unknown`, `model_inputs_mismatch`.
+    #[cfg(feature = "tract")]
+    pub fn accept_ranker(&mut self, model: &[u8], schema: &[u8]) -> Result<()> {
+        let accepted = self.open_ranker(model, schema);
+        self.faults.ranker = accepted.is_err();
+        self.ranker = Some(accepted?);
+        Ok(())
+    }
+
+    #[cfg(feature = "tract")]
+    fn open_ranker(&self, model: &[u8], schema: &[u8]) -> Result<super::Ranker> {
+        use crate::features::Schema;
+        use crate::score::TractScorer;
+
+        let none = || Error::new(Code::HashMismatch, "the manifest names no ranker.");
+        let named = self.trust.manifest()?.ranker.as_ref().ok_or_else(none)?;
+        trust::check(model, &named.model, "ranker")?;
+        trust::check(schema, &named.schema, "schema")?;
+        let schema = Schema::from_json(schema)?;
+        let scorer = Box::new(TractScorer::new(model, &schema)?);
+        Ok(super::Ranker { schema, scorer, assembler: None })
+    }
+
+    /// Puts to use the pack of `subject` (`user:ID` or `region:NAME`); the session goes on.
+    ///
+    /// After an error the pack before stays in use, in its own order with `fallback_pack_refused`, until a pack
+    /// is accepted.
+    ///
+    /// # Errors
+    /// `manifest_missing`, `too_large`, `envelope_damaged`, `signer_unknown`, `signature_invalid`,
+    /// `format_unknown`, `payload_damaged`, `pack_wrong_subject`, `pack_wrong_generation`, `pack_expired`.
+    pub fn accept_pack(&mut self, bytes: &[u8], subject: &str, now_ms: i64) -> Result<&VerifiedPack> {
+        if subject.len() > limits::ID_BYTES {
+            return Err(Error::new(Code::RequestInvalid, format!("a subject of {} bytes.", subject.len())));
+        }
+        let manifest = self.trust.manifest()?;
+        let opened = VerifiedPack::open(bytes, self.trust.key(), manifest, subject, now_ms);
+        self.faults.pack = opened.is_err();
+        self.replace_pack(opened?);
+        self.pack()
+    }
+}

@@ -1,0 +1,220 @@
+//! The one object hosts hold: pack, ranker, policies and session in, ranked lists out.
+
+mod accept;
+mod explain;
+mod rank;
+mod slate;
+
+pub use rank::utilities;
+pub use slate::{Order, Place, Request, Slate};
+
+use std::collections::BTreeMap;
+
+use crate::error::{Code, Error, Result};
+use crate::features::{Assembler, Schema};
+use crate::pack::VerifiedPack;
+use crate::policy::{Feedback, Policy};
+use crate::reason::ReasonCode;
+use crate::score::{LinearScorer, Scorer};
+use crate::session::{Applied, Event, State};
+use crate::trust::{PublicKey, Trust};
+
+/// A ranker ready to run.
+pub(crate) struct Ranker {
+    schema: Schema,
+    scorer: Box<dyn Scorer + Send>,
+    assembler: Option<Assembler>,
+}
+
+/// A surface's policy with its linear scorer.
+pub(crate) struct Surface {
+    policy: Policy,
+    linear: LinearScorer,
+    linear_schema: Schema,
+    assembler: Option<Assembler>,
+}
+
+/// What was refused and has not been replaced since.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Faults {
+    pack: bool,
+    ranker: bool,
+}
+
+/// The engine. It knows no clock and does no I/O: time, bytes and context come with each call.
+///
+/// ```
+/// use segue_core::{Code, Engine};
+///
+/// let engine = Engine::new("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")?;
+/// assert_eq!(engine.pack().unwrap_err().code(), Code::PackMissing);
+/// # Ok::<(), segue_core::Error>(())
+/// ```
+pub struct Engine {
+    trust: Trust,
+    surfaces: BTreeMap<String, Surface>,
+    ranker: Option<Ranker>,
+    /// A ranker is named by the manifest, or was handed over by a server.
+    ranker_wanted: bool,
+    pack: Option<VerifiedPack>,
+    state: State,
+    faults: Faults,
+    /// Surface of the last request: events without one are weighed by its policy.
+    surface: Option<String>,
+}
+
+impl Engine {
+    /// An engine that trusts `root`, an Ed25519 public key as 64 hexadecimal digits, and nothing else.
+    ///
+    /// # Errors
+    /// `key_invalid`.
+    pub fn new(root: &str) -> Result<Self> {
+        Ok(Self::trusting(PublicKey::from_hex(root)?))
+    }
+
+    /// An engine for servers that rank packs they built themselves: no signature is checked on the way in.
+    ///
+    /// # Errors
+    /// `policy_invalid` when the policy's linear weights name an unknown source.
+    #[cfg(feature = "encode")]
+    pub fn of_server(policy: Policy, ranker: Option<(Schema, Box<dyn Scorer + Send>)>) -> Result<Self> {
+        let nobody = crate::trust::PrivateKey::from_seed([0; 32]).public();
+        let mut engine = Self::trusting(nobody);
+        engine.surfaces.insert(policy.surface.clone(), Surface::new(policy)?);
+        engine.ranker_wanted = ranker.is_some();
+        engine.ranker = ranker.map(|(schema, scorer)| Ranker { schema, scorer, assembler: None });
+        Ok(engine)
+    }
+
+    /// Starts a new session on `pack`, for servers.
+    #[cfg(feature = "encode")]
+    pub fn begin(&mut self, pack: VerifiedPack) {
+        self.state = State::default();
+        self.replace_pack(pack);
+    }
+
+    fn trusting(root: PublicKey) -> Self {
+        Self {
+            trust: Trust::new(root),
+            surfaces: BTreeMap::new(),
+            ranker: None,
+            ranker_wanted: false,
+            pack: None,
+            state: State::default(),
+            faults: Faults::default(),
+            surface: None,
+        }
+    }
+
+    /// The pack in use.
+    ///
+    /// # Errors
+    /// `pack_missing` before the first one was accepted.
+    pub fn pack(&self) -> Result<&VerifiedPack> {
+        self.pack.as_ref().ok_or_else(|| Error::new(Code::PackMissing, "no pack has been accepted."))
+    }
+
+    /// What the session remembers.
+    #[must_use]
+    pub fn session(&self) -> &State {
+        &self.state
+    }
+
+    /// Applies one event; the next list reflects it.
+    ///
+    /// The event is weighed by the policy of its `context["surface"]`, else of the surface ranked last.
+    ///
+    /// # Errors
+    /// `event_invalid`; the session then stays as it was.
+    pub fn apply(&mut self, event: &Event) -> Result<Applied> {
+        let neutral = Feedback::neutral();
+        let feedback = feedback(&self.surfaces, event, self.surface.as_ref()).unwrap_or(&neutral);
+        let candidate = self.pack.as_ref().and_then(|pack| pack.find(&event.item));
+        self.state.apply(event, candidate, feedback)
+    }
+
+    /// Applies one event about an item that the pack need not hold, as `item` describes it; for servers.
+    ///
+    /// # Errors
+    /// `event_invalid`; the session then stays as it was.
+    #[cfg(feature = "encode")]
+    pub fn apply_described(&mut self, event: &Event, item: &crate::pack::Candidate) -> Result<Applied> {
+        let neutral = Feedback::neutral();
+        let feedback = feedback(&self.surfaces, event, self.surface.as_ref()).unwrap_or(&neutral);
+        self.state.apply(event, Some(item), feedback)
+    }
+
+    /// The session as bytes.
+    ///
+    /// # Errors
+    /// `session_damaged` when it cannot be written.
+    pub fn save_session(&self) -> Result<Vec<u8>> {
+        self.state.save()
+    }
+
+    /// Continues the session that [`Engine::save_session`] wrote.
+    ///
+    /// # Errors
+    /// `too_large`, `format_unknown`, `session_damaged`; the session then stays as it was.
+    pub fn restore_session(&mut self, bytes: &[u8]) -> Result<()> {
+        self.state = State::restore(bytes)?;
+        Ok(())
+    }
+
+    /// Forgets the session.
+    pub fn reset_session(&mut self) {
+        self.state = State::default();
+    }
+
+    /// Why the pack's own order would be shown now, if it would.
+    #[must_use]
+    pub fn fallback(&self) -> Option<ReasonCode> {
+        if self.faults.pack {
+            return Some(ReasonCode::FallbackPackRefused);
+        }
+        if self.faults.ranker {
+            return Some(ReasonCode::FallbackModelRefused);
+        }
+        (self.ranker_wanted && self.ranker.is_none()).then_some(ReasonCode::FallbackNoModel)
+    }
+
+    fn replace_pack(&mut self, pack: VerifiedPack) {
+        self.pack = Some(pack);
+        if let Some(ranker) = &mut self.ranker {
+            ranker.assembler = None;
+        }
+        self.surfaces.values_mut().for_each(|surface| surface.assembler = None);
+    }
+}
+
+/// How the policy of the event's surface weighs it.
+fn feedback<'a>(
+    surfaces: &'a BTreeMap<String, Surface>,
+    event: &Event,
+    last: Option<&String>,
+) -> Option<&'a Feedback> {
+    let named = event.context.get("surface").or(last).and_then(|surface| surfaces.get(surface));
+    named.or_else(|| surfaces.values().next()).map(|surface| &surface.policy.feedback)
+}
+
+impl Surface {
+    fn new(policy: Policy) -> Result<Self> {
+        let (linear, linear_schema) = LinearScorer::new(&policy.linear)?;
+        Ok(Self { policy, linear, linear_schema, assembler: None })
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let pack = self.pack.as_ref().map(|pack| (pack.generation(), pack.subject()));
+        formatter
+            .debug_struct("Engine")
+            .field("pack", &pack)
+            .field("surfaces", &self.surfaces.keys())
+            .field("fallback", &self.fallback())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "encode"))]
+mod tests;

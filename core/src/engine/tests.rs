@@ -1,0 +1,197 @@
+//! The engine as hosts see it.
+
+use super::*;
+use crate::features::{Head, HeadKind, Inputs};
+use crate::pack::{CandidateSource, PackSource};
+use crate::policies;
+use crate::trust::{Artefact, Manifest, PrivateKey};
+
+const NOW: i64 = 1_000;
+
+fn key() -> PrivateKey {
+    PrivateKey::from_seed([9; 32])
+}
+
+/// Eight items: even ones point one way, odd ones another.
+fn pack(generation: u64, subject: &str) -> Vec<u8> {
+    let names: Vec<String> = (0..8).map(|at| format!("t{at}")).collect();
+    let creators: Vec<String> = (0..8).map(|at| format!("artist {at}")).collect();
+    let vectors = [[0.9, 0.1], [0.1, 0.9]];
+    let candidates = (0..8)
+        .map(|at| CandidateSource {
+            item: &names[at],
+            vector: &vectors[at % 2],
+            score: 1.0 - at as f32 / 10.0,
+            creator: &creators[at],
+            categories: &[],
+            columns: vec![],
+            ends_ms: None,
+            display: Some((&names[at], &creators[at])),
+        })
+        .collect();
+    let source = PackSource {
+        generation,
+        subject,
+        created_ms: 0,
+        expires_ms: 10_000,
+        ranker: None,
+        towers: "none",
+        user: &[1.0, 0.0],
+        candidates,
+    };
+    source.seal(&key()).unwrap()
+}
+
+fn manifest(generation: u64) -> Vec<u8> {
+    let manifest = Manifest {
+        format: Manifest::FORMAT,
+        generation,
+        created_ms: 0,
+        expires_ms: 10_000,
+        towers: "none".into(),
+        ranker: None,
+        policies: [("radio".to_string(), Artefact::of(policies::RADIO))].into(),
+    };
+    manifest.seal(&key()).unwrap()
+}
+
+fn engine() -> Engine {
+    let mut engine = Engine::new(&key().public().to_hex()).unwrap();
+    engine.accept_manifest(&manifest(1), NOW).unwrap();
+    engine.accept_policy("radio", policies::RADIO).unwrap();
+    engine.accept_pack(&pack(1, "user:u"), "user:u", NOW).unwrap();
+    engine
+}
+
+fn request(count: usize) -> Request {
+    Request { surface: "radio".into(), count, now_ms: NOW, seed: 1, context: [].into() }
+}
+
+fn items(slate: &Slate) -> Vec<&str> {
+    slate.places.iter().map(|place| place.item.as_str()).collect()
+}
+
+#[test]
+fn the_list_after_an_event_reflects_it() {
+    let mut engine = engine();
+    let before = engine.rank(&request(4)).unwrap();
+    assert_eq!(before.order, Order::Ranked);
+    assert_eq!(items(&before)[0], "t0");
+    engine.apply(&Event::new("1", "t0", EventKind::Skip, NOW)).unwrap();
+    engine.apply(&Event::new("2", "t1", EventKind::Like, NOW)).unwrap();
+    let after = engine.rank(&request(4)).unwrap();
+    assert_eq!(items(&after)[0], "t1", "{after:?}");
+    assert!(!items(&after).contains(&"t0"), "what was skipped is not shown again");
+    assert!(after.places.iter().any(|place| place.reason.code == ReasonCode::BecauseYouLiked));
+}
+
+use crate::session::EventKind;
+
+#[test]
+fn the_same_input_gives_the_same_list() {
+    let run = || {
+        let mut engine = engine();
+        engine.apply(&Event::new("1", "t3", EventKind::Like, NOW)).unwrap();
+        engine.rank(&request(8)).unwrap()
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn a_refused_pack_leaves_the_one_before_in_its_own_order_until_a_good_one_comes() {
+    let mut engine = engine();
+    engine.apply(&Event::new("1", "t1", EventKind::Like, NOW)).unwrap();
+    let good = pack(1, "user:u");
+    let refusals = [
+        (good[..good.len() / 2].to_vec(), Code::EnvelopeDamaged),
+        (pack(1, "user:other"), Code::PackWrongSubject),
+        (pack(2, "user:u"), Code::PackWrongGeneration),
+    ];
+    for (bytes, code) in refusals {
+        assert_eq!(engine.accept_pack(&bytes, "user:u", NOW).unwrap_err().code(), code);
+        let slate = engine.rank(&request(3)).unwrap();
+        assert_eq!(slate.fallback, Some(ReasonCode::FallbackPackRefused));
+        assert_eq!(items(&slate), ["t0", "t1", "t2"], "the pack's own order");
+    }
+    engine.accept_pack(&good, "user:u", NOW).unwrap();
+    assert_eq!(engine.rank(&request(3)).unwrap().order, Order::Ranked);
+}
+
+#[test]
+fn what_is_barred_stays_away_even_in_a_fallback_and_seen_is_relaxed_before_the_screen_is_empty() {
+    let mut engine = engine();
+    engine.apply(&Event::new("bar", "t0", EventKind::Dislike, NOW)).unwrap();
+    for at in 1..8 {
+        engine.apply(&Event::new(format!("{at}"), format!("t{at}"), EventKind::Complete, NOW)).unwrap();
+    }
+    let slate = engine.rank(&request(8)).unwrap();
+    assert_eq!(slate.places.len(), 7);
+    assert!(slate.places.iter().all(|place| place.reason.code == ReasonCode::PlayedBefore));
+    let _ = engine.accept_pack(b"garbage", "user:u", NOW);
+    assert!(!items(&engine.rank(&request(8)).unwrap()).contains(&"t0"));
+}
+
+struct NotANumber;
+
+impl Scorer for NotANumber {
+    fn score(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
+        Ok(vec![f32::NAN; inputs.count])
+    }
+}
+
+struct Broken;
+
+impl Scorer for Broken {
+    fn score(&mut self, _: &Inputs) -> Result<Vec<f32>> {
+        Err(Error::new(Code::ModelDamaged, "broken."))
+    }
+}
+
+fn with_scorer(scorer: Box<dyn Scorer + Send>) -> Engine {
+    let mut engine = engine();
+    let head = Head { name: "next".into(), kind: HeadKind::Probability };
+    let schema = Schema { heads: vec![head], ..Schema::linear(["user_similarity"].into_iter()).unwrap() };
+    engine.ranker = Some(Ranker { schema, scorer, assembler: None });
+    engine
+}
+
+#[test]
+fn scores_that_are_no_numbers_and_a_model_that_fails_give_the_packs_order() {
+    for (scorer, code) in [
+        (Box::new(NotANumber) as Box<dyn Scorer + Send>, ReasonCode::FallbackScoresInvalid),
+        (Box::new(Broken), ReasonCode::FallbackModelFailed),
+    ] {
+        let slate = with_scorer(scorer).rank(&request(3)).unwrap();
+        assert_eq!((slate.order, slate.fallback), (Order::Fallback, Some(code)));
+        assert_eq!(items(&slate), ["t0", "t1", "t2"]);
+    }
+}
+
+#[test]
+fn an_unknown_surface_is_an_error_and_a_missing_policy_a_fallback() {
+    let mut engine = engine();
+    let unknown = engine.rank(&Request { surface: "cinema".into(), ..request(3) }).unwrap_err();
+    assert_eq!(unknown.code(), Code::SurfaceUnknown);
+    engine.surfaces.clear();
+    assert_eq!(engine.rank(&request(3)).unwrap().fallback, Some(ReasonCode::FallbackPolicyRefused));
+    assert_eq!(engine.accept_policy("radio", policies::SHOP).unwrap_err().code(), Code::HashMismatch);
+}
+
+#[test]
+fn an_expired_pack_keeps_working_and_says_so() {
+    let mut engine = engine();
+    let slate = engine.rank(&Request { now_ms: 20_000, ..request(3) }).unwrap();
+    assert!(slate.stale);
+    assert_eq!(slate.order, Order::Ranked);
+}
+
+#[test]
+fn a_session_goes_on_after_being_saved_and_restored() {
+    let mut engine = engine();
+    engine.apply(&Event::new("1", "t3", EventKind::Like, NOW)).unwrap();
+    let saved = engine.save_session().unwrap();
+    let expected = engine.rank(&request(8)).unwrap();
+    let mut restored = super::tests::engine();
+    restored.restore_session(&saved).unwrap();
+    assert_eq!(restored.rank(&request(8)).unwrap(), expected);
+}
