@@ -1,2 +1,55 @@
-//! x
-fn main() {}
+//! The project's commands: `cargo xtask demo`, `test`, `bench`, `wasm` and `train`.
+
+mod checkout;
+mod commands;
+mod dependencies;
+mod http;
+mod paths;
+mod server;
+mod shell;
+mod stamp;
+mod steps;
+mod tools;
+mod wasm;
+mod whole_path;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Everything a developer or a build machine runs.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build what the demo needs, make a catalogue, refresh it and serve the player.
+    Demo(commands::demo::Arguments),
+    /// Check and test everything; the last line counts what passed, failed and was skipped.
+    Test(commands::test::Arguments),
+    /// Measure speed and size and write one flat JSON object.
+    Bench(commands::bench::Arguments),
+    /// Build the npm package of the browser engine.
+    Wasm(commands::wasm::Arguments),
+    /// Train the demo's models again.
+    Train(commands::train::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Demo(arguments) => commands::demo::run(&arguments),
+        Command::Test(arguments) => commands::test::run(&arguments),
+        Command::Bench(arguments) => commands::bench::run(&arguments),
+        Command::Wasm(arguments) => commands::wasm::run(&arguments),
+        Command::Train(arguments) => commands::train::run(&arguments),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

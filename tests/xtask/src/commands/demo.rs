@@ -1,0 +1,127 @@
+//! `cargo xtask demo`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::commands::wasm;
+use crate::paths::Paths;
+use crate::shell;
+use crate::steps::{self, Step, Steps};
+use crate::tools::onnxruntime;
+use crate::wasm::build_player;
+use crate::whole_path::{self, CatalogueSize, Segue};
+
+/// Arguments of `cargo xtask demo`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Run the whole path once, print one JSON object and end.
+    #[arg(long)]
+    once: bool,
+    #[command(flatten)]
+    size: CatalogueSize,
+    /// The port that API and player listen on.
+    #[arg(long, default_value_t = 8787, value_name = "PORT")]
+    port: u16,
+}
+
+/// Builds, generates, refreshes and serves.
+///
+/// # Errors
+/// When the project's folders cannot be used.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let paths = Paths::find()?;
+    let steps = Steps::new(&paths, "demo")?;
+    let Some(demo) = prepare(&paths, &steps, arguments.size) else { return Ok(steps.exit_code()) };
+    if arguments.once {
+        if let Some(report) = once(&paths, &steps, &demo) {
+            eprint!("\n{}", steps.table());
+            steps::print_result(&report.to_string());
+        }
+        return Ok(steps.exit_code());
+    }
+    serve(&paths, &steps, &demo, arguments.port)
+}
+
+struct Demo {
+    segue: Segue,
+    data: PathBuf,
+    player: PathBuf,
+    refresh: Value,
+}
+
+/// The browser's side and the server's side are built next to each other: the
+/// linker of the first works on one core only.
+fn prepare(paths: &Paths, steps: &Steps, size: CatalogueSize) -> Option<Demo> {
+    thread::scope(|scope| {
+        let browser = scope.spawn(|| player(paths, steps));
+        let catalogue = catalogue(paths, steps, size);
+        let player = browser.join().ok().flatten()?;
+        let (segue, data, refresh) = catalogue?;
+        Some(Demo { segue, data, player, refresh })
+    })
+}
+
+fn player(paths: &Paths, steps: &Steps) -> Option<PathBuf> {
+    let tarball = wasm::package(paths, steps)?;
+    steps.run("player: build", |step| build_player(paths, step, &tarball))
+}
+
+fn catalogue(paths: &Paths, steps: &Steps, size: CatalogueSize) -> Option<(Segue, PathBuf, Value)> {
+    let library = steps.run("ONNX Runtime", |step| onnxruntime::ensure(paths, step))?;
+    let executable = steps.run("server: compile", |step| build_server(paths, step))?;
+    let segue = Segue { executable, library };
+    let data = steps.run("catalogue: generate", |step| segue.generated(paths, step, size))?;
+    let refresh = steps.run("catalogue: refresh", |step| segue.refresh(paths, step, &data))?;
+    Some((segue, data, refresh))
+}
+
+/// The server scores through ONNX Runtime, so tract is not compiled for it.
+fn build_server(paths: &Paths, step: &Step) -> anyhow::Result<PathBuf> {
+    let arguments = ["build", "--locked", "--package", "segue-cloud", "--no-default-features"];
+    shell::run(step, &mut shell::cargo(paths, arguments))?;
+    Ok(paths.executable("debug", "segue"))
+}
+
+fn once(paths: &Paths, steps: &Steps, demo: &Demo) -> Option<Value> {
+    let rerank = steps.run("serve and re-rank under Node", |step| {
+        let server = demo.segue.serve(paths, step, &demo.data, Some(&demo.player), 0)?;
+        whole_path::probe(&server)?;
+        whole_path::rerank_under_node(paths, step, &server)
+    })?;
+    let quality =
+        steps.run("evaluate held-out sessions", |step| evaluate(paths, step, &demo.segue, &demo.data))?;
+    Some(report(&demo.refresh, &rerank, quality))
+}
+
+/// NDCG@10 of the pack's own order and of the re-ranked one.
+fn evaluate(paths: &Paths, step: &Step, segue: &Segue, data: &Path) -> anyhow::Result<(f64, f64)> {
+    let report = segue.evaluate(paths, step, data, None)?;
+    Ok((whole_path::ndcg(&report, "static")?, whole_path::ndcg(&report, "segue")?))
+}
+
+fn report(refresh: &Value, rerank: &Value, (ndcg_static, ndcg_reranked): (f64, f64)) -> Value {
+    json!({
+        "tracks": refresh["tracks"],
+        "users": refresh["users"],
+        "packs": refresh["packs"],
+        "self_recall": refresh["self_recall"],
+        "recall_at_100": refresh["recall_at_100"],
+        "refresh_users_per_second": refresh["refresh_users_per_second"],
+        "rerank_ms_p50": rerank["rerank_ms_p50"],
+        "rerank_ms_p99": rerank["rerank_ms_p99"],
+        "ndcg_static": ndcg_static,
+        "ndcg_reranked": ndcg_reranked,
+    })
+}
+
+fn serve(paths: &Paths, steps: &Steps, demo: &Demo, port: u16) -> anyhow::Result<ExitCode> {
+    let server =
+        steps.run("serve", |step| demo.segue.serve(paths, step, &demo.data, Some(&demo.player), port));
+    let Some(server) = server else { return Ok(steps.exit_code()) };
+    steps::print_result(&format!("\nThe player is at {}\nStop it with Ctrl-C.", server.url()));
+    server.wait()?;
+    Ok(ExitCode::SUCCESS)
+}

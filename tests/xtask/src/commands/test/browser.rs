@@ -1,0 +1,48 @@
+//! The player in a real Chromium.
+
+use std::path::{Path, PathBuf};
+
+use super::{rust, summary};
+use crate::paths::Paths;
+use crate::shell;
+use crate::steps::{Counts, Step, Steps};
+use crate::tools::{chromium, node_packages, onnxruntime};
+use crate::whole_path::Segue;
+
+/// The tests and their lock file.
+const FOLDER: &str = "tests/browser";
+
+/// Runs the browser tests, or says what they need.
+pub(super) fn run(paths: &Paths, steps: &Steps, segue: &Segue, player: &Path, data: &Path) {
+    let Some(browser) = steps.run("Chromium", |step| chromium::ensure(paths, step)) else { return };
+    match browser {
+        Some(browser) => {
+            steps.run_counted("browser tests", |step| tests(paths, step, segue, player, data, &browser));
+        }
+        None => steps.skip("browser tests", "there is no Chromium and this is not root", chromium::INSTALL),
+    }
+}
+
+fn tests(
+    paths: &Paths,
+    step: &Step,
+    segue: &Segue,
+    player: &Path,
+    data: &Path,
+    browser: &PathBuf,
+) -> anyhow::Result<((), Counts)> {
+    let folder = paths.file(FOLDER);
+    node_packages::ensure(paths, step, &folder)?;
+    let server = segue.serve(paths, step, data, Some(player), 0)?;
+    let mut command = shell::program(paths, "node", ["--test", "--test-reporter=tap"]);
+    command
+        .current_dir(folder)
+        .env("SEGUE_URL", server.url())
+        .env("SEGUE_BIN", &segue.executable)
+        .env("SEGUE_DATA", data)
+        .env("SEGUE_PLAYER", player)
+        .env("SEGUE_SCREENSHOTS", paths.cache.join("screenshots"))
+        .env(onnxruntime::VARIABLE, &segue.library)
+        .env(chromium::VARIABLE, browser);
+    rust::counted(step, &mut command, summary::of_node)
+}

@@ -1,0 +1,71 @@
+//! `cargo xtask test`.
+
+mod browser;
+mod path;
+mod rust;
+mod summary;
+mod training;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread;
+
+use crate::checkout;
+use crate::commands::wasm;
+use crate::dependencies;
+use crate::paths::Paths;
+use crate::steps::{self, Steps};
+use crate::tools::onnxruntime;
+use crate::wasm::build_player;
+use crate::whole_path::Segue;
+
+/// Arguments of `cargo xtask test`.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Also run what is slow: the training's own tests and training the models again.
+    #[arg(long)]
+    all: bool,
+}
+
+/// Runs every check and counts them in the last line.
+///
+/// # Errors
+/// When the project's folders cannot be used.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let paths = Paths::find()?;
+    let steps = Steps::new(&paths, "test")?;
+    steps.run("formatting", |step| rust::formatting(&paths, step));
+    steps.run_counted("licences and duplicate versions", |step| dependencies::check(&paths, step));
+    steps.run_counted("checkout", |step| checkout::check(&paths, step));
+    let library = steps.run("ONNX Runtime", |step| onnxruntime::ensure(&paths, step));
+    let (player, segue) = build_both(&paths, &steps, library);
+    match segue {
+        Some(segue) => whole_paths(&paths, &steps, &segue, player),
+        None => steps.skip("whole paths", "the server was not built", "cargo xtask test"),
+    }
+    training::run(&paths, &steps, arguments.all);
+    eprint!("\n{}", steps.table());
+    steps::print_result(&steps.counts().closing_line());
+    Ok(steps.exit_code())
+}
+
+/// The browser's side is built next to the checks of the Rust side: its linker works on one core only.
+fn build_both(paths: &Paths, steps: &Steps, library: Option<PathBuf>) -> (Option<PathBuf>, Option<Segue>) {
+    thread::scope(|scope| {
+        let browser = scope.spawn(|| {
+            let tarball = wasm::package(paths, steps)?;
+            steps.run("player: types and build", |step| build_player(paths, step, &tarball))
+        });
+        let segue = rust::all(paths, steps, library);
+        (browser.join().ok().flatten(), segue)
+    })
+}
+
+fn whole_paths(paths: &Paths, steps: &Steps, segue: &Segue, player: Option<PathBuf>) {
+    let generated = path::generated(paths, steps, segue, player.as_deref());
+    path::public_data(paths, steps, segue);
+    match (player, generated) {
+        (Some(player), Some(data)) => browser::run(paths, steps, segue, &player, &data),
+        _ => steps.skip("browser tests", "player or catalogue is missing", "cargo xtask test"),
+    }
+}

@@ -1,0 +1,74 @@
+//! The little HTTP the commands need to look at a server they started.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+/// An answer: status, body.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The status code.
+    pub(crate) status: u16,
+    /// The body's bytes.
+    pub(crate) body: Vec<u8>,
+}
+
+/// Asks for `path`.
+///
+/// # Errors
+/// When the server cannot be reached or answers something that is not HTTP.
+pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
+    exchange(address, "GET", path, "")
+}
+
+/// Sends a JSON body to `path`.
+///
+/// # Errors
+/// When the server cannot be reached or answers something that is not HTTP.
+pub(crate) fn post_json(address: SocketAddr, path: &str, body: &str) -> anyhow::Result<Answer> {
+    exchange(address, "POST", path, body)
+}
+
+fn exchange(address: SocketAddr, method: &str, path: &str, body: &str) -> anyhow::Result<Answer> {
+    let timeout = Duration::from_secs(30);
+    let mut stream = TcpStream::connect_timeout(&address, timeout)
+        .with_context(|| format!("cannot connect to {address}"))?;
+    stream.set_read_timeout(Some(timeout))?;
+    // Version 1.0 asks for an answer that ends where the connection ends.
+    let head = format!(
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body.as_bytes())?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).with_context(|| format!("no whole answer to {method} {path}"))?;
+    parse(&bytes).with_context(|| format!("{method} {path} was not answered in HTTP"))
+}
+
+fn parse(bytes: &[u8]) -> anyhow::Result<Answer> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").context("the head has no end")?;
+    let head = String::from_utf8_lossy(&bytes[..end]);
+    let status = head.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+    let Some(status) = status else { bail!("the first line has no status: {head}") };
+    Ok(Answer { status, body: bytes[end + 4..].to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_and_body_are_read() {
+        let answer = parse(b"HTTP/1.0 202 Accepted\r\na: b\r\n\r\n{}").expect("it is HTTP");
+        assert_eq!((answer.status, answer.body.as_slice()), (202, b"{}".as_slice()));
+    }
+
+    #[test]
+    fn something_else_is_refused() {
+        assert!(parse(b"hello").is_err());
+        assert!(parse(b"hello\r\n\r\n").is_err());
+    }
+}

@@ -1,0 +1,7 @@
+//! What the commands fetch by ordinary means when it is missing.
+
+pub(crate) mod chromium;
+pub(crate) mod node_packages;
+pub(crate) mod onnxruntime;
+pub(crate) mod python;
+pub(crate) mod rust_target;

@@ -1,0 +1,31 @@
+//! The compiler's WebAssembly target.
+
+use anyhow::{Context as _, bail};
+
+use crate::paths::Paths;
+use crate::shell;
+use crate::steps::Step;
+
+/// The target of everything that runs in a browser.
+pub(crate) const WASM: &str = "wasm32-unknown-unknown";
+
+/// Installs the target through rustup when it is missing.
+///
+/// # Errors
+/// When it is missing and rustup is too, or the download fails.
+pub(crate) fn ensure(paths: &Paths, step: &Step) -> anyhow::Result<()> {
+    if is_installed(paths)? {
+        return Ok(());
+    }
+    if shell::on_path("rustup").is_none() {
+        bail!("the compiler has no {WASM} target: install it, or use rustup (https://rustup.rs)");
+    }
+    shell::run(step, &mut shell::program(paths, "rustup", ["target", "add", WASM]))?;
+    Ok(())
+}
+
+fn is_installed(paths: &Paths) -> anyhow::Result<bool> {
+    let sysroot = shell::answer(&mut shell::program(paths, "rustc", ["--print", "sysroot"]));
+    let sysroot = sysroot.context("`rustc --print sysroot` fails: is the toolchain installed?")?;
+    Ok(std::path::Path::new(&sysroot).join("lib/rustlib").join(WASM).join("lib").is_dir())
+}

@@ -1,0 +1,255 @@
+//! The whole path, stage by stage: catalogue, refresh, serve, re-rank, evaluate.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+
+use crate::http;
+use crate::paths::Paths;
+use crate::server::Server;
+use crate::shell;
+use crate::stamp;
+use crate::steps::Step;
+use crate::tools::onnxruntime;
+
+/// What decides the bytes of a generated catalogue besides its arguments.
+const GENERATOR_SOURCES: [&str; 3] =
+    ["cloud/src/commands/generate.rs", "cloud/src/generate", "cloud/src/catalog"];
+
+/// The script that re-ranks a served pack with the WebAssembly engine under Node.
+const RERANK_SCRIPT: &str = "tests/browser/rerank-node.mjs";
+
+/// The `segue` command with the library it needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Segue {
+    /// The executable.
+    pub(crate) executable: PathBuf,
+    /// ONNX Runtime's shared library.
+    pub(crate) library: PathBuf,
+}
+
+/// The size and the seed of a generated catalogue.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct CatalogueSize {
+    /// How many tracks the generated catalogue has.
+    #[arg(long, default_value_t = 20_000, value_name = "N")]
+    pub(crate) tracks: u64,
+    /// How many users listen to it.
+    #[arg(long, default_value_t = 2_000, value_name = "N")]
+    pub(crate) users: u64,
+    /// The seed of everything random in it.
+    #[arg(long, default_value_t = 7, value_name = "N")]
+    pub(crate) seed: u64,
+}
+
+impl Segue {
+    /// `segue ARGUMENTS --data DATA`.
+    pub(crate) fn command(&self, paths: &Paths, arguments: &[&str], data: &Path) -> Command {
+        let mut command = shell::program(paths, &self.executable, arguments);
+        command.arg("--data").arg(data).env(onnxruntime::VARIABLE, &self.library);
+        command
+    }
+
+    /// A generated catalogue from the cache, made now when it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be generated.
+    pub(crate) fn generated(
+        &self,
+        paths: &Paths,
+        step: &Step,
+        size: CatalogueSize,
+    ) -> anyhow::Result<PathBuf> {
+        let CatalogueSize { tracks, users, seed } = size;
+        let sources = stamp::sources_hash(paths, &GENERATOR_SOURCES)?;
+        let name = format!("{tracks}-{users}-{seed}-{}", &sources[..12]);
+        let data = paths.cache.join("catalogues").join(name);
+        let done = data.join(".segue-generated");
+        if stamp::is_current(&done, &sources) {
+            step.message("from the cache");
+            return Ok(data);
+        }
+        if data.exists() {
+            fs::remove_dir_all(&data).with_context(|| format!("cannot remove {}", data.display()))?;
+        }
+        let (tracks, users, seed) = (tracks.to_string(), users.to_string(), seed.to_string());
+        let arguments = ["generate", "--tracks", &tracks, "--users", &users, "--seed", &seed];
+        shell::run(step, &mut self.command(paths, &arguments, &data))?;
+        stamp::write(&done, &sources)?;
+        Ok(data)
+    }
+
+    /// Imports a data set; returns the report.
+    ///
+    /// # Errors
+    /// When the import fails.
+    pub(crate) fn import(
+        &self,
+        paths: &Paths,
+        step: &Step,
+        format: &str,
+        source: &Path,
+        data: &Path,
+    ) -> anyhow::Result<Value> {
+        let mut command = self.command(paths, &["import", format], data);
+        shell::last_json(&shell::run(step, command.arg(source).arg("--json"))?)
+    }
+
+    /// Builds and publishes a generation; returns the report.
+    ///
+    /// # Errors
+    /// When the refresh fails or its index is not good enough.
+    pub(crate) fn refresh(&self, paths: &Paths, step: &Step, data: &Path) -> anyhow::Result<Value> {
+        let mut command = self.command(paths, &["refresh", "--json"], data);
+        shell::last_json(&shell::run(step, &mut command)?)
+    }
+
+    /// Serves `data`, with the player when its folder is given.
+    ///
+    /// # Errors
+    /// When the server does not get ready.
+    pub(crate) fn serve(
+        &self,
+        paths: &Paths,
+        step: &Step,
+        data: &Path,
+        player: Option<&Path>,
+        port: u16,
+    ) -> anyhow::Result<Server> {
+        let mut command = self.command(paths, &["serve"], data);
+        if let Some(player) = player {
+            command.arg("--player").arg(player);
+        }
+        Server::start(step, command, port)
+    }
+
+    /// Replays held-out sessions; returns the report.
+    ///
+    /// # Errors
+    /// When the evaluation fails.
+    pub(crate) fn evaluate(
+        &self,
+        paths: &Paths,
+        step: &Step,
+        data: &Path,
+        sessions: Option<u64>,
+    ) -> anyhow::Result<Value> {
+        let report = data.join("evaluate.json");
+        let mut command = self.command(paths, &["evaluate", "--scorer", "ort"], data);
+        command.arg("--json").arg(&report);
+        if let Some(sessions) = sessions {
+            command.arg("--sessions").arg(sessions.to_string());
+        }
+        shell::run(step, &mut command)?;
+        let text =
+            fs::read_to_string(&report).with_context(|| format!("cannot read {}", report.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("{} is not JSON", report.display()))
+    }
+}
+
+/// Looks at every route a client uses and sends two events, one of them twice.
+///
+/// # Errors
+/// Names the route whose answer is not the documented one.
+pub(crate) fn probe(server: &Server) -> anyhow::Result<()> {
+    expect(server, "/healthz", 200)?;
+    let manifest = expect(server, "/api/v1/manifest", 200)?;
+    if manifest.is_empty() {
+        bail!("GET /api/v1/manifest has an empty body");
+    }
+    let users: Value = serde_json::from_slice(&expect(server, "/api/v1/users?limit=1", 200)?)?;
+    let user = first_text(&users).context("GET /api/v1/users names no user that has a pack")?;
+    let pack = expect(server, &format!("/api/v1/packs/{user}"), 200)?;
+    if pack.is_empty() {
+        bail!("the pack of {user} is empty");
+    }
+    expect(server, "/api/v1/packs/region:all", 200)?;
+    expect(server, "/api/v1/packs/nobody-has-this-name", 404)?;
+    expect(server, "/metrics", 200)?;
+    post_twice(server, &user)
+}
+
+fn expect(server: &Server, path: &str, status: u16) -> anyhow::Result<Vec<u8>> {
+    let answer = http::get(server.address, path)?;
+    if answer.status == status {
+        return Ok(answer.body);
+    }
+    let body = String::from_utf8_lossy(&answer.body);
+    bail!("GET {path} answered {}, expected {status}: {body}", answer.status)
+}
+
+/// The first text anywhere in a list, or in an object that holds one.
+fn first_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(list) => list.iter().find_map(first_text),
+        Value::Object(fields) => fields.values().find_map(first_text),
+        _ => None,
+    }
+}
+
+fn post_twice(server: &Server, user: &str) -> anyhow::Result<()> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    let now_ms = u64::try_from(now.as_millis())?;
+    let event_id = format!("probe-{now_ms}-{}", std::process::id());
+    let event = json!({
+        "event_id": event_id, "user": user, "session": event_id, "item": "no-such-item", "kind": "skip",
+        "time_ms": now_ms, "played_ms": 1000, "total_ms": 200_000
+    });
+    let body = json!({ "events": [event] }).to_string();
+    for (accepted, duplicates) in [(1, 0), (0, 1)] {
+        let answer = http::post_json(server.address, "/api/v1/events", &body)?;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let counts: Value = serde_json::from_str(&text).unwrap_or_default();
+        if answer.status != 202 || counts["accepted"] != accepted || counts["duplicates"] != duplicates {
+            bail!(
+                "POST /api/v1/events answered {} {text}, expected 202 with accepted {accepted}, duplicates {duplicates}",
+                answer.status
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Re-ranks a served pack with the WebAssembly engine under Node; returns the script's report.
+///
+/// # Errors
+/// When the script fails: a pack is refused, an order does not change.
+pub(crate) fn rerank_under_node(paths: &Paths, step: &Step, server: &Server) -> anyhow::Result<Value> {
+    let mut command = shell::program(paths, "node", [RERANK_SCRIPT, "--url", &server.url()]);
+    shell::last_json(&shell::run(step, &mut command)?)
+}
+
+/// NDCG@10 of one row of an evaluation.
+///
+/// # Errors
+/// When the report has no such row.
+pub(crate) fn ndcg(report: &Value, method: &str) -> anyhow::Result<f64> {
+    let rows = report["rows"].as_array().context("the evaluation has no rows")?;
+    let row = rows.iter().find(|row| row["method"] == method);
+    let value = row.and_then(|row| row["ndcg10"].as_f64());
+    value.with_context(|| format!("the evaluation has no ndcg10 in a row `{method}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_found_by_its_method() {
+        let report =
+            json!({"rows": [{"method": "static", "ndcg10": 0.1}, {"method": "segue", "ndcg10": 0.2}]});
+        assert_eq!(ndcg(&report, "segue").ok(), Some(0.2));
+        assert!(ndcg(&report, "popular").is_err());
+    }
+
+    #[test]
+    fn a_user_is_found_in_a_bare_list_and_in_an_object() {
+        assert_eq!(first_text(&json!(["u1", "u2"])).as_deref(), Some("u1"));
+        assert_eq!(first_text(&json!({"users": ["u3"]})).as_deref(), Some("u3"));
+        assert_eq!(first_text(&json!({"users": []})), None);
+    }
+}
