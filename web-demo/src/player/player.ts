@@ -1,13 +1,14 @@
 /** The player: one person, one engine, one session. Views listen to it and call its methods. */
-import { isSegueError, type EventKind, type Manifest, type PackInfo, type Place, type SegueEvent, type Slate } from "@segue/browser";
-import { fetchBundle, reopen, subjectOf, type Fed } from "../data/bundle";
+import type { EventKind, Manifest, PackInfo, Place, SegueEvent, Slate } from "@segue/browser";
+import { subjectOf } from "../data/bundle";
 import { RequestFailure } from "../data/api";
 import type { Catalogue } from "../data/catalogue";
 import type { Store } from "../data/store";
 import { circumstances } from "./context";
 import { movements, story } from "./movement";
-import { repair, type Damage } from "./sabotage";
+import type { Damage } from "./sabotage";
 import { measure, newSession, remember, type SavedSession, type Track } from "./session";
+import { Supply } from "./supply";
 
 /** How many places are shown. */
 export const SHOWN = 12;
@@ -40,32 +41,43 @@ export interface Surroundings {
 /** One person's player. Open it, act on it, close it. */
 export class Player {
   offline = false;
-  readonly manifest: () => Manifest = () => this.fed.manifest;
-  readonly pack: () => PackInfo = () => this.fed.pack;
   private saving: Promise<void> = Promise.resolve();
 
   private constructor(
     readonly user: string,
     readonly surface: string,
-    private fed: Fed,
+    private readonly supply: Supply,
     public session: SavedSession,
     private readonly around: Surroundings,
   ) {}
 
   /** Opens the player of `user`: from the service, or from what was kept when the service is away. */
   static async open(user: string, wantedSurface: string | undefined, around: Surroundings): Promise<Player> {
-    const fed = await obtain(user, around);
-    const surfaces = Object.keys(fed.manifest.policies).sort();
+    const supply = await Supply.open(around.rootKey, around.store, user, (refusal) => around.notify(noticeOf(refusal)));
+    const surfaces = Object.keys(supply.manifest.policies).sort();
     const surface = [wantedSurface, "radio", surfaces[0]].find((name) => name !== undefined && surfaces.includes(name)) ?? "radio";
     const kept = await around.store.session(subjectOf(user));
-    const player = new Player(user, surface, fed, kept ?? newSession(), around);
+    const player = new Player(user, surface, supply, kept ?? newSession(), around);
     if (kept) player.restore(kept);
-    const unplaced = player.rank(1_000).places.map((place) => place.item);
+    const slate = player.rank(1_000);
+    const unplaced = slate.places.map((place) => place.item);
     await around.catalogue.learn(unplaced.slice(0, SHOWN + 1)).catch(() => undefined);
+    const shown = player.session.slate;
     if (player.session.track === null) await player.begin();
+    else if (shown?.fallback !== slate.fallback || shown.generation !== slate.generation) await player.relist();
     // Any candidate may come up while the network is away, so all are learnt.
     void around.catalogue.learn(unplaced).then(around.changed, () => undefined);
     return player;
+  }
+
+  /** The manifest of the last good generation. */
+  get manifest(): Manifest {
+    return this.supply.manifest;
+  }
+
+  /** The last good pack. */
+  get pack(): PackInfo {
+    return this.supply.pack;
   }
 
   /** The list in the state it was made in. */
@@ -111,7 +123,7 @@ export class Player {
   /** Hands the engine damaged input; the refusal is told and the list made again. */
   async damage(damage: Damage, others: string[]): Promise<void> {
     try {
-      await damage.inflict(this.fed.engine, this.fed.bundle, others);
+      await damage.inflict(this.supply.engine, this.supply.bundle, others);
     } catch (failure) {
       this.around.notify(noticeOf(failure));
     }
@@ -120,25 +132,16 @@ export class Player {
 
   /** Feeds the good bytes again. */
   async repair(): Promise<void> {
-    try {
-      repair(this.fed.engine, this.fed.bundle);
-      this.around.notify({ code: "restored", message: "The good pack and model are back.", bad: false });
-    } catch (failure) {
-      this.around.notify(noticeOf(failure));
-    }
+    const [first] = this.supply.repair();
+    this.around.notify(first ? noticeOf(first) : { code: "restored", message: "The good pack and model are back.", bad: false });
     await this.relist();
   }
 
   /** Looks for a newer generation; whatever goes wrong, the present one stays. */
   async refresh(): Promise<void> {
     try {
-      const newer = await fetchBundle(this.around.rootKey, ownerOf(this.fed.bundle.subject), this.fed.bundle);
-      newer.engine.restore_session(this.fed.engine.save_session());
-      await this.around.store.keepBundle(newer.bundle.subject, newer.bundle);
-      const generation = this.fed.manifest.generation;
-      this.fed.engine.free();
-      this.fed = newer;
-      if (newer.manifest.generation !== generation) await this.relist();
+      const fed = await this.supply.refresh((refusal) => this.around.notify(noticeOf(refusal)));
+      if (fed) await this.relist();
     } catch (failure) {
       if (!(failure instanceof RequestFailure)) this.around.notify(noticeOf(failure));
     }
@@ -150,21 +153,19 @@ export class Player {
     await this.saving;
     await this.around.store.forgetSession(subjectOf(this.user));
     this.session = newSession();
-    const { engine } = this.fed;
-    this.fed = reopen(this.around.rootKey, this.fed.bundle);
-    engine.free();
+    this.supply.forget();
     await this.begin();
   }
 
   /** Releases the engine; nothing may be called afterwards. */
   async close(): Promise<void> {
     await this.saving;
-    this.fed.engine.free();
+    this.supply.engine.free();
   }
 
   private restore(kept: SavedSession): void {
     try {
-      this.fed.engine.restore_session(kept.engine);
+      this.supply.engine.restore_session(kept.engine);
     } catch (failure) {
       this.around.notify(noticeOf(failure));
       this.session = newSession();
@@ -172,7 +173,7 @@ export class Player {
   }
 
   private rank(count = SHOWN + 1): Slate {
-    return this.fed.engine.rank({
+    return this.supply.engine.rank({
       surface: this.surface,
       count,
       now_ms: Date.now(),
@@ -195,7 +196,7 @@ export class Player {
     const event = events.at(-1);
     if (!event) return;
     const started = performance.now();
-    for (const each of events) this.fed.engine.apply(each);
+    for (const each of events) this.supply.engine.apply(each);
     const slate = this.rank();
     measure(this.session, { kind: event.kind, milliseconds: performance.now() - started });
 
@@ -223,7 +224,7 @@ export class Player {
   private play(track: Track): SegueEvent[] {
     this.session.track = track;
     const event = this.event("play", track, 0);
-    this.fed.engine.apply(event);
+    this.supply.engine.apply(event);
     return [event];
   }
 
@@ -257,7 +258,7 @@ export class Player {
 
   private keep(events: SegueEvent[]): Promise<void> {
     const write = async (): Promise<void> => {
-      this.session.engine = this.fed.engine.save_session();
+      this.session.engine = this.supply.engine.save_session();
       await this.around.store.keepSession(subjectOf(this.user), this.session, events);
       if (events.length > 0) this.around.queued();
     };
@@ -282,28 +283,9 @@ export class Player {
   }
 }
 
-/** The engine of `user`: fresh from the service, else as kept, else with everyone's pack. */
-async function obtain(user: string, around: Surroundings): Promise<Fed> {
-  const kept = await around.store.bundle(subjectOf(user));
-  try {
-    const fed = await fetchBundle(around.rootKey, user, kept);
-    for (const refusal of fed.refused) around.notify({ ...refusal, bad: true });
-    await around.store.keepBundle(fed.bundle.subject, fed.bundle);
-    return fed;
-  } catch (failure) {
-    const away = failure instanceof RequestFailure && failure.status === 0;
-    if (!away) around.notify(noticeOf(failure));
-    if (kept) return reopen(around.rootKey, kept);
-    if (away || user === EVERYONE) throw failure;
-    around.notify({ code: "pack_for_everyone", message: `Nothing is kept for ${user}; the pack for everyone plays instead.`, bad: true });
-    return obtain(EVERYONE, around);
-  }
-}
-
-const ownerOf = (subject: string): string => (subject.startsWith("user:") ? subject.slice("user:".length) : subject);
-
 /** Any failure in the words of a notice. */
 export function noticeOf(failure: unknown): Notice {
-  if (failure instanceof RequestFailure || isSegueError(failure)) return { code: failure.code, message: failure.message, bad: true };
-  return { code: "unexpected", message: failure instanceof Error ? failure.message : String(failure), bad: true };
+  const code = (failure as { code?: unknown } | null)?.code;
+  const message = (failure as { message?: unknown } | null)?.message;
+  return { code: typeof code === "string" ? code : "unexpected", message: typeof message === "string" ? message : String(failure), bad: true };
 }

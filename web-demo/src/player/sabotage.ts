@@ -1,7 +1,7 @@
 /** Hands the engine damaged input, on purpose and for real. */
 import type { Engine } from "@segue/browser";
 import { pack as fetchPack } from "../data/api";
-import { feed, type Bundle } from "../data/bundle";
+import type { Bundle } from "../data/bundle";
 
 /** One way to break it. */
 export interface Damage {
@@ -53,13 +53,6 @@ export const DAMAGES: Damage[] = [
     },
   },
 ];
-
-/** Feeds the good bytes again. */
-export function repair(engine: Engine, bundle: Bundle): void {
-  const { refused } = feed(engine, bundle);
-  const first = refused[0];
-  if (first) throw new Error(`${first.code}: ${first.message}`);
-}
 
 function acceptPack(engine: Engine, bundle: Bundle, bytes: Uint8Array): void {
   engine.accept_pack(bytes, bundle.subject, Date.now());

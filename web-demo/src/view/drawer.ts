@@ -22,6 +22,7 @@ export class Drawer {
         element("div", { class: "drawer-head" }, element("h2", { id: "drawer-title" }, "Break it"), element("button", { type: "button", class: "button button-icon", "aria-label": "Close", onclick: close }, icon("close"))),
         element("p", { class: "note" }, "Each of these hands the engine bad bytes for real. It refuses them, keeps what it had, and the player goes on."),
         this.status.node,
+        element("button", { type: "button", class: "button button-strong", id: "repair", onclick: () => void app.repair() }, "Restore the good ones"),
         element(
           "ul",
           { class: "damages" },
@@ -29,7 +30,6 @@ export class Drawer {
             element("li", {}, element("button", { type: "button", class: "damage", "data-damage": damage.id, onclick: () => void app.damage(damage) }, element("strong", {}, damage.title), element("span", {}, damage.detail))),
           ),
         ),
-        element("button", { type: "button", class: "button button-strong", id: "repair", onclick: () => void app.repair() }, "Restore the good ones"),
       ),
     );
   }

@@ -68,7 +68,7 @@ export class Header {
   private updateSurfaces(): void {
     const { player } = this.app;
     if (!player) return;
-    const surfaces = Object.keys(player.manifest().policies).sort();
+    const surfaces = Object.keys(player.manifest.policies).sort();
     const shown = [...this.surface.options].map((option) => option.value);
     if (surfaces.join() !== shown.join()) {
       this.surface.replaceChildren(...surfaces.map((name) => element("option", { value: name }, name)));

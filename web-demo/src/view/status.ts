@@ -24,8 +24,8 @@ export class Status {
     const ranked = slate.order === "ranked";
     this.pill.update(slate);
     setText(this.words, ranked ? rankedWords(slate.stale) : fallbackWords(slate.fallback ?? "fallback"));
-    const manifest = player.manifest();
-    const pack = player.pack();
+    const manifest = player.manifest;
+    const pack = player.pack;
     const facts: [string, string][] = [
       ["Pack", `${pack.candidates} candidates for ${pack.subject.replace(/^user:/, "")}`],
       ["Generation", `${pack.generation}, made ${ageWords(pack.created_ms)}${slate.stale ? ", past its end" : ""}`],

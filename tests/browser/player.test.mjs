@@ -1,0 +1,197 @@
+// The player in a real browser against a real service.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { chromiumMissing, launchChromium } from "./support/chromium.mjs";
+import { allSent, nowPlaying, openPlayer, order, press, state, switchNetwork, upNext, waiting, without } from "./support/player.mjs";
+import { serviceMissing, startService } from "./support/service.mjs";
+
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+const DESKTOP = { viewport: { width: 1280, height: 800 } };
+
+const skip = serviceMissing() ?? chromiumMissing() ?? false;
+let service;
+let browser;
+
+before(async () => {
+  if (skip) return;
+  service = await startService();
+  browser = await launchChromium();
+});
+
+after(async () => {
+  await browser?.close();
+  await service?.stop();
+});
+
+/** A page in a browser profile of its own. */
+async function inPage(options, use) {
+  const context = await browser.newContext({ ...DESKTOP, ...options });
+  try {
+    await use(await context.newPage(), context);
+  } finally {
+    await context.close();
+  }
+}
+
+async function screenshot(page, name) {
+  const folder = process.env.SEGUE_SCREENSHOTS;
+  if (!folder) return;
+  mkdirSync(folder, { recursive: true });
+  // Rows glide to their new places; the picture is taken when they rest.
+  await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => undefined))));
+  await page.screenshot({ path: join(folder, `${name}.png`) });
+}
+
+for (const [name, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+  test(`skipping two songs changes what comes next, with reasons (${name})`, { skip }, async () => {
+    await inPage(options, async (page) => {
+      const faults = await openPlayer(page, service.url);
+      const first = await nowPlaying(page);
+      const before = await order(page);
+      await press(page, "skip");
+      const second = await nowPlaying(page);
+      await press(page, "skip");
+      const third = await nowPlaying(page);
+      const list = await upNext(page);
+
+      assert.equal(new Set([first, second, third]).size, 3, "each skip plays another item");
+      const expected = without(before, [second, third]);
+      const now = list.map((row) => row.item);
+      assert.notDeepEqual(now.slice(0, expected.length), expected, "the rest of the queue is re-ordered, not only moved up");
+      assert.ok(!now.includes(first) && !now.includes(second), "what was skipped does not come back at once");
+      assert.equal(new Set(now).size, now.length, "no item twice");
+      assert.ok(list.every((row) => row.reason && row.text), "each place carries a reason");
+      assert.equal(await state(page), "ranked");
+      await screenshot(page, `${name}-after-two-skips`);
+      assert.deepEqual(faults, []);
+    });
+  });
+}
+
+test("with the network cut, a like changes the order and its event is sent later", { skip }, async () => {
+  await inPage({}, async (page, context) => {
+    await openPlayer(page, service.url);
+    await press(page, "skip");
+    await allSent(page);
+    await context.setOffline(true);
+    const before = await order(page);
+    await press(page, "like");
+    assert.notDeepEqual(await order(page), before, "the order changes without a network");
+    await page.waitForSelector('.outbox:not([data-waiting="0"])', { state: "attached" });
+    await screenshot(page, "desktop-offline-like");
+    await context.setOffline(false);
+    await allSent(page);
+  });
+});
+
+test("the offline switch fails every request, and the session survives a reload", { skip }, async () => {
+  await inPage({}, async (page) => {
+    const faults = await openPlayer(page, service.url);
+    await press(page, "skip");
+    await switchNetwork(page, true);
+    const answered = await page.evaluate(() => fetch("/api/v1/manifest").then(() => true, () => false));
+    assert.equal(answered, false, "a request fails while the switch is on");
+    await press(page, "like");
+    const kept = { playing: await nowPlaying(page), list: await order(page), waiting: await waiting(page) };
+    assert.ok(kept.waiting > 0, "the like waits in the outbox");
+
+    await page.reload();
+    await page.waitForSelector("#up-next li[data-item]");
+    await switchNetwork(page, true);
+    assert.deepEqual({ playing: await nowPlaying(page), list: await order(page), waiting: await waiting(page) }, kept);
+    const skipped = kept.playing;
+    await press(page, "skip");
+    assert.notEqual(await nowPlaying(page), skipped, "the player goes on");
+    await screenshot(page, "desktop-offline-reloaded");
+
+    await switchNetwork(page, false);
+    await allSent(page);
+    assert.deepEqual(faults, []);
+  });
+});
+
+/** Loads the player, then again with its pack tampered with, and expects a refusal that does no harm. */
+async function refuses(tamper, codes) {
+  // The worker would answer before the test can; without it every request can be tampered with.
+  await inPage({ serviceWorkers: "block" }, async (page) => {
+    const faults = await openPlayer(page, service.url);
+    await press(page, "skip");
+    const user = await page.inputValue("#user");
+    await page.route("**/api/v1/packs/**", (route) => tamper(route, user));
+    await page.reload();
+    await page.waitForSelector("#up-next li[data-item]");
+    const code = await page.textContent(".toast code");
+    assert.match(code, codes);
+    assert.equal(await state(page), "fallback_pack_refused");
+    const playing = await nowPlaying(page);
+    await press(page, "skip");
+    assert.notEqual(await nowPlaying(page), playing, "the player goes on");
+    const list = await upNext(page);
+    assert.ok(list.length > 0 && list.every((row) => row.text));
+    assert.deepEqual(faults, []);
+  });
+}
+
+test("a truncated pack is refused and the last good one plays on", { skip }, async () => {
+  await refuses(async (route) => {
+    const answer = await route.fetch();
+    const body = await answer.body();
+    await route.fulfill({ response: answer, body: body.subarray(0, body.length / 2) });
+  }, /envelope_damaged|truncated/);
+});
+
+test("another user's pack is refused and the last good one plays on", { skip }, async () => {
+  const { users } = await (await fetch(`${service.url}/api/v1/users?limit=5`)).json();
+  await refuses(async (route, user) => {
+    const other = users.find((name) => name !== user);
+    await route.fulfill({ response: await route.fetch({ url: `${service.url}/api/v1/packs/${other}` }) });
+  }, /pack_wrong_subject/);
+});
+
+test("a first visitor whose pack is refused hears everyone's pack", { skip }, async () => {
+  await inPage({ serviceWorkers: "block" }, async (page) => {
+    await page.route(/\/api\/v1\/packs\/(?!region)/, async (route) => {
+      const answer = await route.fetch();
+      const body = await answer.body();
+      await route.fulfill({ response: answer, body: body.subarray(0, 100) });
+    });
+    await openPlayer(page, service.url);
+    assert.match(await page.textContent(".status .facts"), /region:all/);
+    assert.equal(await state(page), "fallback_pack_refused");
+  });
+});
+
+test("every way offered to break it is refused, and restoring heals it", { skip }, async () => {
+  await inPage({}, async (page) => {
+    await openPlayer(page, service.url);
+    await press(page, "like");
+    await page.click("#break-it");
+    const damages = await page.$$eval("[data-damage]", (buttons) => buttons.map((button) => button.dataset.damage));
+    assert.ok(damages.length >= 5);
+    for (const damage of damages) {
+      const hasModel = !(await page.textContent(".column-engine .facts")).includes("Modelnone");
+      if (damage === "model" && !hasModel) continue;
+      await page.click(`[data-damage="${damage}"]`);
+      await page.waitForSelector('.drawer .pill[data-order="fallback"]');
+      await page.waitForSelector(".toast-bad code");
+      assert.match(await state(page), damage === "model" ? /^fallback_model/ : /^fallback_pack/);
+      if (damage === "truncated") await screenshot(page, "desktop-broken");
+      await page.click("#repair");
+      await page.waitForSelector('.drawer .pill[data-order="ranked"]');
+    }
+  });
+});
+
+test("a service that is away gets a message with its remedy, not a blank page", { skip }, async () => {
+  await inPage({ serviceWorkers: "block" }, async (page) => {
+    await page.route("**/api/v1/**", (route) => route.abort());
+    await page.goto(service.url);
+    const message = await page.textContent(".failure");
+    assert.match(message, /segue serve/);
+    await page.unroute("**/api/v1/**");
+    await page.click(".failure button");
+    await page.waitForSelector("#up-next li[data-item]");
+  });
+});
