@@ -1,1 +1,116 @@
-//! x
+//! The Segue engine for browsers and Node: every function converts, calls the core, converts back.
+//!
+//! The records and their documentation are in `npm/src/types.ts`.
+
+mod error;
+
+use segue_core::{Applied, Event, Request};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_wasm_bindgen::Serializer;
+use wasm_bindgen::prelude::*;
+
+use error::{invalid, to_error};
+
+/// The engine: pack, ranker, policies and the live session of one person.
+#[wasm_bindgen]
+pub struct Engine(segue_core::Engine);
+
+#[derive(Serialize)]
+struct PackInfo<'a> {
+    generation: u64,
+    subject: &'a str,
+    created_ms: i64,
+    expires_ms: i64,
+    candidates: usize,
+    stale: bool,
+}
+
+#[derive(Serialize)]
+struct AppliedInfo {
+    applied: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// An engine that trusts this Ed25519 public key, 64 hexadecimal digits.
+    #[wasm_bindgen(constructor)]
+    pub fn new(root: &str) -> Result<Engine, JsValue> {
+        segue_core::Engine::new(root).map(Engine).map_err(to_error)
+    }
+
+    /// Follows key rotations.
+    pub fn accept_rotations(&mut self, bytes: &[u8]) -> Result<usize, JsValue> {
+        self.0.accept_rotations(bytes).map_err(to_error)
+    }
+
+    /// Puts a generation's manifest in force.
+    pub fn accept_manifest(&mut self, bytes: &[u8], now_ms: f64) -> Result<JsValue, JsValue> {
+        to_object(self.0.accept_manifest(bytes, now_ms as i64).map_err(to_error)?)
+    }
+
+    /// Puts a surface's policy to use.
+    pub fn accept_policy(&mut self, surface: &str, bytes: &[u8]) -> Result<(), JsValue> {
+        self.0.accept_policy(surface, bytes).map_err(to_error)
+    }
+
+    /// Puts the ranker to use.
+    pub fn accept_ranker(&mut self, model: &[u8], schema: &[u8]) -> Result<(), JsValue> {
+        self.0.accept_ranker(model, schema).map_err(to_error)
+    }
+
+    /// Puts the subject's pack to use.
+    pub fn accept_pack(&mut self, bytes: &[u8], subject: &str, now_ms: f64) -> Result<JsValue, JsValue> {
+        let pack = self.0.accept_pack(bytes, subject, now_ms as i64).map_err(to_error)?;
+        to_object(&PackInfo {
+            generation: pack.generation(),
+            subject: pack.subject(),
+            created_ms: pack.created_ms(),
+            expires_ms: pack.expires_ms(),
+            candidates: pack.candidates().len(),
+            stale: now_ms as i64 >= pack.expires_ms(),
+        })
+    }
+
+    /// Applies one event.
+    pub fn apply(&mut self, event: JsValue) -> Result<JsValue, JsValue> {
+        let event: Event = from_object(event, "event")?;
+        let reason = match self.0.apply(&event).map_err(to_error)? {
+            Applied::Yes => None,
+            Applied::Duplicate => Some("duplicate_event"),
+            Applied::UnknownKind => Some("unknown_kind"),
+        };
+        to_object(&AppliedInfo { applied: reason.is_none(), reason })
+    }
+
+    /// The list after the last event.
+    pub fn rank(&mut self, request: JsValue) -> Result<JsValue, JsValue> {
+        let request: Request = from_object(request, "request")?;
+        to_object(&self.0.rank(&request).map_err(to_error)?)
+    }
+
+    /// The session as bytes.
+    pub fn save_session(&self) -> Result<Vec<u8>, JsValue> {
+        self.0.save_session().map_err(to_error)
+    }
+
+    /// Continues a saved session.
+    pub fn restore_session(&mut self, bytes: &[u8]) -> Result<(), JsValue> {
+        self.0.restore_session(bytes).map_err(to_error)
+    }
+
+    /// Forgets the session.
+    pub fn reset_session(&mut self) {
+        self.0.reset_session();
+    }
+}
+
+fn to_object<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {
+    value.serialize(&Serializer::json_compatible()).map_err(|error| invalid(&error.to_string()))
+}
+
+fn from_object<T: DeserializeOwned>(value: JsValue, what: &str) -> Result<T, JsValue> {
+    serde_wasm_bindgen::from_value(value).map_err(|error| invalid(&format!("{what}: {error}.")))
+}
