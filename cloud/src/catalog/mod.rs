@@ -6,6 +6,7 @@
 //! [`writer::Tables`] replaces it as a whole. The columns are in `docs/EVENTS.md`.
 
 pub mod dataset;
+pub mod generate;
 pub mod jsonl;
 pub mod split;
 pub mod store;
