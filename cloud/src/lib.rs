@@ -3,5 +3,6 @@
 pub mod candidates;
 pub mod catalog;
 pub mod commands;
+pub mod events;
 pub mod keys;
 pub mod packs;

@@ -1,0 +1,212 @@
+//! Kills, power cuts, full disks and damage: what was acknowledged is there, once, and nothing is invented.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::power_cut::PowerCutDisk;
+use super::reader::read;
+use super::validate::{Batch, validate};
+use super::{EventStore, FolderDisk, Limits, StoreError, read_since};
+
+const SMALL: Limits = Limits { waiting_bytes: 1 << 20, segment_bytes: 2_000 };
+
+fn batch(ids: &[&str]) -> Batch {
+    let rows =
+        ids.iter().map(|id| json!({"event_id": id, "kind": "like", "item": "t1", "time_ms": 1})).collect();
+    let (batch, rejects) = validate(rows, 10);
+    assert!(rejects.is_empty(), "{rejects:?}");
+    batch
+}
+
+fn stored(disk: &PowerCutDisk) -> Vec<String> {
+    let mut ids = Vec::new();
+    read(disk, 0, |_, event| ids.push(event.event_id)).unwrap();
+    ids
+}
+
+/// Sends batches of growing size until `batches` were acknowledged; returns their ids.
+async fn fill(disk: &PowerCutDisk, batches: usize) -> BTreeSet<String> {
+    let store = EventStore::on_disk(disk.clone(), SMALL).unwrap();
+    let mut acknowledged = BTreeSet::new();
+    for number in 0..batches {
+        let ids: Vec<String> = (0..=number % 5).map(|place| format!("e{number}-{place}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        store.append(batch(&ids)).await.unwrap();
+        acknowledged.extend(ids.into_iter().map(str::to_owned));
+    }
+    acknowledged
+}
+
+#[tokio::test]
+async fn acknowledged_events_survive_a_power_cut() {
+    let disk = PowerCutDisk::default();
+    let acknowledged = fill(&disk, 40).await;
+    assert_eq!(disk.unsynced(), 0);
+    let after = disk.after_power_cut(0, None);
+    assert_eq!(stored(&after).into_iter().collect::<BTreeSet<_>>(), acknowledged);
+}
+
+#[tokio::test]
+async fn without_the_sync_the_same_check_sees_the_loss() {
+    let disk = PowerCutDisk::default();
+    disk.state().lies_about_sync = true;
+    let acknowledged = fill(&disk, 40).await;
+    let after = disk.after_power_cut(0, None);
+    let found: BTreeSet<String> = stored(&after).into_iter().collect();
+    assert!(!acknowledged.is_subset(&found), "a store that never syncs must fail this check");
+}
+
+#[tokio::test]
+async fn a_commit_cut_at_any_byte_invents_nothing_and_is_stored_when_it_is_sent_again() {
+    let disk = PowerCutDisk::default();
+    fill(&disk, 7).await;
+    let before = stored(&disk);
+    disk.state().lies_about_sync = true;
+    let store = EventStore::on_disk(disk.clone(), SMALL).unwrap();
+    store.append(batch(&["x1", "x2", "x3"])).await.unwrap();
+    drop(store);
+    let unsynced = disk.unsynced();
+    assert!(unsynced > 100);
+    for kept in 0..unsynced {
+        let after = disk.after_power_cut(kept, None);
+        assert_eq!(stored(&after), before, "kept {kept} bytes, read beside the writer");
+        let store = EventStore::on_disk(after.clone(), SMALL).unwrap();
+        assert_eq!(store.count(), before.len() as u64, "kept {kept} bytes, opened");
+        let outcome = store.append(batch(&["x1", "x2", "x3"])).await.unwrap();
+        assert_eq!((outcome.accepted, outcome.duplicates), (3, 0), "kept {kept} bytes, sent again");
+        drop(store);
+        assert_eq!(stored(&after).len(), before.len() + 3);
+    }
+}
+
+#[tokio::test]
+async fn a_commit_whose_bytes_arrived_changed_is_cut_off_too() {
+    let disk = PowerCutDisk::default();
+    fill(&disk, 3).await;
+    let before = stored(&disk);
+    disk.state().lies_about_sync = true;
+    let store = EventStore::on_disk(disk.clone(), SMALL).unwrap();
+    store.append(batch(&["x1", "x2"])).await.unwrap();
+    drop(store);
+    for flipped in 0..disk.unsynced() {
+        let after = disk.after_power_cut(usize::MAX / 2, Some(flipped));
+        let store = EventStore::on_disk(after.clone(), SMALL).unwrap();
+        assert_eq!(store.count(), before.len() as u64, "byte {flipped}");
+        assert_eq!(stored(&after), before);
+    }
+}
+
+#[tokio::test]
+async fn damage_before_the_last_commit_is_refused_with_its_place() {
+    let disk = PowerCutDisk::default();
+    let store = EventStore::on_disk(disk.clone(), Limits::default()).unwrap();
+    for id in ["a", "b"] {
+        store.append(batch(&[id])).await.unwrap();
+    }
+    drop(store);
+    let name = "00000000000000000001.jsonl";
+    let mut bytes = super::Disk::read(&disk, name).unwrap();
+    bytes[200] ^= 1;
+    let damaged = PowerCutDisk::holding(name, &bytes);
+    let error = EventStore::on_disk(damaged.clone(), SMALL).unwrap_err();
+    assert!(matches!(&error, StoreError::Damaged { segment, offset: 0, .. } if segment == name), "{error}");
+    assert!(read(&damaged, 0, |_, _| ()).is_err());
+}
+
+#[tokio::test]
+async fn a_log_of_a_newer_version_is_refused_and_left_as_it_is() {
+    let disk = PowerCutDisk::holding("00000000000000000001.jsonl", b"{\"format\":2}\n");
+    let error = EventStore::on_disk(disk.clone(), SMALL).unwrap_err();
+    assert!(matches!(error, StoreError::Newer { format: 2, .. }), "{error}");
+    assert_eq!(super::Disk::read(&disk, "00000000000000000001.jsonl").unwrap(), b"{\"format\":2}\n");
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing_and_takes_events_again_when_there_is_room() {
+    let disk = PowerCutDisk::default();
+    let store = EventStore::on_disk(disk.clone(), SMALL).unwrap();
+    store.append(batch(&["a"])).await.unwrap();
+    disk.state().room = Some(30);
+    let error = store.append(batch(&["b"])).await.unwrap_err();
+    assert!(matches!(error, StoreError::Disk { action: "append to", .. }), "{error}");
+    disk.state().room = None;
+    let outcome = store.append(batch(&["b", "c"])).await.unwrap();
+    assert_eq!((outcome.accepted, outcome.duplicates), (2, 0));
+    drop(store);
+    assert_eq!(stored(&disk.after_power_cut(0, None)), ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_is_acknowledged_until_the_store_is_opened_again() {
+    let disk = PowerCutDisk::default();
+    let store = EventStore::on_disk(disk.clone(), SMALL).unwrap();
+    disk.state().sync_fails = true;
+    assert!(matches!(store.append(batch(&["a"])).await, Err(StoreError::Failed(_))));
+    assert!(matches!(store.append(batch(&["b"])).await, Err(StoreError::Failed(_))));
+    drop(store);
+    let store = EventStore::on_disk(disk.after_power_cut(0, None), SMALL).unwrap();
+    assert_eq!(store.append(batch(&["a", "b"])).await.unwrap().accepted, 2);
+}
+
+#[tokio::test]
+async fn waiting_requests_share_a_sync_and_a_full_queue_is_refused() {
+    let disk = PowerCutDisk::default();
+    let store = EventStore::on_disk(disk.clone(), Limits::default()).unwrap();
+    // Holding the disk keeps the writer in its first commit while the others gather behind it.
+    let held = disk.state();
+    let ids: Vec<String> = (0..50).map(|number| format!("e{number}")).collect();
+    let mut waiting = Vec::new();
+    for id in &ids {
+        let mut append = Box::pin(store.append(batch(&[id])));
+        assert!(
+            std::future::poll_fn(|context| std::task::Poll::Ready(
+                append.as_mut().poll(context).is_pending()
+            ))
+            .await
+        );
+        waiting.push(append);
+    }
+    drop(held);
+    for append in waiting {
+        assert_eq!(append.await.unwrap().accepted, 1);
+    }
+    assert!(disk.state().syncs < ids.len(), "{} syncs", disk.state().syncs);
+    assert_eq!(store.count(), 50);
+
+    let tight = PowerCutDisk::default();
+    let store = EventStore::on_disk(tight.clone(), Limits { waiting_bytes: 1024, ..SMALL }).unwrap();
+    let held = tight.state();
+    let mut first = Box::pin(store.append(batch(&["a"])));
+    std::future::poll_fn(|context| std::task::Poll::Ready(drop(first.as_mut().poll(context)))).await;
+    assert_eq!(store.append(batch(&["b"])).await, Err(StoreError::Busy));
+    drop(held);
+    assert_eq!(first.await.unwrap().accepted, 1);
+}
+
+#[tokio::test]
+async fn the_log_is_read_beside_its_writer_and_only_one_process_writes() {
+    let data = tempfile::tempdir().unwrap();
+    let store = EventStore::open(data.path(), SMALL).unwrap();
+    for number in 0..60 {
+        store.append(batch(&[&format!("e{number}")])).await.unwrap();
+    }
+    let mut seen = Vec::new();
+    assert_eq!(
+        read_since(data.path(), 55, |sequence, event| seen.push((sequence, event.event_id))).unwrap(),
+        60
+    );
+    assert_eq!(seen.first(), Some(&(56, "e55".to_owned())));
+    assert_eq!(seen.len(), 5);
+    assert!(matches!(EventStore::open(data.path(), SMALL), Err(StoreError::Locked(_))));
+    drop(store);
+    assert_eq!(EventStore::open(data.path(), SMALL).unwrap().count(), 60);
+    let segments = super::Disk::names(&FolderDisk::new(super::folder(data.path()))).unwrap();
+    assert!(segments.len() > 3, "{segments:?}");
+}
+
+#[test]
+fn a_folder_without_a_log_has_no_events() {
+    let data = tempfile::tempdir().unwrap();
+    assert_eq!(read_since(data.path(), 0, |_, _| ()).unwrap(), 0);
+}

@@ -1,0 +1,140 @@
+//! What the event log asks of the disk it lies on.
+//!
+//! Few methods, each one that a disk can really do, so that the tests can put
+//! a disk in its place that loses whatever was not synced.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// A folder of segment files that only grow.
+pub trait Disk: Send {
+    /// Names of all segments, in no particular order.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    fn names(&self) -> io::Result<Vec<String>>;
+
+    /// The whole content of one segment.
+    ///
+    /// # Errors
+    /// The segment is absent or cannot be read.
+    fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+
+    /// Makes an empty segment whose name survives a power cut.
+    ///
+    /// # Errors
+    /// The segment exists or cannot be made durable.
+    fn create(&mut self, name: &str) -> io::Result<()>;
+
+    /// Adds bytes at the end of a segment; nothing is promised until [`Disk::sync`].
+    ///
+    /// # Errors
+    /// The bytes were not written, or only some of them.
+    fn append(&mut self, name: &str, bytes: &[u8]) -> io::Result<()>;
+
+    /// Returns when everything appended to the segment survives a power cut.
+    ///
+    /// # Errors
+    /// Nothing is known about the bytes appended since the last sync.
+    fn sync(&mut self, name: &str) -> io::Result<()>;
+
+    /// Cuts a segment to `length` bytes, durably.
+    ///
+    /// # Errors
+    /// The segment could not be cut.
+    fn truncate(&mut self, name: &str, length: u64) -> io::Result<()>;
+
+    /// Keeps bytes that were cut off a segment, for a person to look at.
+    ///
+    /// # Errors
+    /// The bytes could not be kept.
+    fn set_aside(&mut self, name: &str, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// Segments as files of one folder.
+#[derive(Debug)]
+pub struct FolderDisk {
+    folder: PathBuf,
+    open: Option<(String, File)>,
+}
+
+impl FolderDisk {
+    /// Uses `folder` as it is; a missing folder reads as one without segments.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), open: None }
+    }
+
+    /// Makes the folder where it is missing.
+    ///
+    /// # Errors
+    /// The folder cannot be made or synced.
+    pub fn create_folder(&self) -> io::Result<()> {
+        std::fs::create_dir_all(&self.folder)?;
+        match self.folder.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
+            _ => Ok(()),
+        }
+    }
+
+    fn file(&mut self, name: &str) -> io::Result<&mut File> {
+        if self.open.as_ref().is_none_or(|(open, _)| open != name) {
+            let file = OpenOptions::new().append(true).open(self.folder.join(name))?;
+            self.open = Some((name.to_owned(), file));
+        }
+        match &mut self.open {
+            Some((_, file)) => Ok(file),
+            None => Err(io::Error::other("no segment is open")),
+        }
+    }
+}
+
+impl Disk for FolderDisk {
+    fn names(&self) -> io::Result<Vec<String>> {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        std::fs::read(self.folder.join(name))
+    }
+
+    fn create(&mut self, name: &str) -> io::Result<()> {
+        let path = self.folder.join(name);
+        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        file.sync_all()?;
+        self.open = Some((name.to_owned(), file));
+        sync_folder(&self.folder)
+    }
+
+    fn append(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.file(name)?.write_all(bytes)
+    }
+
+    fn sync(&mut self, name: &str) -> io::Result<()> {
+        self.file(name)?.sync_data()
+    }
+
+    fn truncate(&mut self, name: &str, length: u64) -> io::Result<()> {
+        let file = self.file(name)?;
+        file.set_len(length)?;
+        file.sync_all()
+    }
+
+    fn set_aside(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = File::create(self.folder.join(name))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        sync_folder(&self.folder)
+    }
+}
+
+/// A new name in a folder survives a power cut only once the folder is synced.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,61 @@
+//! What can go wrong with the event store, and what to do about it.
+
+use thiserror::Error;
+
+/// Why events were not stored or could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StoreError {
+    /// The disk refused; nothing was acknowledged, and a later try may succeed.
+    #[error("cannot {action} {name}: {reason}; free disk space or check its permissions")]
+    Disk {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        name: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// Acknowledged events are damaged; the store is not opened over them.
+    #[error(
+        "{segment} is damaged at byte {offset}: {reason}; restore the file from a backup, \
+         or move the whole folder away to begin with an empty store"
+    )]
+    Damaged {
+        /// The segment's file name.
+        segment: String,
+        /// Where the damage is.
+        offset: usize,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// Written by a newer version of Segue.
+    #[error("{segment} has event log format {format}, and this version reads format 1; start a newer segue")]
+    Newer {
+        /// The segment's file name.
+        segment: String,
+        /// The format it says it has.
+        format: u32,
+    },
+    /// Another process has the store open.
+    #[error("{0} is in use by another segue process; stop that one first")]
+    Locked(String),
+    /// A sync failed; the store takes nothing more until it is opened again.
+    #[error("a write could not be made durable ({0}); check the disk, then start segue serve again")]
+    Failed(String),
+    /// More events are waiting than the store may hold in memory.
+    #[error("too many events are waiting to be written; send them again in a second")]
+    Busy,
+    /// The store was closed.
+    #[error("the event store is closed; the service is shutting down")]
+    Closed,
+}
+
+impl StoreError {
+    pub(crate) fn disk(action: &'static str, name: &str, error: &std::io::Error) -> Self {
+        Self::Disk { action, name: name.to_owned(), reason: error.to_string() }
+    }
+
+    pub(crate) fn damaged(segment: &str, offset: usize, reason: &str) -> Self {
+        Self::Damaged { segment: segment.to_owned(), offset, reason: reason.to_owned() }
+    }
+}

@@ -1,0 +1,125 @@
+//! The log together with the ids it holds: the one place where an event is counted, once.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::disk::Disk;
+use super::error::StoreError;
+use super::log::EventLog;
+
+/// Stands for an event id. 128 bits of SHA-256: nobody can make two ids that meet.
+pub(crate) type Fingerprint = u128;
+
+/// The fingerprint of an event id.
+pub(crate) fn fingerprint(event_id: &str) -> Fingerprint {
+    let digest = Sha256::digest(event_id.as_bytes());
+    digest.iter().take(16).fold(0, |value, byte| (value << 8) | u128::from(*byte))
+}
+
+/// One event ready to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// Of its event id.
+    pub(crate) id: Fingerprint,
+    /// Its JSON, without a line end.
+    pub(crate) line: Vec<u8>,
+}
+
+/// What became of one batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Counted {
+    pub(crate) accepted: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) last_sequence: u64,
+}
+
+/// Log and ids.
+pub(crate) struct Ledger<D> {
+    log: EventLog<D>,
+    ids: HashSet<Fingerprint>,
+}
+
+impl<D: Disk> Ledger<D> {
+    /// Opens the log and gathers the ids of every event in it.
+    pub(crate) fn open(disk: D, segment_bytes: u64) -> Result<Self, StoreError> {
+        let mut ids = HashSet::new();
+        let log = EventLog::open(disk, segment_bytes, |line| {
+            ids.insert(fingerprint(&id_of(line)?));
+            Ok(())
+        })?;
+        Ok(Self { log, ids })
+    }
+
+    /// How many events are stored.
+    pub(crate) fn count(&self) -> u64 {
+        self.log.next_sequence() - 1
+    }
+
+    /// Writes what is new in `batches` with one sync; an event that came before, or twice, is a duplicate.
+    ///
+    /// # Errors
+    /// None of the batches was acknowledged.
+    pub(crate) fn commit(
+        &mut self,
+        batches: &[&[Row]],
+        received_ms: i64,
+    ) -> Result<Vec<Counted>, StoreError> {
+        let mut fresh = HashSet::new();
+        let mut lines = Vec::new();
+        let mut counted = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let mut count = Counted::default();
+            for row in *batch {
+                if self.ids.contains(&row.id) || !fresh.insert(row.id) {
+                    count.duplicates += 1;
+                } else {
+                    count.accepted += 1;
+                    lines.push(row.line.as_slice());
+                }
+            }
+            counted.push(count);
+        }
+        if !lines.is_empty() {
+            self.log.commit(&lines, received_ms)?;
+        }
+        self.ids.extend(fresh);
+        let last_sequence = self.count();
+        counted.iter_mut().for_each(|count| count.last_sequence = last_sequence);
+        Ok(counted)
+    }
+}
+
+fn id_of(line: &[u8]) -> Result<String, String> {
+    #[derive(Deserialize)]
+    struct Id {
+        event_id: String,
+    }
+    serde_json::from_slice::<Id>(line).map(|id| id.event_id).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::FolderDisk;
+
+    fn row(id: &str) -> Row {
+        Row { id: fingerprint(id), line: format!(r#"{{"event_id":"{id}"}}"#).into_bytes() }
+    }
+
+    #[test]
+    fn an_event_counts_once_within_a_batch_across_batches_and_across_starts() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(FolderDisk::new(folder.path()), 1 << 20).unwrap();
+        let (first, second) = ([row("a"), row("b"), row("a")], [row("b"), row("c")]);
+        let counted = ledger.commit(&[&first, &second], 0).unwrap();
+        assert_eq!((counted[0].accepted, counted[0].duplicates), (2, 1));
+        assert_eq!((counted[1].accepted, counted[1].duplicates), (1, 1));
+        drop(ledger);
+        let mut ledger = Ledger::open(FolderDisk::new(folder.path()), 1 << 20).unwrap();
+        assert_eq!(ledger.count(), 3);
+        let counted = ledger.commit(&[&[row("c"), row("d")]], 0).unwrap();
+        assert_eq!((counted[0].accepted, counted[0].duplicates), (1, 1));
+    }
+}

@@ -1,0 +1,166 @@
+//! The log itself: segments of commits, opened, repaired and appended to.
+//!
+//! One thread owns it. Everything it returned from [`EventLog::commit`] is on
+//! the disk; whatever else the disk holds after a crash is either a whole
+//! commit nobody was told about, or a torn one that is cut off.
+
+use std::ops::Range;
+
+use super::disk::Disk;
+use super::error::StoreError;
+use super::frame::{self, Broken, Frame};
+
+/// The ending of a segment's name; what else lies in the folder is left alone.
+pub(crate) const ENDING: &str = ".jsonl";
+
+/// The append-only log of received events.
+pub(crate) struct EventLog<D> {
+    disk: D,
+    segment_bytes: u64,
+    /// The segment appended to and its length, once there is one.
+    last: Option<(String, u64)>,
+    next: u64,
+    /// Set after a failed sync: the disk's state is unknown until the log is opened again.
+    failed: Option<String>,
+}
+
+impl<D: Disk> EventLog<D> {
+    /// Opens the log, cuts off a torn last commit, and shows every event to `each`.
+    ///
+    /// # Errors
+    /// The disk cannot be read, or an acknowledged commit is damaged.
+    pub(crate) fn open(
+        mut disk: D,
+        segment_bytes: u64,
+        mut each: impl FnMut(&[u8]) -> Result<(), String>,
+    ) -> Result<Self, StoreError> {
+        let names = segment_names(&disk)?;
+        let mut next = 1;
+        let mut last = None;
+        for (index, name) in names.iter().enumerate() {
+            let bytes = disk.read(name).map_err(|error| StoreError::disk("read", name, &error))?;
+            let is_last = index + 1 == names.len();
+            let end = scan(name, &bytes, is_last, |frame| {
+                take(frame, name, &mut next)?;
+                frame
+                    .lines()
+                    .try_for_each(&mut each)
+                    .map_err(|why| StoreError::damaged(name, frame.end, &why))
+            })?;
+            if end < bytes.len() {
+                cut_torn_commit(&mut disk, name, &bytes, end)?;
+            }
+            last = Some((name.clone(), end as u64));
+        }
+        Ok(Self { disk, segment_bytes, last, next, failed: None })
+    }
+
+    /// The sequence number the next event will get; the first is 1.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.next
+    }
+
+    /// Writes `lines` as one commit and syncs it; returns their sequence numbers.
+    ///
+    /// # Errors
+    /// Nothing was acknowledged. After [`StoreError::Failed`] the log has to be opened again.
+    pub(crate) fn commit(&mut self, lines: &[&[u8]], received_ms: i64) -> Result<Range<u64>, StoreError> {
+        if let Some(why) = &self.failed {
+            return Err(StoreError::Failed(why.clone()));
+        }
+        let bytes = frame::encode(self.next, received_ms, lines.iter().copied());
+        let (name, length) = self.segment()?;
+        if let Err(error) = self.disk.append(&name, &bytes) {
+            return Err(self.take_back(&name, length, &error));
+        }
+        if let Err(error) = self.disk.sync(&name) {
+            // After a failed sync the kernel may call the lost pages clean:
+            // a second sync would succeed and prove nothing.
+            return Err(self.fail(&name, &error));
+        }
+        let first = self.next;
+        self.next += lines.len() as u64;
+        self.last = Some((name, length + bytes.len() as u64));
+        Ok(first..self.next)
+    }
+
+    /// The segment to append to; a full one is followed by a new one.
+    fn segment(&mut self) -> Result<(String, u64), StoreError> {
+        if let Some((name, length)) = &self.last
+            && *length < self.segment_bytes
+        {
+            return Ok((name.clone(), *length));
+        }
+        let name = format!("{:020}{ENDING}", self.next);
+        self.disk.create(&name).map_err(|error| StoreError::disk("create", &name, &error))?;
+        self.last = Some((name.clone(), 0));
+        Ok((name, 0))
+    }
+
+    /// A write that failed half way (a full disk) is undone, so that the next may succeed.
+    fn take_back(&mut self, name: &str, length: u64, error: &std::io::Error) -> StoreError {
+        match self.disk.truncate(name, length) {
+            Ok(()) => StoreError::disk("append to", name, error),
+            Err(_) => self.fail(name, error),
+        }
+    }
+
+    fn fail(&mut self, name: &str, error: &std::io::Error) -> StoreError {
+        let why = format!("{name}: {error}");
+        self.failed = Some(why.clone());
+        StoreError::Failed(why)
+    }
+}
+
+/// Names of the segments, oldest first.
+pub(crate) fn segment_names(disk: &impl Disk) -> Result<Vec<String>, StoreError> {
+    let mut names = disk.names().map_err(|error| StoreError::disk("list", "the event folder", &error))?;
+    names.retain(|name| name.ends_with(ENDING));
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Calls `each` for every whole commit; returns where the last one ends.
+///
+/// Only the last segment may end in a torn commit, and only with nothing whole after it.
+pub(crate) fn scan(
+    name: &str,
+    bytes: &[u8],
+    is_last: bool,
+    mut each: impl FnMut(&Frame<'_>) -> Result<(), StoreError>,
+) -> Result<usize, StoreError> {
+    let mut offset = 0;
+    while let Some(decoded) = frame::decode(bytes, offset) {
+        match decoded {
+            Ok(frame) => {
+                each(&frame)?;
+                offset = frame.end;
+            }
+            Err(Broken::Newer(format)) => {
+                return Err(StoreError::Newer { segment: name.to_owned(), format });
+            }
+            Err(Broken::Damaged) if is_last && !frame::whole_frame_after(bytes, offset) => return Ok(offset),
+            Err(Broken::Damaged) => {
+                return Err(StoreError::damaged(name, offset, "its checksum does not match"));
+            }
+        }
+    }
+    Ok(offset)
+}
+
+/// Checks that a commit continues the log, and counts its events.
+fn take(frame: &Frame<'_>, name: &str, next: &mut u64) -> Result<(), StoreError> {
+    if frame.first != *next {
+        let why = format!("event {next} should follow, event {} does", frame.first);
+        return Err(StoreError::damaged(name, frame.end, &why));
+    }
+    *next += frame.events;
+    Ok(())
+}
+
+fn cut_torn_commit(disk: &mut impl Disk, name: &str, bytes: &[u8], end: usize) -> Result<(), StoreError> {
+    let aside = format!("{name}.{end}.torn");
+    tracing::warn!(segment = name, offset = end, bytes = bytes.len() - end, "cutting off a torn last commit");
+    disk.set_aside(&aside, &bytes[end..]).map_err(|error| StoreError::disk("write", &aside, &error))?;
+    disk.truncate(name, end as u64).map_err(|error| StoreError::disk("truncate", name, &error))
+}

@@ -1,0 +1,33 @@
+//! Events received by the service: validated, de-duplicated by id, and on the disk before they are acknowledged.
+//!
+//! The log lies in `D/received`, one file per segment, in the format of [`frame`]. Whoever wants the
+//! events (the refresh, a person with a pager) reads the files at any time with [`read_since`]; only
+//! one process writes. `docs/adr/event-log.md` says why it is a log of files and not a database.
+
+mod disk;
+mod error;
+mod frame;
+mod ledger;
+mod log;
+mod reader;
+mod store;
+mod validate;
+
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod power_cut;
+
+pub use disk::{Disk, FolderDisk};
+pub use error::StoreError;
+pub use reader::read_since;
+pub use store::{EventStore, Limits, Outcome};
+pub use validate::{Batch, Reject, validate};
+
+use std::path::{Path, PathBuf};
+
+/// Where the log of a data folder lies.
+#[must_use]
+pub fn folder(data: &Path) -> PathBuf {
+    data.join("received")
+}

@@ -1,0 +1,124 @@
+//! A disk for tests that keeps only what was synced when its power is cut.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::disk::Disk;
+
+#[derive(Debug, Clone, Default)]
+struct Segment {
+    written: Vec<u8>,
+    durable: usize,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct State {
+    segments: BTreeMap<String, Segment>,
+    /// Pretends that a sync had happened: the fault the tests must be able to see.
+    pub(crate) lies_about_sync: bool,
+    /// Bytes that still fit before the disk is full.
+    pub(crate) room: Option<usize>,
+    /// The next sync fails.
+    pub(crate) sync_fails: bool,
+    /// How often a sync was asked for.
+    pub(crate) syncs: usize,
+}
+
+/// Handles to the same disk; it survives the store that wrote to it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PowerCutDisk(Arc<Mutex<State>>);
+
+impl PowerCutDisk {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// The disk after a power cut: of what was not synced, the first `kept` bytes of each segment survive,
+    /// and the byte `flipped` of those arrives changed.
+    pub(crate) fn after_power_cut(&self, kept: usize, flipped: Option<usize>) -> Self {
+        let mut state = self.state().clone();
+        for segment in state.segments.values_mut() {
+            let length = segment.written.len().min(segment.durable + kept);
+            segment.written.truncate(length);
+            if let Some(byte) = flipped.and_then(|at| segment.written.get_mut(segment.durable + at)) {
+                *byte ^= 0xff;
+            }
+            segment.durable = length;
+        }
+        state.room = None;
+        state.lies_about_sync = false;
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// The most bytes of one segment that are written and not yet synced.
+    pub(crate) fn unsynced(&self) -> usize {
+        self.state()
+            .segments
+            .values()
+            .map(|segment| segment.written.len() - segment.durable)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// A disk whose only segment holds `bytes`.
+    pub(crate) fn holding(name: &str, bytes: &[u8]) -> Self {
+        let disk = Self::default();
+        let segment = Segment { written: bytes.to_vec(), durable: bytes.len() };
+        disk.state().segments.insert(name.to_owned(), segment);
+        disk
+    }
+}
+
+impl Disk for PowerCutDisk {
+    fn names(&self) -> io::Result<Vec<String>> {
+        Ok(self.state().segments.keys().cloned().collect())
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        let state = self.state();
+        state.segments.get(name).map(|segment| segment.written.clone()).ok_or(io::ErrorKind::NotFound.into())
+    }
+
+    fn create(&mut self, name: &str) -> io::Result<()> {
+        self.state().segments.insert(name.to_owned(), Segment::default());
+        Ok(())
+    }
+
+    fn append(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.state();
+        let fits = state.room.unwrap_or(usize::MAX).min(bytes.len());
+        state.room = state.room.map(|room| room - fits);
+        let segment = state.segments.get_mut(name).ok_or(io::ErrorKind::NotFound)?;
+        segment.written.extend_from_slice(&bytes[..fits]);
+        if fits < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn sync(&mut self, name: &str) -> io::Result<()> {
+        let mut state = self.state();
+        state.syncs += 1;
+        if std::mem::take(&mut state.sync_fails) {
+            return Err(io::Error::other("the device is gone"));
+        }
+        if !state.lies_about_sync
+            && let Some(segment) = state.segments.get_mut(name)
+        {
+            segment.durable = segment.written.len();
+        }
+        Ok(())
+    }
+
+    fn truncate(&mut self, name: &str, length: u64) -> io::Result<()> {
+        let mut state = self.state();
+        let segment = state.segments.get_mut(name).ok_or(io::ErrorKind::NotFound)?;
+        segment.written.truncate(usize::try_from(length).unwrap());
+        segment.durable = segment.durable.min(segment.written.len());
+        Ok(())
+    }
+
+    fn set_aside(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let segment = Segment { written: bytes.to_vec(), durable: bytes.len() };
+        self.state().segments.insert(name.to_owned(), segment);
+        Ok(())
+    }
+}

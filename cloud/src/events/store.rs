@@ -1,0 +1,193 @@
+//! The store as the service uses it: many requests, one writer thread, one sync for all that wait.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::disk::{Disk, FolderDisk};
+use super::error::StoreError;
+use super::ledger::{Counted, Ledger, Row};
+use super::validate::Batch;
+
+/// How much the store holds and waits for.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of events that may wait in memory; more are refused with [`StoreError::Busy`].
+    pub waiting_bytes: usize,
+    /// Bytes after which a new segment is begun.
+    pub segment_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { waiting_bytes: 32 << 20, segment_bytes: 64 << 20 }
+    }
+}
+
+/// What became of a batch; everything accepted is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Events that were new.
+    pub accepted: u64,
+    /// Events whose id was stored before, or came twice in the batch.
+    pub duplicates: u64,
+}
+
+/// The durable store of received events.
+#[derive(Debug)]
+pub struct EventStore {
+    jobs: mpsc::UnboundedSender<Job>,
+    room: Arc<Semaphore>,
+    waiting_bytes: usize,
+    count: Arc<AtomicU64>,
+    writer: Option<JoinHandle<()>>,
+    /// Held for as long as the store is open; the system releases it even after a kill.
+    _lock: Option<File>,
+}
+
+#[derive(Debug)]
+struct Job {
+    rows: Vec<Row>,
+    _room: tokio::sync::OwnedSemaphorePermit,
+    answer: oneshot::Sender<Result<Counted, StoreError>>,
+}
+
+/// Bytes that one permit of the semaphore stands for.
+const PERMIT_BYTES: usize = 1024;
+
+/// Events one commit takes at most, so that a flood cannot make one commit endless.
+const COMMIT_EVENTS: usize = 20_000;
+
+impl EventStore {
+    /// Opens the store of data folder `data`; makes it where there is none.
+    ///
+    /// # Errors
+    /// The folder cannot be used, another process has it, or acknowledged events are damaged.
+    pub fn open(data: &Path, limits: Limits) -> Result<Self, StoreError> {
+        let folder = super::folder(data);
+        let shown = folder.display().to_string();
+        let disk = FolderDisk::new(&folder);
+        disk.create_folder().map_err(|error| StoreError::disk("create", &shown, &error))?;
+        let lock =
+            File::create(folder.join("lock")).map_err(|error| StoreError::disk("lock", &shown, &error))?;
+        lock.try_lock().map_err(|error| match error {
+            std::fs::TryLockError::WouldBlock => StoreError::Locked(shown.clone()),
+            std::fs::TryLockError::Error(error) => StoreError::disk("lock", &shown, &error),
+        })?;
+        Self::start(disk, limits, Some(lock))
+    }
+
+    /// Opens the store on a given disk.
+    ///
+    /// # Errors
+    /// As [`EventStore::open`].
+    pub fn on_disk(disk: impl Disk + 'static, limits: Limits) -> Result<Self, StoreError> {
+        Self::start(disk, limits, None)
+    }
+
+    fn start(disk: impl Disk + 'static, limits: Limits, lock: Option<File>) -> Result<Self, StoreError> {
+        let ledger = Ledger::open(disk, limits.segment_bytes)?;
+        let count = Arc::new(AtomicU64::new(ledger.count()));
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let shared = Arc::clone(&count);
+        let writer = std::thread::Builder::new()
+            .name("events-writer".to_owned())
+            .spawn(move || write_all(ledger, queue, &shared))
+            .map_err(|error| StoreError::disk("start", "the writer thread", &error))?;
+        Ok(Self {
+            jobs,
+            room: Arc::new(Semaphore::new(permits(limits.waiting_bytes))),
+            waiting_bytes: limits.waiting_bytes,
+            count,
+            writer: Some(writer),
+            _lock: lock,
+        })
+    }
+
+    /// Stores a batch; returns when it would survive a power cut.
+    ///
+    /// # Errors
+    /// Nothing of the batch is promised; the client sends it again later.
+    pub async fn append(&self, batch: Batch) -> Result<Outcome, StoreError> {
+        let bytes = batch.bytes().min(self.waiting_bytes);
+        let wanted = u32::try_from(permits(bytes)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(wanted).map_err(|_| StoreError::Busy)?;
+        let (answer, answered) = oneshot::channel();
+        let job = Job { rows: batch.rows, _room: room, answer };
+        self.jobs.send(job).map_err(|_| StoreError::Closed)?;
+        let counted = answered.await.map_err(|_| StoreError::Closed)??;
+        Ok(Outcome { accepted: counted.accepted, duplicates: counted.duplicates })
+    }
+
+    /// How many events are stored.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for EventStore {
+    /// Waits until what was sent is written, so that a stop loses nothing.
+    fn drop(&mut self) {
+        self.jobs = mpsc::unbounded_channel().0;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the event writer panicked");
+        }
+    }
+}
+
+fn permits(bytes: usize) -> usize {
+    bytes.div_ceil(PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS)
+}
+
+/// The writer thread: takes all that waits, commits it with one sync, answers.
+fn write_all<D: Disk>(mut ledger: Ledger<D>, mut queue: mpsc::UnboundedReceiver<Job>, count: &AtomicU64) {
+    while let Some(first) = queue.blocking_recv() {
+        let jobs = gather(first, &mut queue);
+        let begun = Instant::now();
+        let batches: Vec<&[Row]> = jobs.iter().map(|job| job.rows.as_slice()).collect();
+        let result = ledger.commit(&batches, now_ms());
+        metrics::histogram!("segue_event_commit_seconds").record(begun.elapsed().as_secs_f64());
+        count.store(ledger.count(), Ordering::Release);
+        if let Err(error) = &result {
+            metrics::counter!("segue_event_commit_failures_total").increment(1);
+            tracing::error!(%error, "events were not stored");
+        }
+        answer(jobs, result);
+    }
+}
+
+fn gather(first: Job, queue: &mut mpsc::UnboundedReceiver<Job>) -> Vec<Job> {
+    let mut events = first.rows.len();
+    let mut jobs = vec![first];
+    while events < COMMIT_EVENTS {
+        let Ok(job) = queue.try_recv() else { break };
+        events += job.rows.len();
+        jobs.push(job);
+    }
+    jobs
+}
+
+fn answer(jobs: Vec<Job>, result: Result<Vec<Counted>, StoreError>) {
+    // A client that went away is no reason to stop: its events are stored all the same.
+    match result {
+        Ok(counted) => jobs.into_iter().zip(counted).for_each(|(job, counted)| {
+            let _ = job.answer.send(Ok(counted));
+        }),
+        Err(error) => jobs.into_iter().for_each(|job| {
+            let _ = job.answer.send(Err(error.clone()));
+        }),
+    }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

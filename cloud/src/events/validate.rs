@@ -1,0 +1,238 @@
+//! What an event must look like. A bad row is refused by itself; the good rows of its batch are kept.
+
+use segue_core::limits::{CONTEXT_ENTRIES, ID_BYTES};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::ledger::{Row, fingerprint};
+use crate::catalog::{Event, EventKind};
+
+/// The longest kind, context key or context value, in bytes.
+const NAME_BYTES: usize = 256;
+
+/// The most candidates an event may list.
+const CANDIDATES: usize = 1_000;
+
+/// How far ahead of the service a client's clock may be: a day covers every time zone mistake.
+const AHEAD_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Why one row was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reject {
+    /// Its place in the batch, from 0.
+    pub index: usize,
+    /// Stable code, see `docs/API.md`.
+    pub code: &'static str,
+    /// The value that is wrong.
+    pub detail: String,
+}
+
+/// Rows that passed, ready for [`EventStore::append`](super::EventStore::append).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    pub(crate) rows: Vec<Row>,
+}
+
+impl Batch {
+    /// How many events it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Bytes of memory it takes, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        self.rows.iter().map(|row| row.line.len() + size_of::<Row>()).sum()
+    }
+}
+
+/// Sorts rows into a batch to store and rejects to report. `now_ms` is the service's clock.
+#[must_use]
+pub fn validate(rows: Vec<Value>, now_ms: i64) -> (Batch, Vec<Reject>) {
+    let mut batch = Batch::default();
+    let mut rejects = Vec::new();
+    for (index, row) in rows.into_iter().enumerate() {
+        match check(row, now_ms) {
+            Ok(row) => batch.rows.push(row),
+            Err((code, detail)) => rejects.push(Reject { index, code, detail }),
+        }
+    }
+    (batch, rejects)
+}
+
+type Refusal = (&'static str, String);
+
+fn check(row: Value, now_ms: i64) -> Result<Row, Refusal> {
+    let Value::Object(fields) = &row else {
+        return Err(("event_not_an_object", "an event is a JSON object".to_owned()));
+    };
+    let missing = |name: &str| matches!(fields.get(name), None | Some(Value::Null));
+    let empty = |name: &str| missing(name) || fields.get(name).and_then(Value::as_str) == Some("");
+    for (name, absent, code) in [
+        ("event_id", empty("event_id"), "event_id_missing"),
+        ("kind", empty("kind"), "kind_missing"),
+        ("time_ms", missing("time_ms"), "time_missing"),
+    ] {
+        if absent {
+            return Err((code, format!("`{name}` is missing or empty")));
+        }
+    }
+    let event: Event =
+        serde_json::from_value(without_nulls(row)).map_err(|error| ("field_invalid", error.to_string()))?;
+    check_event(&event, now_ms)?;
+    let line = serde_json::to_vec(&event).map_err(|error| ("field_invalid", error.to_string()))?;
+    Ok(Row { id: fingerprint(&event.event_id), line })
+}
+
+/// A null is a missing value, in every column.
+fn without_nulls(mut row: Value) -> Value {
+    if let Value::Object(fields) = &mut row {
+        fields.retain(|_, value| !value.is_null());
+    }
+    row
+}
+
+fn check_event(event: &Event, now_ms: i64) -> Result<(), Refusal> {
+    check_ids(event)?;
+    if event.kind.name().len() > NAME_BYTES {
+        return Err((
+            "kind_too_long",
+            format!("`kind` has {} bytes, at most {NAME_BYTES}", event.kind.name().len()),
+        ));
+    }
+    if event.time_ms < 0 || event.time_ms > now_ms.saturating_add(AHEAD_MS) {
+        let detail = format!("`time_ms` {} is not between 0 and a day from now ({now_ms})", event.time_ms);
+        return Err(("time_out_of_range", detail));
+    }
+    if event.item.is_empty() && needs_item(&event.kind) {
+        return Err(("item_missing", format!("an event of kind `{}` is about an item", event.kind.name())));
+    }
+    if event.kind == EventKind::Rating && !event.value.is_some_and(|value| (0.0..=5.0).contains(&value)) {
+        return Err((
+            "value_out_of_range",
+            format!("a rating is a `value` from 0 to 5, not {:?}", event.value),
+        ));
+    }
+    check_sizes(event)
+}
+
+fn needs_item(kind: &EventKind) -> bool {
+    !matches!(kind, EventKind::Search | EventKind::Custom(_))
+}
+
+fn check_ids(event: &Event) -> Result<(), Refusal> {
+    let slate = event.slate.as_deref().unwrap_or_default();
+    let ids = [
+        ("event_id", event.event_id.as_str()),
+        ("user", &event.user),
+        ("session", &event.session),
+        ("item", &event.item),
+        ("slate", slate),
+    ];
+    let long = ids.into_iter().find(|(_, id)| id.len() > ID_BYTES);
+    match long {
+        Some((name, id)) => {
+            Err(("id_too_long", format!("`{name}` has {} bytes, at most {ID_BYTES}", id.len())))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_sizes(event: &Event) -> Result<(), Refusal> {
+    if event.context.len() > CONTEXT_ENTRIES {
+        let detail = format!("`context` has {} entries, at most {CONTEXT_ENTRIES}", event.context.len());
+        return Err(("context_too_large", detail));
+    }
+    if let Some((key, _)) = event.context.iter().find(|(key, value)| key.len().max(value.len()) > NAME_BYTES)
+    {
+        let shown: String = key.chars().take(32).collect();
+        return Err(("context_too_large", format!("`context.{shown}` is longer than {NAME_BYTES} bytes")));
+    }
+    if event.candidates.len() > CANDIDATES {
+        let detail = format!("`candidates` has {} items, at most {CANDIDATES}", event.candidates.len());
+        return Err(("candidates_too_many", detail));
+    }
+    if let Some(item) = event.candidates.iter().find(|item| item.len() > ID_BYTES) {
+        return Err(("id_too_long", format!("a candidate has {} bytes, at most {ID_BYTES}", item.len())));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const NOW: i64 = 1_767_225_600_000;
+
+    fn code_of(row: Value) -> Option<&'static str> {
+        let (_, rejects) = validate(vec![row], NOW);
+        rejects.first().map(|reject| reject.code)
+    }
+
+    fn good() -> Value {
+        json!({"event_id": "e1", "user": "u1", "session": "s1", "item": "t1", "kind": "skip", "time_ms": NOW})
+    }
+
+    fn with(name: &str, value: Value) -> Value {
+        let mut row = good();
+        row[name] = value;
+        row
+    }
+
+    #[test]
+    fn each_fault_has_its_own_code() {
+        assert_eq!(code_of(good()), None);
+        assert_eq!(code_of(json!("skip")), Some("event_not_an_object"));
+        assert_eq!(code_of(with("event_id", json!(""))), Some("event_id_missing"));
+        assert_eq!(code_of(with("event_id", Value::Null)), Some("event_id_missing"));
+        assert_eq!(code_of(with("kind", Value::Null)), Some("kind_missing"));
+        assert_eq!(code_of(with("time_ms", Value::Null)), Some("time_missing"));
+        assert_eq!(code_of(with("time_ms", json!("noon"))), Some("field_invalid"));
+        assert_eq!(code_of(with("time_ms", json!(-1))), Some("time_out_of_range"));
+        assert_eq!(code_of(with("time_ms", json!(NOW + AHEAD_MS + 1))), Some("time_out_of_range"));
+        assert_eq!(code_of(with("item", json!(""))), Some("item_missing"));
+        assert_eq!(code_of(with("user", json!("u".repeat(ID_BYTES + 1)))), Some("id_too_long"));
+        assert_eq!(code_of(with("kind", json!("k".repeat(NAME_BYTES + 1)))), Some("kind_too_long"));
+        assert_eq!(
+            code_of(with("candidates", json!(vec!["a"; CANDIDATES + 1]))),
+            Some("candidates_too_many")
+        );
+        assert_eq!(
+            code_of(with("context", json!({"k": "v".repeat(NAME_BYTES + 1)}))),
+            Some("context_too_large")
+        );
+    }
+
+    #[test]
+    fn a_rating_needs_a_value_on_the_scale() {
+        let rating = |value: Value| {
+            let mut row = with("kind", json!("rating"));
+            row["value"] = value;
+            code_of(row)
+        };
+        assert_eq!(rating(json!(4.5)), None);
+        assert_eq!(rating(json!(6)), Some("value_out_of_range"));
+        assert_eq!(rating(Value::Null), Some("value_out_of_range"));
+    }
+
+    #[test]
+    fn a_search_needs_no_item_and_a_null_is_a_missing_value() {
+        let row = json!({"event_id": "e", "kind": "search", "time_ms": 1, "item": null, "position": null, "user": null});
+        assert_eq!(code_of(row), None);
+    }
+
+    #[test]
+    fn the_good_rows_of_a_batch_are_kept_and_the_bad_ones_named_by_their_place() {
+        let (batch, rejects) = validate(vec![good(), json!(7), good()], NOW);
+        assert_eq!(batch.len(), 2);
+        assert_eq!(rejects.len(), 1);
+        assert_eq!(rejects[0].index, 1);
+    }
+}
