@@ -6,20 +6,16 @@ const FALLBACKS: Record<string, string> = {
   fallback_pack_refused: "A damaged or foreign pack was refused. The last good pack plays on, in the service's order.",
   fallback_model_refused: "The model was refused. The pack plays on in the service's order.",
   fallback_policy_refused: "The rules of this surface were refused. The pack plays on in the service's order.",
+  fallback_model_failed: "The model could not run. The pack plays on in the service's order.",
   fallback_scores_invalid: "The model gave scores that are no numbers. The pack plays on in the service's order.",
 };
 
+/** What the service and the player itself report; the engine's messages name their remedy. */
 const REMEDIES: [RegExp, string][] = [
   [/^network_/, "It is tried again by itself as soon as the network is back."],
-  [/truncated|malformed|damaged/, "Fetch it again; the last good one plays on."],
-  [/wrong_subject/, "Ask for this listener's own pack; the last good one plays on."],
-  [/signature|key_/, "Do not use it. Fetch it again from the service you trust; the last good one plays on."],
-  [/format_unknown|newer_version/, "It was made by a version this player does not know: update the player."],
-  [/hash_mismatch|inputs_mismatch|model_/, "Fetch what the manifest names; until then the pack's own order is used."],
-  [/generation_older|older/, "The service went back to an older refresh: run the refresh again."],
-  [/expired/, "The service has to refresh: run segue refresh."],
-  [/surface_unknown/, "Choose a surface the manifest has a policy for."],
-  [/not_found|http_404/, "Refresh the data folder, then load the page again."],
+  [/not_found|http_404/, "Run segue refresh on the data folder, then load the page again."],
+  [/^http_5/, "The service failed; its log says why. It is tried again by itself."],
+  [/^pack_for_everyone$/, "Refresh the data folder so that this listener gets a pack."],
 ];
 
 const DEEDS: Record<string, string> = {

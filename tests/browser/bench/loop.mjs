@@ -30,7 +30,7 @@ export function measure({ engine, user, surface }, { warmUp = 200, measured = 2_
   const start_ms = Date.now();
   const time = (index) => start_ms + index * SECONDS_BETWEEN_EVENTS * 1_000;
   const rank = (index) =>
-    engine.rank({ surface, count: PLACES, now_ms: time(index), seed: 1, context: { device: "desktop", local_hour: "20", weekday: "5" } });
+    engine.rank({ surface, count: PLACES, now_ms: time(index), seed: 1, context: { device: "desktop", local_hour: "20", weekday: "4" } });
   const items = rank(0).places.map((place) => place.item);
   const event = (index) => ({
     event_id: `bench-${index}`,

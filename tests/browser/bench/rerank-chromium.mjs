@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname } from "node:path";
+import { openArtefacts } from "../support/artefacts.mjs";
 import { chromiumMissing, launchChromium } from "../support/chromium.mjs";
-import { startService } from "../support/service.mjs";
 
 const FOLDERS = {
   "/package/": new URL("../../../web-demo/node_modules/@segue/browser/dist/", import.meta.url),
@@ -14,10 +14,12 @@ const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/ja
 // Isolated pages get the fine clock.
 const ISOLATION = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
 
-async function answer(request, response, service) {
-  if (request.url.startsWith("/api/")) {
-    const passed = await fetch(service.url + request.url);
-    response.writeHead(passed.status, ISOLATION).end(Buffer.from(await passed.arrayBuffer()));
+const API = "/api/v1/";
+
+async function answer(request, response, artefacts) {
+  if (request.url.startsWith(API)) {
+    const bytes = await artefacts.read(request.url.slice(API.length)).catch(() => null);
+    response.writeHead(bytes ? 200 : 404, ISOLATION).end(bytes);
     return;
   }
   const [prefix, folder] = Object.entries(FOLDERS).find(([start]) => request.url.startsWith(start)) ?? [];
@@ -32,9 +34,9 @@ if (missing) {
   console.error(missing);
   process.exit(1);
 }
-const service = await startService();
+const artefacts = await openArtefacts();
 const server = createServer((request, response) => {
-  answer(request, response, service).catch((failure) => {
+  answer(request, response, artefacts).catch((failure) => {
     console.error(failure);
     response.destroy();
   });
@@ -50,5 +52,5 @@ try {
 } finally {
   await browser.close();
   server.close();
-  await service.stop();
+  await artefacts.stop();
 }

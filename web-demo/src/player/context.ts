@@ -6,6 +6,7 @@ export function circumstances(surface: string, offline: boolean): Record<string,
     device: matchMedia("(max-width: 720px)").matches ? "phone" : "desktop",
     network: offline || !navigator.onLine ? "offline" : "online",
     local_hour: String(now.getHours()),
-    weekday: String(now.getDay()),
+    // The engine counts from Monday.
+    weekday: String((now.getDay() + 6) % 7),
   };
 }

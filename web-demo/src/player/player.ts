@@ -12,6 +12,8 @@ import { Supply } from "./supply";
 
 /** How many places are shown. */
 export const SHOWN = 12;
+/** The most places the engine ranks at once. */
+const MOST_PLACES = 500;
 const EVERYONE = "region:all";
 const USUAL_LENGTH_MS = 210_000;
 /** These end what plays; the next item of the list follows. */
@@ -59,7 +61,7 @@ export class Player {
     const kept = await around.store.session(subjectOf(user));
     const player = new Player(user, surface, supply, kept ?? newSession(), around);
     if (kept) player.restore(kept);
-    const slate = player.rank(1_000);
+    const slate = player.rank(MOST_PLACES);
     const unplaced = slate.places.map((place) => place.item);
     await around.catalogue.learn(unplaced.slice(0, SHOWN + 1)).catch(() => undefined);
     const shown = player.session.slate;
@@ -153,7 +155,7 @@ export class Player {
     await this.saving;
     await this.around.store.forgetSession(subjectOf(this.user));
     this.session = newSession();
-    this.supply.forget();
+    this.supply.engine.reset_session();
     await this.begin();
   }
 
@@ -287,5 +289,7 @@ export class Player {
 export function noticeOf(failure: unknown): Notice {
   const code = (failure as { code?: unknown } | null)?.code;
   const message = (failure as { message?: unknown } | null)?.message;
-  return { code: typeof code === "string" ? code : "unexpected", message: typeof message === "string" ? message : String(failure), bad: true };
+  const name = typeof code === "string" ? code : "unexpected";
+  const words = typeof message === "string" ? message : String(failure);
+  return { code: name, message: words.startsWith(`${name}: `) ? words.slice(name.length + 2) : words, bad: true };
 }

@@ -15,7 +15,7 @@ export class Supply {
     private readonly rootKey: string,
     private readonly store: Store,
     /** The engine. */
-    public engine: Engine,
+    readonly engine: Engine,
     /** The last good bundle. */
     public bundle: Bundle,
     /** Its manifest. */
@@ -58,13 +58,6 @@ export class Supply {
   /** Feeds the last good bundle again; answers what is refused even so. */
   repair(): Refusal[] {
     return feed(this.engine, this.bundle).refused;
-  }
-
-  /** The same supply with an engine that remembers no session. */
-  forget(): void {
-    this.engine.free();
-    this.engine = new Engine(this.rootKey);
-    feed(this.engine, this.bundle);
   }
 
   /** The first bundle ever, or everyone's in its place. */

@@ -1,6 +1,6 @@
 /** What the engine throws: a real `Error` with a stable code to branch on. */
 export interface SegueError extends Error {
-  /** Stable code, such as `pack_truncated`, `pack_wrong_subject`, `signature_invalid` or `hash_mismatch`. */
+  /** Stable code, such as `envelope_damaged`, `pack_wrong_subject`, `signature_invalid` or `hash_mismatch`. */
   readonly code: string;
 }
 

@@ -58,7 +58,7 @@ export interface SegueEvent {
 export interface Applied {
   /** Whether the event changed the session. */
   applied: boolean;
-  /** Why it did not: a stable code such as `duplicate_event`. */
+  /** Why it did not: `duplicate_event`, or `unknown_kind`. */
   reason?: string;
 }
 
@@ -114,13 +114,13 @@ export interface PackInfo {
 export interface RankRequest {
   /** `radio`, `home`, `shop` or another surface the manifest has a policy for. */
   surface: string;
-  /** How many places to return. */
+  /** How many places to return, 1 to 500. */
   count: number;
   /** The time now, in milliseconds since 1970-01-01 UTC; the engine has no clock. */
   now_ms: number;
   /** Where the engine's random draws start; the same seed gives the same list. */
   seed: number;
-  /** Circumstances: `region`, `device`, `network`, `local_hour`, `weekday`, ... */
+  /** Circumstances: `region`, `device`, `network`, `local_hour` (0 to 23), `weekday` (0 is Monday), ... */
   context?: Record<string, string>;
 }
 
@@ -129,7 +129,7 @@ export interface Reason {
   /** Stable code, for tests and translations. */
   code: string;
   /** What the code speaks about: a genre, an item, a count. */
-  parameters: Record<string, string | number>;
+  parameters: Record<string, string>;
 }
 
 /** One place of a slate. */
@@ -140,7 +140,7 @@ export interface Place {
   position: number;
   /** Its utility under the policy; comparable within one slate. */
   score: number;
-  /** Its place in the pack's own order, from 0. */
+  /** Its place among the candidates that may be shown, in the pack's own order, from 0. */
   pack_position: number;
   /** Why it is here. */
   reason: Reason;
@@ -149,9 +149,9 @@ export interface Place {
   /** Probability that this item was shown at this place, in millionths. */
   propensity: number;
   /** Title, where the pack carries display data. */
-  title?: string;
+  title: string | null;
   /** Creator, where the pack carries display data. */
-  creator?: string;
+  creator: string | null;
 }
 
 /** A ranked list and the state it was made in. */
@@ -174,8 +174,8 @@ export interface Slate {
 
 /** The engine: one person's pack, model, policies and live session. */
 export interface Engine {
-  /** Takes the signed key rotations of `GET /api/v1/rotations`. */
-  accept_rotations(bytes: Uint8Array): void;
+  /** Follows the signed key rotations of `GET /api/v1/rotations`; returns how many were followed. */
+  accept_rotations(bytes: Uint8Array): number;
   /** Verifies and takes the manifest of `GET /api/v1/manifest`. */
   accept_manifest(bytes: Uint8Array, now_ms: number): Manifest;
   /** Takes the policy of a surface; its hash has to be the manifest's. */
@@ -192,6 +192,8 @@ export interface Engine {
   save_session(): Uint8Array;
   /** Takes back what `save_session` returned. */
   restore_session(bytes: Uint8Array): void;
+  /** Forgets the session; pack, ranker and policies stay. */
+  reset_session(): void;
   /** Releases the engine's memory; the engine is of no use afterwards. */
   free(): void;
 }
