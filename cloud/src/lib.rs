@@ -6,3 +6,4 @@ pub mod commands;
 pub mod events;
 pub mod keys;
 pub mod packs;
+pub mod towers;

@@ -1,0 +1,140 @@
+//! What people did, reduced to weighted signals about items: the history that vectors are made from.
+
+use std::collections::HashMap;
+
+use segue_core::session::event::{Event, EventKind};
+
+use crate::catalog::{Catalogue, Rule};
+
+/// One signal of one person about one item.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Signal {
+    /// Index of the item in the catalogue.
+    pub item: usize,
+    /// When, in milliseconds since 1970.
+    pub time_ms: i64,
+    /// How much it says for the item; below zero against it.
+    pub weight: f32,
+}
+
+/// How much an event says for its item; zero when it says nothing.
+#[must_use]
+pub fn feedback_weight(event: &Event) -> f32 {
+    match &event.kind {
+        EventKind::Save | EventKind::Purchase | EventKind::AddToCollection => 5.0,
+        EventKind::AddToCart => 3.0,
+        EventKind::Like | EventKind::Share | EventKind::Follow => 2.0,
+        EventKind::Complete | EventKind::Click | EventKind::Replay => 1.0,
+        EventKind::Rating => rating_weight(event.value),
+        EventKind::Skip => skip_weight(event.played_ms),
+        EventKind::Unlike | EventKind::Unfollow => -0.5,
+        EventKind::Dislike | EventKind::NotInterested => -2.0,
+        _ => 0.0,
+    }
+}
+
+fn rating_weight(value: Option<f64>) -> f32 {
+    match value {
+        Some(value) if value >= 4.0 => 2.0,
+        Some(value) if value >= 3.0 => 0.5,
+        Some(_) => -1.0,
+        None => 0.0,
+    }
+}
+
+/// A skip within five seconds is a clear refusal, one after two minutes none at all.
+fn skip_weight(played_ms: Option<u64>) -> f32 {
+    match played_ms {
+        Some(played) if played >= 120_000 => 0.0,
+        Some(played) if played >= 30_000 => -0.25,
+        _ => -0.5,
+    }
+}
+
+/// Everyone's signals before a moment, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct Histories {
+    /// Signals of each user, in catalogue order.
+    pub users: Vec<Vec<Signal>>,
+    /// Positive signals of each session, by order of its first event; people without an id count here too.
+    pub sessions: Vec<Vec<Signal>>,
+    /// How often each item was taken up, in catalogue order.
+    pub counts: Vec<f32>,
+    /// The latest moment that was seen.
+    pub reference_ms: i64,
+}
+
+impl Histories {
+    /// Reads the catalogue's events before `until_ms`, or all of them.
+    ///
+    /// With a moment given, events held out by a split that is not by time are left out too.
+    #[must_use]
+    pub fn before(catalogue: &Catalogue, until_ms: Option<i64>) -> Self {
+        let mut histories = Self {
+            users: vec![Vec::new(); catalogue.users.len()],
+            counts: vec![0.0; catalogue.items.len()],
+            ..Self::default()
+        };
+        let by_time = matches!(catalogue.split.rule, Rule::Time { .. });
+        let mut session_of: HashMap<(&str, &str), usize> = HashMap::new();
+        for (index, event) in catalogue.events.iter().enumerate() {
+            let hidden = !by_time && catalogue.held_out[index];
+            if until_ms.is_some_and(|until| event.time_ms >= until || hidden) {
+                continue;
+            }
+            histories.reference_ms = histories.reference_ms.max(event.time_ms);
+            let (Some(item), weight) = (catalogue.event_items[index], feedback_weight(event)) else {
+                continue;
+            };
+            if weight == 0.0 {
+                continue;
+            }
+            let signal = Signal { item: item as usize, time_ms: event.time_ms, weight };
+            if let Some(user) = catalogue.event_users[index] {
+                histories.users[user as usize].push(signal);
+            }
+            if weight > 0.0 {
+                histories.counts[signal.item] += 1.0;
+                let session =
+                    *session_of.entry((&event.user, &event.session)).or_insert(histories.sessions.len());
+                histories.sessions.resize_with(histories.sessions.len().max(session + 1), Vec::new);
+                histories.sessions[session].push(signal);
+            }
+        }
+        histories
+    }
+
+    /// Log popularity of each item, scaled so that the most popular has 1.
+    #[must_use]
+    pub fn popularity(&self) -> Vec<f32> {
+        let largest = self.counts.iter().copied().fold(0.0_f32, f32::max);
+        let scale = libm::log1pf(largest);
+        let scaled = |&count: &f32| if scale > 0.0 { libm::log1pf(count) / scale } else { 0.0 };
+        self.counts.iter().map(scaled).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: EventKind) -> Event {
+        Event::new("e", "i", kind, 0)
+    }
+
+    #[test]
+    fn a_save_weighs_five_completions_and_an_impression_nothing() {
+        assert_eq!(
+            feedback_weight(&event(EventKind::Save)),
+            5.0 * feedback_weight(&event(EventKind::Complete))
+        );
+        assert_eq!(feedback_weight(&event(EventKind::Impression)), 0.0);
+    }
+
+    #[test]
+    fn a_late_skip_is_no_refusal_and_an_early_one_is() {
+        let skip = |played| feedback_weight(&Event { played_ms: Some(played), ..event(EventKind::Skip) });
+        assert!(skip(2_000) < skip(60_000));
+        assert_eq!(skip(130_000), 0.0);
+    }
+}

@@ -1,0 +1,67 @@
+//! Vectors of items and users: from the two-tower model where one fits the data, else from metadata and history.
+//!
+//! [`embed`] is the one way in. Whatever made the vectors is named in
+//! [`Embeddings::towers`] and travels with the manifest and every pack.
+
+use crate::catalog::Catalogue;
+
+pub mod features;
+pub mod history;
+pub mod model;
+pub mod none;
+pub mod onnx;
+pub mod projection;
+#[cfg(test)]
+pub(crate) mod samples;
+pub mod svd;
+mod unit;
+
+pub use model::ModelDirectory;
+
+/// Dimension of the vectors made here.
+pub const DIMENSION: usize = 64;
+
+/// A unit vector for each item and each user.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embeddings {
+    /// Entries of one vector.
+    pub dimension: usize,
+    /// One row per item, in catalogue order.
+    pub items: Vec<f32>,
+    /// One row per user, in catalogue order.
+    pub users: Vec<f32>,
+    /// Hash of the two-tower model that made them, or `none`.
+    pub towers: String,
+}
+
+impl Embeddings {
+    /// The vector of an item.
+    #[must_use]
+    pub fn item(&self, index: usize) -> &[f32] {
+        &self.items[index * self.dimension..][..self.dimension]
+    }
+
+    /// The vector of a user.
+    #[must_use]
+    pub fn user(&self, index: usize) -> &[f32] {
+        &self.users[index * self.dimension..][..self.dimension]
+    }
+}
+
+/// Vectors from what happened before `until_ms` (all of it when absent), by `model` when one is given.
+///
+/// With a moment given, events that a split by fold or by user holds out are left out as well.
+///
+/// # Errors
+/// When the model takes other inputs than this data gives, or ONNX Runtime cannot be loaded.
+pub fn embed(
+    catalogue: &Catalogue,
+    until_ms: Option<i64>,
+    model: Option<&ModelDirectory>,
+) -> anyhow::Result<Embeddings> {
+    let histories = history::Histories::before(catalogue, until_ms);
+    match model {
+        Some(model) => onnx::embed(catalogue, &histories, model),
+        None => Ok(none::embed(catalogue, &histories)),
+    }
+}

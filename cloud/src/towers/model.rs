@@ -1,0 +1,128 @@
+//! A trained model's folder: two towers, the session ranker, the feature schema.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use anyhow::Context;
+use sha2::{Digest, Sha256};
+
+use crate::catalog::Dataset;
+use crate::catalog::dataset::hex;
+
+/// A model's files in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelDirectory {
+    /// Where it came from, for messages.
+    pub origin: String,
+    /// `item_tower.onnx`.
+    pub item_tower: Cow<'static, [u8]>,
+    /// `user_tower.onnx`.
+    pub user_tower: Cow<'static, [u8]>,
+    /// `ranker.onnx`.
+    pub ranker: Cow<'static, [u8]>,
+    /// `schema.json`: what the core reads, and the data it was trained for.
+    pub schema: Cow<'static, [u8]>,
+}
+
+#[derive(serde::Deserialize)]
+struct TrainedOn {
+    dataset: String,
+}
+
+impl ModelDirectory {
+    /// Reads a model folder.
+    ///
+    /// # Errors
+    /// When a file is missing or the schema names no data set.
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        let read = |name: &str| -> anyhow::Result<Cow<'static, [u8]>> {
+            let path = folder.join(name);
+            let bytes = std::fs::read(&path).with_context(|| {
+                format!("cannot read {}: a model folder holds item_tower.onnx, user_tower.onnx, ranker.onnx and schema.json", path.display())
+            })?;
+            Ok(Cow::Owned(bytes))
+        };
+        let model = Self {
+            origin: folder.display().to_string(),
+            item_tower: read("item_tower.onnx")?,
+            user_tower: read("user_tower.onnx")?,
+            ranker: read("ranker.onnx")?,
+            schema: read("schema.json")?,
+        };
+        model.trained_on()?;
+        Ok(model)
+    }
+
+    /// The model to use for this data: `models/current` of the data folder where there is one.
+    ///
+    /// # Errors
+    /// When `models/current` exists and is not a model folder.
+    pub fn find(data: &Path, dataset: &Dataset) -> anyhow::Result<Option<Self>> {
+        let current = data.join("models").join("current");
+        if !current.exists() {
+            return Ok(None);
+        }
+        let model = Self::open(&current)?;
+        Ok(if model.fits(dataset)? { Some(model) } else { None })
+    }
+
+    /// Whether the model was trained for data with these declarations.
+    ///
+    /// # Errors
+    /// When the schema cannot be read.
+    pub fn fits(&self, dataset: &Dataset) -> anyhow::Result<bool> {
+        Ok(self.trained_on()? == dataset.schema_hash())
+    }
+
+    /// SHA-256 over both towers: the name of the vectors that they make.
+    #[must_use]
+    pub fn towers_hash(&self) -> String {
+        let mut digest = Sha256::new();
+        digest.update(&self.item_tower);
+        digest.update(&self.user_tower);
+        hex(&digest.finalize())
+    }
+
+    fn trained_on(&self) -> anyhow::Result<String> {
+        let TrainedOn { dataset } = serde_json::from_slice(&self.schema).with_context(|| {
+            format!("schema.json of {} names no `dataset`: export the model again", self.origin)
+        })?;
+        Ok(dataset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::towers::samples;
+
+    fn folder_for(dataset: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let current = folder.path().join("models/current");
+        std::fs::create_dir_all(&current).unwrap();
+        for name in ["item_tower.onnx", "user_tower.onnx", "ranker.onnx"] {
+            std::fs::write(current.join(name), name).unwrap();
+        }
+        std::fs::write(current.join("schema.json"), format!(r#"{{"dataset":"{dataset}"}}"#)).unwrap();
+        folder
+    }
+
+    #[test]
+    fn the_datas_own_model_is_used_where_the_schema_fits() {
+        let dataset = samples::catalogue().dataset;
+        let fitting = folder_for(&dataset.schema_hash());
+        let found = ModelDirectory::find(fitting.path(), &dataset).unwrap().unwrap();
+        assert_eq!(found.ranker.as_ref(), b"ranker.onnx");
+        let other = folder_for("0123");
+        assert_eq!(ModelDirectory::find(other.path(), &dataset).unwrap(), None);
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let folder = folder_for("0123");
+        let current = folder.path().join("models/current");
+        std::fs::remove_file(current.join("ranker.onnx")).unwrap();
+        let error = ModelDirectory::open(&current).unwrap_err().to_string();
+        assert!(error.contains("ranker.onnx"), "{error}");
+    }
+}

@@ -1,0 +1,232 @@
+//! Vectors without a trained model: metadata and co-occurrence, reduced by truncated SVD.
+//!
+//! Each item is a row of TF-IDF weights over what is known about it (categories,
+//! attribute values, creator) and over who took it up (users and sessions before
+//! the moment asked for). The row's leading directions are its vector, so that an
+//! item nobody has played yet still lies beside what it resembles.
+
+use std::collections::BTreeMap;
+
+use super::history::{Histories, Signal};
+use super::svd::{self, Matrix, Sparse};
+use super::unit::{add_scaled, normalise_rows};
+use super::{DIMENSION, Embeddings};
+use crate::catalog::{AttributeKind, AttributeValue, Catalogue, Item};
+
+/// Start of the random projection: part of the definition of these vectors.
+const SEED: u64 = 0x5e60e;
+/// How much metadata weighs beside co-occurrence, which is scaled to 1 where there is any.
+const METADATA_SHARE: f32 = 0.7;
+/// Equal parts that the range of a number is cut into.
+const NUMBER_PARTS: f64 = 8.0;
+/// Signals after which an older one counts half.
+const HALF_LIFE: f32 = 50.0;
+/// Items that stand in for a history where there is none.
+const POPULAR: usize = 100;
+
+/// Vectors given with the data where every item has one, else those of metadata and co-occurrence.
+#[must_use]
+pub fn embed(catalogue: &Catalogue, histories: &Histories) -> Embeddings {
+    let (dimension, items) = given(catalogue).unwrap_or_else(|| decomposed(catalogue, histories));
+    let users = user_vectors(histories, &items, dimension);
+    Embeddings { dimension, items, users, towers: "none".into() }
+}
+
+/// The items' own vectors, when all of them have one of the same length.
+fn given(catalogue: &Catalogue) -> Option<(usize, Vec<f32>)> {
+    let dimension = catalogue.items.first()?.vector.as_ref()?.len();
+    let mut items = Vec::with_capacity(catalogue.items.len() * dimension);
+    for item in &catalogue.items {
+        let vector = item.vector.as_ref().filter(|vector| vector.len() == dimension && dimension > 0)?;
+        items.extend_from_slice(vector);
+    }
+    normalise_rows(&mut items, dimension);
+    Some((dimension, items))
+}
+
+fn decomposed(catalogue: &Catalogue, histories: &Histories) -> (usize, Vec<f32>) {
+    let matrix = joined(&metadata(catalogue), &co_occurrence(histories, catalogue.items.len()));
+    let basis = svd::basis(&matrix, DIMENSION, SEED);
+    if basis.rank == 0 {
+        return (1, vec![1.0; catalogue.items.len()]);
+    }
+    let mut items = matrix.times(&basis.right, basis.rank);
+    normalise_rows(&mut items, basis.rank);
+    (basis.rank, items)
+}
+
+/// What is known about each item, as weighted words.
+fn metadata(catalogue: &Catalogue) -> Sparse {
+    let mut words: BTreeMap<String, u32> = BTreeMap::new();
+    let mut rows = Vec::with_capacity(catalogue.items.len());
+    for item in &catalogue.items {
+        let mut row = Vec::new();
+        for word in item_words(catalogue, item) {
+            let next = words.len() as u32;
+            row.push((*words.entry(word).or_insert(next), 1.0));
+        }
+        rows.push(row);
+    }
+    let mut matrix = Sparse { width: words.len(), entries: rows };
+    weigh(&mut matrix, METADATA_SHARE);
+    matrix
+}
+
+fn item_words(catalogue: &Catalogue, item: &Item) -> Vec<String> {
+    let mut words: Vec<String> = item.categories.iter().map(|name| format!("category={name}")).collect();
+    if !item.creator.is_empty() {
+        words.push(format!("creator={}", item.creator));
+    }
+    for attribute in &catalogue.dataset.attributes {
+        match (&attribute.kind, item.attributes.get(&attribute.name)) {
+            (AttributeKind::Number { minimum, maximum }, Some(AttributeValue::Number(value))) => {
+                let part = (value - minimum) / (maximum - minimum).max(f64::MIN_POSITIVE) * NUMBER_PARTS;
+                words.push(format!("{}={}", attribute.name, part.clamp(0.0, NUMBER_PARTS - 1.0) as u32));
+            }
+            (AttributeKind::Category { .. }, Some(AttributeValue::Text(value))) => {
+                words.push(format!("{}={value}", attribute.name));
+            }
+            _ => {}
+        }
+    }
+    words
+}
+
+/// Who took each item up: one column per user and per session with at least two items.
+fn co_occurrence(histories: &Histories, items: usize) -> Sparse {
+    let mut rows: Vec<BTreeMap<u32, f32>> = vec![BTreeMap::new(); items];
+    let mut width = 0;
+    for group in histories.users.iter().chain(&histories.sessions) {
+        if !holds_two_items(group) {
+            continue;
+        }
+        for signal in group.iter().filter(|signal| signal.weight > 0.0) {
+            *rows[signal.item].entry(width).or_insert(0.0) += signal.weight;
+        }
+        width += 1;
+    }
+    let damped = |(column, weight): (u32, f32)| (column, libm::log1pf(weight));
+    let entries = rows.into_iter().map(|row| row.into_iter().map(damped).collect()).collect();
+    let mut matrix = Sparse { width: width as usize, entries };
+    weigh(&mut matrix, 1.0);
+    matrix
+}
+
+fn holds_two_items(group: &[Signal]) -> bool {
+    let mut liked = group.iter().filter(|signal| signal.weight > 0.0).map(|signal| signal.item);
+    liked.next().is_some_and(|first| liked.any(|item| item != first))
+}
+
+/// Rare columns weigh more (inverse document frequency); then each row gets the length `share`.
+fn weigh(matrix: &mut Sparse, share: f32) {
+    let mut frequency = vec![0.0_f32; matrix.width];
+    matrix.entries.iter().flatten().for_each(|&(column, _)| frequency[column as usize] += 1.0);
+    let rows = matrix.entries.len() as f32;
+    for row in &mut matrix.entries {
+        for (column, value) in row.iter_mut() {
+            *value *= libm::logf((1.0 + rows) / (1.0 + frequency[*column as usize])) + 1.0;
+        }
+        let length = row.iter().map(|(_, value)| value * value).sum::<f32>().sqrt();
+        if length > 0.0 {
+            row.iter_mut().for_each(|(_, value)| *value *= share / length);
+        }
+    }
+}
+
+fn joined(left: &Sparse, right: &Sparse) -> Sparse {
+    let shift = left.width as u32;
+    let row = |(left, right): (&Vec<(u32, f32)>, &Vec<(u32, f32)>)| {
+        left.iter().copied().chain(right.iter().map(|&(column, value)| (column + shift, value))).collect()
+    };
+    Sparse {
+        width: left.width + right.width,
+        entries: left.entries.iter().zip(&right.entries).map(row).collect(),
+    }
+}
+
+/// The weighted mean of each history; without one, of the most popular items.
+fn user_vectors(histories: &Histories, items: &[f32], dimension: usize) -> Vec<f32> {
+    let popular = popular_signals(&histories.counts);
+    let mut users = vec![0.0; histories.users.len() * dimension];
+    for (user, signals) in users.chunks_exact_mut(dimension).zip(&histories.users) {
+        let known = signals.iter().any(|signal| signal.weight > 0.0);
+        pool(user, if known { signals } else { &popular }, items);
+    }
+    normalise_rows(&mut users, dimension);
+    users
+}
+
+fn popular_signals(counts: &[f32]) -> Vec<Signal> {
+    let mut order: Vec<usize> = (0..counts.len()).collect();
+    order.sort_by(|&left, &right| counts[right].total_cmp(&counts[left]).then(left.cmp(&right)));
+    order.into_iter().take(POPULAR).map(|item| Signal { item, time_ms: 0, weight: 1.0 }).collect()
+}
+
+fn pool(user: &mut [f32], signals: &[Signal], items: &[f32]) {
+    for (age, signal) in signals.iter().rev().enumerate() {
+        let recency = libm::exp2f(-(age as f32) / HALF_LIFE);
+        add_scaled(user, &items[signal.item * user.len()..][..user.len()], signal.weight * recency);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::towers::samples;
+
+    fn cosine(embeddings: &Embeddings, left: usize, right: usize) -> f32 {
+        embeddings.item(left).iter().zip(embeddings.item(right)).map(|(left, right)| left * right).sum()
+    }
+
+    fn embedded() -> Embeddings {
+        let catalogue = samples::catalogue();
+        embed(&catalogue, &Histories::before(&catalogue, None))
+    }
+
+    #[test]
+    fn items_of_one_genre_lie_closer_than_items_of_two() {
+        let embeddings = embedded();
+        assert!(cosine(&embeddings, 0, 2) > cosine(&embeddings, 0, 1));
+    }
+
+    #[test]
+    fn a_new_item_gets_the_vector_of_its_metadata() {
+        let embeddings = embedded();
+        let unplayed = samples::ITEMS - 1;
+        let length: f32 = embeddings.item(unplayed).iter().map(|entry| entry * entry).sum();
+        assert!((length - 1.0).abs() < 1e-4);
+    }
+
+    #[test]
+    fn every_run_gives_the_same_vectors() {
+        assert_eq!(embedded(), embedded());
+    }
+
+    #[test]
+    fn a_user_without_history_resembles_what_is_popular() {
+        let embeddings = embedded();
+        let stranger = embeddings.user(samples::USERS - 1);
+        let popular: f32 = stranger.iter().zip(embeddings.item(0)).map(|(left, right)| left * right).sum();
+        assert!(popular > 0.0, "{popular}");
+    }
+
+    #[test]
+    fn given_vectors_take_precedence() {
+        let mut catalogue = samples::catalogue();
+        for (index, item) in catalogue.items.iter_mut().enumerate() {
+            item.vector = Some(vec![3.0, index as f32, 0.0]);
+        }
+        let embeddings = embed(&catalogue, &Histories::before(&catalogue, None));
+        assert_eq!((embeddings.dimension, embeddings.item(0)), (3, [1.0, 0.0, 0.0].as_slice()));
+    }
+
+    #[test]
+    fn events_after_the_moment_change_nothing() {
+        let catalogue = samples::catalogue();
+        let mut longer = catalogue.clone();
+        longer.add_events(vec![samples::event("late", 0, 5, 1_000_000)]);
+        let until = Some(900_000);
+        let earlier = embed(&catalogue, &Histories::before(&catalogue, until));
+        assert_eq!(earlier, embed(&longer, &Histories::before(&longer, until)));
+    }
+}

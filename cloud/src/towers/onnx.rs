@@ -1,0 +1,153 @@
+//! The two towers, run by ONNX Runtime.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use anyhow::{Context, bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use ndarray::Array2;
+use ort::environment::Environment;
+use ort::session::Session;
+use ort::value::Tensor;
+
+use super::features::{self, FeatureMatrix};
+use super::history::Histories;
+use super::unit::normalise_rows;
+use super::{Embeddings, ModelDirectory};
+use crate::catalog::Catalogue;
+
+/// The variable that names ONNX Runtime's shared library.
+pub const LIBRARY: &str = "ORT_DYLIB_PATH";
+/// Rows that go through a tower at a time.
+const BATCH: usize = 1024;
+const REMEDY: &str = "`cargo xtask demo` fetches it; otherwise take libonnxruntime.so out of the PyPI wheel `onnxruntime` and name it there";
+
+/// ONNX Runtime, loaded once.
+///
+/// # Errors
+/// When the library is not named, missing or of another version; the message says what to do.
+pub fn runtime() -> anyhow::Result<&'static Environment> {
+    static RUNTIME: OnceLock<Result<Environment, String>> = OnceLock::new();
+    let loaded = RUNTIME.get_or_init(|| load().map_err(|error| format!("{error:#}")));
+    match loaded {
+        Ok(environment) => Ok(environment),
+        Err(message) => bail!("{message}"),
+    }
+}
+
+fn load() -> anyhow::Result<Environment> {
+    let path = std::env::var_os(LIBRARY)
+        .with_context(|| format!("{LIBRARY} does not name ONNX Runtime's library: {REMEDY}"))?;
+    let path = Path::new(&path);
+    ensure!(path.is_file(), "{LIBRARY} names {}, which is no file: {REMEDY}", path.display());
+    let builder = ort::init_from(path)
+        .with_context(|| format!("cannot load ONNX Runtime from {}: {REMEDY}", path.display()))?;
+    builder.build().context("ONNX Runtime does not start")
+}
+
+/// A session on a model's bytes; `threads` 0 leaves the number to ONNX Runtime.
+///
+/// # Errors
+/// When the runtime cannot be loaded or refuses the model.
+pub fn session(model: &[u8], threads: usize) -> anyhow::Result<Session> {
+    let builder = Session::builder(runtime()?).context("ONNX Runtime makes no session")?;
+    let mut builder = builder.with_intra_threads(threads).map_err(|error| anyhow::anyhow!("{error}"))?;
+    builder.commit_from_memory(model).context("ONNX Runtime refuses the model")
+}
+
+/// A tower: feature rows in, unit vectors out.
+pub struct Tower {
+    session: Session,
+    name: &'static str,
+    input: String,
+}
+
+impl Tower {
+    /// Loads a tower; `name` is for messages.
+    ///
+    /// # Errors
+    /// When the runtime cannot be loaded or the model is not a tower.
+    pub fn open(model: &[u8], name: &'static str) -> anyhow::Result<Self> {
+        let session = session(model, 0).with_context(|| format!("the {name} tower cannot be used"))?;
+        let [input] = session.inputs() else {
+            bail!("the {name} tower has {} inputs, a tower has one", session.inputs().len());
+        };
+        let input = input.name().to_owned();
+        Ok(Self { session, name, input })
+    }
+
+    /// The unit vectors of these rows, and their dimension.
+    ///
+    /// # Errors
+    /// When the model takes another number of columns.
+    pub fn run(&mut self, rows: &FeatureMatrix) -> anyhow::Result<(usize, Vec<f32>)> {
+        let width = rows.columns.len();
+        let progress = progress(rows.rows(), self.name);
+        let mut vectors = Vec::new();
+        let mut dimension = 0;
+        for batch in rows.values.chunks(BATCH * width) {
+            let count = batch.len() / width;
+            let (shape, values) = self.batch(batch, width)?;
+            ensure!(
+                shape.len() == 2 && shape[0] == count as i64 && shape[1] > 0,
+                "the {} tower answers {count} rows with the shape {shape:?}",
+                self.name
+            );
+            dimension = shape[1] as usize;
+            vectors.extend(values);
+            progress.inc(count as u64);
+        }
+        progress.finish_and_clear();
+        ensure!(
+            vectors.iter().all(|value| value.is_finite()),
+            "the {} tower gives values that are no numbers",
+            self.name
+        );
+        normalise_rows(&mut vectors, dimension.max(1));
+        Ok((dimension, vectors))
+    }
+
+    fn batch(&mut self, values: &[f32], width: usize) -> anyhow::Result<(Vec<i64>, Vec<f32>)> {
+        let rows = Array2::from_shape_vec((values.len() / width, width), values.to_vec())?;
+        let input = Tensor::from_array(rows)?;
+        let outputs = self.session.run(ort::inputs![self.input.as_str() => input]).with_context(|| {
+            format!("the {} tower does not take {width} columns: train it again for this data", self.name)
+        })?;
+        let (shape, vectors) = outputs[0].try_extract_tensor::<f32>()?;
+        Ok((shape.to_vec(), vectors.to_vec()))
+    }
+}
+
+fn progress(rows: usize, name: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}");
+    let bar = ProgressBar::new(rows as u64).with_message(format!("{name} vectors"));
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Vectors of all items and users by the model's towers.
+///
+/// # Errors
+/// As [`super::embed`].
+pub fn embed(
+    catalogue: &Catalogue,
+    histories: &Histories,
+    model: &ModelDirectory,
+) -> anyhow::Result<Embeddings> {
+    ensure!(
+        model.fits(&catalogue.dataset)?,
+        "the model of {} was trained for other attributes and categories than this data has",
+        model.origin
+    );
+    let rows = features::item_matrix(catalogue, histories);
+    let (dimension, items) = Tower::open(&model.item_tower, "item")?.run(&rows)?;
+    let rows = features::user_matrix(catalogue, histories, &rows);
+    let (user_dimension, users) = Tower::open(&model.user_tower, "user")?.run(&rows)?;
+    ensure!(
+        users.is_empty() || user_dimension == dimension,
+        "the item tower gives {dimension} dimensions, the user tower {user_dimension}"
+    );
+    Ok(Embeddings { dimension, items, users, towers: model.towers_hash() })
+}
