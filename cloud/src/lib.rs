@@ -1,6 +1,5 @@
 //! The Segue backbone: catalogue in, signed packs out, events back.
 
-pub mod candidates;
 pub mod catalog;
 pub mod commands;
 pub mod events;
