@@ -5,6 +5,7 @@
 
 use crate::catalog::Catalogue;
 
+pub mod columns;
 pub mod features;
 pub mod history;
 pub mod model;
