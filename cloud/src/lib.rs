@@ -1,5 +1,6 @@
 //! The Segue backbone: catalogue in, signed packs out, events back.
 
+pub mod candidates;
 pub mod catalog;
 pub mod commands;
 pub mod events;

@@ -5,7 +5,6 @@
 
 use crate::catalog::Catalogue;
 
-pub mod columns;
 pub mod features;
 pub mod history;
 pub mod model;

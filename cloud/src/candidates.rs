@@ -1,0 +1,141 @@
+//! The one place where a catalogue's rows become pack candidates: refresh, training features and evaluation all
+//! come here, so what a model learned from is what it is served.
+
+use segue_core::pack::{Candidate, CandidateSource};
+use segue_core::session::EventKind;
+
+use crate::catalog::Catalogue;
+
+const DAY_MS: f32 = 86_400_000.0;
+/// Plays that a new item is assumed to have had, at the catalogue's mean rate: keeps single plays from ruling.
+const PRIOR_PLAYS: f32 = 5.0;
+
+/// What the log up to some time says about each item, in catalogue order.
+#[derive(Debug, Clone)]
+pub struct CandidateFacts {
+    now_ms: i64,
+    /// `ln(1 + plays) / ln(1 + most plays)`, 0 to 1.
+    popularity: Vec<f32>,
+    /// Share of the catalogue that is less popular, 0 to 1.
+    popularity_rank: Vec<f32>,
+    /// Share of plays that ended well, drawn towards the catalogue's mean.
+    completion_rate: Vec<f32>,
+}
+
+impl CandidateFacts {
+    /// Counts the events (their indices in the catalogue) and takes `now_ms` as the time ages are measured at.
+    #[must_use]
+    pub fn new(catalogue: &Catalogue, events: impl Iterator<Item = usize>, now_ms: i64) -> Self {
+        let mut plays = vec![0.0_f32; catalogue.items.len()];
+        let mut completed = vec![0.0_f32; catalogue.items.len()];
+        for index in events {
+            let Some(item) = catalogue.event_items[index] else { continue };
+            let (played, well) = outcome(&catalogue.events[index].kind);
+            plays[item as usize] += played;
+            completed[item as usize] += well;
+        }
+        let all: f32 = plays.iter().sum();
+        let mean = if all > 0.0 { completed.iter().sum::<f32>() / all } else { 0.0 };
+        let most = plays.iter().copied().fold(0.0, f32::max);
+        let popularity = plays.iter().map(|plays| plays.ln_1p() / most.ln_1p().max(1.0)).collect();
+        let rate = |(plays, well): (&f32, &f32)| (well + PRIOR_PLAYS * mean) / (plays + PRIOR_PLAYS);
+        Self {
+            now_ms,
+            popularity,
+            popularity_rank: ranks(&plays),
+            completion_rate: plays.iter().zip(&completed).map(rate).collect(),
+        }
+    }
+
+    /// `ln(1 + plays) / ln(1 + most plays)` of each item, 0 to 1.
+    #[must_use]
+    pub fn popularity(&self) -> &[f32] {
+        &self.popularity
+    }
+
+    /// An item as a pack's writer takes it; `vector` is its row of the embeddings.
+    #[must_use]
+    pub fn source<'a>(
+        &self,
+        catalogue: &'a Catalogue,
+        item: usize,
+        vector: &'a [f32],
+        score: f32,
+    ) -> CandidateSource<'a> {
+        let row = &catalogue.items[item];
+        let creator_name = row.creator_name.as_deref().unwrap_or(&row.creator);
+        CandidateSource {
+            item: &row.item,
+            vector,
+            score,
+            creator: &row.creator,
+            categories: &row.categories,
+            columns: self.columns(catalogue, item),
+            ends_ms: row.available_until_ms,
+            display: Some((&row.title, creator_name)),
+        }
+    }
+
+    /// An item as the engine sees it, for events about items outside of the pack.
+    #[must_use]
+    pub fn candidate(&self, catalogue: &Catalogue, item: usize, vector: &[f32]) -> Candidate {
+        let source = self.source(catalogue, item, vector, 0.0);
+        Candidate {
+            item: source.item.to_owned(),
+            vector: vector.to_vec(),
+            score: 0.0,
+            creator: source.creator.to_owned(),
+            categories: source.categories.to_vec(),
+            columns: source.columns.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
+            ends_ms: source.ends_ms,
+            display: source.display.map(|(title, creator)| (title.to_owned(), creator.to_owned())),
+        }
+    }
+
+    fn columns(&self, catalogue: &Catalogue, item: usize) -> Vec<(&'static str, f32)> {
+        let row = &catalogue.items[item];
+        let mut columns = vec![
+            ("popularity", self.popularity[item]),
+            ("popularity_rank", self.popularity_rank[item]),
+            ("completion_rate", self.completion_rate[item]),
+        ];
+        if let Some(released) = row.released_ms {
+            columns.push(("age_days", (self.now_ms.saturating_sub(released)) as f32 / DAY_MS));
+        }
+        if let Some(duration) = row.duration_ms {
+            columns.push(("duration_seconds", duration as f32 / 1000.0));
+        }
+        columns
+    }
+}
+
+/// Whether an event is a play, and whether it ended well.
+fn outcome(kind: &EventKind) -> (f32, f32) {
+    match kind {
+        EventKind::Complete
+        | EventKind::Click
+        | EventKind::Purchase
+        | EventKind::Rating
+        | EventKind::Like => (1.0, 1.0),
+        EventKind::Skip => (1.0, 0.0),
+        _ => (0.0, 0.0),
+    }
+}
+
+/// Share of values below each value.
+fn ranks(values: &[f32]) -> Vec<f32> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    let below = |value: &f32| sorted.partition_point(|other| other < value) as f32;
+    values.iter().map(|value| below(value) / sorted.len().max(1) as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ranks;
+
+    #[test]
+    fn a_rank_is_the_share_of_values_below() {
+        assert_eq!(ranks(&[3.0, 1.0, 1.0, 2.0]), [0.75, 0.0, 0.0, 0.5]);
+    }
+}
