@@ -48,6 +48,9 @@ export async function switchNetwork(page, offline) {
   await page.locator(`#offline-switch[aria-checked="${offline}"]`).waitFor();
 }
 
+/** Waits until an event waits in the outbox. */
+export const someWaiting = (page) => page.waitForSelector('.outbox:not([data-waiting="0"])', { state: "attached" });
+
 /** Waits until the outbox is empty. */
 export const allSent = (page) => page.waitForSelector('.outbox[data-waiting="0"]', { state: "attached" });
 

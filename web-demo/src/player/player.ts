@@ -63,6 +63,7 @@ export class Player {
     if (kept) player.restore(kept);
     const slate = player.rank(MOST_PLACES);
     const unplaced = slate.places.map((place) => place.item);
+    around.catalogue.mention(slate.places);
     await around.catalogue.learn(unplaced.slice(0, SHOWN + 1)).catch(() => undefined);
     const shown = player.session.slate;
     if (player.session.track === null) await player.begin();
@@ -235,6 +236,7 @@ export class Player {
   }
 
   private list(slate: Slate): void {
+    this.around.catalogue.mention(slate.places);
     this.session.slate = { ...slate, places: [] };
     this.session.upNext = slate.places.filter((place) => place.item !== this.session.track?.item).slice(0, SHOWN);
   }
@@ -252,8 +254,7 @@ export class Player {
 
   private async learnMissing(): Promise<void> {
     const shown = this.session.upNext.map((place) => place.item);
-    const unknown = shown.some((item) => this.around.catalogue.item(item).title === item);
-    if (!unknown) return;
+    if (shown.every((item) => this.around.catalogue.knows(item))) return;
     await this.around.catalogue.learn(shown).catch(() => undefined);
     this.around.changed();
   }

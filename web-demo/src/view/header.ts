@@ -14,6 +14,7 @@ export class Header {
   private readonly network: HTMLButtonElement;
   private readonly networkWord = element("span", { class: "switch-word" });
   private readonly outbox = element("span", { class: "outbox", role: "status" });
+  private readonly outboxCount = element("b", {});
   private readonly outboxWord = element("span", {});
 
   constructor(
@@ -29,7 +30,7 @@ export class Header {
       element("span", { class: "switch-track" }, element("span", { class: "switch-thumb" })),
       this.networkWord,
     );
-    this.outbox.append(icon("outbox"), this.outboxWord);
+    this.outbox.append(icon("outbox"), this.outboxCount, this.outboxWord);
     applyTheme(localStorage.getItem(THEME));
     this.node = element(
       "header",
@@ -39,7 +40,7 @@ export class Header {
       element("div", { class: "header-end" },
         this.outbox,
         this.network,
-        element("button", { type: "button", class: "button button-icon", "aria-label": "Light or dark", title: "Light or dark", onclick: turnTheme }, icon("sun")),
+        element("button", { type: "button", class: "button button-icon theme", "aria-label": "Light or dark", title: "Light or dark", onclick: turnTheme }, icon("sun")),
         element("button", { type: "button", class: "button", id: "break-it", title: "Break it (B)", onclick: openDrawer }, icon("wrench"), element("span", { class: "wide" }, "Break it")),
       ),
     );
@@ -58,7 +59,8 @@ export class Header {
     });
     setText(this.networkWord, app.offline ? "Offline" : navigator.onLine ? "Online" : "No network");
     const { waiting, sent } = app.news;
-    setText(this.outboxWord, waiting > 0 ? `${waiting} waiting` : sent > 0 ? "all sent" : "nothing to send");
+    setText(this.outboxCount, waiting > 0 ? String(waiting) : "");
+    setText(this.outboxWord, waiting > 0 ? "waiting" : sent > 0 ? "all sent" : "nothing to send");
     assign(this.outbox, {
       "data-waiting": waiting,
       title: `Outbox: ${countWords(waiting, "event")} waiting, ${sent} sent since this page was loaded`,

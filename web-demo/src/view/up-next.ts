@@ -68,7 +68,7 @@ export class UpNext {
         row.animate([{ transform: `translateY(${distance}px)` }, { transform: "none" }], { duration: MOVE_MS, easing: EASE });
       }
       if (row.querySelector(".moved-up, .moved-new")) {
-        row.animate([{ backgroundColor: "var(--tint)" }, { backgroundColor: "transparent" }], { duration: 3 * MOVE_MS, easing: "ease-in" });
+        row.animate([{ backgroundColor: "var(--tint)" }, { backgroundColor: "transparent" }], { duration: 2 * MOVE_MS, easing: "ease-in" });
       }
     }
   }
@@ -76,8 +76,8 @@ export class UpNext {
   /** The row of a place, kept as long as what it shows stays the same. */
   private row(place: Place, index: number, movement: Movement | undefined): { row: HTMLLIElement; fresh: boolean } {
     const item = this.app.catalogue.item(place.item);
-    const title = item.title === place.item ? (place.title ?? place.item) : item.title;
-    const creator = item.creator_name ?? place.creator ?? item.creator ?? "";
+    const { title } = item;
+    const creator = item.creator_name ?? item.creator ?? "";
     const face = JSON.stringify([title, creator, place.text, place.pack_position, movement?.by, index]);
     const kept = this.rows.get(place.item);
     if (kept?.face === face) return { row: kept.row, fresh: false };
