@@ -7,6 +7,7 @@
 
 pub mod dataset;
 pub mod generate;
+pub mod import;
 pub mod jsonl;
 pub mod split;
 pub mod store;

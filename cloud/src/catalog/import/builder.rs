@@ -1,0 +1,383 @@
+//! Checks rows one by one and writes the data folder at the end.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+use anyhow::ensure;
+use indicatif::{ProgressBar, ProgressStyle};
+use segue_core::limits::{CONTEXT_ENTRIES, ID_BYTES};
+use segue_core::session::event::{Event, EventKind};
+
+use super::reject::{Reason, Reject, RejectRow, shorten};
+use super::{sessions, vocabulary};
+use crate::catalog::dataset::{self, Counts, Dataset};
+use crate::catalog::split::{Rule, Split};
+use crate::catalog::writer::Tables;
+use crate::catalog::{AttributeValue, Collection, Item, User};
+
+/// Most bytes of a rejected row that are kept in `rejects.jsonl`.
+const REJECT_TEXT_BYTES: usize = 500;
+/// Most entries of `candidates`.
+const CANDIDATES: usize = 1_000;
+/// Most items of one collection.
+const COLLECTION_ITEMS: usize = 10_000;
+/// Most categories, attributes or regions of one item.
+const ITEM_LIST: usize = 256;
+/// Last accepted moment: the end of the year 9999.
+const LAST_MS: i64 = 253_402_300_799_999;
+
+/// How the imported set is described and divided.
+#[derive(Debug, Clone, Copy)]
+pub struct Description {
+    /// `radio`, `home`, `shop` or `feed`.
+    pub surface: &'static str,
+    /// Whether `time_ms` is real.
+    pub timed: bool,
+    /// How held-out events are told; by time when none is given.
+    pub rule: Option<Rule>,
+}
+
+/// Collects the rows of an import.
+#[derive(Debug)]
+pub struct Builder {
+    name: String,
+    items: Vec<Item>,
+    users: Vec<User>,
+    events: Vec<Event>,
+    collections: Vec<Collection>,
+    rejects: Vec<RejectRow>,
+    item_ids: HashSet<String>,
+    user_ids: HashSet<String>,
+    event_ids: HashSet<String>,
+    collection_ids: HashSet<String>,
+    vector_length: Option<usize>,
+    items_are_given: bool,
+    rows: u64,
+    progress: ProgressBar,
+    surface: Option<String>,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The written `dataset.json`.
+    pub dataset: Dataset,
+    /// Rows read, good and bad.
+    pub rows: u64,
+    /// Rejected rows by reason.
+    pub rejects: BTreeMap<&'static str, u64>,
+    /// Attributes that were dropped, with the reason.
+    pub dropped_attributes: Vec<String>,
+}
+
+impl Builder {
+    /// An empty import of this name.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            items: Vec::new(),
+            users: Vec::new(),
+            events: Vec::new(),
+            collections: Vec::new(),
+            rejects: Vec::new(),
+            item_ids: HashSet::new(),
+            user_ids: HashSet::new(),
+            event_ids: HashSet::new(),
+            collection_ids: HashSet::new(),
+            vector_length: None,
+            items_are_given: false,
+            rows: 0,
+            progress: progress(),
+            surface: None,
+        }
+    }
+
+    /// Says that the source has an items table: events about other items are then rejected.
+    pub fn items_are_given(&mut self) {
+        self.items_are_given = true;
+    }
+
+    /// Says where the events come from, instead of the format's usual surface.
+    pub fn surface(&mut self, surface: &str) {
+        self.surface = Some(surface.to_owned());
+    }
+
+    /// Counts one row of the source.
+    pub fn count_row(&mut self) {
+        self.rows += 1;
+        if self.rows.is_multiple_of(1_024) {
+            self.progress.set_position(self.rows);
+        }
+    }
+
+    /// The rejected rows so far.
+    #[must_use]
+    pub fn rejects(&self) -> &[RejectRow] {
+        &self.rejects
+    }
+
+    /// Whether this item was added.
+    #[must_use]
+    pub fn has_item(&self, item: &str) -> bool {
+        self.item_ids.contains(item)
+    }
+
+    /// Leaves out a row and remembers why.
+    pub fn reject(&mut self, table: &str, line: u64, reject: Reject, text: &str) {
+        self.rejects.push(RejectRow {
+            table: table.to_owned(),
+            line,
+            reason: reject.reason,
+            detail: reject.detail,
+            text: shorten(text, REJECT_TEXT_BYTES),
+        });
+    }
+
+    /// Adds an item.
+    ///
+    /// # Errors
+    /// When a value is not allowed.
+    pub fn item(&mut self, item: Item) -> Result<(), Reject> {
+        check_id("item", &item.item)?;
+        check_optional_id("creator", &item.creator)?;
+        check_length("categories", item.categories.len(), ITEM_LIST)?;
+        check_length("attributes", item.attributes.len(), ITEM_LIST)?;
+        check_length("regions", item.regions.len(), ITEM_LIST)?;
+        for (name, value) in &item.attributes {
+            check_id("attribute name", name)?;
+            match value {
+                AttributeValue::Number(number) => check_finite(name, *number)?,
+                AttributeValue::Text(text) => check_id(name, text)?,
+            }
+        }
+        for category in &item.categories {
+            check_id("categories", category)?;
+        }
+        if let Some(price) = item.price {
+            check_finite("price", price)?;
+        }
+        self.check_vector(item.vector.as_deref())?;
+        claim(&mut self.item_ids, "item", &item.item)?;
+        self.items.push(item);
+        Ok(())
+    }
+
+    fn check_vector(&mut self, vector: Option<&[f32]>) -> Result<(), Reject> {
+        let Some(vector) = vector else { return Ok(()) };
+        if vector.is_empty() || vector.iter().any(|value| !value.is_finite()) {
+            return Err(Reject::new(
+                Reason::ValueOutOfRange,
+                "`vector` is empty or holds a value that is not finite",
+            ));
+        }
+        let wanted = *self.vector_length.get_or_insert(vector.len());
+        if vector.len() != wanted {
+            let detail = format!("`vector` has {} values where the first one has {wanted}", vector.len());
+            return Err(Reject::new(Reason::VectorLength, detail));
+        }
+        Ok(())
+    }
+
+    /// Adds a person.
+    ///
+    /// # Errors
+    /// When a value is not allowed.
+    pub fn user(&mut self, user: User) -> Result<(), Reject> {
+        check_id("user", &user.user)?;
+        claim(&mut self.user_ids, "user", &user.user)?;
+        self.users.push(user);
+        Ok(())
+    }
+
+    /// Adds an event; its person, and its item where no items table was given, are added when new.
+    ///
+    /// # Errors
+    /// When a value is not allowed.
+    pub fn event(&mut self, event: Event) -> Result<(), Reject> {
+        check_event(&event)?;
+        self.check_references(&event)?;
+        claim(&mut self.event_ids, "event_id", &event.event_id)?;
+        if !self.items_are_given {
+            for item in std::iter::once(&event.item).chain(&event.candidates) {
+                if !item.is_empty() && self.item_ids.insert(item.clone()) {
+                    self.items.push(Item { item: item.clone(), ..Item::default() });
+                }
+            }
+        }
+        if !event.user.is_empty() && !self.user_ids.contains(&event.user) {
+            self.user_ids.insert(event.user.clone());
+            self.users.push(User { user: event.user.clone(), ..User::default() });
+        }
+        self.events.push(event);
+        Ok(())
+    }
+
+    fn check_references(&self, event: &Event) -> Result<(), Reject> {
+        if !self.items_are_given {
+            return Ok(());
+        }
+        let mut named = std::iter::once(&event.item).chain(&event.candidates).filter(|item| !item.is_empty());
+        match named.find(|item| !self.item_ids.contains(*item)) {
+            Some(item) => Err(unknown(item)),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds a collection.
+    ///
+    /// # Errors
+    /// When a value is not allowed.
+    pub fn collection(&mut self, collection: Collection) -> Result<(), Reject> {
+        check_id("collection", &collection.collection)?;
+        check_id("kind", &collection.kind)?;
+        check_optional_id("user", collection.user.as_deref().unwrap_or_default())?;
+        check_length("items", collection.items.len(), COLLECTION_ITEMS)?;
+        if let Some(item) = collection.items.iter().find(|item| !self.item_ids.contains(*item)) {
+            return Err(unknown(item));
+        }
+        claim(&mut self.collection_ids, "collection", &collection.collection)?;
+        self.collections.push(collection);
+        Ok(())
+    }
+
+    /// Derives what is missing and replaces the tables of the data folder.
+    ///
+    /// # Errors
+    /// When nothing was read or the folder cannot be written.
+    pub fn finish(mut self, description: Description, data: &Path) -> anyhow::Result<Outcome> {
+        self.progress.finish_and_clear();
+        ensure!(
+            !self.items.is_empty(),
+            "no item could be read ({} rows, {} rejected): check the format and the path",
+            self.rows,
+            self.rejects.len()
+        );
+        let vocabulary = vocabulary::discover(&mut self.items);
+        self.events.sort_by(|a, b| (a.time_ms, &a.event_id).cmp(&(b.time_ms, &b.event_id)));
+        sessions::derive(&mut self.events);
+        let times: Vec<i64> = self.events.iter().map(|event| event.time_ms).collect();
+        let split = description.rule.map_or_else(|| Split::by_time(&times), Split::new);
+        let mut dataset = Dataset {
+            format: dataset::FORMAT,
+            name: self.name.clone(),
+            attributes: vocabulary.attributes,
+            categories: vocabulary.categories,
+            counts: Counts::default(),
+            surface: self.surface.unwrap_or_else(|| description.surface.to_owned()),
+            timed: description.timed,
+        };
+        let mut tables = Tables::create(data)?;
+        tables.items.write_all(&self.items)?;
+        tables.users.write_all(&self.users)?;
+        tables.events.write_all(&self.events)?;
+        tables.collections.write_all(&self.collections)?;
+        tables.rejects.write_all(&self.rejects)?;
+        tables.publish(&mut dataset, &split)?;
+        let mut rejects = BTreeMap::new();
+        for row in &self.rejects {
+            *rejects.entry(row.reason.code()).or_insert(0) += 1;
+        }
+        Ok(Outcome { dataset, rows: self.rows, rejects, dropped_attributes: vocabulary.dropped })
+    }
+}
+
+// Hidden by itself when stderr is not a terminal.
+fn progress() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {human_pos} rows, {per_sec}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
+    ProgressBar::no_length().with_style(style)
+}
+
+/// How often each entry occurs.
+pub(super) fn tally<'a>(entries: impl Iterator<Item = &'a str>) -> HashMap<&'a str, u64> {
+    entries.fold(HashMap::new(), |mut counts, entry| {
+        *counts.entry(entry).or_insert(0) += 1;
+        counts
+    })
+}
+
+fn check_event(event: &Event) -> Result<(), Reject> {
+    check_id("event_id", &event.event_id)?;
+    check_optional_id("user", &event.user)?;
+    check_optional_id("session", &event.session)?;
+    check_optional_id("item", &event.item)?;
+    check_optional_id("slate", event.slate.as_deref().unwrap_or_default())?;
+    check_kind(&event.kind)?;
+    let needs_item = !matches!(event.kind, EventKind::Search | EventKind::Custom(_));
+    if needs_item && event.item.is_empty() {
+        return Err(Reject::missing("item"));
+    }
+    if !(0..=LAST_MS).contains(&event.time_ms) {
+        let detail = format!("`time_ms` is {}, outside 0..={LAST_MS}", event.time_ms);
+        return Err(Reject::new(Reason::ValueOutOfRange, detail));
+    }
+    if let Some(value) = event.value {
+        check_finite("value", value)?;
+        if event.kind == EventKind::Rating && !(0.0..=5.0).contains(&value) {
+            return Err(Reject::new(
+                Reason::ValueOutOfRange,
+                format!("the rating is {value}, outside 0..=5"),
+            ));
+        }
+    } else if event.kind == EventKind::Rating {
+        return Err(Reject::missing("value"));
+    }
+    check_length("context", event.context.len(), CONTEXT_ENTRIES)?;
+    check_length("candidates", event.candidates.len(), CANDIDATES)?;
+    event.candidates.iter().try_for_each(|item| check_id("candidates", item))
+}
+
+fn check_kind(kind: &EventKind) -> Result<(), Reject> {
+    let name = kind.name();
+    let word = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if word && name.len() <= 64 && name.starts_with(|first: char| first.is_ascii_lowercase()) {
+        return Ok(());
+    }
+    let detail =
+        format!("`kind` is {:?}: use a word of a-z, 0-9 and _ of at most 64 bytes", shorten(name, 80));
+    Err(Reject::new(Reason::KindInvalid, detail))
+}
+
+fn check_id(column: &str, id: &str) -> Result<(), Reject> {
+    if id.is_empty() { Err(Reject::missing(column)) } else { check_optional_id(column, id) }
+}
+
+fn check_optional_id(column: &str, id: &str) -> Result<(), Reject> {
+    if id.len() > ID_BYTES {
+        let detail = format!("`{column}` has {} bytes, at most {ID_BYTES} are allowed", id.len());
+        return Err(Reject::new(Reason::IdInvalid, detail));
+    }
+    if id.chars().any(char::is_control) {
+        return Err(Reject::new(Reason::IdInvalid, format!("`{column}` holds a control character")));
+    }
+    Ok(())
+}
+
+fn check_finite(column: &str, value: f64) -> Result<(), Reject> {
+    if value.is_finite() {
+        return Ok(());
+    }
+    Err(Reject::new(Reason::ValueOutOfRange, format!("`{column}` is {value}")))
+}
+
+fn check_length(column: &str, length: usize, most: usize) -> Result<(), Reject> {
+    if length <= most {
+        return Ok(());
+    }
+    Err(Reject::new(
+        Reason::ListTooLong,
+        format!("`{column}` has {length} entries, at most {most} are allowed"),
+    ))
+}
+
+fn claim(ids: &mut HashSet<String>, column: &str, id: &str) -> Result<(), Reject> {
+    if ids.insert(id.to_owned()) {
+        return Ok(());
+    }
+    Err(Reject::new(Reason::IdDuplicate, format!("`{column}` {id} was there before; the first row is kept")))
+}
+
+fn unknown(item: &str) -> Reject {
+    Reject::new(Reason::ItemUnknown, format!("item {item} is not in the items table"))
+}

@@ -1,0 +1,337 @@
+//! Every format on a few rows, good and bad.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use segue_core::session::event::EventKind;
+use tempfile::TempDir;
+
+use super::*;
+use crate::catalog::split::Rule;
+use crate::catalog::{AttributeKind, Catalogue};
+
+struct Imported {
+    _folder: TempDir,
+    source: PathBuf,
+    data: PathBuf,
+    outcome: Outcome,
+    catalogue: Catalogue,
+}
+
+impl Imported {
+    fn reasons(&self) -> Vec<(&str, u64)> {
+        self.outcome.rejects.iter().map(|(reason, count)| (*reason, *count)).collect()
+    }
+
+    fn reject_lines(&self) -> String {
+        std::fs::read_to_string(self.data.join("rejects.jsonl")).unwrap()
+    }
+}
+
+fn import(format: Format, files: &[(&str, &[u8])]) -> Imported {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, data) = (folder.path().join("source"), folder.path().join("data"));
+    for (name, bytes) in files {
+        let file = source.join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, bytes).unwrap();
+    }
+    let outcome = run(format, &source, None, &data).unwrap();
+    let catalogue = Catalogue::load(&data).unwrap();
+    Imported { _folder: folder, source, data, outcome, catalogue }
+}
+
+#[test]
+fn jsonl_keeps_good_rows_and_names_bad_ones() {
+    let long = format!(r#"{{"event_id":"{}","item":"a","kind":"click","time_ms":1}}"#, "x".repeat(200));
+    let events = [
+        r#"{"event_id":"1","user":"u","item":"a","kind":"complete","time_ms":10,"played_ms":null}"#,
+        r#"{"event_id":"1","user":"u","item":"a","kind":"complete","time_ms":11}"#,
+        "not json",
+        r#"{"event_id":"2","item":"missing","kind":"click","time_ms":12}"#,
+        r#"{"event_id":"3","item":"a","kind":"Cheer!","time_ms":13}"#,
+        r#"{"event_id":"4","item":"a","kind":"rating","value":7,"time_ms":13}"#,
+        r#"{"event_id":"5","item":"a","kind":"click","time_ms":"soon"}"#,
+        r#"{"item":"a","kind":"x_cheer","time_ms":14,"user":"u"}"#,
+        long.as_str(),
+        r#"{"event_id":"6","kind":"like","time_ms":15}"#,
+    ]
+    .join("\n");
+    let items = "{\"item\":\"a\",\"title\":\"A\",\"vector\":[1,0]}\n{\"item\":\"b\",\"vector\":[1]}\n{\"title\":\"C\"}";
+    let imported =
+        import(Format::Jsonl, &[("items.jsonl", items.as_bytes()), ("events.jsonl", events.as_bytes())]);
+    let ids: Vec<&str> = imported.catalogue.events.iter().map(|event| event.event_id.as_str()).collect();
+    assert_eq!(ids, ["1", "line-8"]);
+    assert_eq!(imported.catalogue.events[1].session, "u:0");
+    assert_eq!(
+        imported.reasons(),
+        [
+            ("column_missing", 2),
+            ("id_duplicate", 1),
+            ("id_invalid", 1),
+            ("item_unknown", 1),
+            ("kind_invalid", 1),
+            ("not_json", 1),
+            ("value_invalid", 1),
+            ("value_out_of_range", 1),
+            ("vector_length", 1),
+        ]
+    );
+    assert_eq!(imported.outcome.dataset.counts.rejects, 10);
+    let rejects = imported.reject_lines();
+    assert!(rejects.contains(r#"{"table":"events","line":3,"reason":"not_json""#), "{rejects}");
+    assert!(rejects.contains(r#""text":"not json""#));
+}
+
+#[test]
+fn events_alone_are_enough_and_make_their_items() {
+    let events = br#"{"event_id":"1","item":"a","kind":"click","time_ms":1,"candidates":["a","b"]}"#;
+    let imported = import(Format::Jsonl, &[("events.jsonl", events)]);
+    assert_eq!(imported.catalogue.items.len(), 2);
+    assert!(imported.outcome.rejects.is_empty());
+}
+
+#[test]
+fn importing_twice_replaces_and_a_failed_import_changes_nothing() {
+    let imported = import(Format::Jsonl, &[("items.jsonl", b"{\"item\":\"a\"}\n{\"item\":\"b\"}")]);
+    std::fs::write(imported.source.join("items.jsonl"), "{\"item\":\"c\"}").unwrap();
+    run(Format::Jsonl, &imported.source, Some("shop"), &imported.data).unwrap();
+    let catalogue = Catalogue::load(&imported.data).unwrap();
+    assert_eq!((catalogue.items.len(), catalogue.dataset.surface.as_str()), (1, "shop"));
+    std::fs::write(imported.source.join("items.jsonl"), "nothing").unwrap();
+    let error = run(Format::Jsonl, &imported.source, None, &imported.data).unwrap_err().to_string();
+    assert!(error.contains("no item could be read (1 rows, 1 rejected)"), "{error}");
+    assert!(run(Format::Csv, &imported.source, None, &imported.data).is_err());
+    assert!(run(Format::Jsonl, &imported.source, Some("tv"), &imported.data).is_err());
+    assert_eq!(Catalogue::load(&imported.data).unwrap().items[0].item, "c");
+}
+
+#[test]
+fn csv_columns_hold_lists_attributes_and_context() {
+    let items = b"item,title,categories,attribute.tempo,attribute.mood\n\
+        a,\"One, two\",rock|pop,120,calm\n\
+        b,B,,90,happy\n\
+        c,C\n";
+    let events = b"event_id,user,item,kind,time_ms,context.device,candidates\n\
+        1,u,a,click,5,phone,a|b\n\
+        2,u,b,click,x,,\n";
+    let collections = b"collection,kind,items\np,playlist,b|a\nq,playlist,zzz\n";
+    let imported = import(
+        Format::Csv,
+        &[("items.csv", items), ("events.csv", events), ("collections.csv", collections)],
+    );
+    let catalogue = &imported.catalogue;
+    assert_eq!(catalogue.items[0].title, "One, two");
+    assert_eq!(catalogue.items[0].categories, ["rock", "pop"]);
+    assert_eq!(catalogue.events[0].context["device"], "phone");
+    assert_eq!(catalogue.events[0].candidates, ["a", "b"]);
+    assert_eq!(catalogue.collections[0].items, ["b", "a"]);
+    let tempo = catalogue.dataset.attributes.iter().find(|attribute| attribute.name == "tempo").unwrap();
+    assert_eq!(tempo.kind, AttributeKind::Number { minimum: 90.0, maximum: 120.0 });
+    assert_eq!(imported.reasons(), [("item_unknown", 1), ("not_csv", 1), ("value_invalid", 1)]);
+}
+
+#[test]
+fn parquet_rows_are_read_without_a_schema_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = "message items {
+        REQUIRED BYTE_ARRAY item (UTF8);
+        REQUIRED BYTE_ARRAY categories (UTF8);
+        OPTIONAL INT64 duration_ms;
+        REQUIRED DOUBLE attribute.tempo;
+    }";
+    let file = std::fs::File::create(folder.path().join("items.parquet")).unwrap();
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let properties = Arc::new(WriterProperties::builder().build());
+    let mut writer = SerializedFileWriter::new(file, schema, properties).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let texts = |values: [&str; 3]| values.map(ByteArray::from);
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<ByteArrayType>().write_batch(&texts(["a", "b", "a"]), None, None).unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<ByteArrayType>().write_batch(&texts(["x|y", "x", ""]), None, None).unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<Int64Type>().write_batch(&[5, 6], Some(&[1, 0, 1]), None).unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<DoubleType>().write_batch(&[1.5, 2.5, 3.5], None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+
+    let data = folder.path().join("data");
+    let outcome = run(Format::Parquet, folder.path(), None, &data).unwrap();
+    let catalogue = Catalogue::load(&data).unwrap();
+    assert_eq!(catalogue.items.len(), 2);
+    assert_eq!(catalogue.items[0].categories, ["x", "y"]);
+    assert_eq!((catalogue.items[0].duration_ms, catalogue.items[1].duration_ms), (Some(5), None));
+    assert_eq!(catalogue.items[1].attributes["tempo"].number(), Some(2.5));
+    assert_eq!(outcome.rejects["id_duplicate"], 1);
+    std::fs::write(folder.path().join("items.parquet"), "PAR1 not really").unwrap();
+    let error = format!("{:#}", run(Format::Parquet, folder.path(), None, &data).unwrap_err());
+    assert!(error.contains("items.parquet"), "{error}");
+}
+
+#[test]
+fn movielens_is_read_with_and_without_headers() {
+    let with_headers = import(
+        Format::Movielens,
+        &[
+            (
+                "movies.csv",
+                b"movieId,title,genres\n1,Heat (1995),Action|Crime\n2,\"Trial, The\",(no genres listed)\n",
+            ),
+            ("ratings.csv", b"userId,movieId,rating,timestamp\n7,1,4.5,1000\n7,2,1,5000\n7,9,3,6000\n"),
+        ],
+    );
+    let catalogue = &with_headers.catalogue;
+    assert_eq!(catalogue.items[0].title, "Heat");
+    assert_eq!(catalogue.items[0].released_ms, Some(788_918_400_000));
+    assert_eq!((catalogue.items[1].title.as_str(), catalogue.items[1].categories.len()), ("Trial, The", 0));
+    assert_eq!(catalogue.events[0].kind, EventKind::Rating);
+    assert_eq!((catalogue.events[0].value, catalogue.events[0].time_ms), (Some(4.5), 1_000_000));
+    assert_ne!(catalogue.events[0].session, catalogue.events[1].session);
+    assert_eq!(with_headers.reasons(), [("item_unknown", 1)]);
+    let without = import(
+        Format::Movielens,
+        &[("movies.csv", b"1,Heat,Action\n"), ("ratings.csv", b"7,1,4.5,1000\n7,1,x,1000\n")],
+    );
+    assert_eq!((without.catalogue.items.len(), without.catalogue.events.len()), (1, 1));
+    assert_eq!(without.reasons(), [("value_invalid", 1)]);
+}
+
+#[test]
+fn eshop_clicks_become_products_and_anonymous_sessions() {
+    let clicks =
+        b"year,month,day,order,country,session_id,page1_main_category,page2_clothing_model_idx,colour,\
+        location,model_photography,price,price_2,page\n\
+        2008,4,1,1,29,1,1,5,2,5,1,28,2,1\n\
+        2008,4,1,2,29,1,4,8,1,6,2,33,1,2\n\
+        2008,4,1,1,45,2,1,5,2,5,1,28,2,1\n\
+        2008,4,1,3,29,1,9,8,1,6,1,33,2,1\n";
+    let imported = import(Format::Eshop, &[("clicks.csv", clicks)]);
+    let catalogue = &imported.catalogue;
+    assert_eq!((catalogue.items.len(), catalogue.users.len(), catalogue.events.len()), (2, 0, 3));
+    assert_eq!(catalogue.items[0].title, "Black trousers no. 5");
+    assert_eq!(catalogue.items[0].attributes["colour"].text(), Some("black"));
+    assert_eq!(catalogue.items[0].price, Some(28.0));
+    let places: Vec<Option<&String>> =
+        catalogue.events.iter().map(|event| event.context.get("region")).collect();
+    assert_eq!(places.iter().filter(|place| place.is_none()).count(), 1);
+    assert_eq!(catalogue.sessions().len(), 2);
+    assert_eq!(catalogue.dataset.surface, "shop");
+    assert_eq!(imported.reasons(), [("value_out_of_range", 1)]);
+}
+
+#[test]
+fn segmm_rows_of_one_request_are_a_slate() {
+    let views = b"user_id,video_id,time_ms,duration_ms,playing_time,label_1D\n\
+        1,10,500,1000,1000,\"[ 1\n 1]\"\n1,11,500,1000,200,[ 0 -1]\n1,12,900,1000,-5,[]\n2,10,1,1000,999,[]\n";
+    let imported = import(Format::Segmm, &[("sample.csv", views)]);
+    let events = &imported.catalogue.events;
+    assert_eq!(events.len(), 3);
+    assert_eq!(
+        (events[0].kind.name(), events[1].kind.name(), events[2].kind.name()),
+        ("skip", "complete", "skip")
+    );
+    assert_eq!(events[1].candidates, ["10", "11"]);
+    assert_eq!((events[1].slate.as_deref(), events[2].position), (Some("b1-500"), Some(1)));
+    assert!(imported.catalogue.items.iter().all(|item| item.duration_ms == Some(1_000)));
+    assert_eq!(imported.reasons(), [("value_out_of_range", 1)]);
+}
+
+#[test]
+fn lastfm_holds_out_the_last_item_against_its_negatives() {
+    let imported = import(
+        Format::Lastfm,
+        &[
+            ("LastFM.txt", b"1 5 6 7\n2 5 x\n3 9\n"),
+            ("LastFM_sample.txt", b"1 8 9\n"),
+            ("LastFM_item2attributes.json", br#"{"5": [3, 3, 4], "6": []}"#),
+        ],
+    );
+    let catalogue = &imported.catalogue;
+    assert_eq!(catalogue.split.rule, Rule::LeaveOneOut);
+    let held_out: Vec<&str> = (0..catalogue.events.len())
+        .filter(|index| catalogue.held_out[*index])
+        .map(|index| catalogue.events[index].item.as_str())
+        .collect();
+    assert_eq!(held_out, ["9", "7"]);
+    let last = catalogue.events.iter().find(|event| event.item == "7").unwrap();
+    assert_eq!(last.candidates, ["7", "8", "9"]);
+    assert_eq!(catalogue.items[0].categories, ["tag 3", "tag 4"]);
+    assert!(!catalogue.dataset.timed);
+    assert_eq!(imported.reasons(), [("value_invalid", 1)]);
+}
+
+#[test]
+fn cpcd_turns_become_likes_and_dislikes() {
+    let dialogs = br#"{"id":"d1","turns":[{"user_query":"rock","liked_results":["a"],"disliked_results":["b"]},{"user_query":"more","liked_results":["c"]}],"tracks":{"a":{"track_artists":["X","Y"],"track_titles":"Song"}},"goal_playlist":["a","c"]}
+{"id":"d2"}"#;
+    let imported = import(Format::Cpcd, &[("dialogs.jsonl", dialogs)]);
+    let catalogue = &imported.catalogue;
+    let kinds: Vec<&str> = catalogue.events.iter().map(|event| event.kind.name()).collect();
+    assert_eq!(kinds, ["like", "dislike", "like"]);
+    assert_eq!(catalogue.events[0].candidates, ["a", "b"]);
+    assert_eq!(catalogue.events[0].context["query"], "rock");
+    let track = &catalogue.items[catalogue.item_index("a").unwrap()];
+    assert_eq!((track.title.as_str(), track.creator_name.as_deref()), ("Song", Some("X, Y")));
+    assert_eq!(catalogue.collections[0].items, ["a", "c"]);
+    assert_eq!(catalogue.split.rule, Rule::Folds { folds: 5, held_out: 0 });
+    assert_eq!(imported.reasons(), [("not_json", 1)]);
+}
+
+#[test]
+fn obd_impressions_keep_their_propensity() {
+    let context = b",item_id,item_feature_0,item_feature_1\n0,0,-0.5,aa\n1,1,0.5,bb\n" as &[u8];
+    let log = b",timestamp,item_id,position,click,propensity_score,user_feature_0\n\
+        0,2019-11-24 00:00:01.500000+00:00,1,3,1,0.25,f\n1,2019-11-24 00:00:02+00:00,0,1,0,0.5,g\n\
+        2,yesterday,0,1,0,0.5,g\n3,2019-11-24 00:00:03+00:00,0,1,0,0,g\n" as &[u8];
+    let imported = import(
+        Format::Obd,
+        &[
+            ("random/men/item_context.csv", context),
+            ("random/men/men.csv", log),
+            ("bts/men/item_context.csv", context),
+            ("bts/men/men.csv", log),
+        ],
+    );
+    let catalogue = &imported.catalogue;
+    assert_eq!((catalogue.items.len(), catalogue.events.len()), (2, 4));
+    let click = catalogue.events.iter().find(|event| event.kind == EventKind::Click).unwrap();
+    assert_eq!((click.item.as_str(), click.position), ("men-1", Some(2)));
+    assert_eq!(click.context["propensity"], "0.25");
+    assert_eq!(imported.reasons(), [("value_invalid", 2), ("value_out_of_range", 2)]);
+}
+
+#[test]
+fn the_public_sets_are_read_whole_where_they_are_at_hand() {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    if !shared.is_dir() {
+        println!("skipped: {} does not exist", shared.display());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for (format, source, events) in [
+        (Format::Movielens, "ml-latest-small", 100_000),
+        (Format::Eshop, "eshop", 165_474),
+        (Format::Segmm, "segmm", 10_000),
+        (Format::Lastfm, "lastfm", 52_551),
+        (Format::Cpcd, "cpcd", 9_741),
+        (Format::Obd, "obd-small", 40_000),
+    ] {
+        if !shared.join(source).is_dir() {
+            println!("skipped: {source} is not at hand");
+            continue;
+        }
+        let outcome = run(format, &shared.join(source), None, folder.path()).unwrap();
+        assert!(outcome.dataset.counts.events >= events, "{source}: {:?}", outcome.dataset.counts);
+        assert!(outcome.rejects.is_empty(), "{source}: {:?}", outcome.rejects);
+    }
+}
