@@ -1,0 +1,111 @@
+//! Builds an index that passes its checks.
+
+use std::sync::Arc;
+
+use super::graph::{Graph, Shape};
+use super::{Exact, ItemVectors, Quality, Retrieval, recall_at, self_recall};
+
+/// Which method retrieves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// An HNSW graph: cost grows little with the catalogue.
+    Hnsw,
+    /// Comparing with every item: no loss, and cheap for small catalogues.
+    Exact,
+}
+
+/// An index and how it did in its checks.
+pub struct Built {
+    /// The index.
+    pub index: Box<dyn Retrieval>,
+    /// What the checks measured.
+    pub quality: Quality,
+    /// How many items a search looks at before it is content.
+    pub ef: usize,
+    /// What had to be done differently, in words.
+    pub remarks: Vec<String>,
+}
+
+/// Builds an index over `vectors` and checks it with `queries` (users' vectors), asked for `k` items as retrieval is.
+///
+/// A graph that fails is searched more broadly, then built more densely; if that fails too, search is exact.
+#[must_use]
+pub fn build(
+    kind: Kind,
+    vectors: &Arc<ItemVectors>,
+    queries: &[Vec<f32>],
+    k: usize,
+    progress: &dyn Fn(usize),
+) -> Built {
+    let exact = Exact::new(Arc::clone(vectors));
+    let mut remarks = Vec::new();
+    if kind == Kind::Hnsw {
+        for shape in [Shape::USUAL, Shape::DENSE] {
+            let graph = Graph::build(vectors, shape, k, progress);
+            match check(graph, vectors, &exact, queries, k) {
+                Ok((index, quality, ef)) => {
+                    if index.strays() > 0 {
+                        remarks.push(format!(
+                            "{} items the graph does not lead to are compared one by one",
+                            index.strays()
+                        ));
+                    }
+                    return Built { index: Box::new(index), quality, ef, remarks };
+                }
+                Err(quality) => remarks.push(format!(
+                    "a graph with {} links failed: self-recall {:.5}, recall@100 {:.4}",
+                    shape.links, quality.self_recall, quality.recall_at_100
+                )),
+            }
+        }
+        remarks.push("search is exact instead; it costs more on a large catalogue".into());
+    }
+    let quality = Quality {
+        self_recall: self_recall(&exact, vectors, k),
+        recall_at_100: recall_at(100, &exact, &exact, queries, k, k),
+    };
+    Built { index: Box::new(exact), quality, ef: k, remarks }
+}
+
+/// The graph with the smallest breadth that is enough, or what the largest one reached.
+fn check(
+    graph: Graph,
+    vectors: &ItemVectors,
+    exact: &Exact,
+    queries: &[Vec<f32>],
+    k: usize,
+) -> Result<(Graph, Quality, usize), Quality> {
+    let mut quality = Quality { self_recall: 0.0, recall_at_100: 0.0 };
+    for ef in [k, 2 * k, 4 * k] {
+        if quality.self_recall < 1.0 {
+            quality.self_recall = self_recall(&graph, vectors, ef);
+        }
+        quality.recall_at_100 = recall_at(100, &graph, exact, queries, k, ef);
+        if quality.is_enough() {
+            return Ok((graph, quality, ef));
+        }
+    }
+    Err(quality)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests_support::clustered;
+    use super::*;
+
+    #[test]
+    fn a_graph_over_a_catalogue_passes() {
+        let vectors = Arc::new(clustered(1_500, 16, 5));
+        let queries: Vec<Vec<f32>> = (0..10).map(|item| vectors.get(item * 7).to_vec()).collect();
+        let built = build(Kind::Hnsw, &vectors, &queries, 200, &|_| ());
+        assert_eq!(built.index.name(), "hnsw");
+        assert!(built.quality.is_enough(), "{:?}", built.quality);
+    }
+
+    #[test]
+    fn exact_search_is_there_for_who_asks() {
+        let vectors = Arc::new(clustered(50, 8, 6));
+        let built = build(Kind::Exact, &vectors, &[vectors.get(0).to_vec()], 20, &|_| ());
+        assert_eq!((built.index.name(), built.quality.recall_at_100), ("exact", 1.0));
+    }
+}

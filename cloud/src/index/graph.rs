@@ -1,0 +1,228 @@
+//! Approximate search in an HNSW graph (Malkov and Yashunin, TPAMI 2020) by the crate `hnsw_rs`.
+//!
+//! Three properties of that crate shape this file. Concurrent insertion now and then leaves an item that its own
+//! vector does not find, and makes another graph each time, so items are inserted one after the other. Its dot
+//! distance asserts on rounding, so unit vectors are compared by Euclidean distance `d`, where `1 - cosine = d*d/2`.
+//! Its filter can end in an unwrap of nothing, so filtering happens here, by asking for more until enough are left.
+//! Items with equal vectors are one node: a cluster of equal points would only link to itself. And where neighbours
+//! are many, the crate drops a new point's only incoming links again, so some points cannot be reached: those are
+//! found by searching for each, and compared with every query.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hnsw_rs::prelude::{DistL2, Distance, Hnsw};
+use rayon::prelude::*;
+
+use super::{Exact, Found, ItemVectors, Retrieval, TIE, nearest};
+
+const LAYERS: usize = 16;
+/// Breadths tried first when looking for a node.
+const BREADTHS: [usize; 2] = [64, 256];
+
+/// How a graph is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Links per item and layer.
+    pub links: usize,
+    /// Items looked at while inserting one.
+    pub breadth: usize,
+}
+
+impl Shape {
+    /// Links and breadth that pass the checks on every data set tried.
+    pub const USUAL: Self = Self { links: 16, breadth: 100 };
+    /// A denser graph, for vectors on which the usual one fails.
+    pub const DENSE: Self = Self { links: 32, breadth: 400 };
+}
+
+/// Walks an HNSW graph.
+pub struct Graph {
+    hnsw: Hnsw<'static, f32, DistL2>,
+    /// Items of each node, ascending.
+    nodes: Vec<Vec<u32>>,
+    /// Nodes that the graph does not lead to.
+    strays: Vec<usize>,
+    exact: Exact,
+    vectors: Arc<ItemVectors>,
+}
+
+impl Graph {
+    /// Inserts every vector, then looks for those that a search of breadth `ef` does not reach; `progress` hears how
+    /// many items are in so far.
+    #[must_use]
+    pub fn build(vectors: &Arc<ItemVectors>, shape: Shape, ef: usize, progress: &dyn Fn(usize)) -> Self {
+        let nodes = nodes(vectors);
+        let hnsw = Hnsw::new(shape.links, nodes.len().max(1), LAYERS, shape.breadth, DistL2);
+        let mut inserted = 0;
+        for (node, items) in nodes.iter().enumerate() {
+            hnsw.insert((vectors.get(items[0] as usize), node));
+            inserted += items.len();
+            progress(inserted);
+        }
+        let exact = Exact::new(Arc::clone(vectors));
+        let mut graph = Self { hnsw, nodes, strays: Vec::new(), exact, vectors: Arc::clone(vectors) };
+        let all = 0..graph.nodes.len();
+        graph.strays = all.into_par_iter().filter(|node| !graph.reaches(*node, ef)).collect();
+        graph
+    }
+
+    /// How many items the graph does not lead to; they are compared with every query.
+    #[must_use]
+    pub fn strays(&self) -> usize {
+        self.strays.iter().map(|node| self.nodes[*node].len()).sum()
+    }
+
+    fn reaches(&self, node: usize, ef: usize) -> bool {
+        let query = self.vectors.get(self.nodes[node][0] as usize);
+        // What a narrow search finds, a broader one finds too, so most nodes cost little.
+        let finds = |breadth: usize| {
+            let found = self.hnsw.search(query, 1, breadth);
+            found.first().is_some_and(|one| one.d_id == node || one.distance * one.distance / 2.0 <= TIE)
+        };
+        BREADTHS.iter().any(|&breadth| breadth < ef && finds(breadth)) || finds(ef)
+    }
+
+    fn nodes_near(&self, query: &[f32], count: usize, ef: usize) -> Vec<Found> {
+        let neighbours = self.hnsw.search(query, count, ef.max(count));
+        let near = neighbours.iter().map(|one| (one.d_id, one.distance * one.distance / 2.0));
+        let stray = |&node: &usize| (node, self.distance(query, node));
+        let mut nodes: Vec<Found> = near.chain(self.strays.iter().map(stray)).collect();
+        // A stray may be within reach of this query all the same.
+        nodes.sort_unstable_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
+        nodes.dedup_by_key(|found| found.0);
+        let items = |(node, distance): Found| {
+            self.nodes.get(node).into_iter().flatten().map(move |&item| (item as usize, distance))
+        };
+        nodes.into_iter().flat_map(items).collect()
+    }
+
+    fn distance(&self, query: &[f32], node: usize) -> f32 {
+        let distance = DistL2.eval(query, self.vectors.get(self.nodes[node][0] as usize));
+        distance * distance / 2.0
+    }
+}
+
+impl Retrieval for Graph {
+    fn search(&self, query: &[f32], k: usize, ef: usize, filter: &dyn Fn(usize) -> bool) -> Vec<Found> {
+        let mut count = k;
+        // Past a quarter of the catalogue comparing with everything costs less than walking.
+        while count > 0 && count < self.vectors.len().div_ceil(4).max(k) + 1 && count <= self.nodes.len() {
+            let found: Vec<Found> =
+                self.nodes_near(query, count, ef).into_iter().filter(|found| filter(found.0)).collect();
+            if found.len() >= k {
+                return nearest(found, k);
+            }
+            count *= 2;
+        }
+        self.exact.search(query, k, ef, filter)
+    }
+
+    fn name(&self) -> &'static str {
+        "hnsw"
+    }
+}
+
+/// Items grouped by equal vectors, in order of each group's first item.
+fn nodes(vectors: &ItemVectors) -> Vec<Vec<u32>> {
+    let mut places: HashMap<Vec<u32>, usize> = HashMap::with_capacity(vectors.len());
+    let mut nodes: Vec<Vec<u32>> = Vec::new();
+    for item in 0..vectors.len() {
+        if vectors.get(item).iter().all(|value| *value == 0.0) {
+            // Nothing is known about it, so nothing is near it.
+            continue;
+        }
+        // Adding zero turns -0 into 0, so that both are one point.
+        let bits = vectors.get(item).iter().map(|value| (value + 0.0).to_bits()).collect();
+        let place = *places.entry(bits).or_insert_with(|| {
+            nodes.push(Vec::new());
+            nodes.len() - 1
+        });
+        nodes[place].extend(u32::try_from(item));
+    }
+    nodes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests_support::clustered;
+    use super::*;
+
+    fn items(found: &[Found]) -> Vec<usize> {
+        found.iter().map(|found| found.0).collect()
+    }
+
+    #[test]
+    fn the_same_vectors_give_the_same_answers_each_time() {
+        let vectors = Arc::new(clustered(600, 16, 1));
+        let build = || Graph::build(&vectors, Shape::USUAL, 200, &|_| ());
+        let (one, other) = (build(), build());
+        for query in 0..20 {
+            let search = |graph: &Graph| graph.search(vectors.get(query), 10, 50, &|_| true);
+            assert_eq!(search(&one), search(&other));
+        }
+    }
+
+    #[test]
+    fn distances_are_those_of_exact_search() {
+        let vectors = Arc::new(clustered(300, 16, 2));
+        let graph = Graph::build(&vectors, Shape::USUAL, 200, &|_| ());
+        let exact = Exact::new(Arc::clone(&vectors));
+        let (approximate, all) = (
+            graph.search(vectors.get(7), 5, 100, &|_| true),
+            exact.search(vectors.get(7), 5, 100, &|_| true),
+        );
+        for (one, other) in approximate.iter().zip(&all) {
+            assert!((one.1 - other.1).abs() < 1e-5, "{approximate:?} {all:?}");
+        }
+    }
+
+    #[test]
+    fn items_with_equal_vectors_are_all_found() {
+        let mut values = [1.0, 0.0].repeat(50);
+        values.extend([0.0, 1.0].repeat(50));
+        let vectors = Arc::new(ItemVectors::normalised(2, values).unwrap());
+        let graph = Graph::build(&vectors, Shape::USUAL, 200, &|_| ());
+        assert_eq!(items(&graph.search(&[0.0, 1.0], 50, 50, &|_| true)), (50..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_filter_that_bars_nearly_everything_still_gets_its_items() {
+        let vectors = Arc::new(clustered(500, 16, 3));
+        let graph = Graph::build(&vectors, Shape::USUAL, 200, &|_| ());
+        let found = graph.search(vectors.get(0), 3, 50, &|item| item >= 497);
+        let mut places = items(&found);
+        places.sort_unstable();
+        assert_eq!(places, [497, 498, 499]);
+        assert!(graph.search(vectors.get(0), 3, 50, &|_| false).is_empty());
+    }
+
+    #[test]
+    fn what_the_graph_does_not_lead_to_is_found_all_the_same() {
+        let vectors = Arc::new(clustered(2_000, 32, 7));
+        // So sparse a graph loses many.
+        let sparse = Graph::build(&vectors, Shape { links: 2, breadth: 4 }, 10, &|_| ());
+        assert!(sparse.strays() > 0);
+        assert_eq!(super::super::self_recall(&sparse, &vectors, 10), 1.0);
+    }
+
+    #[test]
+    fn an_item_of_zeros_is_near_to_nobody() {
+        let values = vec![0.0, 0.0, 1.0, 0.0, -1.0, 0.0];
+        let vectors = Arc::new(ItemVectors::normalised(2, values).unwrap());
+        let graph = Graph::build(&vectors, Shape::USUAL, 200, &|_| ());
+        assert_eq!(items(&graph.search(&[1.0, 0.0], 2, 9, &|_| true)), [1, 2]);
+        assert_eq!(items(&graph.search(&[1.0, 0.0], 3, 9, &|_| true)), [1, 0, 2]);
+    }
+
+    #[test]
+    fn no_item_and_one_item_are_catalogues_too() {
+        let none = Arc::new(ItemVectors::normalised(2, Vec::new()).unwrap());
+        assert!(
+            Graph::build(&none, Shape::USUAL, 200, &|_| ()).search(&[1.0, 0.0], 3, 9, &|_| true).is_empty()
+        );
+        let one = Arc::new(ItemVectors::normalised(2, vec![0.0, 1.0]).unwrap());
+        let graph = Graph::build(&one, Shape::USUAL, 200, &|_| ());
+        assert_eq!(items(&graph.search(&[1.0, 0.0], 3, 9, &|_| true)), [0]);
+    }
+}
