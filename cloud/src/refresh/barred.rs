@@ -1,0 +1,200 @@
+//! What may not be put into a pack: unavailable, not for this region or age, refused, or seen too lately.
+
+use std::collections::BTreeSet;
+
+use segue_core::limits::ID_BYTES;
+use segue_core::policy::Seen;
+
+use super::Moment;
+use crate::catalog::{Catalogue, EventKind, Item, User};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Whom a pack is for, as far as it decides what may be in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Viewer {
+    /// Index of the user; none for a region.
+    pub user: Option<usize>,
+    /// Country; items of named regions are barred where it is not known.
+    pub country: Option<String>,
+    /// Youngest age of the user's age group, where it is known.
+    pub age: Option<u8>,
+}
+
+impl Viewer {
+    /// The viewer that user `index` is.
+    #[must_use]
+    pub fn of_user(index: usize, user: &User) -> Self {
+        let digits = |group: &String| group.bytes().take_while(u8::is_ascii_digit).count();
+        let age = user.age_group.as_ref().and_then(|group| group[..digits(group)].parse().ok());
+        Self { user: Some(index), country: user.country.clone(), age }
+    }
+
+    /// Anybody in `country`, or anywhere.
+    #[must_use]
+    pub fn of_region(country: Option<&str>) -> Self {
+        Self { user: None, country: country.map(str::to_owned), age: None }
+    }
+}
+
+/// What may not be put into packs.
+#[derive(Debug, Clone)]
+pub struct Barred {
+    /// Items nobody gets now.
+    closed: Vec<bool>,
+    /// Items of each user that were refused.
+    refused: Vec<BTreeSet<u32>>,
+    /// Items of each user that were seen too lately.
+    seen: Vec<BTreeSet<u32>>,
+}
+
+impl Barred {
+    /// Reads what is known at `moment`.
+    #[must_use]
+    pub fn new(catalogue: &Catalogue, seen: &Seen, moment: Moment) -> Self {
+        let users = catalogue.users.len();
+        let mut barred = Self {
+            closed: catalogue.items.iter().map(|item| is_closed(item, moment.now_ms)).collect(),
+            refused: vec![BTreeSet::new(); users],
+            seen: vec![BTreeSet::new(); users],
+        };
+        let since_ms = match seen {
+            Seen::Never => i64::MIN,
+            Seen::Window { days } => moment.as_of_ms(catalogue).saturating_sub(i64::from(*days) * DAY_MS),
+            Seen::Session => i64::MAX,
+        };
+        for index in moment.known(catalogue) {
+            let event = &catalogue.events[index];
+            let (Some(user), Some(item)) = (catalogue.event_users[index], catalogue.event_items[index])
+            else {
+                continue;
+            };
+            match event.kind {
+                EventKind::Dislike | EventKind::NotInterested => {
+                    barred.refused[user as usize].insert(item);
+                }
+                EventKind::Like | EventKind::Save | EventKind::Purchase => {
+                    barred.refused[user as usize].remove(&item);
+                }
+                _ => {}
+            }
+            if event.time_ms >= since_ms && is_seen(&event.kind) {
+                barred.seen[user as usize].insert(item);
+            }
+        }
+        barred
+    }
+
+    /// Whether `viewer` may never get item `index` now: unavailable, not for the region or age, or refused.
+    #[must_use]
+    pub fn bars(&self, viewer: &Viewer, index: usize, item: &Item) -> bool {
+        let elsewhere = !item.regions.is_empty()
+            && !viewer.country.as_ref().is_some_and(|country| item.regions.contains(country));
+        let too_young = item.age_rating.zip(viewer.age).is_some_and(|(rating, age)| age < rating);
+        self.closed[index] || elsewhere || too_young || contains(&self.refused, viewer.user, index)
+    }
+
+    /// Whether `viewer` saw item `index` too lately for the policy.
+    #[must_use]
+    pub fn is_seen(&self, viewer: &Viewer, index: usize) -> bool {
+        contains(&self.seen, viewer.user, index)
+    }
+}
+
+fn contains(sets: &[BTreeSet<u32>], user: Option<usize>, item: usize) -> bool {
+    let set = user.and_then(|user| sets.get(user));
+    set.zip(u32::try_from(item).ok()).is_some_and(|(set, item)| set.contains(&item))
+}
+
+/// What counts as having seen an item, as in the core's session; a rating says so too.
+fn is_seen(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::Complete | EventKind::Skip | EventKind::Replay | EventKind::Purchase | EventKind::Rating
+    )
+}
+
+/// Not on offer at `now_ms`, or nothing a pack could carry.
+fn is_closed(item: &Item, now_ms: i64) -> bool {
+    item.available_from_ms.is_some_and(|from| now_ms < from)
+        || item.available_until_ms.is_some_and(|until| now_ms >= until)
+        || item.item.is_empty()
+        || [&item.item, &item.creator].into_iter().chain(&item.categories).any(|text| text.len() > ID_BYTES)
+}
+
+/// Countries of users, when some item is only for some regions.
+#[must_use]
+pub(super) fn countries(catalogue: &Catalogue) -> BTreeSet<String> {
+    if catalogue.items.iter().all(|item| item.regions.is_empty()) {
+        return BTreeSet::new();
+    }
+    let countries = catalogue.users.iter().filter_map(|user| user.country.clone());
+    countries.filter(|country| !country.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{catalogue, event};
+    use super::*;
+
+    fn bars(barred: &Barred, viewer: &Viewer, catalogue: &Catalogue, item: usize) -> bool {
+        barred.bars(viewer, item, &catalogue.items[item])
+    }
+
+    #[test]
+    fn items_of_other_regions_other_times_and_older_ages_are_barred() {
+        let mut catalogue = catalogue(6, 2);
+        catalogue.items[0].regions = vec!["DE".into()];
+        catalogue.items[1].available_from_ms = Some(2_000);
+        catalogue.items[2].available_until_ms = Some(1_000);
+        catalogue.items[3].age_rating = Some(18);
+        catalogue.items[4].item = "x".repeat(200);
+        let barred = Barred::new(&catalogue, &Seen::Never, Moment { until_ms: None, now_ms: 1_000 });
+        let german = Viewer { country: Some("DE".into()), age: Some(13), ..Viewer::default() };
+        let unknown = Viewer::of_region(None);
+        let of = |viewer| (0..6).map(|item| bars(&barred, viewer, &catalogue, item)).collect::<Vec<_>>();
+        assert_eq!(of(&german), [false, true, true, true, true, false]);
+        assert_eq!(of(&unknown), [true, true, true, false, true, false]);
+    }
+
+    #[test]
+    fn what_was_refused_stays_away_until_it_is_liked() {
+        let mut catalogue = catalogue(4, 2);
+        catalogue.add_events(vec![
+            event("1", 0, 1, EventKind::NotInterested, 10),
+            event("2", 0, 2, EventKind::Dislike, 11),
+            event("3", 0, 2, EventKind::Like, 12),
+        ]);
+        let barred = Barred::new(&catalogue, &Seen::Session, Moment { until_ms: None, now_ms: 20 });
+        let viewer = Viewer::of_user(0, &catalogue.users[0]);
+        assert!(bars(&barred, &viewer, &catalogue, 1) && !bars(&barred, &viewer, &catalogue, 2));
+        assert!(!bars(&barred, &Viewer::of_user(1, &catalogue.users[1]), &catalogue, 1));
+    }
+
+    #[test]
+    fn the_policy_says_what_seen_means() {
+        let mut catalogue = catalogue(4, 1);
+        let day = DAY_MS;
+        catalogue.add_events(vec![
+            event("1", 0, 1, EventKind::Complete, day),
+            event("2", 0, 2, EventKind::Skip, 60 * day),
+            event("3", 0, 3, EventKind::Impression, 60 * day),
+        ]);
+        let viewer = Viewer::of_user(0, &catalogue.users[0]);
+        let seen = |rule, until_ms| {
+            let barred = Barred::new(&catalogue, &rule, Moment { until_ms, now_ms: 0 });
+            (1..4).map(|item| barred.is_seen(&viewer, item)).collect::<Vec<_>>()
+        };
+        assert_eq!(seen(Seen::Never, None), [true, true, false]);
+        assert_eq!(seen(Seen::Window { days: 30 }, None), [false, true, false]);
+        assert_eq!(seen(Seen::Session, None), [false, false, false]);
+        assert_eq!(seen(Seen::Never, Some(2 * day)), [true, false, false]);
+    }
+
+    #[test]
+    fn an_age_group_begins_with_its_youngest_age() {
+        let age =
+            |group: &str| Viewer::of_user(0, &User { age_group: Some(group.into()), ..User::default() }).age;
+        assert_eq!((age("18-24"), age("55+"), age("adult")), (Some(18), Some(55), None));
+    }
+}

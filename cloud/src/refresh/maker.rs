@@ -1,0 +1,142 @@
+//! One pack at a time: retrieve, bar, rank with an empty session, quantise, sign.
+
+use segue_core::engine::{Engine, Request};
+use segue_core::pack::{PackSource, VerifiedPack};
+use segue_core::trust::PrivateKey;
+
+use super::{KEPT, Prepared, RETRIEVED, Viewer};
+use crate::score::OrtScorer;
+
+/// Items in order, with their utilities.
+pub type Ranked = Vec<(usize, f32)>;
+
+/// What is the same in every pack of a generation.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp<'a> {
+    /// The generation's number.
+    pub generation: u64,
+    /// When it is made, in milliseconds since 1970.
+    pub created_ms: i64,
+    /// Not to be accepted from this time on.
+    pub expires_ms: i64,
+    /// Hash of the ranker.
+    pub ranker: Option<&'a str>,
+}
+
+/// A signed pack, and how much of it is what people look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedPack {
+    /// The signed bytes.
+    pub bytes: Vec<u8>,
+    /// Bytes of titles and names; the rest is ranking data.
+    pub display_bytes: usize,
+}
+
+/// Makes packs one after the other, with an engine of its own.
+pub struct PackMaker<'a> {
+    prepared: &'a Prepared<'a>,
+    engine: Engine,
+}
+
+impl<'a> PackMaker<'a> {
+    /// A maker that ranks as `prepared` says.
+    ///
+    /// # Errors
+    /// When ONNX Runtime cannot be loaded or refuses the ranker.
+    pub fn new(prepared: &'a Prepared<'a>) -> anyhow::Result<Self> {
+        let ranking = &prepared.ranking;
+        let ranker = match &ranking.ranker {
+            Some((model, schema)) => {
+                let scorer: Box<dyn segue_core::score::Scorer + Send> =
+                    Box::new(OrtScorer::new(model, schema)?);
+                Some((schema.clone(), scorer))
+            }
+            None => None,
+        };
+        Ok(Self { prepared, engine: Engine::of_server(ranking.policy.clone(), ranker)? })
+    }
+
+    /// The best items for a user, best first; none when nothing may be shown.
+    ///
+    /// # Errors
+    /// When the ranker fails.
+    pub fn rank(&mut self, viewer: &Viewer, user: usize) -> anyhow::Result<Ranked> {
+        let query = self.prepared.embeddings.user(user);
+        let found = self.prepared.retrieve(viewer, query, RETRIEVED);
+        let vector = self.prepared.short.user(user);
+        let retrieved: Ranked = found.into_iter().map(|(item, distance)| (item, 1.0 - distance)).collect();
+        self.order(vector, retrieved)
+    }
+
+    /// `retrieved` in the order of the full ranker with an empty session, the best of them.
+    fn order(&mut self, user: &[f32], retrieved: Ranked) -> anyhow::Result<Ranked> {
+        if retrieved.is_empty() {
+            return Ok(retrieved);
+        }
+        let stamp = Stamp { generation: 0, created_ms: 0, expires_ms: i64::MAX, ranker: None };
+        let pack = self.source("user:", user, &retrieved, stamp, false).to_pack();
+        self.engine.begin(VerifiedPack::from_pack(pack)?);
+        let request = Request {
+            surface: self.prepared.ranking.policy.surface.clone(),
+            count: 1,
+            now_ms: self.prepared.as_of_ms,
+            seed: 0,
+            context: [].into(),
+        };
+        let utilities = self.engine.utilities(&request)?;
+        let mut ranked: Ranked = retrieved.iter().map(|(item, _)| *item).zip(utilities).collect();
+        let id = |item: usize| &self.prepared.catalogue.items[item].item;
+        ranked.sort_by(|one, other| other.1.total_cmp(&one.1).then_with(|| id(one.0).cmp(id(other.0))));
+        ranked.truncate(KEPT);
+        Ok(ranked)
+    }
+
+    /// The signed pack of `subject` with `ranked`.
+    ///
+    /// # Errors
+    /// When a reader would refuse the pack.
+    pub fn seal(
+        &self,
+        subject: &str,
+        user: &[f32],
+        ranked: &Ranked,
+        stamp: Stamp<'_>,
+        key: &PrivateKey,
+    ) -> anyhow::Result<SealedPack> {
+        let source = self.source(subject, user, ranked, stamp, true);
+        let display = source.candidates.iter().filter_map(|one| one.display);
+        let display_bytes = display.map(|(title, creator)| 1 + text_bytes(title) + text_bytes(creator)).sum();
+        Ok(SealedPack { bytes: source.seal(key)?, display_bytes })
+    }
+
+    fn source<'b>(
+        &'b self,
+        subject: &'b str,
+        user: &'b [f32],
+        items: &Ranked,
+        stamp: Stamp<'b>,
+        display: bool,
+    ) -> PackSource<'b> {
+        let candidate = |(item, score): &(usize, f32)| self.prepared.candidate(*item, *score, display);
+        PackSource {
+            generation: stamp.generation,
+            subject,
+            created_ms: stamp.created_ms,
+            expires_ms: stamp.expires_ms,
+            ranker: stamp.ranker,
+            towers: &self.prepared.embeddings.towers,
+            user,
+            candidates: items.iter().map(candidate).collect(),
+        }
+    }
+}
+
+/// Length of a text in MessagePack.
+fn text_bytes(text: &str) -> usize {
+    let header = match text.len() {
+        0..32 => 1,
+        32..256 => 2,
+        _ => 3,
+    };
+    header + text.len()
+}

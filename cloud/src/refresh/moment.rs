@@ -1,0 +1,54 @@
+//! Which events are known, and what time it is.
+
+use crate::catalog::{Catalogue, Rule};
+
+/// Which events are known, and what time it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Events from here on are unknown, and so are those that a split by user or by fold holds out; all events are
+    /// known when it is absent.
+    pub until_ms: Option<i64>,
+    /// The clock: decides what is available.
+    pub now_ms: i64,
+}
+
+impl Moment {
+    /// Indices of the known events, in time order.
+    pub fn known(self, catalogue: &Catalogue) -> impl Iterator<Item = usize> + '_ {
+        let by_time = matches!(catalogue.split.rule, Rule::Time { .. });
+        let known = move |index: &usize| {
+            self.until_ms.is_none_or(|until| {
+                catalogue.events[*index].time_ms < until && (by_time || !catalogue.held_out[*index])
+            })
+        };
+        (0..catalogue.events.len()).filter(known)
+    }
+
+    /// The time that ages are counted to: where knowledge ends, else the last event, so that an old log is treated
+    /// as it was when it ended.
+    #[must_use]
+    pub fn as_of_ms(self, catalogue: &Catalogue) -> i64 {
+        let last = || self.known(catalogue).last().map(|index| catalogue.events[index].time_ms);
+        self.until_ms.or_else(last).unwrap_or(self.now_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{catalogue, event};
+    use super::*;
+    use crate::catalog::{EventKind, Split};
+
+    #[test]
+    fn what_is_held_out_is_known_only_to_who_asks_for_everything() {
+        let mut catalogue = catalogue(4, 1);
+        catalogue.split = Split::new(Rule::LeaveOneOut);
+        catalogue.add_events(
+            (0..3).map(|at| event(&at.to_string(), 0, at, EventKind::Complete, at as i64)).collect(),
+        );
+        let known = |until_ms| Moment { until_ms, now_ms: 9 }.known(&catalogue).count();
+        assert_eq!((known(None), known(Some(100)), known(Some(1))), (3, 2, 1));
+        assert_eq!(Moment { until_ms: None, now_ms: 9 }.as_of_ms(&catalogue), 2);
+        assert_eq!(Moment { until_ms: None, now_ms: 9 }.as_of_ms(&super::super::tests::catalogue(1, 1)), 9);
+    }
+}

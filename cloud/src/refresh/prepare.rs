@@ -1,0 +1,136 @@
+//! Everything that is computed once for all packs: vectors, a checked index, popularity, what is barred.
+
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use segue_core::features::Schema;
+use segue_core::pack::CandidateSource;
+use segue_core::policy::Policy;
+
+use super::{Barred, Moment, Popular, RETRIEVED, Viewer};
+use crate::candidates::CandidateFacts;
+use crate::catalog::Catalogue;
+use crate::index::{self, Built, ItemVectors};
+use crate::towers::projection::project;
+use crate::towers::{Embeddings, ModelDirectory, embed};
+
+/// Users whose vectors the index is checked with.
+const QUERIES: usize = 200;
+
+/// How packs are ordered: the policy, and the ranker where there is one.
+#[derive(Debug, Clone)]
+pub struct Ranking {
+    /// The policy of the surface that packs are ordered for.
+    pub policy: Policy,
+    /// The ranker (ONNX) and its schema.
+    pub ranker: Option<(Vec<u8>, Schema)>,
+}
+
+impl Ranking {
+    /// The ranking by `policy` and by the ranker of `model`, if one is given.
+    ///
+    /// # Errors
+    /// When the schema cannot be read or is for vectors of another dimension.
+    pub fn new(policy: Policy, model: Option<&ModelDirectory>) -> anyhow::Result<Self> {
+        let ranker = match model {
+            Some(model) => {
+                let schema = Schema::from_json(&model.schema)
+                    .with_context(|| format!("schema.json of {} cannot be used", model.origin))?;
+                Some((model.ranker.to_vec(), schema))
+            }
+            None => None,
+        };
+        Ok(Self { policy, ranker })
+    }
+}
+
+/// What packs are made from.
+pub struct Prepared<'a> {
+    /// The catalogue.
+    pub catalogue: &'a Catalogue,
+    /// Vectors as retrieval uses them.
+    pub embeddings: Embeddings,
+    /// Vectors as packs carry them, at most 64 dimensions.
+    pub short: Embeddings,
+    /// Share of the best ten items that survives the shortening.
+    pub short_recall_at_10: f64,
+    /// The index and how it did in its checks.
+    pub built: Built,
+    /// What may not be put into packs.
+    pub barred: Barred,
+    /// What is popular lately.
+    pub popular: Popular,
+    /// How packs are ordered.
+    pub ranking: Ranking,
+    /// The moment that ages are counted to: the last event, or where reading stopped.
+    pub as_of_ms: i64,
+    facts: CandidateFacts,
+}
+
+impl<'a> Prepared<'a> {
+    /// Embeds, builds and checks the index, counts.
+    ///
+    /// # Errors
+    /// When the catalogue has no items, or the model does not fit it.
+    pub fn new(
+        catalogue: &'a Catalogue,
+        model: Option<&ModelDirectory>,
+        ranking: Ranking,
+        kind: index::Kind,
+        moment: Moment,
+        progress: &dyn Fn(usize),
+    ) -> anyhow::Result<Self> {
+        ensure!(!catalogue.items.is_empty(), "the catalogue has no items: import or generate some");
+        let embeddings = embed(catalogue, moment.until_ms, model)?;
+        let projection = project(&embeddings);
+        if let Some((_, schema)) = &ranking.ranker {
+            let dimension = projection.embeddings.dimension;
+            ensure!(
+                schema.dimension == dimension,
+                "the ranker takes vectors of {} dimensions, the towers make {dimension}: export both together",
+                schema.dimension
+            );
+        }
+        let vectors = Arc::new(ItemVectors::normalised(embeddings.dimension, embeddings.items.clone())?);
+        let retrieved = RETRIEVED.min(catalogue.items.len());
+        let built = index::build(kind, &vectors, &queries(&embeddings), retrieved, progress);
+        let as_of_ms = moment.as_of_ms(catalogue);
+        Ok(Self {
+            barred: Barred::new(catalogue, &ranking.policy.seen, moment),
+            popular: Popular::new(catalogue, moment),
+            facts: CandidateFacts::new(catalogue, moment.known(catalogue), as_of_ms),
+            as_of_ms,
+            short_recall_at_10: projection.recall_at_10,
+            short: projection.embeddings,
+            catalogue,
+            embeddings,
+            built,
+            ranking,
+        })
+    }
+
+    /// The nearest items that `viewer` may get. Items seen too lately come back only where nothing else is left.
+    #[must_use]
+    pub fn retrieve(&self, viewer: &Viewer, query: &[f32], count: usize) -> Vec<index::Found> {
+        let allowed = |item: usize| !self.barred.bars(viewer, item, &self.catalogue.items[item]);
+        let fresh = |item: usize| !self.barred.is_seen(viewer, item) && allowed(item);
+        let search =
+            |filter: &dyn Fn(usize) -> bool| self.built.index.search(query, count, self.built.ef, filter);
+        let found = search(&fresh);
+        if found.is_empty() { search(&allowed) } else { found }
+    }
+
+    /// Item `index` as a pack carries it; `display` adds title and creator's name.
+    #[must_use]
+    pub fn candidate(&self, index: usize, score: f32, display: bool) -> CandidateSource<'_> {
+        let source = self.facts.source(self.catalogue, index, self.short.item(index), score);
+        CandidateSource { display: source.display.filter(|_| display), ..source }
+    }
+}
+
+/// Vectors of users spread evenly over the table, or of items where there are no users.
+fn queries(embeddings: &Embeddings) -> Vec<Vec<f32>> {
+    let rows = if embeddings.users.is_empty() { &embeddings.items } else { &embeddings.users };
+    let step = (rows.len() / embeddings.dimension).div_ceil(QUERIES).max(1);
+    rows.chunks_exact(embeddings.dimension).step_by(step).map(<[f32]>::to_vec).collect()
+}
