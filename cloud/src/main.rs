@@ -3,6 +3,11 @@
 use clap::{Parser, Subcommand};
 use segue_cloud::commands;
 
+// Whole catalogues are built on worker threads, where the system's allocator
+// asks the kernel for every page by itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Re-ranks what an app shows next, where the user is.
 #[derive(Parser)]
 #[command(name = "segue", version)]
