@@ -63,6 +63,7 @@ for (const [name, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
       assert.ok(!now.includes(first) && !now.includes(second), "what was skipped does not come back at once");
       assert.equal(new Set(now).size, now.length, "no item twice");
       assert.ok(list.every((row) => row.reason && row.text), "each place carries a reason");
+      assert.match(await page.textContent(".story"), /^You skipped .+ changed; /, "what moved is told");
       assert.equal(await state(page), "ranked");
       await screenshot(page, `${name}-after-two-skips`);
       assert.deepEqual(faults, []);
@@ -86,8 +87,15 @@ test("with the network cut, a like changes the order and its event is sent later
   });
 });
 
-test("the offline switch fails every request, and the session survives a reload", { skip }, async () => {
+/** Events the service has taken, duplicates not counted. */
+async function eventsTaken() {
+  const metrics = await (await fetch(`${service.url}/metrics`)).text();
+  return Number(/^segue_events_accepted_total (\d+)/m.exec(metrics)?.[1] ?? 0);
+}
+
+test("the offline switch fails every request, the session survives a reload and no event is lost", { skip }, async () => {
   await inPage({}, async (page) => {
+    const takenBefore = await eventsTaken();
     const faults = await openPlayer(page, service.url);
     await press(page, "skip");
     await switchNetwork(page, true);
@@ -108,6 +116,8 @@ test("the offline switch fails every request, and the session survives a reload"
 
     await switchNetwork(page, false);
     await allSent(page);
+    // Three items began to play, two were skipped and one was liked.
+    assert.equal((await eventsTaken()) - takenBefore, 6);
     assert.deepEqual(faults, []);
   });
 });

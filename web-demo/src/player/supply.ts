@@ -68,9 +68,9 @@ export class Supply {
     wanted: Bundle | undefined,
     complain: (refusal: Refusal) => void,
   ): Promise<Supply> {
-    const fed = wanted && feed(engine, wanted);
-    fed?.refused.forEach(complain);
-    if (wanted && fed?.manifest && fed.pack) return Supply.kept(rootKey, store, engine, wanted, fed);
+    const taken = wanted && (await feedWhole(rootKey, engine, wanted));
+    taken?.fed.refused.forEach(complain);
+    if (taken?.fed.manifest && taken.fed.pack) return Supply.kept(rootKey, store, engine, taken.bundle, taken.fed);
     const regional = await download(rootKey, EVERYONE);
     const instead = feed(engine, regional);
     // Offered once more, so that the engine shows the refusal instead of hiding it behind the good pack.
@@ -89,13 +89,22 @@ export class Supply {
 
   private async take(fresh: Bundle, complain: (refusal: Refusal) => void): Promise<boolean> {
     if (same(fresh, this.bundle) && !this.refused) return false;
-    const { manifest, pack, refused } = feed(this.engine, fresh);
+    const { bundle, fed } = await feedWhole(this.rootKey, this.engine, fresh);
+    const { manifest, pack, refused } = fed;
     refused.forEach(complain);
     this.refused = refused.length > 0;
     if (manifest && pack) {
-      [this.bundle, this.manifest, this.pack] = [fresh, manifest, pack];
-      await this.store.keepBundle(fresh.subject, fresh);
+      [this.bundle, this.manifest, this.pack] = [bundle, manifest, pack];
+      await this.store.keepBundle(bundle.subject, bundle);
     }
     return true;
   }
+}
+
+/** Feeds a bundle; when a refresh was published between its manifest and its pack, fetches both once more. */
+async function feedWhole(rootKey: string, engine: Engine, bundle: Bundle): Promise<{ bundle: Bundle; fed: Fed }> {
+  const fed = feed(engine, bundle);
+  if (!fed.refused.some((refusal) => refusal.code === "pack_wrong_generation")) return { bundle, fed };
+  const again = await download(rootKey, ownerOf(bundle.subject)).catch(() => null);
+  return again ? { bundle: again, fed: feed(engine, again) } : { bundle, fed };
 }
