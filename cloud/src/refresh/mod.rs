@@ -20,6 +20,7 @@ pub use moment::Moment;
 pub use popular::Popular;
 pub use prepare::{Prepared, Ranking};
 pub use report::Report;
+pub(crate) use run::policies;
 pub use run::{Options, run};
 
 /// Candidates retrieved for each user.

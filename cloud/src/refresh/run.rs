@@ -145,7 +145,7 @@ fn model(
 }
 
 /// The policy of each surface: those shipped, and those of the data folder in their place.
-fn policies(data: &Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+pub(crate) fn policies(data: &Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     let shipped = policies::ALL.iter().map(|(surface, bytes)| ((*surface).to_owned(), bytes.to_vec()));
     let mut all: BTreeMap<String, Vec<u8>> = shipped.collect();
     let folder = policy_folder(data);

@@ -1,23 +1,27 @@
-//! Speed of the engine, as one flat JSON object. `cargo xtask bench` runs it; `docs/BENCH.md` defines its keys.
+//! Native speed figures as JSON on stdout. Run it through `cargo xtask bench engine`.
 
-use clap::{Parser, Subcommand};
+mod engine;
 
-/// Measures and prints one JSON object as the last line.
+use anyhow::Result;
+use clap::Parser;
+
+/// Measures the engine natively, on one core.
 #[derive(Parser)]
-#[command(name = "segue-bench", version)]
 struct Arguments {
-    #[command(subcommand)]
-    group: Group,
+    /// Measured iterations.
+    #[arg(long, default_value_t = 2_000)]
+    iterations: usize,
+    /// Iterations before measuring starts.
+    #[arg(long, default_value_t = 200)]
+    warm_up: usize,
+    /// Folder with `ranker.onnx` and `schema.json`.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../cloud/models/demo"))]
+    model: std::path::PathBuf,
 }
 
-#[derive(Subcommand)]
-enum Group {
-    /// The engine on one core.
-    Engine,
-}
-
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().group {
-        Group::Engine => anyhow::bail!("the engine has no bench in this build"),
-    }
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let figures = engine::measure(&arguments.model, arguments.warm_up, arguments.iterations)?;
+    println!("{figures}");
+    Ok(())
 }
