@@ -13,10 +13,11 @@ use crate::tools::onnxruntime;
 use crate::whole_path::Segue;
 
 /// Feature sets that users may choose and that the workspace build never tries alone.
-const FEATURES_ALONE: [(&str, &[&str]); 4] = [
+///
+/// `segue-core` with `tract` alone is what the WebAssembly build compiles.
+const FEATURES_ALONE: [(&str, &[&str]); 3] = [
     ("segue-core", &["--no-default-features"]),
     ("segue-core", &["--no-default-features", "--features", "encode"]),
-    ("segue-core", &["--no-default-features", "--features", "tract"]),
     ("segue-cloud", &["--no-default-features"]),
 ];
 
