@@ -20,7 +20,7 @@ const GENERATOR_SOURCES: [&str; 3] =
     ["cloud/src/commands/generate.rs", "cloud/src/generate", "cloud/src/catalog"];
 
 /// The script that re-ranks a served pack with the WebAssembly engine under Node.
-const RERANK_SCRIPT: &str = "tests/browser/rerank-node.mjs";
+const RERANK_SCRIPT: &str = "tests/browser/bench/rerank-node.mjs";
 
 /// The `segue` command with the library it needs.
 #[derive(Debug, Clone)]
@@ -219,8 +219,8 @@ fn post_twice(server: &Server, user: &str) -> anyhow::Result<()> {
 /// # Errors
 /// When the script fails: a pack is refused, an order does not change.
 pub(crate) fn rerank_under_node(paths: &Paths, step: &Step, server: &Server) -> anyhow::Result<Value> {
-    let mut command = shell::program(paths, "node", [RERANK_SCRIPT, "--url", &server.url()]);
-    shell::last_json(&shell::run(step, &mut command)?)
+    let mut command = shell::program(paths, "node", [RERANK_SCRIPT]);
+    shell::last_json(&shell::run(step, command.env("SEGUE_URL", server.url()))?)
 }
 
 /// NDCG@10 of one row of an evaluation.

@@ -1,7 +1,7 @@
 //! Import and refresh.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail};
@@ -25,11 +25,17 @@ pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report) {
     }
 }
 
-fn figures(paths: &Paths, steps: &Steps) -> Option<Figures> {
+/// The release build of `segue` and the demo's catalogue.
+pub(super) fn prepare(paths: &Paths, steps: &Steps) -> Option<(Segue, PathBuf)> {
     let library = steps.run("ONNX Runtime", |step| onnxruntime::ensure(paths, step))?;
     let executable = steps.run("cloud: compile", |step| build(paths, step))?;
     let segue = Segue { executable, library };
     let data = steps.run("cloud: generate", |step| segue.generated(paths, step, SIZE))?;
+    Some((segue, data))
+}
+
+fn figures(paths: &Paths, steps: &Steps) -> Option<Figures> {
+    let (segue, data) = prepare(paths, steps)?;
     let mut figures = Figures::new();
     if let Some(rate) = steps.run("cloud: import", |step| import(paths, step, &segue, &data)) {
         figures.insert("import_rows_per_second".to_owned(), rate);
@@ -40,7 +46,7 @@ fn figures(paths: &Paths, steps: &Steps) -> Option<Figures> {
     Some(figures)
 }
 
-fn build(paths: &Paths, step: &Step) -> anyhow::Result<std::path::PathBuf> {
+fn build(paths: &Paths, step: &Step) -> anyhow::Result<PathBuf> {
     let arguments = ["build", "--locked", "--release", "--package", "segue-cloud", "--no-default-features"];
     shell::run(step, &mut shell::cargo(paths, arguments))?;
     Ok(paths.executable("release", "segue"))
