@@ -66,16 +66,10 @@ impl<'a> Build<'a> {
     /// When the target cannot be installed or the compiler fails.
     pub(crate) fn compile(&self, step: &Step) -> anyhow::Result<()> {
         rust_target::ensure(self.paths, step)?;
-        let arguments = [
-            "build",
-            "--locked",
-            "--package",
-            "segue-wasm",
-            "--profile",
-            "wasm",
-            "--target",
-            rust_target::WASM,
-        ];
+        // As a cdylib alone: with an rlib beside it, cargo leaves link-time optimisation out.
+        let mut arguments =
+            vec!["rustc", "--locked", "--package", "segue-wasm", "--lib", "--crate-type", "cdylib"];
+        arguments.extend(["--profile", "wasm", "--target", rust_target::WASM]);
         shell::run(step, &mut shell::cargo(self.paths, arguments))?;
         Ok(())
     }
