@@ -10,8 +10,10 @@ function hashOf(text: string): number {
   return Math.imul(hash, 0x2c1b3c6d) >>> 0;
 }
 
-/** The hue of an item: that of its first genre, a little apart for each creator. */
+/** The hue of an item: the one its picture names (`hue:210`), else that of its first genre, a little apart for each creator. */
 export function hueOf(item: Item): number {
+  const named = /^hue:(\d{1,3})$/.exec(item.picture ?? "")?.[1];
+  if (named !== undefined) return Number(named) % 360;
   const genre = item.categories?.[0] ?? item.creator ?? item.item;
   return ((hashOf(genre) % 24) * 15 + (hashOf(item.creator ?? "") % 20) - 10 + 360) % 360;
 }

@@ -96,8 +96,6 @@ function control(name: "skip" | "like" | "not_interested" | "complete", label: s
 }
 
 /** Genres first, then mood and tempo where the catalogue has them. */
-function traits(categories: string[], attributes: Record<string, string | number>): string[] {
-  const words = Object.values(attributes).filter((value): value is string => typeof value === "string");
-  const tempo = attributes["tempo"];
-  return [...categories.slice(0, 3), ...words.slice(0, 2), ...(typeof tempo === "number" ? [`${Math.round(tempo)} bpm`] : [])];
+function traits(categories: string[], { mood, tempo }: Record<string, string | number>): string[] {
+  return [...categories.slice(0, 3), ...(typeof mood === "string" ? [mood] : []), ...(typeof tempo === "number" ? [`${Math.round(tempo)} bpm`] : [])];
 }
