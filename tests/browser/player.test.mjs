@@ -105,9 +105,11 @@ test("the offline switch fails every request, the session survives a reload and 
     await someWaiting(page);
     const kept = { playing: await nowPlaying(page), list: await order(page), waiting: await waiting(page) };
 
+    const told = await page.textContent(".strip");
     await page.reload();
     await page.waitForSelector("#up-next li[data-item]");
     await switchNetwork(page, true);
+    assert.equal(await page.textContent(".strip"), told, "what happened is still told by name");
     assert.deepEqual({ playing: await nowPlaying(page), list: await order(page), waiting: await waiting(page) }, kept);
     const skipped = kept.playing;
     await press(page, "skip");

@@ -62,14 +62,14 @@ export class Player {
     const player = new Player(user, surface, supply, kept ?? newSession(), around);
     if (kept) player.restore(kept);
     const slate = player.rank(MOST_PLACES);
-    const unplaced = slate.places.map((place) => place.item);
+    const candidates = slate.places.map((place) => place.item);
     around.catalogue.mention(slate.places);
-    await around.catalogue.learn(unplaced.slice(0, SHOWN + 1)).catch(() => undefined);
-    const shown = player.session.slate;
+    await around.catalogue.learn([...player.shown(), ...candidates.slice(0, SHOWN + 1)]).catch(() => undefined);
+    const before = player.session.slate;
     if (player.session.track === null) await player.begin();
-    else if (shown?.fallback !== slate.fallback || shown.generation !== slate.generation) await player.relist();
+    else if (before?.fallback !== slate.fallback || before.generation !== slate.generation) await player.relist();
     // Any candidate may come up while the network is away, so all are learnt.
-    void around.catalogue.learn(unplaced).then(around.changed, () => undefined);
+    void around.catalogue.learn(candidates).then(around.changed, () => undefined);
     return player;
   }
 
@@ -252,8 +252,15 @@ export class Player {
     await this.learnMissing();
   }
 
+  /** Every item the page names. */
+  private shown(): string[] {
+    const { track, upNext, entries } = this.session;
+    const items = [track?.item ?? "", ...upNext.map((place) => place.item), ...entries.map((entry) => entry.item)];
+    return items.filter((item) => item !== "");
+  }
+
   private async learnMissing(): Promise<void> {
-    const shown = this.session.upNext.map((place) => place.item);
+    const shown = this.shown();
     if (shown.every((item) => this.around.catalogue.knows(item))) return;
     await this.around.catalogue.learn(shown).catch(() => undefined);
     this.around.changed();

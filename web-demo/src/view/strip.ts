@@ -10,7 +10,7 @@ const SHOWN = 8;
 export class Strip {
   readonly node: HTMLElement;
   private readonly list = element("ol", { class: "entries" });
-  private shown: unknown;
+  private shown = "";
 
   constructor(private readonly app: App) {
     this.node = element(
@@ -29,13 +29,13 @@ export class Strip {
   /** Shows the state as it is now. */
   update(): void {
     const entries = this.app.player?.session.entries ?? [];
-    if (entries === this.shown) return;
-    this.shown = entries;
-    const newest = entries.slice(-SHOWN).reverse();
-    const lines = newest.map(({ kind, item }) => {
-      const { title } = this.app.catalogue.item(item);
-      return element("li", { class: `entry entry-${kind}`, title: `${deedWords(kind)} ${title}` }, eventIcon(kind), element("span", {}, title));
-    });
+    const newest = entries.slice(-SHOWN).reverse().map(({ kind, item }) => ({ kind, title: this.app.catalogue.item(item).title }));
+    const face = JSON.stringify(newest);
+    if (face === this.shown) return;
+    this.shown = face;
+    const lines = newest.map(({ kind, title }) =>
+      element("li", { class: `entry entry-${kind}`, title: `${deedWords(kind)} ${title}` }, eventIcon(kind), element("span", {}, title)),
+    );
     this.list.replaceChildren(...(lines.length > 0 ? lines : [element("li", { class: "entry-none" }, "Nothing has happened yet.")]));
   }
 }
