@@ -1,14 +1,23 @@
 //! The Segue backbone: catalogue in, signed packs out, events back.
 
+mod api;
+pub mod app;
 pub mod candidates;
 pub mod catalog;
 pub mod commands;
+pub mod config;
+pub mod display;
+pub mod error;
 pub mod evaluate;
 pub mod events;
 pub mod index;
 pub mod keys;
+pub mod monitor;
 pub mod packs;
 pub mod progress;
 pub mod refresh;
+pub mod refresher;
 pub mod score;
+pub mod server;
+pub mod state;
 pub mod towers;

@@ -1,6 +1,22 @@
 //! `segue serve`.
 
+use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::router;
+use crate::config::{Config, parse_span};
+use crate::refresher::Refresher;
+use crate::server;
+use crate::state::AppState;
+
+/// How often the service looks for a new generation.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Arguments of `segue serve`.
 #[derive(clap::Args)]
@@ -8,12 +24,127 @@ pub struct Arguments {
     /// The data folder.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// Where to listen; port 0 takes any free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
+    pub listen: String,
+    /// The player's built files, served at `/`.
+    #[arg(long, value_name = "DIR")]
+    pub player: Option<PathBuf>,
+    /// Refresh from time to time: 30m, 2h.
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    pub refresh_every: Option<Duration>,
+    /// A web origin that may call the API from a browser; may be given several times.
+    #[arg(long = "cors-origin", value_name = "ORIGIN")]
+    pub cors_origins: Vec<String>,
 }
 
 /// Runs `segue serve`.
 ///
 /// # Errors
-/// Says what could not be read or written.
+/// Says what could not be read or listened on.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    anyhow::bail!("{} is being built", arguments.data.display())
+    log_to_stderr();
+    let mut config = Config::new(&arguments.data);
+    config.player = arguments.player.clone();
+    config.cors_origins = check_origins(&arguments.cors_origins)?;
+    if let Some(player) = &config.player {
+        anyhow::ensure!(
+            player.join("index.html").is_file(),
+            "{} has no index.html; build the player first",
+            player.display()
+        );
+    }
+    let state = AppState::open(config)?;
+    let refresher =
+        arguments.refresh_every.map(|every| start_refresher(arguments, &state, every)).transpose()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(serve(arguments, Arc::clone(&state)));
+    drop(refresher);
+    // Ends every task that holds the state; dropping the last hold then waits for the event writer.
+    drop(runtime);
+    result
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("SEGUE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if subscriber.try_init().is_err() {
+        eprintln!("a log is installed already; this one is left out");
+    }
+}
+
+fn check_origins(origins: &[String]) -> anyhow::Result<Vec<String>> {
+    for origin in origins {
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        anyhow::ensure!(
+            host.is_some_and(|host| !host.is_empty() && !host.contains('/') && host.is_ascii()),
+            "`{origin}` is no web origin; write it as https://app.example.com, without a path"
+        );
+    }
+    Ok(origins.to_vec())
+}
+
+fn start_refresher(arguments: &Arguments, state: &AppState, every: Duration) -> anyhow::Result<Refresher> {
+    let program = std::env::current_exe().context("finding this program, to start refreshes")?;
+    let first = if state.published().is_ok() { every } else { Duration::ZERO };
+    Refresher::start(program, arguments.data.clone(), first, every).context("starting the refresh timer")
+}
+
+async fn serve(arguments: &Arguments, state: Arc<AppState>) -> anyhow::Result<()> {
+    let stop = stop_signal()?;
+    let listener = TcpListener::bind(&arguments.listen)
+        .await
+        .with_context(|| format!("listening on {}; give another address with --listen", arguments.listen))?;
+    announce(&format!("http://{}", listener.local_addr()?), &state)?;
+    let looking = tokio::spawn(look_for_generations(Arc::clone(&state)));
+    let limits = state.config.limits;
+    server::run(listener, router(state), limits, stop).await;
+    looking.abort();
+    Ok(())
+}
+
+/// The first line is for programs: `listening on URL`.
+fn announce(url: &str, state: &AppState) -> anyhow::Result<()> {
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "listening on {url}")?;
+    match state.published() {
+        Ok(published) => {
+            writeln!(output, "generation {}, {} packs", published.packs.number(), published.packs.packs())?;
+        }
+        Err(error) => writeln!(output, "not ready: {}", error.detail)?,
+    }
+    if state.config.player.is_some() {
+        writeln!(output, "the player is at {url}/")?;
+    }
+    Ok(output.flush()?)
+}
+
+async fn look_for_generations(state: Arc<AppState>) {
+    let mut ticks = tokio::time::interval(LOOK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let state = Arc::clone(&state);
+        let looked = tokio::task::spawn_blocking(move || {
+            state.reload();
+            state.metrics.run_upkeep();
+        });
+        if let Err(error) = looked.await {
+            tracing::error!(%error, "looking for a new generation failed");
+        }
+    }
+}
+
+/// Ends with Ctrl-C or SIGTERM.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping: open requests are finished first");
+    })
 }

@@ -153,8 +153,8 @@ async fn after_a_failed_sync_nothing_is_acknowledged_until_the_store_is_opened_a
 async fn waiting_requests_share_a_sync_and_a_full_queue_is_refused() {
     let disk = PowerCutDisk::default();
     let store = EventStore::on_disk(disk.clone(), Limits::default()).unwrap();
-    // Holding the disk keeps the writer in its first commit while the others gather behind it.
-    let held = disk.state();
+    // The writer stays in its first commit while the others gather behind it.
+    let held = disk.hold_next_sync();
     let ids: Vec<String> = (0..50).map(|number| format!("e{number}")).collect();
     let mut waiting = Vec::new();
     for id in &ids {
@@ -176,7 +176,7 @@ async fn waiting_requests_share_a_sync_and_a_full_queue_is_refused() {
 
     let tight = PowerCutDisk::default();
     let store = EventStore::on_disk(tight.clone(), Limits { waiting_bytes: 1024, ..SMALL }).unwrap();
-    let held = tight.state();
+    let held = tight.hold_next_sync();
     let mut first = Box::pin(store.append(batch(&["a"])));
     std::future::poll_fn(|context| std::task::Poll::Ready(drop(first.as_mut().poll(context)))).await;
     assert_eq!(store.append(batch(&["b"])).await, Err(StoreError::Busy));

@@ -16,7 +16,7 @@ mod validate;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
-mod power_cut;
+pub(crate) mod power_cut;
 
 pub use disk::{Disk, FolderDisk};
 pub use error::StoreError;

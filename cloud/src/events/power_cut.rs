@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::disk::Disk;
@@ -27,11 +28,18 @@ pub(crate) struct State {
 
 /// Handles to the same disk; it survives the store that wrote to it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct PowerCutDisk(Arc<Mutex<State>>);
+pub(crate) struct PowerCutDisk(Arc<Mutex<State>>, Arc<Mutex<Option<Receiver<()>>>>);
 
 impl PowerCutDisk {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
+    }
+
+    /// The next sync takes as long as the returned handle lives.
+    pub(crate) fn hold_next_sync(&self) -> Sender<()> {
+        let (held, released) = channel();
+        *self.1.lock().unwrap() = Some(released);
+        held
     }
 
     /// The disk after a power cut: of what was not synced, the first `kept` bytes of each segment survive,
@@ -48,7 +56,7 @@ impl PowerCutDisk {
         }
         state.room = None;
         state.lies_about_sync = false;
-        Self(Arc::new(Mutex::new(state)))
+        Self(Arc::new(Mutex::new(state)), Arc::default())
     }
 
     /// The most bytes of one segment that are written and not yet synced.
@@ -95,6 +103,11 @@ impl Disk for PowerCutDisk {
     }
 
     fn sync(&mut self, name: &str) -> io::Result<()> {
+        let held = self.1.lock().unwrap().take();
+        if let Some(released) = held {
+            // An error says that the other end is gone, which is what is waited for.
+            let _ = released.recv();
+        }
         let mut state = self.state();
         state.syncs += 1;
         if std::mem::take(&mut state.sync_fails) {

@@ -1,0 +1,16 @@
+//! `GET /api/v1/manifest`: what the current generation consists of, signed.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::Shared;
+use super::conditional::{COSE, is_current, respond};
+use crate::error::ApiError;
+
+pub(super) async fn get(State(state): State<Shared>, headers: HeaderMap) -> Result<Response, ApiError> {
+    let published = state.published()?;
+    let hash = &published.manifest_hash;
+    let bytes = (!is_current(&headers, hash)).then(|| published.manifest.clone());
+    Ok(respond(bytes, COSE, "no-cache", hash, Some(published.packs.number())))
+}

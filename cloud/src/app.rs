@@ -1,0 +1,107 @@
+//! The router, built by a function so that tests call it without a socket.
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tracing::Instrument;
+
+use crate::api::{self, Shared};
+use crate::error::{ApiError, Code};
+
+/// The whole service.
+#[must_use]
+pub fn router(state: Shared) -> Router {
+    let limits = state.config.limits;
+    let router = Router::new()
+        .nest("/api", api::routes())
+        .route("/healthz", get(api::healthz))
+        .route("/readyz", get(api::readyz))
+        .route("/metrics", get(api::metrics))
+        .fallback(api::player)
+        .method_not_allowed_fallback(api::not_allowed)
+        .layer(DefaultBodyLimit::max(limits.body_bytes))
+        .layer(from_fn_with_state(state.clone(), deadline));
+    let router = match cors(&state.config.cors_origins) {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.layer(from_fn(observe)).with_state(state)
+}
+
+/// Browsers on other origins may call the API only where the operator named them.
+fn cors(origins: &[String]) -> Option<CorsLayer> {
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    if origins.is_empty() {
+        return None;
+    }
+    let exposed = [header::ETAG, HeaderName::from_static("segue-generation"), header::RETRY_AFTER];
+    Some(
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::list(origins))
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers([header::CONTENT_TYPE, header::IF_NONE_MATCH])
+            .expose_headers(exposed),
+    )
+}
+
+/// A body that drips in for ever must not hold a request open for ever.
+async fn deadline(State(state): State<Shared>, request: Request, next: Next) -> Response {
+    let limit = state.config.limits.request;
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
+        let detail = format!("no answer within {} s; send the request again", limit.as_secs());
+        ApiError::new(Code::RequestTimeout, detail).into_response()
+    })
+}
+
+/// Counts, times and traces. User ids are part of paths, so paths are neither logged nor counted.
+async fn observe(request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let resource = resource_of(request.uri().path());
+    let method = method_of(request.method());
+    let span = tracing::info_span!("request", method, resource);
+    let response = next.run(request).instrument(span.clone()).await;
+    let seconds = begun.elapsed().as_secs_f64();
+    let status = response.status().as_u16();
+    span.in_scope(|| tracing::debug!(status, seconds, "answered"));
+    let labels =
+        [("resource", resource.to_owned()), ("method", method.to_owned()), ("status", status.to_string())];
+    metrics::counter!("segue_http_requests_total", &labels).increment(1);
+    metrics::histogram!("segue_http_request_seconds", "resource" => resource).record(seconds);
+    response
+}
+
+/// The resource a path belongs to: a small fixed set, as each makes its own time series.
+fn resource_of(path: &str) -> &'static str {
+    const RESOURCES: [&str; 8] =
+        ["manifest", "rotations", "packs", "models", "items", "events", "users", "keys"];
+    if let Some(rest) = path.strip_prefix("/api/v1/") {
+        let first = rest.split('/').next().unwrap_or_default();
+        return RESOURCES.into_iter().find(|name| *name == first).unwrap_or("unknown");
+    }
+    match path {
+        "/healthz" | "/readyz" => "health",
+        "/metrics" => "metrics",
+        _ if path.starts_with("/api") => "unknown",
+        _ => "player",
+    }
+}
+
+fn method_of(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+#[path = "app_tests.rs"]
+mod tests;

@@ -1,0 +1,103 @@
+//! What the service can be told at its start, and the limits it keeps.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::events::Limits as EventLimits;
+
+/// Settings of the service.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The player's built files, served at `/`.
+    pub player: Option<PathBuf>,
+    /// Web origins that may call the API from a browser.
+    pub cors_origins: Vec<String>,
+    /// How much is taken in.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// The settings for a data folder, everything else by default.
+    #[must_use]
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self { data: data.into(), player: None, cors_origins: Vec::new(), limits: Limits::default() }
+    }
+}
+
+/// How much the service takes in, in one readable place; `docs/API.md` repeats them for callers.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of a request body.
+    pub body_bytes: usize,
+    /// Events of one batch.
+    pub batch_events: usize,
+    /// Ids in one request for items.
+    pub item_ids: usize,
+    /// Users in one answer.
+    pub users: usize,
+    /// Time from a request's first line to its answer.
+    pub request: Duration,
+    /// Time a client may take to send a request's head.
+    pub head: Duration,
+    /// Time a client may leave an answer lying without taking a byte of it.
+    pub stall: Duration,
+    /// Time that open requests get to finish after a stop is asked for.
+    pub stop: Duration,
+    /// Connections open at once; more wait in the system's queue.
+    pub connections: usize,
+    /// What the event store holds and waits for.
+    pub events: EventLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 1 << 20,
+            batch_events: 1_000,
+            item_ids: 1_000,
+            users: 1_000,
+            request: Duration::from_secs(30),
+            head: Duration::from_secs(10),
+            stall: Duration::from_secs(30),
+            stop: Duration::from_secs(10),
+            connections: 4_096,
+            events: EventLimits::default(),
+        }
+    }
+}
+
+/// Reads `90s`, `30m`, `2h` or `1d`.
+///
+/// # Errors
+/// Says which text is no time span.
+pub fn parse_span(text: &str) -> Result<Duration, String> {
+    let refuse = || format!("`{text}` is no time span; write 90s, 30m, 2h or 1d");
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let seconds = match &text[digits.len()..] {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(refuse()),
+    };
+    let count: u64 = digits.parse().map_err(|_| refuse())?;
+    let total = count.checked_mul(seconds).filter(|total| *total > 0).ok_or_else(refuse)?;
+    Ok(Duration::from_secs(total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_a_number_and_a_unit() {
+        assert_eq!(parse_span("30m"), Ok(Duration::from_secs(1_800)));
+        assert_eq!(parse_span("90s"), Ok(Duration::from_secs(90)));
+        for bad in ["", "30", "m", "0m", "-1m", "1w", "99999999999999999999d", "18446744073709551615h", "1é"]
+        {
+            assert!(parse_span(bad).is_err(), "{bad}");
+        }
+    }
+}

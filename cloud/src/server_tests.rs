@@ -1,0 +1,122 @@
+//! The service on a real socket: kept connections, slow clients, a stop in the middle of a request.
+
+use std::net::SocketAddr;
+
+use axum::routing::get;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::app;
+use crate::config::Config;
+use crate::state::AppState;
+
+struct Running {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+async fn start(router: Router, limits: Limits) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(run(listener, router, limits, async move {
+        // A dropped sender is a stop, too.
+        let _ = stopped.await;
+    }));
+    Running { address, stop, task }
+}
+
+async fn read_to_end(mut stream: TcpStream) -> String {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+#[tokio::test]
+async fn the_whole_service_answers_on_a_socket_and_keeps_events_over_a_restart() {
+    let data = tempfile::tempdir().unwrap();
+    for (accepted, duplicates) in [(1, 0), (0, 1)] {
+        let state = AppState::open(Config::new(data.path())).unwrap();
+        let running = start(app::router(state), Limits::default()).await;
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let body = r#"{"events":[{"event_id":"e1","item":"t1","kind":"like","time_ms":1}]}"#;
+        let head =
+            format!("POST /api/v1/events HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        let text = read_to_end(stream).await;
+        assert!(text.contains("HTTP/1.1 202"), "{text}");
+        assert!(text.contains(&format!("\"accepted\":{accepted},\"duplicates\":{duplicates}")), "{text}");
+        assert!(text.contains("{\"status\":\"ok\"}"), "{text}");
+        running.stop.send(()).unwrap();
+        running.task.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_request_in_progress_is_finished_before_the_stop() {
+    let (entered, mut inside) = mpsc::unbounded_channel();
+    let (release, released) = oneshot::channel::<()>();
+    let released = Arc::new(tokio::sync::Mutex::new(Some(released)));
+    let slow = get(move || async move {
+        entered.send(()).unwrap();
+        if let Some(released) = released.lock().await.take() {
+            released.await.unwrap();
+        }
+        "finished"
+    });
+    let running = start(Router::new().route("/", slow), Limits::default()).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    inside.recv().await.unwrap();
+    running.stop.send(()).unwrap();
+    while TcpStream::connect(running.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!running.task.is_finished());
+    release.send(()).unwrap();
+    assert!(read_to_end(stream).await.ends_with("finished"));
+    running.task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_and_an_answer_that_is_never_taken_are_dropped() {
+    let short = Duration::from_millis(50);
+    let limits = Limits { head: short, stall: short, stop: short, ..Limits::default() };
+    let (done, mut dropped) = mpsc::unbounded_channel();
+    let large = get(move || async move {
+        let done = done.clone();
+        let bytes = axum::body::Bytes::from_owner(Watched(vec![0; 64 << 20], done));
+        axum::body::Body::from(bytes)
+    });
+    let running = start(Router::new().route("/", large), limits).await;
+
+    let mut slow = TcpStream::connect(running.address).await.unwrap();
+    slow.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
+    assert!(!read_to_end(slow).await.contains("200"));
+
+    let mut idle = TcpStream::connect(running.address).await.unwrap();
+    idle.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    dropped.recv().await.unwrap();
+    drop(idle);
+    drop(running.stop);
+    running.task.await.unwrap();
+}
+
+/// Tells when an answer's bytes are let go.
+struct Watched(Vec<u8>, mpsc::UnboundedSender<()>);
+
+impl AsRef<[u8]> for Watched {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let _ = self.1.send(());
+    }
+}

@@ -1,0 +1,219 @@
+//! What every request may look at: the served generation, the item table, the event store.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::body::Bytes;
+use metrics_exporter_prometheus::PrometheusHandle;
+use segue_core::trust::{Manifest, Trust, hash};
+
+use crate::config::Config;
+use crate::display::Display;
+use crate::error::{ApiError, Code};
+use crate::events::EventStore;
+use crate::keys::KeyStore;
+use crate::monitor;
+use crate::packs::{Generation, PackStore};
+
+/// Models, schemas and policies kept in memory; there are a handful per generation.
+const CACHED_ARTEFACTS: usize = 32;
+
+/// One generation as it is served.
+#[derive(Debug)]
+pub struct Published {
+    /// Packs on the disk.
+    pub packs: Generation,
+    /// The signed manifest.
+    pub manifest: Bytes,
+    /// Its hash.
+    pub manifest_hash: String,
+    /// The signed key rotations.
+    pub rotations: Bytes,
+    /// Their hash.
+    pub rotations_hash: String,
+    /// When it was made.
+    pub created_ms: Option<i64>,
+}
+
+#[derive(Debug, Default)]
+struct Served {
+    published: Option<Arc<Published>>,
+    /// Why a newer generation is not served.
+    problem: Option<String>,
+    display: Option<Arc<Display>>,
+}
+
+/// State shared by all requests.
+#[derive(Debug)]
+pub struct AppState {
+    /// The service's settings.
+    pub config: Config,
+    /// Received events.
+    pub events: EventStore,
+    /// Renders the metrics.
+    pub metrics: PrometheusHandle,
+    packs: PackStore,
+    served: RwLock<Served>,
+    artefacts: Mutex<HashMap<String, Bytes>>,
+}
+
+impl AppState {
+    /// Opens the event store and, where one is published, the generation in force.
+    ///
+    /// # Errors
+    /// The event store cannot be opened.
+    pub fn open(config: Config) -> anyhow::Result<Arc<Self>> {
+        anyhow::ensure!(
+            config.data.is_dir(),
+            "the data folder {} does not exist; make one with `segue generate` or `segue import`",
+            config.data.display()
+        );
+        let metrics = monitor::install();
+        let events = EventStore::open(&config.data, config.limits.events)?;
+        Ok(Self::with_events(config, events, metrics))
+    }
+
+    /// As [`AppState::open`] with an event store that is open already.
+    #[must_use]
+    pub fn with_events(config: Config, events: EventStore, metrics: PrometheusHandle) -> Arc<Self> {
+        let packs = PackStore::new(&config.data);
+        let (served, artefacts) = (RwLock::default(), Mutex::default());
+        let state = Arc::new(Self { config, events, metrics, packs, served, artefacts });
+        state.reload();
+        state
+    }
+
+    /// The generation being served.
+    ///
+    /// # Errors
+    /// `generation_missing` with the remedy.
+    pub fn published(&self) -> Result<Arc<Published>, ApiError> {
+        let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
+        served.published.clone().ok_or_else(|| {
+            let why = match &served.problem {
+                Some(problem) => format!("the published generation cannot be served ({problem})"),
+                None => "no generation is published".to_owned(),
+            };
+            ApiError::new(Code::GenerationMissing, format!("{why}; run `segue refresh` on this data folder"))
+        })
+    }
+
+    /// The item table, if there is one.
+    #[must_use]
+    pub fn display(&self) -> Option<Arc<Display>> {
+        self.served.read().unwrap_or_else(PoisonError::into_inner).display.clone()
+    }
+
+    /// Looks whether another generation or item table was published, and swaps to it.
+    ///
+    /// What is served stays served when the new one cannot be read.
+    pub fn reload(&self) {
+        self.reload_generation();
+        self.reload_display();
+    }
+
+    fn reload_generation(&self) {
+        let serving = self.published().ok().map(|published| published.packs.number());
+        let problem = match self.packs.current() {
+            Ok(current) if current == serving => None,
+            Ok(None) => Some("its pointer is gone".to_owned()),
+            Ok(Some(number)) => match self.load() {
+                Ok(published) => return self.swap(published),
+                Err(error) => Some(format!("generation {number}: {error:#}")),
+            },
+            Err(error) => Some(format!("{error:#}")),
+        };
+        let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
+        if problem != served.problem {
+            if let Some(problem) = &problem {
+                metrics::counter!("segue_generation_load_failures_total").increment(1);
+                tracing::error!(%problem, "the published generation is not served");
+            }
+            served.problem = problem;
+        }
+    }
+
+    fn load(&self) -> anyhow::Result<Option<Published>> {
+        let Some(packs) = self.packs.open_current()? else { return Ok(None) };
+        let manifest = Bytes::copy_from_slice(packs.manifest());
+        let rotations = Bytes::copy_from_slice(packs.rotations());
+        let created_ms = self.check_manifest(&manifest, &rotations, packs.number())?;
+        let (manifest_hash, rotations_hash) = (hash(&manifest), hash(&rotations));
+        Ok(Some(Published { packs, manifest, manifest_hash, rotations, rotations_hash, created_ms }))
+    }
+
+    /// Checks the manifest as a client would (but for its expiry: an old generation is better than none).
+    fn check_manifest(&self, manifest: &[u8], rotations: &[u8], number: u64) -> anyhow::Result<Option<i64>> {
+        let Some(root) = KeyStore::new(&self.config.data).root()? else { return Ok(None) };
+        let mut trust = Trust::new(root);
+        trust.accept_rotations(rotations)?;
+        let manifest = Manifest::verify(manifest, trust.key())?;
+        anyhow::ensure!(
+            manifest.generation == number,
+            "its manifest says generation {}",
+            manifest.generation
+        );
+        Ok(Some(manifest.created_ms))
+    }
+
+    fn swap(&self, published: Option<Published>) {
+        let Some(published) = published else { return };
+        let (number, packs) = (published.packs.number(), published.packs.packs());
+        metrics::gauge!("segue_generation").set(number as f64);
+        metrics::gauge!("segue_generation_packs").set(packs as f64);
+        tracing::info!(generation = number, packs, "serving");
+        let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
+        served.published = Some(Arc::new(published));
+        served.problem = None;
+    }
+
+    fn reload_display(&self) {
+        if self.display().is_some_and(|display| !display.is_outdated(&self.config.data)) {
+            return;
+        }
+        match Display::open(&self.config.data) {
+            Ok(display) => {
+                let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
+                served.display = Some(Arc::new(display));
+            }
+            Err(error) => tracing::debug!("no item table: {error:#}"),
+        }
+    }
+
+    /// The bytes of a model, schema or policy; checked against their hash when they are first read.
+    ///
+    /// # Errors
+    /// The disk refuses or the file is damaged.
+    pub fn artefact(&self, hash: &str) -> anyhow::Result<Option<Bytes>> {
+        let cache = || self.artefacts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = cache().get(hash) {
+            return Ok(Some(bytes.clone()));
+        }
+        let Some(bytes) = self.packs.blob(hash)?.map(Bytes::from) else { return Ok(None) };
+        let mut cache = cache();
+        if cache.len() >= CACHED_ARTEFACTS {
+            cache.clear();
+        }
+        cache.insert(hash.to_owned(), bytes.clone());
+        Ok(Some(bytes))
+    }
+
+    /// Sets the gauges that change by themselves.
+    pub fn refresh_gauges(&self) {
+        metrics::gauge!("segue_events_stored").set(self.events.count() as f64);
+        if let Ok(published) = self.published()
+            && let Some(created_ms) = published.created_ms
+        {
+            let age = now_ms().saturating_sub(created_ms).max(0);
+            metrics::gauge!("segue_generation_age_seconds").set(age as f64 / 1000.0);
+        }
+    }
+}
+
+/// The service's clock, in milliseconds since 1970.
+#[must_use]
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
