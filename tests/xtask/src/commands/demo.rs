@@ -104,7 +104,7 @@ fn evaluate(paths: &Paths, step: &Step, segue: &Segue, data: &Path) -> anyhow::R
 
 fn report(refresh: &Value, rerank: &Value, (ndcg_static, ndcg_reranked): (f64, f64)) -> Value {
     json!({
-        "tracks": refresh["tracks"],
+        "tracks": refresh["items"],
         "users": refresh["users"],
         "packs": refresh["packs"],
         "self_recall": refresh["self_recall"],
