@@ -207,3 +207,37 @@ test("a service that is away gets a message with its remedy, not a blank page", 
     await page.waitForSelector("#up-next li[data-item]");
   });
 });
+
+test("each listener has a pack and a session of their own, a guest too", { skip }, async () => {
+  await inPage({}, async (page) => {
+    const faults = await openPlayer(page, service.url);
+    await press(page, "skip");
+    const [first, second] = await page.$$eval("#user option", (options) => options.map((option) => option.value));
+    const kept = { playing: await nowPlaying(page), list: await order(page) };
+    for (const listener of [second, "region:all"]) {
+      await page.selectOption("#user", listener);
+      await page.waitForFunction((name) => document.querySelector(".facts dd")?.textContent.endsWith(` for ${name}`), listener);
+      await page.waitForSelector(".entry-none");
+      assert.notDeepEqual(await order(page), kept.list);
+    }
+    await page.selectOption("#user", first);
+    await page.waitForFunction((name) => document.querySelector(".facts dd")?.textContent.endsWith(` for ${name}`), first);
+    assert.deepEqual({ playing: await nowPlaying(page), list: await order(page) }, kept);
+    assert.deepEqual(faults, []);
+  });
+});
+
+test("an item of the list can be played at once, or sent away", { skip }, async () => {
+  await inPage({}, async (page) => {
+    await openPlayer(page, service.url);
+    const [, , third] = await order(page);
+    await page.click(`#up-next li[data-item="${third}"] .thumb`);
+    await page.waitForSelector(`.playing[data-item="${third}"]`);
+    assert.ok(!(await order(page)).includes(third), "what plays is not up next");
+    const [, unwanted] = await order(page);
+    await page.click(`#up-next li[data-item="${unwanted}"] .dismiss`);
+    await page.waitForSelector(".entry-not_interested");
+    assert.ok(!(await order(page)).includes(unwanted), "what was sent away is gone at once");
+    assert.equal(await nowPlaying(page), third, "sending an item away does not stop what plays");
+  });
+});
