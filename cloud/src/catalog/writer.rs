@@ -120,14 +120,14 @@ mod tests {
     #[test]
     fn a_second_set_of_tables_replaces_the_first_and_touches_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("store.redb"), "kept").unwrap();
+        std::fs::write(folder.path().join("kept.txt"), "kept").unwrap();
         write(folder.path(), &["a", "b", "c"]);
         write(folder.path(), &["d"]);
         let catalogue = Catalogue::load(folder.path()).unwrap();
         assert_eq!(catalogue.items.len(), 1);
         assert_eq!(catalogue.item_index("d"), Some(0));
         assert_eq!(catalogue.dataset.counts.items, 1);
-        assert_eq!(std::fs::read_to_string(folder.path().join("store.redb")).unwrap(), "kept");
+        assert_eq!(std::fs::read_to_string(folder.path().join("kept.txt")).unwrap(), "kept");
         assert!(!folder.path().join(INCOMING).exists());
     }
 

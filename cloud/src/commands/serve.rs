@@ -1,6 +1,6 @@
 //! `segue serve`.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +68,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SEGUE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     if subscriber.try_init().is_err() {
         eprintln!("a log is installed already; this one is left out");
     }
@@ -96,7 +99,7 @@ async fn serve(arguments: &Arguments, state: Arc<AppState>) -> anyhow::Result<()
     let listener = TcpListener::bind(&arguments.listen)
         .await
         .with_context(|| format!("listening on {}; give another address with --listen", arguments.listen))?;
-    announce(&format!("http://{}", listener.local_addr()?), &state)?;
+    announce(&format!("http://{}", listener.local_addr()?), &state);
     let looking = tokio::spawn(look_for_generations(Arc::clone(&state)));
     let limits = state.config.limits;
     server::run(listener, router(state), limits, stop).await;
@@ -105,19 +108,23 @@ async fn serve(arguments: &Arguments, state: Arc<AppState>) -> anyhow::Result<()
 }
 
 /// The first line is for programs: `listening on URL`.
-fn announce(url: &str, state: &AppState) -> anyhow::Result<()> {
-    let mut output = std::io::stdout().lock();
-    writeln!(output, "listening on {url}")?;
+fn announce(url: &str, state: &AppState) {
+    let mut lines = format!("listening on {url}\n");
     match state.published() {
         Ok(published) => {
-            writeln!(output, "generation {}, {} packs", published.packs.number(), published.packs.packs())?;
+            let (generation, packs) = (published.packs.number(), published.packs.packs());
+            lines.push_str(&format!("generation {generation}, {packs} packs\n"));
         }
-        Err(error) => writeln!(output, "not ready: {}", error.detail)?,
+        Err(error) => lines.push_str(&format!("not ready: {}\n", error.detail)),
     }
     if state.config.player.is_some() {
-        writeln!(output, "the player is at {url}/")?;
+        lines.push_str(&format!("the player is at {url}/\n"));
     }
-    Ok(output.flush()?)
+    let mut output = std::io::stdout().lock();
+    if let Err(error) = output.write_all(lines.as_bytes()).and_then(|()| output.flush()) {
+        // Whoever started the service may have closed its output: no reason not to serve.
+        tracing::warn!(%error, url, "the address could not be printed");
+    }
 }
 
 async fn look_for_generations(state: Arc<AppState>) {
