@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
+use super::check::{finds_itself, share_without};
 use super::graph::{Graph, Shape};
-use super::{Exact, ItemVectors, Quality, Retrieval, recall_at, self_recall};
+use super::{Exact, ItemVectors, Quality, Retrieval, recall_at, unreached};
 
 /// Which method retrieves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -41,7 +44,7 @@ pub fn build(
     let mut remarks = Vec::new();
     if kind == Kind::Hnsw {
         for shape in [Shape::USUAL, Shape::DENSE] {
-            let graph = Graph::build(vectors, shape, k, progress);
+            let graph = Graph::build(vectors, shape, progress);
             match check(graph, vectors, &exact, queries, k) {
                 Ok((index, quality, ef)) => {
                     if index.strays() > 0 {
@@ -61,7 +64,7 @@ pub fn build(
         remarks.push("search is exact instead; it costs more on a large catalogue".into());
     }
     let quality = Quality {
-        self_recall: self_recall(&exact, vectors, k),
+        self_recall: share_without(exact.unreached(), vectors.len()),
         recall_at_100: recall_at(100, &exact, &exact, queries, k, k),
     };
     Built { index: Box::new(exact), quality, ef: k, remarks }
@@ -69,17 +72,18 @@ pub fn build(
 
 /// The graph with the smallest breadth that is enough, or what the largest one reached.
 fn check(
-    graph: Graph,
+    mut graph: Graph,
     vectors: &ItemVectors,
     exact: &Exact,
     queries: &[Vec<f32>],
     k: usize,
 ) -> Result<(Graph, Quality, usize), Quality> {
-    let mut quality = Quality { self_recall: 0.0, recall_at_100: 0.0 };
+    let lost = unreached(&graph, vectors, k);
+    graph.adopt(&lost);
+    // What was found before is found all the same: strays only add to what the graph finds.
+    let missing = lost.par_iter().filter(|item| !finds_itself(&graph, vectors, **item, k)).count();
+    let mut quality = Quality { self_recall: share_without(missing, vectors.len()), recall_at_100: 0.0 };
     for ef in [k, 2 * k, 4 * k] {
-        if quality.self_recall < 1.0 {
-            quality.self_recall = self_recall(&graph, vectors, ef);
-        }
         quality.recall_at_100 = recall_at(100, &graph, exact, queries, k, ef);
         if quality.is_enough() {
             return Ok((graph, quality, ef));

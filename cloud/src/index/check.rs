@@ -27,24 +27,28 @@ impl Quality {
     }
 }
 
-/// Share of items that their own vector finds first, or finds an item that is as near, with the breadth of retrieval.
+/// Items that their own vector does not find first, nor one that is as near, with the breadth of retrieval.
 #[must_use]
-pub fn self_recall(index: &dyn Retrieval, vectors: &ItemVectors, ef: usize) -> f64 {
-    if vectors.is_empty() {
-        return 1.0;
-    }
-    let finds_itself = |item: &usize| {
-        let query = vectors.get(*item);
-        // In the vectors' own arithmetic: an item of zeros is at distance one from itself.
-        let own = (1.0 - query.iter().map(|value| value * value).sum::<f32>()).max(0.0);
-        // What a narrow search finds, a broader one finds too, so most items cost little.
-        let breadths = BREADTHS.iter().copied().filter(|breadth| *breadth < ef).chain([ef]);
-        breadths.into_iter().any(|breadth| {
-            let found = index.search(query, 1, breadth, &|_| true);
-            found.first().is_some_and(|(place, distance)| place == item || *distance <= own + TIE)
-        })
-    };
-    (0..vectors.len()).into_par_iter().filter(finds_itself).count() as f64 / vectors.len() as f64
+pub fn unreached(index: &dyn Retrieval, vectors: &ItemVectors, ef: usize) -> Vec<usize> {
+    (0..vectors.len()).into_par_iter().filter(|item| !finds_itself(index, vectors, *item, ef)).collect()
+}
+
+/// Whether item `item` is found by its own vector, or one as near.
+pub(super) fn finds_itself(index: &dyn Retrieval, vectors: &ItemVectors, item: usize, ef: usize) -> bool {
+    let query = vectors.get(item);
+    // In the vectors' own arithmetic: an item of zeros is at distance one from itself.
+    let own = (1.0 - query.iter().map(|value| value * value).sum::<f32>()).max(0.0);
+    // What a narrow search finds, a broader one finds too, so most items cost little.
+    let breadths = BREADTHS.iter().copied().filter(|breadth| *breadth < ef).chain([ef]);
+    breadths.into_iter().any(|breadth| {
+        let found = index.search(query, 1, breadth, &|_| true);
+        found.first().is_some_and(|(place, distance)| *place == item || *distance <= own + TIE)
+    })
+}
+
+/// The share of `all` items that is left without `missing` ones; 1 of none.
+pub(super) fn share_without(missing: usize, all: usize) -> f64 {
+    if all == 0 { 1.0 } else { (all - missing) as f64 / all as f64 }
 }
 
 /// Share of the exact `k` nearest items that `index` finds with the same `asked` and `ef` as retrieval uses.
@@ -99,9 +103,9 @@ mod tests {
         let exact = Exact::new(Arc::clone(&vectors));
         let blind = Blind(exact.clone());
         let queries: Vec<Vec<f32>> = (0..20).map(|item| vectors.get(item).to_vec()).collect();
-        assert_eq!(self_recall(&exact, &vectors, 100), 1.0);
+        assert!(unreached(&exact, &vectors, 100).is_empty());
         assert_eq!(recall_at(100, &exact, &exact, &queries, 100, 100), 1.0);
-        assert_eq!(self_recall(&blind, &vectors, 100), 0.5);
+        assert_eq!(share_without(unreached(&blind, &vectors, 100).len(), vectors.len()), 0.5);
         assert!(recall_at(100, &blind, &exact, &queries, 100, 100) < 0.8);
     }
 
@@ -110,9 +114,10 @@ mod tests {
         let mut values = [1.0, 0.0].repeat(20);
         values.extend([0.0; 8]);
         let vectors = Arc::new(ItemVectors::normalised(2, values).unwrap());
-        assert_eq!(self_recall(&Exact::new(Arc::clone(&vectors)), &vectors, 100), 1.0);
+        assert!(unreached(&Exact::new(Arc::clone(&vectors)), &vectors, 100).is_empty());
         let empty = Arc::new(ItemVectors::normalised(2, Vec::new()).unwrap());
-        assert_eq!(self_recall(&Exact::new(Arc::clone(&empty)), &empty, 100), 1.0);
+        assert!(unreached(&Exact::new(Arc::clone(&empty)), &empty, 100).is_empty());
+        assert_eq!(share_without(0, 0), 1.0);
     }
 
     #[test]

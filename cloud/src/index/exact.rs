@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView1, ArrayView2, Axis};
+use rayon::prelude::*;
 
-use super::{Found, ItemVectors, Retrieval, nearest};
+use super::{Found, ItemVectors, Retrieval, TIE, nearest};
+
+/// Items compared with all others at a time.
+const BLOCK: usize = 64;
 
 /// Compares with every item.
 #[derive(Debug, Clone)]
@@ -17,6 +21,21 @@ impl Exact {
     #[must_use]
     pub fn new(vectors: Arc<ItemVectors>) -> Self {
         Self { vectors }
+    }
+
+    /// How many items their own vector does not find, nor one as near: counted in blocks, as one product of matrices
+    /// each.
+    pub(super) fn unreached(&self) -> usize {
+        let Ok(items) = self.vectors.matrix() else { return self.vectors.len() };
+        let block = |rows: ArrayView2<'_, f32>| {
+            let products = rows.dot(&items.t());
+            let own = rows.rows().into_iter().map(|row| row.dot(&row));
+            let missed = |(row, own): (ArrayView1<'_, f32>, f32)| {
+                row.iter().copied().fold(f32::MIN, f32::max) < own - TIE
+            };
+            products.rows().into_iter().zip(own).filter(|(row, own)| missed((*row, *own))).count()
+        };
+        items.axis_chunks_iter(Axis(0), BLOCK).par_bridge().map(block).sum()
     }
 }
 
@@ -62,6 +81,11 @@ mod tests {
         let found = exact().search(&[1.0, 0.0], 10, 0, &|item| item != 0);
         assert_eq!(found.iter().map(|found| found.0).collect::<Vec<_>>(), [3, 1, 2]);
         assert!(exact().search(&[1.0, 0.0], 0, 0, &|_| true).is_empty());
+    }
+
+    #[test]
+    fn every_item_finds_itself() {
+        assert_eq!(exact().unreached(), 0);
     }
 
     #[test]

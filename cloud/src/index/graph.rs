@@ -8,17 +8,14 @@
 //! are many, the crate drops a new point's only incoming links again, so some points cannot be reached: those are
 //! found by searching for each, and compared with every query.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use hnsw_rs::prelude::{DistL2, Distance, Hnsw};
-use rayon::prelude::*;
 
-use super::{Exact, Found, ItemVectors, Retrieval, TIE, nearest};
+use super::{Exact, Found, ItemVectors, Retrieval, nearest};
 
 const LAYERS: usize = 16;
-/// Breadths tried first when looking for a node.
-const BREADTHS: [usize; 2] = [64, 256];
 
 /// How a graph is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,10 +45,9 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Inserts every vector, then looks for those that a search of breadth `ef` does not reach; `progress` hears how
-    /// many items are in so far.
+    /// Inserts every vector; `progress` hears how many items are in so far.
     #[must_use]
-    pub fn build(vectors: &Arc<ItemVectors>, shape: Shape, ef: usize, progress: &dyn Fn(usize)) -> Self {
+    pub fn build(vectors: &Arc<ItemVectors>, shape: Shape, progress: &dyn Fn(usize)) -> Self {
         let nodes = nodes(vectors);
         let hnsw = Hnsw::new(shape.links, nodes.len().max(1), LAYERS, shape.breadth, DistL2);
         let mut inserted = 0;
@@ -61,26 +57,20 @@ impl Graph {
             progress(inserted);
         }
         let exact = Exact::new(Arc::clone(vectors));
-        let mut graph = Self { hnsw, nodes, strays: Vec::new(), exact, vectors: Arc::clone(vectors) };
-        let all = 0..graph.nodes.len();
-        graph.strays = all.into_par_iter().filter(|node| !graph.reaches(*node, ef)).collect();
-        graph
+        Self { hnsw, nodes, strays: Vec::new(), exact, vectors: Arc::clone(vectors) }
+    }
+
+    /// Compares these items with every query from now on, because the graph does not lead to them.
+    pub fn adopt(&mut self, unreached: &[usize]) {
+        let unreached: HashSet<usize> = unreached.iter().copied().collect();
+        let is_stray = |items: &[u32]| items.iter().any(|item| unreached.contains(&(*item as usize)));
+        self.strays = (0..self.nodes.len()).filter(|node| is_stray(&self.nodes[*node])).collect();
     }
 
     /// How many items the graph does not lead to; they are compared with every query.
     #[must_use]
     pub fn strays(&self) -> usize {
         self.strays.iter().map(|node| self.nodes[*node].len()).sum()
-    }
-
-    fn reaches(&self, node: usize, ef: usize) -> bool {
-        let query = self.vectors.get(self.nodes[node][0] as usize);
-        // What a narrow search finds, a broader one finds too, so most nodes cost little.
-        let finds = |breadth: usize| {
-            let found = self.hnsw.search(query, 1, breadth);
-            found.first().is_some_and(|one| one.d_id == node || one.distance * one.distance / 2.0 <= TIE)
-        };
-        BREADTHS.iter().any(|&breadth| breadth < ef && finds(breadth)) || finds(ef)
     }
 
     fn nodes_near(&self, query: &[f32], count: usize, ef: usize) -> Vec<Found> {
@@ -146,6 +136,7 @@ fn nodes(vectors: &ItemVectors) -> Vec<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::super::tests_support::clustered;
+    use super::super::unreached;
     use super::*;
 
     fn items(found: &[Found]) -> Vec<usize> {
@@ -155,7 +146,7 @@ mod tests {
     #[test]
     fn the_same_vectors_give_the_same_answers_each_time() {
         let vectors = Arc::new(clustered(600, 16, 1));
-        let build = || Graph::build(&vectors, Shape::USUAL, 200, &|_| ());
+        let build = || Graph::build(&vectors, Shape::USUAL, &|_| ());
         let (one, other) = (build(), build());
         for query in 0..20 {
             let search = |graph: &Graph| graph.search(vectors.get(query), 10, 50, &|_| true);
@@ -166,7 +157,7 @@ mod tests {
     #[test]
     fn distances_are_those_of_exact_search() {
         let vectors = Arc::new(clustered(300, 16, 2));
-        let graph = Graph::build(&vectors, Shape::USUAL, 200, &|_| ());
+        let graph = Graph::build(&vectors, Shape::USUAL, &|_| ());
         let exact = Exact::new(Arc::clone(&vectors));
         let (approximate, all) = (
             graph.search(vectors.get(7), 5, 100, &|_| true),
@@ -182,14 +173,14 @@ mod tests {
         let mut values = [1.0, 0.0].repeat(50);
         values.extend([0.0, 1.0].repeat(50));
         let vectors = Arc::new(ItemVectors::normalised(2, values).unwrap());
-        let graph = Graph::build(&vectors, Shape::USUAL, 200, &|_| ());
+        let graph = Graph::build(&vectors, Shape::USUAL, &|_| ());
         assert_eq!(items(&graph.search(&[0.0, 1.0], 50, 50, &|_| true)), (50..100).collect::<Vec<_>>());
     }
 
     #[test]
     fn a_filter_that_bars_nearly_everything_still_gets_its_items() {
         let vectors = Arc::new(clustered(500, 16, 3));
-        let graph = Graph::build(&vectors, Shape::USUAL, 200, &|_| ());
+        let graph = Graph::build(&vectors, Shape::USUAL, &|_| ());
         let found = graph.search(vectors.get(0), 3, 50, &|item| item >= 497);
         let mut places = items(&found);
         places.sort_unstable();
@@ -201,16 +192,19 @@ mod tests {
     fn what_the_graph_does_not_lead_to_is_found_all_the_same() {
         let vectors = Arc::new(clustered(2_000, 32, 7));
         // So sparse a graph loses many.
-        let sparse = Graph::build(&vectors, Shape { links: 2, breadth: 4 }, 10, &|_| ());
-        assert!(sparse.strays() > 0);
-        assert_eq!(super::super::self_recall(&sparse, &vectors, 10), 1.0);
+        let mut sparse = Graph::build(&vectors, Shape { links: 2, breadth: 4 }, &|_| ());
+        let lost = unreached(&sparse, &vectors, 10);
+        assert!(!lost.is_empty());
+        sparse.adopt(&lost);
+        assert_eq!(sparse.strays(), lost.len());
+        assert!(unreached(&sparse, &vectors, 10).is_empty());
     }
 
     #[test]
     fn an_item_of_zeros_is_near_to_nobody() {
         let values = vec![0.0, 0.0, 1.0, 0.0, -1.0, 0.0];
         let vectors = Arc::new(ItemVectors::normalised(2, values).unwrap());
-        let graph = Graph::build(&vectors, Shape::USUAL, 200, &|_| ());
+        let graph = Graph::build(&vectors, Shape::USUAL, &|_| ());
         assert_eq!(items(&graph.search(&[1.0, 0.0], 2, 9, &|_| true)), [1, 2]);
         assert_eq!(items(&graph.search(&[1.0, 0.0], 3, 9, &|_| true)), [1, 0, 2]);
     }
@@ -218,11 +212,9 @@ mod tests {
     #[test]
     fn no_item_and_one_item_are_catalogues_too() {
         let none = Arc::new(ItemVectors::normalised(2, Vec::new()).unwrap());
-        assert!(
-            Graph::build(&none, Shape::USUAL, 200, &|_| ()).search(&[1.0, 0.0], 3, 9, &|_| true).is_empty()
-        );
+        assert!(Graph::build(&none, Shape::USUAL, &|_| ()).search(&[1.0, 0.0], 3, 9, &|_| true).is_empty());
         let one = Arc::new(ItemVectors::normalised(2, vec![0.0, 1.0]).unwrap());
-        let graph = Graph::build(&one, Shape::USUAL, 200, &|_| ());
+        let graph = Graph::build(&one, Shape::USUAL, &|_| ());
         assert_eq!(items(&graph.search(&[1.0, 0.0], 3, 9, &|_| true)), [0]);
     }
 }

@@ -10,7 +10,7 @@ mod graph;
 mod vectors;
 
 pub use build::{Built, Kind, build};
-pub use check::{Quality, TIE, recall_at, self_recall};
+pub use check::{Quality, TIE, recall_at, unreached};
 pub use exact::Exact;
 pub use graph::Graph;
 pub use vectors::ItemVectors;

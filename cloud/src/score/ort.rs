@@ -90,3 +90,50 @@ impl std::fmt::Debug for OrtScorer {
 fn mismatch(error: impl Display) -> Error {
     Error::new(Code::ModelInputsMismatch, format!("{error}."))
 }
+
+#[cfg(all(test, feature = "tract"))]
+mod tests {
+    use std::path::Path;
+
+    use segue_core::score::TractScorer;
+
+    use super::*;
+
+    /// Inputs that differ from row to row, with half of the event slots used.
+    fn inputs(scorer: &OrtScorer, count: usize) -> Inputs {
+        let wave = |values: &mut Vec<f32>| {
+            values.iter_mut().enumerate().for_each(|(at, value)| *value = (at as f32 * 0.7).sin());
+        };
+        let mut inputs = scorer.empty(count);
+        [&mut inputs.candidates, &mut inputs.events, &mut inputs.context].into_iter().for_each(wave);
+        let used = inputs.mask.len() / 2;
+        inputs.mask[..used].fill(1.0);
+        inputs
+    }
+
+    #[test]
+    fn the_server_scores_as_the_browser_does() {
+        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo");
+        let (Ok(ranker), Ok(schema)) =
+            (std::fs::read(model.join("ranker.onnx")), std::fs::read(model.join("schema.json")))
+        else {
+            return eprintln!("skipped: no model in {}", model.display());
+        };
+        if std::env::var_os(onnx::LIBRARY).is_none() {
+            return eprintln!("skipped: {} names no library; `cargo xtask test` sets it", onnx::LIBRARY);
+        }
+        let schema = Schema::from_json(&schema).unwrap();
+        let mut server = OrtScorer::new(&ranker, &schema).unwrap();
+        let mut browser = TractScorer::new(&ranker, &schema).unwrap();
+        for count in [1, 64, 500, 1_000] {
+            let inputs = inputs(&server, count);
+            let (here, there) = (server.score(&inputs).unwrap(), browser.score(&inputs).unwrap());
+            assert_eq!(here.len(), there.len());
+            let largest = here.iter().zip(&there).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
+            assert!(largest < 1e-4, "{count} candidates differ by {largest}");
+        }
+        let mut narrower = schema.clone();
+        narrower.candidate.pop();
+        assert!(OrtScorer::new(&ranker, &narrower).is_err());
+    }
+}
