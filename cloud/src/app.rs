@@ -15,7 +15,6 @@ use crate::api::{self, Shared};
 use crate::error::{ApiError, Code};
 
 /// The whole service.
-#[must_use]
 pub fn router(state: Shared) -> Router {
     let limits = state.config.limits;
     let router = Router::new()

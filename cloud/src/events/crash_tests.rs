@@ -178,7 +178,9 @@ async fn waiting_requests_share_a_sync_and_a_full_queue_is_refused() {
     let store = EventStore::on_disk(tight.clone(), Limits { waiting_bytes: 1024, ..SMALL }).unwrap();
     let held = tight.hold_next_sync();
     let mut first = Box::pin(store.append(batch(&["a"])));
-    std::future::poll_fn(|context| std::task::Poll::Ready(drop(first.as_mut().poll(context)))).await;
+    let waits =
+        std::future::poll_fn(|context| std::task::Poll::Ready(first.as_mut().poll(context).is_pending()));
+    assert!(waits.await);
     assert_eq!(store.append(batch(&["b"])).await, Err(StoreError::Busy));
     drop(held);
     assert_eq!(first.await.unwrap().accepted, 1);
