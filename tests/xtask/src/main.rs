@@ -10,6 +10,7 @@ mod shell;
 mod stamp;
 mod steps;
 mod tools;
+mod training;
 mod wasm;
 mod whole_path;
 

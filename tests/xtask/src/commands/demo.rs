@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let paths = Paths::find()?;
     let steps = Steps::new(&paths, "demo")?;
-    let Some(demo) = prepare(&paths, &steps, arguments.size) else { return Ok(steps.exit_code()) };
+    let Some(demo) = prepare(&paths, &steps, arguments) else { return Ok(steps.exit_code()) };
     if arguments.once {
         if let Some(report) = once(&paths, &steps, &demo) {
             eprint!("\n{}", steps.table());
@@ -54,10 +54,10 @@ struct Demo {
 
 /// The browser's side and the server's side are built next to each other: the
 /// linker of the first works on one core only.
-fn prepare(paths: &Paths, steps: &Steps, size: CatalogueSize) -> Option<Demo> {
+fn prepare(paths: &Paths, steps: &Steps, arguments: &Arguments) -> Option<Demo> {
     thread::scope(|scope| {
         let browser = scope.spawn(|| player(paths, steps));
-        let catalogue = catalogue(paths, steps, size);
+        let catalogue = catalogue(paths, steps, arguments);
         let player = browser.join().ok().flatten()?;
         let (segue, data, refresh) = catalogue?;
         Some(Demo { segue, data, player, refresh })
@@ -69,17 +69,24 @@ fn player(paths: &Paths, steps: &Steps) -> Option<PathBuf> {
     steps.run("player: build", |step| build_player(paths, step, &tarball))
 }
 
-fn catalogue(paths: &Paths, steps: &Steps, size: CatalogueSize) -> Option<(Segue, PathBuf, Value)> {
+fn catalogue(paths: &Paths, steps: &Steps, arguments: &Arguments) -> Option<(Segue, PathBuf, Value)> {
     let library = steps.run("ONNX Runtime", |step| onnxruntime::ensure(paths, step))?;
     let executable = steps.run("server: compile", |step| build_server(paths, step))?;
     let segue = Segue { executable, library };
-    let data = steps.run("catalogue: generate", |step| segue.generated(paths, step, size))?;
-    let refresh = steps.run("catalogue: refresh", |step| segue.refresh(paths, step, &data))?;
+    let data = steps.run("catalogue: generate", |step| segue.generated(paths, step, arguments.size))?;
+    let refresh = steps.run("catalogue: refresh", |step| match arguments.once {
+        true => segue.refresh(paths, step, &data),
+        // Whoever opens the page again should not wait for what is there.
+        false => segue.refreshed(paths, step, &data),
+    })?;
     Some((segue, data, refresh))
 }
 
-/// The server scores through ONNX Runtime, so tract is not compiled for it.
-fn build_server(paths: &Paths, step: &Step) -> anyhow::Result<PathBuf> {
+/// Builds `segue`. The server scores through ONNX Runtime, so tract is not compiled for it.
+///
+/// # Errors
+/// When the compiler fails.
+pub(crate) fn build_server(paths: &Paths, step: &Step) -> anyhow::Result<PathBuf> {
     let arguments = ["build", "--locked", "--package", "segue-cloud", "--no-default-features"];
     shell::run(step, &mut shell::cargo(paths, arguments))?;
     Ok(paths.executable("debug", "segue"))
@@ -98,7 +105,7 @@ fn once(paths: &Paths, steps: &Steps, demo: &Demo) -> Option<Value> {
 
 /// NDCG@10 of the pack's own order and of the re-ranked one.
 fn evaluate(paths: &Paths, step: &Step, segue: &Segue, data: &Path) -> anyhow::Result<(f64, f64)> {
-    let report = segue.evaluate(paths, step, data, None)?;
+    let report = segue.evaluate(paths, step, data, None, None)?;
     Ok((whole_path::ndcg(&report, "static")?, whole_path::ndcg(&report, "segue")?))
 }
 

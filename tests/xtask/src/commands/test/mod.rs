@@ -39,11 +39,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     steps.run_counted("checkout", |step| checkout::check(&paths, step));
     let library = steps.run("ONNX Runtime", |step| onnxruntime::ensure(&paths, step));
     let (player, segue) = build_both(&paths, &steps, library);
-    match segue {
-        Some(segue) => whole_paths(&paths, &steps, &segue, player),
+    match &segue {
+        Some(segue) => whole_paths(&paths, &steps, segue, player),
         None => steps.skip("whole paths", "the server was not built", "cargo xtask test"),
     }
-    training::run(&paths, &steps, arguments.all);
+    training::run(&paths, &steps, arguments.all, segue.as_ref());
     eprint!("\n{}", steps.table());
     steps::print_result(&steps.counts().closing_line());
     Ok(steps.exit_code())

@@ -40,10 +40,19 @@ pub(super) fn generated(
         steps.skip("generated: re-rank under Node", "the npm package was not built", "cargo xtask wasm");
     }
     steps.run("generated: evaluate", |step| {
-        let report = segue.evaluate(paths, step, &data, None)?;
+        let report = segue.evaluate(paths, step, &data, None, None)?;
         beats_static(&report)
     });
     Some(data)
+}
+
+/// Whether `model` re-ranks held-out generated sessions better than the pack's own order.
+///
+/// # Errors
+/// When it does not, or does not fit.
+pub(super) fn judge(paths: &Paths, step: &Step, segue: &Segue, model: &Path) -> anyhow::Result<()> {
+    let data = segue.generated(paths, step, SMALL)?;
+    beats_static(&segue.evaluate(paths, step, &data, Some(model), None)?)
 }
 
 /// Import, refresh, serve, evaluate, where the data lies beside the checkout.
@@ -69,7 +78,7 @@ fn public_set(paths: &Paths, steps: &Steps, segue: &Segue, format: &str, source:
     })?;
     refresh_and_serve(paths, steps, segue, format, &data)?;
     steps.run(&format!("{format}: evaluate"), |step| {
-        let report = segue.evaluate(paths, step, &data, Some(FEW_SESSIONS))?;
+        let report = segue.evaluate(paths, step, &data, None, Some(FEW_SESSIONS))?;
         whole_path::ndcg(&report, "segue")
     })?;
     Some(())

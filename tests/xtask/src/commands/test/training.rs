@@ -1,28 +1,45 @@
 //! The training's own tests, and training the models again.
 
-use super::{rust, summary};
+use std::path::Path;
+
+use anyhow::bail;
+
+use super::{path, rust, summary};
 use crate::paths::Paths;
 use crate::shell;
-use crate::steps::Steps;
-use crate::tools::python;
-
-/// The training's sources and its pinned packages.
-pub(super) const FOLDER: &str = "cloud/training";
+use crate::steps::{Step, Steps};
+use crate::tools::onnxruntime;
+use crate::training;
+use crate::whole_path::Segue;
 
 /// Runs them, or counts them as skipped.
-pub(super) fn run(paths: &Paths, steps: &Steps, all: bool) {
-    let folder = paths.file(FOLDER);
+pub(super) fn run(paths: &Paths, steps: &Steps, all: bool, segue: Option<&Segue>) {
     if !all {
-        let reason = "installing PyTorch and training take long";
-        steps.skip("training tests", reason, "cargo xtask test --all");
+        steps.skip("training tests", "installing PyTorch takes long", "cargo xtask test --all");
+        steps.skip("training the demo's models again", "it takes long", "cargo xtask test --all");
         return;
     }
-    let requirements = folder.join("requirements.lock");
-    let python =
-        steps.run("training: Python packages", |step| python::with_requirements(paths, step, &requirements));
-    let Some(python) = python else { return };
+    let Some(segue) = segue else {
+        steps.skip("training", "the `segue` command was not built", "cargo xtask test --all");
+        return;
+    };
+    let packages = steps.run("training: Python packages", |step| training::packages(paths, step));
+    let Some(python) = packages else { return };
     steps.run_counted("training tests", |step| {
         let mut command = shell::program(paths, &python, ["-m", "pytest", "-q"]);
-        rust::counted(step, command.current_dir(&folder), summary::of_pytest)
+        command.current_dir(paths.file(training::FOLDER)).env(onnxruntime::VARIABLE, &segue.library);
+        rust::counted(step, &mut command, summary::of_pytest)
     });
+    steps.run("training the demo's models again", |step| reproduce(paths, step, segue, &python));
+}
+
+/// The models made now must be of the committed schema and re-rank as the committed ones are expected to.
+fn reproduce(paths: &Paths, step: &Step, segue: &Segue, python: &Path) -> anyhow::Result<()> {
+    let output = paths.cache.join("training/models");
+    training::demo(paths, step, segue, python, &output)?;
+    let committed = std::fs::read(paths.file(training::MODELS).join("schema.json"))?;
+    if std::fs::read(output.join("schema.json"))? != committed {
+        bail!("schema.json differs from the committed one in {}", training::MODELS);
+    }
+    path::judge(paths, step, segue, &output)
 }
