@@ -10,6 +10,7 @@ pub mod display;
 pub mod error;
 pub mod evaluate;
 pub mod events;
+pub mod examples;
 pub mod index;
 pub mod keys;
 pub mod monitor;

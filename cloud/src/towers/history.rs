@@ -70,18 +70,25 @@ impl Histories {
     /// With a moment given, events held out by a split that is not by time are left out too.
     #[must_use]
     pub fn before(catalogue: &Catalogue, until_ms: Option<i64>) -> Self {
+        let by_time = matches!(catalogue.split.rule, Rule::Time { .. });
+        let known = |&index: &usize| {
+            let hidden = !by_time && catalogue.held_out[index];
+            until_ms.is_none_or(|until| catalogue.events[index].time_ms < until && !hidden)
+        };
+        Self::of(catalogue, (0..catalogue.events.len()).filter(known))
+    }
+
+    /// Reads the events at these indices of the catalogue, which must be in time order.
+    #[must_use]
+    pub fn of(catalogue: &Catalogue, events: impl Iterator<Item = usize>) -> Self {
         let mut histories = Self {
             users: vec![Vec::new(); catalogue.users.len()],
             counts: vec![0.0; catalogue.items.len()],
             ..Self::default()
         };
-        let by_time = matches!(catalogue.split.rule, Rule::Time { .. });
         let mut session_of: HashMap<(&str, &str), usize> = HashMap::new();
-        for (index, event) in catalogue.events.iter().enumerate() {
-            let hidden = !by_time && catalogue.held_out[index];
-            if until_ms.is_some_and(|until| event.time_ms >= until || hidden) {
-                continue;
-            }
+        for index in events {
+            let event = &catalogue.events[index];
             histories.reference_ms = histories.reference_ms.max(event.time_ms);
             let (Some(item), weight) = (catalogue.event_items[index], feedback_weight(event)) else {
                 continue;
@@ -95,9 +102,9 @@ impl Histories {
             }
             if weight > 0.0 {
                 histories.counts[signal.item] += 1.0;
-                let session =
-                    *session_of.entry((&event.user, &event.session)).or_insert(histories.sessions.len());
-                histories.sessions.resize_with(histories.sessions.len().max(session + 1), Vec::new);
+                let next = session_of.len();
+                let session = *session_of.entry((&event.user, &event.session)).or_insert(next);
+                histories.sessions.resize_with(session_of.len(), Vec::new);
                 histories.sessions[session].push(signal);
             }
         }

@@ -1,0 +1,69 @@
+//! Training examples: the exact model inputs that serving computes, as `.npy` arrays.
+//!
+//! [`towers`] writes what the two towers learn from, [`ranker`] what the session
+//! ranker learns from. Both use only training events: what items looked like is
+//! taken at the middle of the training events ([`Moment`]), the sessions to learn
+//! from come after it, so that no count contains the answer.
+
+pub mod npy;
+pub mod ranker;
+mod sample;
+pub mod schema;
+pub mod towers;
+
+use crate::catalog::{Catalogue, SessionLog};
+use crate::towers::features::{self, FeatureMatrix};
+use crate::towers::history::{Histories, Signal};
+
+/// What was known of the items at the middle of the training events, and what people did all through them.
+pub struct Moment {
+    /// The middle of the training events, in milliseconds since 1970.
+    pub time_ms: i64,
+    /// The items' rows at that time.
+    pub items: FeatureMatrix,
+    /// How often each item was taken up before it.
+    pub counts: Vec<f32>,
+    histories: Histories,
+}
+
+impl Moment {
+    /// Reads the catalogue's training events.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn new(catalogue: &Catalogue) -> anyhow::Result<Self> {
+        let training: Vec<usize> = catalogue.training_events().collect();
+        anyhow::ensure!(!training.is_empty(), "there are no training events: import or generate data first");
+        let time_ms = catalogue.events[training[training.len() / 2]].time_ms;
+        let before = Histories::before(catalogue, Some(time_ms));
+        Ok(Self {
+            time_ms,
+            items: features::item_matrix(catalogue, &before),
+            counts: before.counts,
+            histories: Histories::of(catalogue, training.into_iter()),
+        })
+    }
+
+    /// The training sessions of known users that begin at this moment or later, at most `most`, spread evenly.
+    #[must_use]
+    pub fn sessions(&self, catalogue: &Catalogue, most: usize) -> Vec<SessionLog> {
+        let mut sessions = catalogue.sessions();
+        sessions.retain(|session| {
+            let begins = session.events.first().map(|&event| catalogue.events[event as usize].time_ms);
+            !session.held_out && session.user.is_some() && begins.is_some_and(|time| time >= self.time_ms)
+        });
+        let step = sessions.len().div_ceil(most.max(1)).max(1);
+        sessions.into_iter().step_by(step).collect()
+    }
+
+    /// The user's row just before a time.
+    #[must_use]
+    pub fn user_row(&self, catalogue: &Catalogue, user: usize, time_ms: i64) -> Vec<f32> {
+        features::user_row(&catalogue.users[user], self.signals(user, time_ms), &self.items)
+    }
+
+    fn signals(&self, user: usize, time_ms: i64) -> &[Signal] {
+        let signals = &self.histories.users[user];
+        &signals[..signals.partition_point(|signal| signal.time_ms < time_ms)]
+    }
+}

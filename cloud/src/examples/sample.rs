@@ -1,0 +1,112 @@
+//! Which steps of a session are learned from, and which candidates stand beside the right one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use segue_core::session::{Event, EventKind};
+
+use crate::evaluate::Step;
+use crate::catalog::{Catalogue, SessionLog};
+
+/// What became of an item that was played: labels of the heads `complete`, `skip`, `like`.
+pub(super) type Outcome = [f32; 3];
+
+/// A choice that depends only on the seed and the session.
+pub(super) fn generator(session: &SessionLog) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(u64::from(session.events.first().copied().unwrap_or_default()))
+}
+
+/// At most `most` of the steps: the first, where nothing is known yet, and others drawn evenly.
+pub(super) fn steps(mut steps: Vec<Step>, most: usize, random: &mut ChaCha8Rng) -> Vec<Step> {
+    while steps.len() > most.max(1) {
+        let drop = 1 + below(steps.len() - 1, random);
+        steps.remove(drop);
+    }
+    steps
+}
+
+/// Distinct entries of `pool`, in the order drawn.
+pub(super) fn draw(pool: &[u32], count: usize, random: &mut ChaCha8Rng) -> Vec<u32> {
+    let mut pool = pool.to_vec();
+    let count = count.min(pool.len());
+    for at in 0..count {
+        let other = at + below(pool.len() - at, random);
+        pool.swap(at, other);
+    }
+    pool.truncate(count);
+    pool
+}
+
+fn below(count: usize, random: &mut ChaCha8Rng) -> usize {
+    (random.next_u64() % count.max(1) as u64) as usize
+}
+
+/// What became of each item that the session played.
+pub(super) fn outcomes(catalogue: &Catalogue, session: &SessionLog) -> BTreeMap<u32, Outcome> {
+    let mut outcomes = BTreeMap::new();
+    let mut liked = BTreeSet::new();
+    for &index in &session.events {
+        let Some(item) = catalogue.event_items[index as usize] else { continue };
+        let event = &catalogue.events[index as usize];
+        if is_liked(event) {
+            liked.insert(item);
+        }
+        if let Some(completed) = completed(event) {
+            outcomes.entry(item).or_insert([completed, 1.0 - completed, 0.0]);
+        }
+    }
+    for item in liked {
+        outcomes.entry(item).or_insert([1.0, 0.0, 0.0])[2] = 1.0;
+    }
+    outcomes
+}
+
+/// 1 when the event ends a play well, 0 when it breaks it off.
+fn completed(event: &Event) -> Option<f32> {
+    match event.kind {
+        EventKind::Complete | EventKind::Click | EventKind::Purchase => Some(1.0),
+        EventKind::Skip => Some(0.0),
+        EventKind::Rating => event.value.map(|value| f32::from(u8::from(value >= 4.0))),
+        _ => None,
+    }
+}
+
+fn is_liked(event: &Event) -> bool {
+    match event.kind {
+        EventKind::Like | EventKind::Save | EventKind::AddToCollection | EventKind::Purchase => true,
+        EventKind::Rating => event.value.is_some_and(|value| value >= 5.0),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::towers::samples;
+
+    #[test]
+    fn the_first_step_is_always_kept() {
+        let all = (0..20).map(|known| Step { known, target: 0 }).collect();
+        let kept = steps(all, 4, &mut ChaCha8Rng::seed_from_u64(1));
+        assert_eq!((kept.len(), kept[0].known), (4, 0));
+    }
+
+    #[test]
+    fn a_draw_repeats_nothing() {
+        let pool: Vec<u32> = (0..50).collect();
+        let drawn = draw(&pool, 30, &mut ChaCha8Rng::seed_from_u64(1));
+        assert_eq!(drawn.iter().collect::<BTreeSet<_>>().len(), 30);
+        assert_eq!(draw(&pool[..3], 30, &mut ChaCha8Rng::seed_from_u64(1)).len(), 3);
+    }
+
+    #[test]
+    fn a_like_after_a_completion_is_one_outcome() {
+        let mut catalogue = samples::catalogue();
+        let mut like = samples::event("like", 0, 0, 500);
+        like.kind = EventKind::Like;
+        catalogue.add_events(vec![like]);
+        let session = catalogue.sessions().into_iter().find(|session| session.user == Some(0)).unwrap();
+        assert_eq!(outcomes(&catalogue, &session).get(&0), Some(&[1.0, 0.0, 1.0]));
+    }
+}

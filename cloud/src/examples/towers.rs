@@ -1,0 +1,120 @@
+//! What the two towers learn from.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `items.npy` f32 `[N, Fi]` | every item's row at the middle of the training events |
+//! | `counts.npy` f32 `[N]` | how often each item was taken up before that |
+//! | `users.npy` f32 `[S, Fu]` | a user's row just before one of his later sessions |
+//! | `groups.npy` i32 `[S]` | whose row it is |
+//! | `positives.npy` i32 `[P, 2]` | row of `users` and row of `items`: taken up in that session |
+//! | `weights.npy` f32 `[P]` | how much it says (a save 5, a completion 1) |
+//! | `columns.json` | names of the columns of both |
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::{Moment, npy};
+use crate::catalog::{Catalogue, SessionLog};
+use crate::towers::features::user_columns;
+use crate::towers::history::feedback_weight;
+
+/// Most sessions that are written.
+const SESSIONS: usize = 30_000;
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Rows of `items.npy`.
+    pub items: usize,
+    /// Rows of `users.npy`.
+    pub snapshots: usize,
+    /// Rows of `positives.npy`.
+    pub positives: usize,
+}
+
+#[derive(Serialize)]
+struct Columns<'a> {
+    dataset: String,
+    items: &'a [String],
+    users: &'a [String],
+}
+
+/// Writes the arrays into `out`.
+///
+/// # Errors
+/// When there is nothing to learn from, or a file cannot be written.
+pub fn write(catalogue: &Catalogue, out: &Path) -> anyhow::Result<Summary> {
+    std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    let moment = Moment::new(catalogue)?;
+    let (mut users, mut groups, mut positives, mut weights) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for session in moment.sessions(catalogue, SESSIONS) {
+        let taken = taken_up(catalogue, &session);
+        let (Some(user), false) = (session.user, taken.is_empty()) else { continue };
+        let begins = catalogue.events[session.events[0] as usize].time_ms;
+        for (item, weight) in taken {
+            positives.extend([groups.len() as u32, item]);
+            weights.push(weight);
+        }
+        users.extend(moment.user_row(catalogue, user as usize, begins));
+        groups.push(user);
+    }
+    let columns = user_columns(&catalogue.dataset);
+    npy::write_floats(
+        out,
+        "items",
+        &[moment.items.rows(), moment.items.columns.len()],
+        &moment.items.values,
+    )?;
+    npy::write_floats(out, "counts", &[moment.counts.len()], &moment.counts)?;
+    npy::write_floats(out, "users", &[groups.len(), columns.len()], &users)?;
+    npy::write_integers(out, "groups", &[groups.len()], &groups)?;
+    npy::write_integers(out, "positives", &[weights.len(), 2], &positives)?;
+    npy::write_floats(out, "weights", &[weights.len()], &weights)?;
+    let named =
+        Columns { dataset: catalogue.dataset.schema_hash(), items: &moment.items.columns, users: &columns };
+    std::fs::write(out.join("columns.json"), serde_json::to_vec_pretty(&named)?)?;
+    Ok(Summary { items: moment.items.rows(), snapshots: groups.len(), positives: weights.len() })
+}
+
+/// Items that the session took up, each with its largest weight.
+fn taken_up(catalogue: &Catalogue, session: &SessionLog) -> BTreeMap<u32, f32> {
+    let mut taken = BTreeMap::new();
+    for &index in &session.events {
+        let weight = feedback_weight(&catalogue.events[index as usize]);
+        if let (Some(item), true) = (catalogue.event_items[index as usize], weight > 0.0) {
+            let largest = taken.entry(item).or_insert(0.0_f32);
+            *largest = largest.max(weight);
+        }
+    }
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::towers::samples;
+
+    #[test]
+    fn snapshots_come_from_the_later_half_of_training() {
+        let folder = tempfile::tempdir().unwrap();
+        let summary = write(&samples::catalogue(), folder.path()).unwrap();
+        assert_eq!(summary.items, samples::ITEMS);
+        assert!(summary.snapshots > 0 && summary.positives >= summary.snapshots);
+        assert!(folder.path().join("columns.json").exists());
+    }
+
+    #[test]
+    fn an_item_taken_up_twice_counts_once() {
+        let mut catalogue = samples::catalogue();
+        catalogue
+            .add_events(vec![samples::event("again", 0, 2, 100_500), samples::event("more", 0, 2, 100_900)]);
+        let sessions = catalogue.sessions();
+        let session = sessions.iter().find(|session| session.user == Some(0)).unwrap();
+        let taken = taken_up(&catalogue, session);
+        assert_eq!(taken.get(&2), Some(&1.0));
+    }
+}
