@@ -71,6 +71,7 @@ fn model(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<Option<
     let model = match arguments.model.as_deref() {
         None => return ModelDirectory::find(&arguments.data, &catalogue.dataset),
         Some("none") => return Ok(None),
+        Some("demo") => ModelDirectory::demo(),
         Some(folder) => ModelDirectory::open(folder.as_ref())?,
     };
     ensure!(

@@ -27,19 +27,19 @@ use serde::Serialize;
 
 use super::sample::{self, Outcome};
 use super::schema::{HEADS, schema};
-use crate::evaluate::{Step, steps};
 use super::{Moment, npy};
 use crate::candidates::CandidateFacts;
 use crate::catalog::{Catalogue, Item, SessionLog, User};
+use crate::evaluate::{Step, steps};
 use crate::towers::features::{FeatureMatrix, user_columns};
 use crate::towers::onnx::Tower;
 
 /// Most sessions that are learned from.
-const SESSIONS: usize = 6_000;
+const SESSIONS: usize = 10_000;
 /// Most steps of one session.
-const STEPS: usize = 5;
+const STEPS: usize = 4;
 /// Candidates of one step.
-const CANDIDATES: usize = 40;
+const CANDIDATES: usize = 32;
 /// Items that would have been retrieved.
 const RETRIEVED: usize = 1_000;
 /// Of these, how many a session's steps draw from.

@@ -6,8 +6,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use segue_core::session::{Event, EventKind};
 
-use crate::evaluate::Step;
 use crate::catalog::{Catalogue, SessionLog};
+use crate::evaluate::Step;
 
 /// What became of an item that was played: labels of the heads `complete`, `skip`, `like`.
 pub(super) type Outcome = [f32; 3];

@@ -53,16 +53,26 @@ impl ModelDirectory {
         Ok(model)
     }
 
-    /// The model to use for this data: `models/current` of the data folder where there is one.
+    /// The models that come with the program: trained on generated data, described by `cloud/models/demo/CARD.md`.
+    #[must_use]
+    pub fn demo() -> Self {
+        Self {
+            origin: "demo".into(),
+            item_tower: Cow::Borrowed(include_bytes!("../../models/demo/item_tower.onnx")),
+            user_tower: Cow::Borrowed(include_bytes!("../../models/demo/user_tower.onnx")),
+            ranker: Cow::Borrowed(include_bytes!("../../models/demo/ranker.onnx")),
+            schema: Cow::Borrowed(include_bytes!("../../models/demo/schema.json")),
+        }
+    }
+
+    /// The model to use for this data: `models/current` of the data folder where there is one, else the demo's;
+    /// none where the one found was trained for other attributes and categories.
     ///
     /// # Errors
     /// When `models/current` exists and is not a model folder.
     pub fn find(data: &Path, dataset: &Dataset) -> anyhow::Result<Option<Self>> {
         let current = data.join("models").join("current");
-        if !current.exists() {
-            return Ok(None);
-        }
-        let model = Self::open(&current)?;
+        let model = if current.exists() { Self::open(&current)? } else { Self::demo() };
         Ok(if model.fits(dataset)? { Some(model) } else { None })
     }
 
@@ -115,6 +125,32 @@ mod tests {
         assert_eq!(found.ranker.as_ref(), b"ranker.onnx");
         let other = folder_for("0123");
         assert_eq!(ModelDirectory::find(other.path(), &dataset).unwrap(), None);
+    }
+
+    #[test]
+    fn the_demos_model_is_for_generated_data_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = Dataset {
+            attributes: crate::catalog::generate::items::attributes(),
+            categories: generated_categories(),
+            ..samples::catalogue().dataset
+        };
+        let found = ModelDirectory::find(folder.path(), &made).unwrap().unwrap();
+        assert_eq!(found.origin, "demo");
+        assert_eq!(ModelDirectory::find(folder.path(), &samples::catalogue().dataset).unwrap(), None);
+    }
+
+    fn generated_categories() -> Vec<String> {
+        let mut names: Vec<String> =
+            crate::catalog::generate::genres::GENRES.iter().map(|genre| genre.name.to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_demos_schema_is_one_that_the_core_reads() {
+        let schema = segue_core::features::Schema::from_json(&ModelDirectory::demo().schema).unwrap();
+        assert_eq!(schema.dimension, crate::towers::DIMENSION);
     }
 
     #[test]

@@ -1,0 +1,35 @@
+"""`python -m segue_training demo`: makes the demo's models from nothing."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .train import demo, fit
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def main() -> None:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(prog="segue_training", description="Trains Segue's models.")
+    parser.add_argument("--segue", type=Path, default=ROOT / "target/debug/segue", help="the segue program")
+    commands = parser.add_subparsers(dest="command", required=True)
+    made = commands.add_parser("demo", help="generate data, train on it, judge on another seed, write the card")
+    made.add_argument("--out", type=Path, default=ROOT / "cloud/models/demo", help="where the model goes")
+    made.add_argument("--work", type=Path, default=ROOT / "target/training", help="where data and arrays go")
+    made.add_argument("--tracks", type=int, default=20_000)
+    made.add_argument("--users", type=int, default=2_000)
+    trained = commands.add_parser("train", help="train on a data folder")
+    trained.add_argument("--data", type=Path, required=True)
+    trained.add_argument("--out", type=Path, required=True, help="where the model goes")
+    trained.add_argument("--work", type=Path, required=True, help="where arrays go")
+    arguments = parser.parse_args()
+    if arguments.command == "demo":
+        demo(arguments.segue, arguments.work, arguments.out, arguments.tracks, arguments.users)
+    else:
+        fit(arguments.segue, arguments.data, arguments.work, arguments.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The model's card: what it is, what it learned from, how good it is, how to make it again."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+
+FILES = ["item_tower.onnx", "user_tower.onnx", "ranker.onnx", "schema.json"]
+PACKAGES = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"]
+
+
+def write(out: Path, facts: dict, seed: int, judged_seed: int, sessions: int) -> None:
+    """Writes CARD.md."""
+    text = "\n".join([
+        *about(facts, seed),
+        *again(facts, seed, judged_seed, sessions),
+        *files(out, facts),
+        *quality(facts, judged_seed),
+        *inputs(facts),
+    ])
+    (out / "CARD.md").write_text(text + "\n")
+
+
+def about(facts: dict, seed: int) -> list[str]:
+    """What the model is and where it may be used."""
+    return [
+        "# Model card: the demo's models",
+        "",
+        "Two towers (retrieval) and a session ranker for generated music catalogues. They use no id of a user or an",
+        "item, so they serve every seed and size of `segue generate`; they are used only where the data's schema hash is",
+        f"`{facts['columns']['dataset']}`. They know nothing about real music or real people.",
+        "",
+        f"Learned from: `segue generate --tracks {facts['tracks']} --users {facts['users']} --seed {seed}`, only events",
+        "before the boundary in its split.json. The hidden state (`--truth`) is never written or read.",
+    ]
+
+
+def again(facts: dict, seed: int, judged_seed: int, sessions: int) -> list[str]:
+    """The command, and what it fixes."""
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return [
+        "",
+        "## Make them again",
+        "",
+        "```",
+        "cargo xtask train-demo",
+        "```",
+        "",
+        "or, with `requirements.lock` installed, ONNX Runtime's library in `ORT_DYLIB_PATH` and `segue` built:",
+        "",
+        "```",
+        "cd cloud/training && python -m segue_training demo",
+        "```",
+        "",
+        f"It generates the data (seed {seed}), writes the inputs with `segue features`, trains, exports, compares with",
+        f"ONNX Runtime, and judges on {sessions} held-out sessions of seed {judged_seed}. One thread, deterministic",
+        "algorithms, fixed seeds: one machine gives the same files each time; another kind of processor may differ in the",
+        "last bits of the weights, and so a little in the figures below.",
+        "",
+        f"Packages: {packages}.",
+        f"Settings: `{facts['settings']}`.",
+    ]
+
+
+def files(out: Path, facts: dict) -> list[str]:
+    """Sizes, hashes, and how far ONNX Runtime is from PyTorch."""
+    lines = ["", "## Files", "", "| file | bytes | SHA-256 | largest difference to PyTorch |", "|---|---|---|---|"]
+    for name in FILES:
+        data = (out / name).read_bytes()
+        difference = facts["differences"].get(name)
+        shown = "-" if difference is None else f"{difference:.1e}"
+        lines.append(f"| {name} | {len(data):,} | `{hashlib.sha256(data).hexdigest()}` | {shown} |")
+    return [*lines, "", f"The ranker has {facts['parameters']:,} parameters."]
+
+
+def quality(facts: dict, judged_seed: int) -> list[str]:
+    """Figures on users held back in training, and by the judge on another seed."""
+    towers, ranker, judged = facts["towers"], facts["ranker"], facts["judged"]
+    lines = [
+        "",
+        "## Quality",
+        "",
+        f"By `segue evaluate` on held-out sessions of seed {judged_seed}, never trained on: {judged['sessions']} sessions,",
+        f"{judged['steps']} steps, {judged['in_pack']:.1%} of the targets were in the pack. `static` is the same ranker's",
+        "order with an empty session, `segue` the order after each event.",
+        "",
+        "| method | NDCG@10 | HR@10 | HR@30 | MRR |",
+        "|---|---|---|---|---|",
+    ]
+    for row in judged["rows"]:
+        lines.append(f"| {row['method']} | {row['ndcg10']:.4f} | {row['hr10']:.4f} | {row['hr30']:.4f} | {row['mrr']:.4f} |")
+    return [
+        *lines,
+        "",
+        "On a tenth of the users of the training data, held back (used for early stopping):",
+        "",
+        f"- towers: Recall@100 {towers['recall_at_100']:.3f}; the 100 most popular items {towers['recall_at_100_popular']:.3f};",
+        f"  {towers['positives']:,} positives, best after {towers['epochs']} epochs;",
+        f"- ranker: NDCG@10 among 32 candidates {ranker['ndcg_at_10']:.3f}, with the session forgotten",
+        f"  {ranker['ndcg_at_10_empty_session']:.3f}; AUC complete {ranker['auc_complete']:.3f}, skip {ranker['auc_skip']:.3f},",
+        f"  like {ranker['auc_like']:.3f}; {ranker['steps']:,} steps, best after {ranker['epochs']} epochs.",
+    ]
+
+
+def inputs(facts: dict) -> list[str]:
+    """What goes in and comes out."""
+    return [
+        "",
+        "## Inputs and outputs",
+        "",
+        f"- `item_tower.onnx`: `items` f32 [N, {len(facts['columns']['items'])}] to `vectors` f32 [N, 64], unit length.",
+        f"- `user_tower.onnx`: `users` f32 [N, {len(facts['columns']['users'])}] to `vectors` f32 [N, 64], unit length.",
+        "  The columns of both follow from `dataset.json` (cloud/src/towers/features.rs).",
+        "- `ranker.onnx`: `candidates`, `events`, `mask`, `context` as schema.json says, to `heads` f32 [C, 4]:",
+        "  probabilities that the item would be played through, skipped, liked, and that it is the next one to do well",
+        "  (`next`: among 32 candidates, its scale is not that of the whole catalogue).",
+    ]

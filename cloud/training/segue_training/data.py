@@ -1,0 +1,121 @@
+"""What `segue features` wrote: arrays that serving's own code computed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+
+# Candidate sources that the session changes; each is one column.
+LIVE = {
+    "interest_similarity",
+    "aversion_similarity",
+    "last_positive_similarity",
+    "last_negative_similarity",
+    "creator_affinity",
+    "category_affinity",
+    "impressions",
+}
+
+
+@dataclass(frozen=True)
+class TowerData:
+    """Inputs of both towers and who took up what."""
+
+    items: torch.Tensor  # f32 [N, Fi]
+    counts: torch.Tensor  # f32 [N]: how often each item was taken up before the snapshots
+    users: torch.Tensor  # f32 [S, Fu]: a user just before one of his sessions
+    positives: torch.Tensor  # int64 [P, 2]: row of `users`, row of `items`
+    weights: torch.Tensor  # f32 [P]: how much the positive says
+    groups: torch.Tensor  # int64 [S]: whose snapshot it is
+
+    @staticmethod
+    def load(folder: Path) -> "TowerData":
+        """Reads what `segue features towers --out` wrote."""
+        return TowerData(
+            items=tensor(folder, "items"),
+            counts=tensor(folder, "counts"),
+            users=tensor(folder, "users"),
+            positives=tensor(folder, "positives").long(),
+            weights=tensor(folder, "weights"),
+            groups=tensor(folder, "groups").long(),
+        )
+
+
+@dataclass(frozen=True)
+class RankerData:
+    """Steps of sessions with the candidates of each, as the core feeds them to the ranker."""
+
+    schema: dict
+    candidates: torch.Tensor  # f32 [B, C, Fc]
+    labels: torch.Tensor  # f32 [B, C, H], NaN where nothing is known
+    events: torch.Tensor  # f32 [rows, Fe], newest first within a step
+    offsets: torch.Tensor  # int64 [B + 1]: rows of `events` of each step
+    context: torch.Tensor  # f32 [B, K]
+    groups: torch.Tensor  # int64 [B]: whose session it is
+
+    @staticmethod
+    def load(folder: Path) -> "RankerData":
+        """Reads what `segue features ranker --out` wrote."""
+        return RankerData(
+            schema=json.loads((folder / "schema.json").read_text()),
+            candidates=tensor(folder, "candidates"),
+            labels=tensor(folder, "labels"),
+            events=tensor(folder, "events"),
+            offsets=tensor(folder, "offsets").long(),
+            context=tensor(folder, "context"),
+            groups=tensor(folder, "groups").long(),
+        )
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return self.candidates.shape[0]
+
+    def batch(self, steps: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Candidates, events, mask, context and labels of these steps; events are padded to the longest."""
+        starts, ends = self.offsets[steps], self.offsets[steps + 1]
+        longest = max(int((ends - starts).max()), 1)
+        slot = torch.arange(longest)
+        used = slot[None, :] < (ends - starts)[:, None]
+        rows = torch.where(used, starts[:, None] + slot[None, :], 0)
+        if len(self.events):
+            events = self.events[rows] * used[..., None]
+        else:
+            events = torch.zeros(len(steps), longest, self.events.shape[1])
+        return self.candidates[steps], events, used.float(), self.context[steps], self.labels[steps]
+
+
+    def forget(self, candidates, mask, context) -> tuple[torch.Tensor, ...]:
+        """The same step as if nothing had happened yet: what the core gives for an empty session."""
+        return candidates * self.before_session(), mask * 0.0, context * 0.0
+
+    def before_session(self) -> torch.Tensor:
+        """1 for the candidate columns that do not depend on the session, 0 for the others."""
+        columns = []
+        for feature in self.schema["candidate"]:
+            width = self.schema["dimension"] if feature["source"] == "vector" else 1
+            columns += [float(feature["source"] not in LIVE)] * width
+        return torch.tensor(columns)
+
+
+def tensor(folder: Path, name: str) -> torch.Tensor:
+    """One array; the message names the file when it is missing."""
+    path = folder / f"{name}.npy"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: write it with `segue features`")
+    return torch.from_numpy(np.load(path))
+
+
+def by_group(groups: torch.Tensor, share: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows for training and for validation; nobody's rows are on both sides."""
+    names = torch.unique(groups)
+    order = names[torch.randperm(len(names), generator=torch.Generator().manual_seed(seed))]
+    held_out = torch.zeros(int(names.max()) + 1 if len(names) else 0, dtype=torch.bool)
+    held_out[order[: int(len(order) * share)]] = True
+    side = held_out[groups]
+    return torch.nonzero(~side).flatten(), torch.nonzero(side).flatten()

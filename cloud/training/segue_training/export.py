@@ -1,0 +1,93 @@
+"""From trained modules to ONNX files that the core and ONNX Runtime both run."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import nn
+
+OPSET = 20
+# What the core's reader takes; it refuses everything else (docs/FEATURES.md).
+OPERATORS = {
+    *("Add", "Sub", "Mul", "Div", "Neg", "Exp", "Sqrt", "Tanh", "Sigmoid", "Relu", "Identity", "Reshape", "Constant"),
+    *("Gemm", "MatMul", "Softmax", "Concat", "Transpose", "Unsqueeze", "Squeeze", "ReduceSum", "ReduceMean"),
+}
+# Largest difference between PyTorch and ONNX Runtime that is rounding.
+TOLERANCE = 1e-5
+
+
+def tower(module: nn.Module, rows: torch.Tensor, name: str, path: Path) -> None:
+    """Writes a tower: input `name` f32 [N, width], output `vectors` f32 [N, 64]."""
+    count = torch.export.Dim("count", min=1)
+    write(module, (rows[:4],), [name], ["vectors"], ({0: count},), path)
+
+
+def ranker(module: nn.Module, widths: tuple[int, int, int], slots: int, path: Path) -> None:
+    """Writes the ranker: `candidates`, `events`, `mask`, `context` to `heads` f32 [C, heads]."""
+    candidate, event, context = widths
+    example = (torch.zeros(8, candidate), torch.zeros(slots, event), torch.zeros(slots), torch.zeros(context))
+    shapes = ({0: torch.export.Dim("count", min=1)}, None, None, None)
+    write(module, example, ["candidates", "events", "mask", "context"], ["heads"], shapes, path)
+
+
+def write(module, example, inputs, outputs, shapes, path: Path) -> None:
+    """Exports, folds constants, checks the operators, writes one self-contained file."""
+    module.eval()
+    program = torch.onnx.export(
+        module,
+        example,
+        input_names=inputs,
+        output_names=outputs,
+        dynamic_shapes=shapes,
+        opset_version=OPSET,
+        dynamo=True,
+        external_data=False,
+        optimize=True,
+        verbose=False,
+    )
+    buffer = io.BytesIO()
+    program.save(buffer, external_data=False)
+    model = cleaned(onnx.load_from_string(buffer.getvalue()))
+    check(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def cleaned(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Without the exporter's notes on where in the sources each node came from."""
+    model.producer_name, model.producer_version, model.doc_string = "segue-training", "", ""
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.graph.value_info[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in [*model.graph.input, *model.graph.output, *model.graph.initializer]:
+        del value.metadata_props[:]
+    return model
+
+
+def check(model: onnx.ModelProto) -> None:
+    """Refuses operators that the core does not read, naming them."""
+    used = {node.op_type for node in model.graph.node}
+    if used - OPERATORS:
+        raise ValueError(f"the graph uses {sorted(used - OPERATORS)}, allowed are {sorted(OPERATORS)}")
+    onnx.checker.check_model(model)
+
+
+def parity(module: nn.Module, path: Path, inputs: dict[str, torch.Tensor]) -> float:
+    """Largest difference between the module and the file in ONNX Runtime; raises above the tolerance."""
+    with torch.no_grad():
+        expected = module(*inputs.values()).numpy()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    answer = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
+    difference = float(np.abs(answer - expected).max())
+    if not difference <= TOLERANCE:
+        raise ValueError(f"{path.name}: PyTorch and ONNX Runtime differ by {difference}, allowed is {TOLERANCE}")
+    return difference

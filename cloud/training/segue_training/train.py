@@ -1,0 +1,106 @@
+"""The whole way: arrays by `segue features`, towers, ranker, ONNX, checks, card."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from . import card, export, ranker, two_tower
+from .data import RankerData, TowerData
+
+TRAINING_SEED = 1001
+JUDGED_SEED = 7
+JUDGED_SESSIONS = 200
+
+
+def deterministic() -> None:
+    """One result per machine and package versions, whatever else runs.
+
+    One thread: the models are so small that a second one mostly waits.
+    """
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(1)
+
+
+def segue(program: Path, *arguments: object) -> dict:
+    """Runs a `segue` command; its last line when that is JSON."""
+    if not program.exists():
+        raise FileNotFoundError(f"{program} is missing: build it with `cargo build -p segue-cloud`")
+    command = [str(program), *map(str, arguments)]
+    print("$ segue", *command[1:], flush=True)
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    lines = output.strip().splitlines()
+    return json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
+
+
+def fit(program: Path, data: Path, work: Path, out: Path) -> dict:
+    """Trains towers and ranker on a data folder; writes the model folder without a card and returns what to say."""
+    deterministic()
+    out.mkdir(parents=True, exist_ok=True)
+    counts = segue(program, "features", "towers", "--data", data, "--out", work / "towers")
+    tower_data = TowerData.load(work / "towers")
+    towers, tower_metrics = two_tower.train(tower_data)
+    differences = export_towers(towers, tower_data, out)
+    counts |= segue(program, "features", "ranker", "--data", data, "--towers", out, "--out", work / "ranker")
+    ranker_data = RankerData.load(work / "ranker")
+    model, ranker_metrics = ranker.train(ranker_data)
+    differences |= export_ranker(model, ranker_data, out)
+    shutil.copyfile(work / "ranker" / "schema.json", out / "schema.json")
+    return {
+        "counts": counts,
+        "towers": tower_metrics,
+        "ranker": ranker_metrics,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "differences": differences,
+        "columns": json.loads((work / "towers" / "columns.json").read_text()),
+        "settings": {"two_tower": asdict(two_tower.Settings()), "ranker": asdict(ranker.Settings())},
+    }
+
+
+def export_towers(towers: two_tower.TwoTower, data: TowerData, out: Path) -> dict[str, float]:
+    """Writes both towers and compares them with PyTorch on real rows."""
+    differences = {}
+    for module, rows, name in [(towers.items, data.items, "items"), (towers.users, data.users, "users")]:
+        path = out / f"{name[:-1]}_tower.onnx"
+        export.tower(module, rows, name, path)
+        differences[path.name] = export.parity(module, path, {name: rows[:2048]})
+    return differences
+
+
+def export_ranker(model: ranker.Ranker, data: RankerData, out: Path) -> dict[str, float]:
+    """Writes the ranker and compares it with PyTorch on real steps."""
+    widths = (data.candidates.shape[-1], data.events.shape[-1], data.context.shape[-1])
+    slots, path, worst = data.schema["slots"], out / "ranker.onnx", 0.0
+    export.ranker(model, widths, slots, path)
+    for step in range(0, data.steps, max(1, data.steps // 20)):
+        candidates, events, mask, context, _ = data.batch(torch.tensor([step]))
+        missing = slots - events.shape[1]
+        inputs = {
+            "candidates": candidates[0],
+            "events": torch.nn.functional.pad(events[0], (0, 0, 0, missing)),
+            "mask": torch.nn.functional.pad(mask[0], (0, missing)),
+            "context": context[0],
+        }
+        worst = max(worst, export.parity(model, path, inputs))
+    return {path.name: worst}
+
+
+def demo(program: Path, work: Path, out: Path, tracks: int, users: int) -> None:
+    """The demo's models: data of one seed to learn from, of another to be judged on."""
+    size = ("--tracks", tracks, "--users", users)
+    segue(program, "generate", *size, "--seed", TRAINING_SEED, "--data", work / "data")
+    facts = fit(program, work / "data", work, out)
+    segue(program, "generate", *size, "--seed", JUDGED_SEED, "--data", work / "judged")
+    report = work / "judged.json"
+    segue(
+        *(program, "evaluate", "--data", work / "judged", "--model", out),
+        *("--sessions", JUDGED_SESSIONS, "--json", report),
+    )
+    facts |= {"judged": json.loads(report.read_text()), "tracks": tracks, "users": users}
+    card.write(out, facts, TRAINING_SEED, JUDGED_SEED, JUDGED_SESSIONS)
+    print(f"the model is in {out}")

@@ -1,0 +1,140 @@
+"""The retriever: a user tower over history and profile, an item tower over metadata.
+
+No id is a feature, so a new item or user gets a vector and the model serves any catalogue with the same declarations.
+Trained by in-batch sampled softmax; an item's chance of being in the batch is taken out of its logit
+(Yi et al., "Sampling-bias-corrected neural modeling", RecSys 2019).
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from .data import TowerData, by_group
+
+DIMENSION = 64
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the towers are trained."""
+
+    hidden: int = 128
+    batch: int = 512
+    epochs: int = 10
+    patience: int = 2
+    rate: float = 2e-3
+    weight_decay: float = 1e-4
+    temperature: float = 0.07
+    mixed_negatives: int = 256
+    judged: int = 2048
+    seed: int = 1
+
+
+class Tower(nn.Module):
+    """Two layers and a unit vector."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(width, hidden)
+        self.second = nn.Linear(hidden, DIMENSION)
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        vectors = self.second(torch.relu(self.first(rows)))
+        return vectors / torch.sqrt((vectors * vectors).sum(-1, keepdim=True) + 1e-12)
+
+
+class TwoTower(nn.Module):
+    """Both towers and the temperature of their product."""
+
+    def __init__(self, item_width: int, user_width: int, settings: Settings) -> None:
+        super().__init__()
+        self.items = Tower(item_width, settings.hidden)
+        self.users = Tower(user_width, settings.hidden)
+        self.logarithm = nn.Parameter(torch.tensor(settings.temperature).log())
+
+    def logits(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:
+        """Similarity of each user with each item over the temperature."""
+        return self.users(users) @ self.items(items).T / self.logarithm.exp()
+
+
+def loss(model: TwoTower, data: TowerData, rows: torch.Tensor, extra: torch.Tensor) -> torch.Tensor:
+    """Sampled softmax over the batch's own items and uniformly drawn ones."""
+    snapshots, items = data.positives[rows].T
+    pool = torch.cat([items, extra])
+    logits = model.logits(data.users[snapshots], data.items[pool])
+    drawn = torch.cat([chances(data, items), torch.full((len(extra),), len(extra) / len(data.items))])
+    logits = logits - drawn.log()[None, :]
+    # The same item elsewhere in the pool is no negative.
+    same = pool[None, :] == items[:, None]
+    same[torch.arange(len(rows)), torch.arange(len(rows))] = False
+    logits = logits.masked_fill(same, -1e9)
+    each = nn.functional.cross_entropy(logits, torch.arange(len(rows)), reduction="none")
+    weights = data.weights[rows]
+    return (each * weights).sum() / weights.sum()
+
+
+def chances(data: TowerData, items: torch.Tensor) -> torch.Tensor:
+    """Expected number of times an item is drawn into a batch as somebody's positive."""
+    counts = torch.bincount(data.positives[:, 1], minlength=len(data.items)).float()
+    return counts[items].clamp(min=1.0) / len(data.positives) * len(items)
+
+
+@torch.no_grad()
+def recall(model: TwoTower, data: TowerData, rows: torch.Tensor, places: int = 100) -> float:
+    """Share of positives among the user's nearest items in the whole catalogue."""
+    items = model.items(data.items)
+    found = 0
+    for part in rows.split(512):
+        snapshots, wanted = data.positives[part].T
+        scores = model.users(data.users[snapshots]) @ items.T
+        better = scores > scores.gather(1, wanted[:, None])
+        found += int((better.sum(1) < places).sum())
+    return found / max(len(rows), 1)
+
+
+def train(data: TowerData, settings: Settings = Settings()) -> tuple[TwoTower, dict[str, float]]:
+    """The towers with the best recall on users held back, and that recall."""
+    torch.manual_seed(settings.seed)
+    model = TwoTower(data.items.shape[1], data.users.shape[1], settings)
+    learned, held_back = by_group(data.groups[data.positives[:, 0]], 0.1, settings.seed)
+    held_back = held_back[:: max(1, len(held_back) // settings.judged)]
+    optimiser = torch.optim.AdamW(model.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
+    best, best_state, waited = -1.0, copy.deepcopy(model.state_dict()), 0
+    progress = tqdm(range(settings.epochs), desc="two towers", unit="epoch")
+    for epoch in progress:
+        total = one_epoch(model, data, learned, optimiser, settings)
+        score = recall(model, data, held_back)
+        progress.set_postfix(loss=f"{total:.3f}", recall100=f"{score:.3f}")
+        if score > best:
+            best, best_state, waited, best_epoch = score, copy.deepcopy(model.state_dict()), 0, epoch
+            continue
+        waited += 1
+        if waited >= settings.patience:
+            break
+    model.load_state_dict(best_state)
+    popular = data.counts.topk(min(100, len(data.counts))).indices
+    baseline = torch.isin(data.positives[held_back, 1], popular).float().mean()
+    return model, {
+        "recall_at_100": best,
+        "recall_at_100_popular": float(baseline),
+        "epochs": best_epoch + 1,
+        "positives": len(learned),
+    }
+
+
+def one_epoch(model, data, rows, optimiser, settings) -> float:
+    """One pass over the positives; the mean loss."""
+    total, batches = 0.0, 0
+    for part in rows[torch.randperm(len(rows))].split(settings.batch):
+        extra = torch.randint(len(data.items), (min(settings.mixed_negatives, len(data.items)),))
+        optimiser.zero_grad()
+        value = loss(model, data, part, extra)
+        value.backward()
+        optimiser.step()
+        total, batches = total + value.item(), batches + 1
+    return total / max(batches, 1)

@@ -1,0 +1,133 @@
+"""Tests on tiny made data: shapes, learning, export, determinism."""
+
+from __future__ import annotations
+
+import onnx
+import pytest
+import torch
+
+from segue_training import export, ranker, two_tower
+from segue_training.data import RankerData, TowerData, by_group
+
+
+def tower_data(items: int = 60, users: int = 80) -> TowerData:
+    """Users take up items whose first columns resemble theirs."""
+    generator = torch.Generator().manual_seed(5)
+    item_rows = torch.rand(items, 6, generator=generator)
+    user_rows = torch.rand(users, 9, generator=generator)
+    best = (user_rows[:, :6] @ item_rows.T).topk(3).indices
+    positives = torch.stack([torch.arange(users).repeat_interleave(3), best.flatten()], 1)
+    return TowerData(item_rows, torch.ones(items), user_rows, positives, torch.ones(len(positives)), torch.arange(users))
+
+
+def ranker_data(steps: int = 120, candidates: int = 8) -> RankerData:
+    """The next item is the one that resembles the newest event."""
+    generator = torch.Generator().manual_seed(5)
+    rows = torch.nn.functional.normalize(torch.randn(steps, candidates, 4, generator=generator), dim=-1)
+    right = torch.randint(candidates, (steps,), generator=generator)
+    counts = torch.arange(steps) % 4
+    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)])
+    events = torch.randn(int(offsets[-1]), 5, generator=generator)
+    for step in range(steps):
+        if counts[step] > 0:
+            events[offsets[step], :4] = rows[step, right[step]]
+    labels = torch.full((steps, candidates, 4), float("nan"))
+    labels[..., ranker.NEXT] = torch.nn.functional.one_hot(right, candidates).float()
+    labels[torch.arange(steps), right, 0] = 1.0
+    schema = {
+        "dimension": 4,
+        "slots": 6,
+        "candidate": [{"source": "vector"}, {"source": "interest_similarity"}],
+    }
+    live = (counts > 0).float()[:, None, None] * torch.rand(steps, candidates, 1, generator=generator)
+    return RankerData(
+        schema, torch.cat([rows, live], -1), labels, events, offsets, torch.rand(steps, 2, generator=generator), torch.arange(steps) // 2
+    )
+
+
+TINY = ranker.Settings(epochs=40, patience=40, batch=32, rate=1e-2, empty_share=0.0)
+
+
+def test_nobody_is_on_both_sides():
+    groups = torch.tensor([1, 1, 2, 3, 3, 3, 4, 5, 6, 7])
+    learned, held_back = by_group(groups, 0.3, 1)
+    assert not set(groups[learned].tolist()) & set(groups[held_back].tolist())
+    assert len(learned) + len(held_back) == len(groups)
+
+
+def test_towers_find_what_users_take_up():
+    data = tower_data()
+    settings = two_tower.Settings(batch=32, epochs=30, patience=30, mixed_negatives=16)
+    model, metrics = two_tower.train(data, settings)
+    untrained = two_tower.TwoTower(6, 9, settings)
+    rows = torch.arange(len(data.positives))
+    assert two_tower.recall(model, data, rows, 10) > two_tower.recall(untrained, data, rows, 10) + 0.2
+    assert metrics["positives"] > 0
+
+
+def test_the_ranker_learns_from_the_session():
+    data = ranker_data()
+    model, metrics = ranker.train(data, TINY)
+    every = torch.nonzero(data.offsets[1:] > data.offsets[:-1]).flatten()
+    assert ranker.measure(model, data, every)["ndcg_at_10"] > ranker.measure(model, data, every, False)["ndcg_at_10"] + 0.1
+    assert 0.0 <= metrics["ndcg_at_10"] <= 1.0
+
+
+def test_one_seed_gives_one_model():
+    data, settings = ranker_data(), ranker.Settings(epochs=2, batch=32)
+    first, second = (ranker.train(data, settings)[0].state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_batch_and_a_single_list_agree():
+    data = ranker_data()
+    model = ranker.for_data(data, TINY).eval()
+    candidates, events, mask, context, _ = data.batch(torch.arange(9))
+    together = model(candidates, events, mask, context)
+    for step in range(9):
+        alone = model(candidates[step], events[step], mask[step], context[step])
+        assert torch.allclose(together[step], alone, atol=1e-6)
+
+
+def test_slots_without_an_event_change_nothing():
+    data = ranker_data()
+    model = ranker.for_data(data, TINY).eval()
+    candidates, context = data.candidates[0], data.context[0]
+    mask, events = torch.tensor([1.0, 0.0, 0.0]), torch.randn(3, 5)
+    other = torch.cat([events[:1], torch.randn(2, 5)])
+    assert torch.allclose(model(candidates, events, mask, context), model(candidates, other, mask, context))
+
+
+@pytest.mark.parametrize("count", [1, 7, 500])
+def test_the_exported_ranker_agrees_with_pytorch(tmp_path, count):
+    model, path = ranker.Ranker((20, 12, 2), 50, ranker.Settings()).eval(), tmp_path / "ranker.onnx"
+    export.ranker(model, (20, 12, 2), 50, path)
+    inputs = {
+        "candidates": torch.randn(count, 20),
+        "events": torch.randn(50, 12),
+        "mask": (torch.arange(50) < 7).float(),
+        "context": torch.rand(2),
+    }
+    assert export.parity(model, path, inputs) <= export.TOLERANCE
+    assert [opset.version for opset in onnx.load(path).opset_import if opset.domain == ""] == [export.OPSET]
+
+
+def test_exported_towers_agree_and_give_unit_vectors(tmp_path):
+    tower, rows = two_tower.Tower(6, 16).eval(), torch.rand(40, 6)
+    export.tower(tower, rows, "items", tmp_path / "item_tower.onnx")
+    export.parity(tower, tmp_path / "item_tower.onnx", {"items": rows})
+    assert torch.allclose(tower(rows).norm(dim=1), torch.ones(40), atol=1e-5)
+
+
+def test_an_operator_that_the_core_does_not_read_is_named(tmp_path):
+    class Sine(torch.nn.Module):
+        def forward(self, rows):
+            return torch.sin(rows)
+
+    with pytest.raises(ValueError, match="Sin"):
+        export.tower(Sine(), torch.rand(4, 3), "items", tmp_path / "sine.onnx")
+
+
+def test_auc_counts_pairs_in_the_right_order():
+    assert ranker.auc(torch.tensor([0.1, 0.9, 0.4]), torch.tensor([0.0, 1.0, 1.0])) == 1.0
+    assert ranker.auc(torch.tensor([0.9, 0.1]), torch.tensor([0.0, 1.0])) == 0.0
