@@ -135,12 +135,13 @@ fn weigh(matrix: &mut Sparse, share: f32) {
 
 fn joined(left: &Sparse, right: &Sparse) -> Sparse {
     let shift = left.width as u32;
-    let row = |(left, right): (&Vec<(u32, f32)>, &Vec<(u32, f32)>)| {
-        left.iter().copied().chain(right.iter().map(|&(column, value)| (column + shift, value))).collect()
-    };
+    let shifted = |&(column, value): &(u32, f32)| (column + shift, value);
+    let rows = left.entries.iter().zip(&right.entries);
     Sparse {
         width: left.width + right.width,
-        entries: left.entries.iter().zip(&right.entries).map(row).collect(),
+        entries: rows
+            .map(|(left, right)| left.iter().copied().chain(right.iter().map(shifted)).collect())
+            .collect(),
     }
 }
 
