@@ -153,6 +153,25 @@ mod tests {
         assert_eq!(schema.dimension, crate::towers::DIMENSION);
     }
 
+    #[cfg(feature = "tract")]
+    #[test]
+    fn the_demos_ranker_runs_where_apps_run_it() {
+        use segue_core::features::{Inputs, Schema};
+        use segue_core::score::{Scorer, TractScorer, check_heads};
+        let model = ModelDirectory::demo();
+        let schema = Schema::from_json(&model.schema).unwrap();
+        let inputs = Inputs {
+            count: 3,
+            candidates: vec![0.1; 3 * schema.candidate_width()],
+            events: vec![0.1; schema.slots * schema.event_width()],
+            mask: (0..schema.slots).map(|slot| f32::from(u8::from(slot < 4))).collect(),
+            context: vec![0.5; schema.context_width()],
+        };
+        let heads = TractScorer::new(&model.ranker, &schema).unwrap().score(&inputs).unwrap();
+        check_heads(&heads, inputs.count, &schema).unwrap();
+        assert!(heads.iter().all(|probability| (0.0..=1.0).contains(probability)), "{heads:?}");
+    }
+
     #[test]
     fn a_missing_file_is_named() {
         let folder = folder_for("0123");

@@ -44,7 +44,7 @@ def again(facts: dict, seed: int, judged_seed: int, sessions: int) -> list[str]:
         "## Make them again",
         "",
         "```",
-        "cargo xtask train-demo",
+        "cargo xtask train",
         "```",
         "",
         "or, with `requirements.lock` installed, ONNX Runtime's library in `ORT_DYLIB_PATH` and `segue` built:",
