@@ -17,7 +17,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, anyhow, ensure};
-use indicatif::ProgressBar;
 use rayon::prelude::*;
 use segue_core::features::{Assembler, Inputs, Schema};
 use segue_core::pack::{PackSource, VerifiedPack};
@@ -31,6 +30,7 @@ use super::{Moment, npy};
 use crate::candidates::CandidateFacts;
 use crate::catalog::{Catalogue, Item, SessionLog, User};
 use crate::evaluate::{Step, steps};
+use crate::progress;
 use crate::towers::features::{FeatureMatrix, user_columns};
 use crate::towers::onnx::Tower;
 
@@ -97,13 +97,13 @@ pub fn write(catalogue: &Catalogue, towers: &Path, out: &Path) -> anyhow::Result
         dimension,
         items,
     };
-    let progress = ProgressBar::new(sessions.len() as u64);
+    let bar = progress::bar("sessions", sessions.len());
     let parts: Vec<Arrays> = sessions
         .par_iter()
         .zip(users.par_chunks_exact(dimension))
-        .map(|(session, user)| writer.session(session, user).inspect(|_| progress.inc(1)))
+        .map(|(session, user)| writer.session(session, user).inspect(|_| bar.inc(1)))
         .collect::<anyhow::Result<_>>()?;
-    progress.finish_and_clear();
+    bar.finish_and_clear();
     let mut all = Arrays::default();
     parts.into_iter().for_each(|part| all.append(part));
     ensure!(

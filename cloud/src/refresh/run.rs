@@ -6,7 +6,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use segue_core::limits::ID_BYTES;
 use segue_core::policies;
@@ -21,6 +20,7 @@ use crate::catalog::Catalogue;
 use crate::index;
 use crate::keys::{KeyStore, Keys};
 use crate::packs::{PackStore, ShardWriter, Staging, shard_of};
+use crate::progress;
 use crate::towers::ModelDirectory;
 
 /// Packs made before they are written: bounds the memory.
@@ -72,7 +72,7 @@ pub fn run(data: &Path, options: &Options) -> anyhow::Result<Report> {
     let ranking = Ranking::new(Policy::from_json(policy)?, model.as_ref())?;
     let seconds_load = started.elapsed().as_secs_f64();
 
-    let bar = bar(catalogue.items.len(), "index");
+    let bar = progress::bar("index", catalogue.items.len());
     let moment = Moment { until_ms: None, now_ms };
     let prepared = Prepared::new(&catalogue, model.as_ref(), ranking, options.index, moment, &|done| {
         bar.set_position(done as u64);
@@ -284,7 +284,7 @@ fn write_packs(
     let subjects = subjects(prepared.catalogue);
     let of = subjects.len().div_ceil(SHARD).max(1);
     let makers = Makers { prepared, idle: Mutex::default() };
-    let bar = bar(subjects.len(), "packs");
+    let bar = progress::bar("packs", subjects.len());
     let mut written = Written { packs: 0, region_packs: 0, sizes: Sizes::default(), without: 0 };
     for shard in 0..of {
         let here: Vec<_> = subjects.iter().filter(|(name, _)| shard_of(name, of) == shard).collect();
@@ -384,14 +384,5 @@ impl<'a> Makers<'a> {
         let result = work(&mut maker);
         idle().push(maker);
         result
-    }
-}
-
-/// A progress bar, drawn only where somebody looks at it.
-fn bar(length: usize, name: &'static str) -> ProgressBar {
-    let bar = ProgressBar::new(length as u64).with_message(name);
-    match ProgressStyle::with_template("{msg:8} {bar:40} {pos}/{len} {eta}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
     }
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use anyhow::{Context, bail, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::Array2;
 use ort::environment::Environment;
 use ort::session::Session;
@@ -15,6 +14,7 @@ use super::history::Histories;
 use super::unit::normalise_rows;
 use super::{Embeddings, ModelDirectory};
 use crate::catalog::Catalogue;
+use crate::progress;
 
 /// The variable that names ONNX Runtime's shared library.
 pub const LIBRARY: &str = "ORT_DYLIB_PATH";
@@ -82,7 +82,7 @@ impl Tower {
     /// When the model takes another number of columns.
     pub fn run(&mut self, rows: &FeatureMatrix) -> anyhow::Result<(usize, Vec<f32>)> {
         let width = rows.columns.len();
-        let progress = progress(rows.rows(), self.name);
+        let progress = progress::bar("vectors", rows.rows());
         let mut vectors = Vec::new();
         let mut dimension = 0;
         for batch in rows.values.chunks(BATCH * width) {
@@ -115,15 +115,6 @@ impl Tower {
         })?;
         let (shape, vectors) = outputs[0].try_extract_tensor::<f32>()?;
         Ok((shape.to_vec(), vectors.to_vec()))
-    }
-}
-
-fn progress(rows: usize, name: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len}");
-    let bar = ProgressBar::new(rows as u64).with_message(format!("{name} vectors"));
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
     }
 }
 

@@ -104,7 +104,7 @@ fn item(at: usize) -> String {
 fn event(at: usize) -> Event {
     let kind = [EventKind::Skip, EventKind::Complete, EventKind::Like][at % 3].clone();
     let mut event = Event::new(format!("event-{at}"), item(at * 7 % 400), kind, at as i64);
-    event.played_ms = Some(if at % 3 == 0 { 3_000 } else { 180_000 });
+    event.played_ms = Some(if at.is_multiple_of(3) { 3_000 } else { 180_000 });
     event.total_ms = Some(180_000);
     event
 }

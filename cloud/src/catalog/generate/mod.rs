@@ -19,7 +19,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::ensure;
-use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use segue_core::session::event::{Event, EventKind};
 use serde::Serialize;
@@ -27,6 +26,7 @@ use serde::Serialize;
 use super::dataset::{self, Dataset};
 use super::split::Split;
 use super::writer::Tables;
+use crate::progress;
 
 /// Midnight UTC of Monday, 2 March 2026: the first moment of the listening history.
 pub const START_MS: i64 = 1_772_409_600_000;
@@ -79,7 +79,7 @@ pub fn run(options: &Options, data: &Path) -> anyhow::Result<Summary> {
     ensure!((200..=2_000_000).contains(&tracks), "--tracks is {tracks}: give 200 to 2000000");
     ensure!((1..=1_000_000).contains(&users), "--users is {users}: give 1 to 1000000");
     let begun = Instant::now();
-    let bar = progress(users as u64 + 2 * (users as u64 / 4));
+    let bar = progress::bar("listeners", users + 2 * (users / 4));
     bar.set_message("tracks");
     let catalogue = items::make(tracks, options.seed);
     bar.inc(users as u64 / 4);
@@ -172,13 +172,6 @@ fn describe() -> Dataset {
         surface: "radio".into(),
         timed: true,
     }
-}
-
-// Hidden by itself when stderr is not a terminal.
-fn progress(length: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg:10} {wide_bar} {percent:>3} % {eta}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(length).with_style(style)
 }
 
 #[cfg(test)]
