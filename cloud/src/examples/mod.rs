@@ -67,3 +67,42 @@ impl Moment {
         &signals[..signals.partition_point(|signal| signal.time_ms < time_ms)]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::towers::samples;
+
+    #[test]
+    fn sessions_to_learn_from_are_in_training_and_after_the_moment() {
+        let catalogue = samples::catalogue();
+        let moment = Moment::new(&catalogue).unwrap();
+        let sessions = moment.sessions(&catalogue, 100);
+        assert!(!sessions.is_empty());
+        for session in sessions {
+            let first = session.events[0] as usize;
+            assert!(!session.held_out && catalogue.events[first].time_ms >= moment.time_ms);
+        }
+    }
+
+    #[test]
+    fn an_event_after_the_moment_changes_no_item_row() {
+        let catalogue = samples::catalogue();
+        let moment = Moment::new(&catalogue).unwrap();
+        let mut later = catalogue.clone();
+        later.events.retain(|event| event.time_ms < moment.time_ms);
+        let known = Histories::before(&catalogue, Some(moment.time_ms));
+        assert_eq!(known.counts, moment.counts);
+        assert_eq!(moment.counts.iter().sum::<f32>() as usize, later.events.len());
+    }
+
+    #[test]
+    fn a_users_row_knows_nothing_from_its_own_time_on() {
+        let catalogue = samples::catalogue();
+        let moment = Moment::new(&catalogue).unwrap();
+        let first = catalogue.events[0].time_ms;
+        let blank = moment.user_row(&catalogue, 0, first);
+        assert!(blank[..3 * moment.items.columns.len()].iter().all(|value| *value == 0.0));
+        assert_ne!(moment.user_row(&catalogue, 0, i64::MAX), blank);
+    }
+}

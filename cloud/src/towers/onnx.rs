@@ -142,3 +142,44 @@ pub fn embed(
     );
     Ok(Embeddings { dimension, items, users, towers: model.towers_hash() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::generate;
+    use crate::towers::embed;
+
+    fn generated() -> Catalogue {
+        let folder = tempfile::tempdir().unwrap();
+        let options = generate::Options { tracks: 300, users: 6, seed: 3, truth: None };
+        generate::run(&options, folder.path()).unwrap();
+        Catalogue::load(folder.path()).unwrap()
+    }
+
+    #[test]
+    fn the_demos_towers_give_unit_vectors_or_the_error_says_what_is_missing() {
+        let catalogue = generated();
+        let result = embed(&catalogue, None, Some(&ModelDirectory::demo()));
+        if std::env::var_os(LIBRARY).is_none() {
+            let error = format!("{:#}", result.unwrap_err());
+            assert!(error.contains(LIBRARY) && error.contains("onnxruntime"), "{error}");
+            return;
+        }
+        let embeddings = result.unwrap();
+        assert_eq!(
+            (embeddings.dimension, embeddings.items.len(), embeddings.users.len()),
+            (64, 300 * 64, 6 * 64)
+        );
+        let length: f32 = embeddings.item(7).iter().map(|entry| entry * entry).sum();
+        assert!((length - 1.0).abs() < 1e-4);
+        assert_eq!(embeddings.towers, ModelDirectory::demo().towers_hash());
+    }
+
+    #[test]
+    fn a_model_for_other_data_is_refused_before_it_runs() {
+        let mut catalogue = generated();
+        catalogue.dataset.categories.push("zydeco".into());
+        let error = embed(&catalogue, None, Some(&ModelDirectory::demo())).unwrap_err();
+        assert!(error.to_string().contains("other attributes and categories"), "{error}");
+    }
+}
