@@ -1,6 +1,6 @@
 //! Events received by the service: validated, de-duplicated by id, and on the disk before they are acknowledged.
 //!
-//! The log lies in `D/received`, one file per segment, in the format of [`frame`]. Whoever wants the
+//! The log lies in `D/received`, one file per segment, in the format of the module `frame`. Whoever wants the
 //! events (the refresh, a person with a pager) reads the files at any time with [`read_since`]; only
 //! one process writes. `docs/adr/event-log.md` says why it is a log of files and not a database.
 
