@@ -35,7 +35,7 @@ use crate::towers::features::{FeatureMatrix, user_columns};
 use crate::towers::onnx::Tower;
 
 /// Most sessions that are learned from.
-const SESSIONS: usize = 10_000;
+const SESSIONS: usize = 20_000;
 /// Most steps of one session.
 const STEPS: usize = 4;
 /// Candidates of one step.

@@ -19,7 +19,7 @@ def main() -> None:
     made.add_argument("--out", type=Path, default=ROOT / "cloud/models/demo", help="where the model goes")
     made.add_argument("--work", type=Path, default=ROOT / "target/training", help="where data and arrays go")
     made.add_argument("--tracks", type=int, default=20_000)
-    made.add_argument("--users", type=int, default=2_000)
+    made.add_argument("--users", type=int, default=4_000, help="listeners to learn from")
     trained = commands.add_parser("train", help="train on a data folder")
     trained.add_argument("--data", type=Path, required=True)
     trained.add_argument("--out", type=Path, required=True, help="where the model goes")

@@ -10,13 +10,13 @@ FILES = ["item_tower.onnx", "user_tower.onnx", "ranker.onnx", "schema.json"]
 PACKAGES = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"]
 
 
-def write(out: Path, facts: dict, seed: int, judged_seed: int, sessions: int) -> None:
-    """Writes CARD.md."""
+def write(out: Path, facts: dict, seed: int, judged: tuple[int, int, int]) -> None:
+    """Writes CARD.md; `judged` is the seed, the users and the sessions of the data it was judged on."""
     text = "\n".join([
         *about(facts, seed),
-        *again(facts, seed, judged_seed, sessions),
+        *again(facts, seed, judged),
         *files(out, facts),
-        *quality(facts, judged_seed),
+        *quality(facts, judged),
         *inputs(facts),
     ])
     (out / "CARD.md").write_text(text + "\n")
@@ -36,8 +36,9 @@ def about(facts: dict, seed: int) -> list[str]:
     ]
 
 
-def again(facts: dict, seed: int, judged_seed: int, sessions: int) -> list[str]:
+def again(facts: dict, seed: int, judged: tuple[int, int, int]) -> list[str]:
     """The command, and what it fixes."""
+    judged_seed, judged_users, sessions = judged
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return [
         "",
@@ -54,7 +55,7 @@ def again(facts: dict, seed: int, judged_seed: int, sessions: int) -> list[str]:
         "```",
         "",
         f"It generates the data (seed {seed}), writes the inputs with `segue features`, trains, exports, compares with",
-        f"ONNX Runtime, and judges on {sessions} held-out sessions of seed {judged_seed}. One thread, deterministic",
+        f"ONNX Runtime, and judges on {sessions} held-out sessions of seed {judged_seed} with {judged_users} users. One thread, deterministic",
         "algorithms, fixed seeds: one machine gives the same files each time; another kind of processor may differ in the",
         "last bits of the weights, and so a little in the figures below.",
         "",
@@ -74,16 +75,24 @@ def files(out: Path, facts: dict) -> list[str]:
     return [*lines, "", f"The ranker has {facts['parameters']:,} parameters."]
 
 
-def quality(facts: dict, judged_seed: int) -> list[str]:
+def quality(facts: dict, judged_data: tuple[int, int, int]) -> list[str]:
     """Figures on users held back in training, and by the judge on another seed."""
     towers, ranker, judged = facts["towers"], facts["ranker"], facts["judged"]
+    judged_seed, judged_users, sessions = judged_data
     lines = [
         "",
         "## Quality",
         "",
-        f"By `segue evaluate` on held-out sessions of seed {judged_seed}, never trained on: {judged['sessions']} sessions,",
-        f"{judged['steps']} steps, {judged['in_pack']:.1%} of the targets were in the pack. `static` is the same ranker's",
-        "order with an empty session, `segue` the order after each event.",
+        "On another seed than the training's:",
+        "",
+        "```",
+        f"segue generate --tracks {facts['tracks']} --users {judged_users} --seed {judged_seed} --data D",
+        f"segue evaluate --data D --model demo --sessions {sessions} --json FILE",
+        "```",
+        "",
+        f"{judged['sessions']} sessions, {judged['steps']} steps, scored by {judged['scorer']}; {judged['in_pack']:.1%} of the",
+        "targets were in the pack. `static` is the same ranker's order with an empty session, `segue` the order after",
+        "each event.",
         "",
         "| method | NDCG@10 | HR@10 | HR@30 | MRR |",
         "|---|---|---|---|---|",

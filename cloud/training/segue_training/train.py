@@ -15,6 +15,7 @@ from .data import RankerData, TowerData
 
 TRAINING_SEED = 1001
 JUDGED_SEED = 7
+JUDGED_USERS = 2_000
 JUDGED_SESSIONS = 200
 
 
@@ -92,15 +93,19 @@ def export_ranker(model: ranker.Ranker, data: RankerData, out: Path) -> dict[str
 
 def demo(program: Path, work: Path, out: Path, tracks: int, users: int) -> None:
     """The demo's models: data of one seed to learn from, of another to be judged on."""
-    size = ("--tracks", tracks, "--users", users)
-    segue(program, "generate", *size, "--seed", TRAINING_SEED, "--data", work / "data")
+    generate(program, tracks, users, TRAINING_SEED, work / "data")
     facts = fit(program, work / "data", work, out)
-    segue(program, "generate", *size, "--seed", JUDGED_SEED, "--data", work / "judged")
+    generate(program, tracks, JUDGED_USERS, JUDGED_SEED, work / "judged")
     report = work / "judged.json"
     segue(
         *(program, "evaluate", "--data", work / "judged", "--model", out),
         *("--sessions", JUDGED_SESSIONS, "--json", report),
     )
     facts |= {"judged": json.loads(report.read_text()), "tracks": tracks, "users": users}
-    card.write(out, facts, TRAINING_SEED, JUDGED_SEED, JUDGED_SESSIONS)
+    card.write(out, facts, TRAINING_SEED, (JUDGED_SEED, JUDGED_USERS, JUDGED_SESSIONS))
     print(f"the model is in {out}")
+
+
+def generate(program: Path, tracks: int, users: int, seed: int, data: Path) -> None:
+    """Makes a data folder."""
+    segue(program, "generate", "--tracks", tracks, "--users", users, "--seed", seed, "--data", data)
