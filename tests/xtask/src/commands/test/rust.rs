@@ -90,8 +90,8 @@ fn documentation(paths: &Paths, step: &Step) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// With the workspace's features, so that nothing is compiled a second time.
+/// With the features the tests were built with, so that nothing is compiled a second time.
 fn build(paths: &Paths, step: &Step) -> anyhow::Result<PathBuf> {
-    shell::run(step, &mut shell::cargo(paths, ["build", "--locked", "--workspace"]))?;
+    shell::run(step, &mut shell::cargo(paths, ["build", "--locked", "--workspace", "--all-targets"]))?;
     Ok(paths.executable("debug", "segue"))
 }
