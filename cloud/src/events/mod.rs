@@ -2,7 +2,7 @@
 //!
 //! The log lies in `D/received`, one file per segment, in the format of the module `frame`. Whoever wants the
 //! events (the refresh, a person with a pager) reads the files at any time with [`read_since`]; only
-//! one process writes. `docs/adr/event-log.md` says why it is a log of files and not a database.
+//! one process writes. `docs/adr/0004-events-in-an-append-only-log.md` says why it is a log of files and not a database.
 
 mod disk;
 mod error;
