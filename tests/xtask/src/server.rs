@@ -1,7 +1,7 @@
 //! A `segue serve` that lives as long as the step that started it.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -27,7 +27,7 @@ impl Server {
     /// When it does not start, stops again or is not ready in time.
     pub(crate) fn start(step: &Step, mut serve: Command, port: u16) -> anyhow::Result<Self> {
         let port = if port == 0 { free_port()? } else { port };
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let address = address(port);
         let child = spawn(step, serve.arg("--listen").arg(address.to_string()))?;
         let mut server = Self { child, address };
         server.wait_until_ready()?;
@@ -37,18 +37,6 @@ impl Server {
     /// The address to open in a browser.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
-    }
-
-    /// Waits until the server ends by itself or by the terminal's interrupt.
-    ///
-    /// # Errors
-    /// When it ends with a failure.
-    pub(crate) fn wait(mut self) -> anyhow::Result<()> {
-        let status = self.child.wait().context("cannot wait for the server")?;
-        if status.success() || status.code().is_none() {
-            return Ok(());
-        }
-        bail!("the server ended with {status}")
     }
 
     fn wait_until_ready(&mut self) -> anyhow::Result<()> {
@@ -72,6 +60,42 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// This machine's own address with `port`.
+pub(crate) fn address(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// Whether a server can listen on `port`.
+///
+/// # Errors
+/// When another program does already.
+pub(crate) fn check_port(port: u16) -> anyhow::Result<()> {
+    TcpListener::bind(address(port)).map(drop).with_context(|| {
+        format!("port {port} is taken: stop what listens there, or choose another with --port")
+    })
+}
+
+/// Replaces this process by the server.
+///
+/// # Errors
+/// When the server cannot start.
+#[cfg(unix)]
+pub(crate) fn become_server(command: &mut Command) -> anyhow::Result<ExitCode> {
+    use std::os::unix::process::CommandExt as _;
+    let error = command.exec();
+    Err(error).with_context(|| format!("cannot start `{}`", shell::line(command)))
+}
+
+/// Runs the server until it ends.
+///
+/// # Errors
+/// When the server cannot start or ends with a failure.
+#[cfg(not(unix))]
+pub(crate) fn become_server(command: &mut Command) -> anyhow::Result<ExitCode> {
+    let status = command.status().with_context(|| format!("cannot start `{}`", shell::line(command)))?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn spawn(step: &Step, command: &mut Command) -> anyhow::Result<Child> {

@@ -145,11 +145,16 @@ impl Segue {
         player: Option<&Path>,
         port: u16,
     ) -> anyhow::Result<Server> {
+        Server::start(step, self.serve_command(paths, data, player), port)
+    }
+
+    /// The command that serves `data`, without its address.
+    pub(crate) fn serve_command(&self, paths: &Paths, data: &Path, player: Option<&Path>) -> Command {
         let mut command = self.command(paths, &["serve"], data);
         if let Some(player) = player {
             command.arg("--player").arg(player);
         }
-        Server::start(step, command, port)
+        command
     }
 
     /// Replays held-out sessions, with another model than the usual one when it is given; returns the report.

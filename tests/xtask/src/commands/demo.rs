@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::commands::wasm;
 use crate::paths::Paths;
+use crate::server;
 use crate::shell;
 use crate::steps::{self, Step, Steps};
 use crate::tools::onnxruntime;
@@ -124,11 +125,17 @@ fn report(refresh: &Value, rerank: &Value, (ndcg_static, ndcg_reranked): (f64, f
     })
 }
 
+/// Ends as the server itself, so that whoever stops the command stops the server.
 fn serve(paths: &Paths, steps: &Steps, demo: &Demo, port: u16) -> anyhow::Result<ExitCode> {
-    let server =
-        steps.run("serve", |step| demo.segue.serve(paths, step, &demo.data, Some(&demo.player), port));
-    let Some(server) = server else { return Ok(steps.exit_code()) };
-    steps::print_result(&format!("\nThe player is at {}\nStop it with Ctrl-C.", server.url()));
-    server.wait()?;
-    Ok(ExitCode::SUCCESS)
+    let tried = steps.run("serve", |step| {
+        server::check_port(port)?;
+        demo.segue.serve(paths, step, &demo.data, Some(&demo.player), 0).map(drop)
+    });
+    if tried.is_none() {
+        return Ok(steps.exit_code());
+    }
+    let address = server::address(port);
+    steps::print_result(&format!("\nThe player is at http://{address}\nStop it with Ctrl-C."));
+    let mut command = demo.segue.serve_command(paths, &demo.data, Some(&demo.player));
+    server::become_server(command.arg("--listen").arg(address.to_string()))
 }

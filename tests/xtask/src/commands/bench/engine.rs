@@ -19,7 +19,7 @@ fn figures(paths: &Paths, step: &Step) -> anyhow::Result<Figures> {
     let arguments = ["build", "--locked", "--release", "--package", "segue-bench"];
     shell::run(step, &mut shell::cargo(paths, arguments))?;
     let bench = paths.executable("release", "segue-bench");
-    let output = shell::run(step, &mut shell::program(paths, bench, ["engine"]))?;
+    let output = shell::run(step, &mut shell::program::<&str>(paths, bench, []))?;
     let value = shell::last_json(&output)?;
     value.as_object().cloned().context("segue-bench printed no JSON object")
 }
