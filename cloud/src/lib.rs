@@ -13,6 +13,7 @@ pub mod events;
 pub mod examples;
 pub mod index;
 pub mod keys;
+mod lock;
 pub mod monitor;
 pub mod packs;
 pub mod progress;

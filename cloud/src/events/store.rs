@@ -1,6 +1,5 @@
 //! The store as the service uses it: many requests, one writer thread, one sync for all that wait.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +12,7 @@ use super::disk::{Disk, FolderDisk};
 use super::error::StoreError;
 use super::ledger::{Counted, Ledger, Row};
 use super::validate::Batch;
+use crate::lock::FileLock;
 
 /// How much the store holds and waits for.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,7 @@ pub struct EventStore {
     count: Arc<AtomicU64>,
     writer: Option<JoinHandle<()>>,
     /// Held for as long as the store is open; the system releases it even after a kill.
-    _lock: Option<File>,
+    _lock: Option<FileLock>,
 }
 
 #[derive(Debug)]
@@ -73,12 +73,9 @@ impl EventStore {
         let shown = folder.display().to_string();
         let disk = FolderDisk::new(&folder);
         disk.create_folder().map_err(|error| StoreError::disk("create", &shown, &error))?;
-        let lock =
-            File::create(folder.join("lock")).map_err(|error| StoreError::disk("lock", &shown, &error))?;
-        lock.try_lock().map_err(|error| match error {
-            std::fs::TryLockError::WouldBlock => StoreError::Locked(shown.clone()),
-            std::fs::TryLockError::Error(error) => StoreError::disk("lock", &shown, &error),
-        })?;
+        let lock = FileLock::try_take(&folder.join("lock"))
+            .map_err(|error| StoreError::disk("lock", &shown, &error))?
+            .ok_or_else(|| StoreError::Locked(shown.clone()))?;
         Self::start(disk, limits, Some(lock))
     }
 
@@ -90,7 +87,7 @@ impl EventStore {
         Self::start(disk, limits, None)
     }
 
-    fn start(disk: impl Disk + 'static, limits: Limits, lock: Option<File>) -> Result<Self, StoreError> {
+    fn start(disk: impl Disk + 'static, limits: Limits, lock: Option<FileLock>) -> Result<Self, StoreError> {
         let ledger = Ledger::open(disk, limits.segment_bytes)?;
         let count = Arc::new(AtomicU64::new(ledger.count()));
         let (jobs, queue) = mpsc::unbounded_channel();

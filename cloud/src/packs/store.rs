@@ -1,14 +1,15 @@
 //! The served folder: generations, content-addressed blobs, and the pointer to the generation in force.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use segue_core::trust::Artefact;
 
 use super::disk::{self, write_synced};
 use super::generation::Generation;
+use crate::lock::FileLock;
 
 /// How many generations are kept: the one in force and those that slow clients may still be reading.
 const KEPT: usize = 3;
@@ -88,18 +89,12 @@ impl PackStore {
         Ok(Staging { store: self.clone(), number, folder, artefacts: Vec::new(), _lock: lock })
     }
 
-    fn lock(&self) -> anyhow::Result<File> {
+    fn lock(&self) -> anyhow::Result<FileLock> {
         let path = self.root.join(".lock");
-        let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => {
-                bail!("another refresh of {} is running; wait for it or stop it", self.root.display())
-            }
-            Err(TryLockError::Error(error)) => {
-                Err(error).with_context(|| format!("locking {}", path.display()))
-            }
-        }
+        let taken = FileLock::try_take(&path).with_context(|| format!("locking {}", path.display()))?;
+        taken.with_context(|| {
+            format!("another refresh of {} is running; wait for it or stop it", self.root.display())
+        })
     }
 
     /// Removes temporary folders and generations that were never pointed to.
@@ -181,7 +176,7 @@ pub struct Staging {
     number: u64,
     folder: PathBuf,
     artefacts: Vec<String>,
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl Staging {
