@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+pub mod budget;
 pub mod engine;
 pub mod error;
 pub mod features;
@@ -33,6 +34,7 @@ pub mod score;
 pub mod session;
 pub mod trust;
 
+pub use budget::Budget;
 pub use engine::{Engine, Order, Place, Request, Slate};
 pub use error::{Code, Error, Result};
 pub use reason::{Reason, ReasonCode};

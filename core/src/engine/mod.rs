@@ -3,36 +3,29 @@
 mod accept;
 mod explain;
 mod rank;
+mod ranker;
 mod slate;
+mod surface;
 
-pub use rank::utilities;
+pub(crate) use ranker::Ranker;
+pub use ranker::utilities;
 pub use slate::{Order, Place, Request, Slate};
+pub(crate) use surface::Surface;
 
 use std::collections::BTreeMap;
 
 use crate::error::{Code, Error, Result};
-use crate::features::{Assembler, Schema};
+#[cfg(feature = "encode")]
+use crate::features::Schema;
 use crate::pack::VerifiedPack;
-use crate::policy::{Feedback, Policy};
+use crate::policy::Feedback;
+#[cfg(feature = "encode")]
+use crate::policy::Policy;
 use crate::reason::ReasonCode;
-use crate::score::{LinearScorer, Scorer};
+#[cfg(feature = "encode")]
+use crate::score::Scorer;
 use crate::session::{Applied, Event, State};
 use crate::trust::{PublicKey, Trust};
-
-/// A ranker ready to run.
-pub(crate) struct Ranker {
-    schema: Schema,
-    scorer: Box<dyn Scorer + Send>,
-    assembler: Option<Assembler>,
-}
-
-/// A surface's policy with its linear scorer.
-pub(crate) struct Surface {
-    policy: Policy,
-    linear: LinearScorer,
-    linear_schema: Schema,
-    assembler: Option<Assembler>,
-}
 
 /// What was refused and has not been replaced since.
 #[derive(Debug, Clone, Copy, Default)]
@@ -195,13 +188,6 @@ fn feedback<'a>(
 ) -> Option<&'a Feedback> {
     let named = event.context.get("surface").or(last).and_then(|surface| surfaces.get(surface));
     named.or_else(|| surfaces.values().next()).map(|surface| &surface.policy.feedback)
-}
-
-impl Surface {
-    fn new(policy: Policy) -> Result<Self> {
-        let (linear, linear_schema) = LinearScorer::new(&policy.linear)?;
-        Ok(Self { policy, linear, linear_schema, assembler: None })
-    }
 }
 
 impl std::fmt::Debug for Engine {

@@ -1,16 +1,12 @@
 //! From the session to a list: eligibility, score, list rules, reasons, in this order.
 
-use std::collections::BTreeMap;
-
-use super::{Engine, Order, Place, Ranker, Request, Slate, Surface};
+use super::{Engine, Order, Place, Request, Slate};
+use crate::budget::Budget;
 use crate::error::{Code, Error, Result};
-use crate::features::{Assembler, Schema};
 use crate::limits;
 use crate::pack::VerifiedPack;
-use crate::policy::{self, Eligible, Policy, Scored};
+use crate::policy::{self, Eligible, Scored};
 use crate::reason::{Reason, ReasonCode};
-use crate::score::{Scorer, check_heads};
-use crate::session::State;
 
 /// A slot's propensity when nothing is drawn: certain, in millionths.
 const CERTAIN: u32 = 1_000_000;
@@ -56,7 +52,13 @@ impl Engine {
         let surface = self.surfaces.get_mut(&request.surface).ok_or_else(unknown)?;
         let pack = self.pack.as_ref().ok_or_else(missing)?;
         match &mut self.ranker {
-            Some(ranker) => ranker.utilities(&surface.policy, pack, &self.state, &request.context),
+            Some(ranker) => ranker.utilities(
+                &surface.policy,
+                pack,
+                &self.state,
+                &request.context,
+                &mut Budget::unlimited(),
+            ),
             None => surface.linear_utilities(pack, &self.state, &request.context),
         }
     }
@@ -148,56 +150,4 @@ fn check(request: &Request) -> Result<()> {
         return invalid(format!("a context of {} entries, or one too long.", context.len()));
     }
     Ok(())
-}
-
-impl Ranker {
-    fn utilities(
-        &mut self,
-        policy: &Policy,
-        pack: &VerifiedPack,
-        state: &State,
-        context: &BTreeMap<String, String>,
-    ) -> Result<Vec<f32>> {
-        let assembler = self.assembler.get_or_insert_with(|| Assembler::new(self.schema.clone(), pack));
-        let inputs = assembler.assemble(pack, state, context);
-        let heads = self.scorer.score(inputs)?;
-        check_heads(&heads, inputs.count, &self.schema)?;
-        utilities(policy, &self.schema, &heads)
-    }
-}
-
-impl Surface {
-    fn linear_utilities(
-        &mut self,
-        pack: &VerifiedPack,
-        state: &State,
-        context: &BTreeMap<String, String>,
-    ) -> Result<Vec<f32>> {
-        let assembler =
-            self.assembler.get_or_insert_with(|| Assembler::new(self.linear_schema.clone(), pack));
-        let inputs = assembler.assemble(pack, state, context);
-        let heads = self.linear.score(inputs)?;
-        check_heads(&heads, inputs.count, &self.linear_schema)?;
-        Ok(heads)
-    }
-}
-
-/// The policy's weighted sum of functions of named heads, one value per row of `heads`.
-///
-/// A term over a head that this ranker does not have is left out.
-///
-/// # Errors
-/// `policy_invalid` when no term is left.
-pub fn utilities(policy: &Policy, schema: &Schema, heads: &[f32]) -> Result<Vec<f32>> {
-    let column = |name: &str| schema.heads.iter().position(|head| head.name == name);
-    let terms: Vec<_> = policy.utility.iter().filter_map(|term| Some((column(&term.head)?, term))).collect();
-    if terms.is_empty() {
-        let names: Vec<&str> = schema.heads.iter().map(|head| head.name.as_str()).collect();
-        let detail = format!("no term of the utility is a head of the ranker, which has {names:?}.");
-        return Err(Error::new(Code::PolicyInvalid, detail));
-    }
-    let utility = |row: &[f32]| {
-        terms.iter().map(|(column, term)| term.weight * term.function.apply(row[*column])).sum()
-    };
-    Ok(heads.chunks_exact(schema.heads.len()).map(utility).collect())
 }

@@ -1,0 +1,56 @@
+//! The trained ranker at work: features in, the policy's utility of each candidate out.
+
+use std::collections::BTreeMap;
+
+use crate::budget::Budget;
+use crate::error::{Code, Error, Result};
+use crate::features::{Assembler, Schema};
+use crate::pack::VerifiedPack;
+use crate::policy::Policy;
+use crate::score::{Scorer, check_heads};
+use crate::session::State;
+
+/// A ranker ready to run.
+pub(crate) struct Ranker {
+    pub(super) schema: Schema,
+    pub(super) scorer: Box<dyn Scorer + Send>,
+    pub(super) assembler: Option<Assembler>,
+}
+
+impl Ranker {
+    pub(super) fn utilities(
+        &mut self,
+        policy: &Policy,
+        pack: &VerifiedPack,
+        state: &State,
+        context: &BTreeMap<String, String>,
+        budget: &mut Budget<'_>,
+    ) -> Result<Vec<f32>> {
+        budget.take();
+        let assembler = self.assembler.get_or_insert_with(|| Assembler::new(self.schema.clone(), pack));
+        let inputs = assembler.assemble(pack, state, context);
+        let heads = self.scorer.score(inputs)?;
+        check_heads(&heads, inputs.count, &self.schema)?;
+        utilities(policy, &self.schema, &heads)
+    }
+}
+
+/// The policy's weighted sum of functions of named heads, one value per row of `heads`.
+///
+/// A term over a head that this ranker does not have is left out.
+///
+/// # Errors
+/// `policy_invalid` when no term is left.
+pub fn utilities(policy: &Policy, schema: &Schema, heads: &[f32]) -> Result<Vec<f32>> {
+    let column = |name: &str| schema.heads.iter().position(|head| head.name == name);
+    let terms: Vec<_> = policy.utility.iter().filter_map(|term| Some((column(&term.head)?, term))).collect();
+    if terms.is_empty() {
+        let names: Vec<&str> = schema.heads.iter().map(|head| head.name.as_str()).collect();
+        let detail = format!("no term of the utility is a head of the ranker, which has {names:?}.");
+        return Err(Error::new(Code::PolicyInvalid, detail));
+    }
+    let utility = |row: &[f32]| {
+        terms.iter().map(|(column, term)| term.weight * term.function.apply(row[*column])).sum()
+    };
+    Ok(heads.chunks_exact(schema.heads.len()).map(utility).collect())
+}
