@@ -58,6 +58,8 @@ codes! {
     EventInvalid = "event_invalid", "The event lacks a field or exceeds a limit: fix the host.";
     SessionDamaged = "session_damaged", "The saved session cannot be read: start a new one.";
     RequestInvalid = "request_invalid", "The request is outside of its stated ranges: see the value named.";
+    OutboxFull = "outbox_full", "What waits to be sent is worth more than this event: send first, or leave the event.";
+    StorageFailed = "storage_failed", "The device's storage refused: keep the event and hand it over again.";
     KeyInvalid = "key_invalid", "A key is 32 bytes, written as 64 hexadecimal digits.";
 }
 

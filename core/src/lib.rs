@@ -26,6 +26,7 @@ pub mod engine;
 pub mod error;
 pub mod features;
 pub mod limits;
+pub mod outbox;
 pub mod pack;
 pub mod policies;
 pub mod policy;

@@ -36,3 +36,21 @@ pub const CONTEXT_ENTRIES: usize = 32;
 pub const FEATURE_WIDTH: usize = 1_024;
 /// Most nodes in a model's graph.
 pub const MODEL_NODES: usize = 4_096;
+/// Most events that wait in the outbox.
+pub const OUTBOX_EVENTS: usize = 10_000;
+/// Most bytes of waiting events.
+pub const OUTBOX_BYTES: usize = 4 << 20;
+/// Largest event the outbox takes, in bytes of JSON.
+pub const OUTBOX_EVENT_BYTES: usize = 16 << 10;
+/// Most events sent at once; the service takes 1,000.
+pub const OUTBOX_BATCH_EVENTS: usize = 500;
+/// Largest body sent at once, in bytes; the service takes 1 MiB.
+pub const OUTBOX_BATCH_BYTES: usize = 256 << 10;
+/// Largest record of the outbox's file, in bytes.
+pub const OUTBOX_RECORD_BYTES: usize = 64 << 10;
+/// Largest file of the outbox, in bytes.
+pub const OUTBOX_FILE_BYTES: usize = 16 << 20;
+/// Longest wait between two attempts, in milliseconds, before `Retry-After` asks for more.
+pub const OUTBOX_LONGEST_WAIT_MS: u64 = 5 * 60 * 1_000;
+/// Longest `Retry-After` that is honoured, in milliseconds.
+pub const OUTBOX_RETRY_AFTER_MS: u64 = 60 * 60 * 1_000;
