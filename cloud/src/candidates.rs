@@ -1,7 +1,7 @@
 //! The one place where a catalogue's rows become pack candidates: refresh, training features and evaluation all
 //! come here, so what a model learned from is what it is served.
 
-use segue_core::pack::{Candidate, CandidateSource};
+use segue_core::pack::CandidateSource;
 use segue_core::session::EventKind;
 
 use crate::catalog::Catalogue;
@@ -73,22 +73,6 @@ impl CandidateFacts {
             columns: self.columns(catalogue, item),
             ends_ms: row.available_until_ms,
             display: Some((&row.title, creator_name)),
-        }
-    }
-
-    /// An item as the engine sees it, for events about items outside of the pack.
-    #[must_use]
-    pub fn candidate(&self, catalogue: &Catalogue, item: usize, vector: &[f32]) -> Candidate {
-        let source = self.source(catalogue, item, vector, 0.0);
-        Candidate {
-            item: source.item.to_owned(),
-            vector: vector.to_vec(),
-            score: 0.0,
-            creator: source.creator.to_owned(),
-            categories: source.categories.to_vec(),
-            columns: source.columns.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
-            ends_ms: source.ends_ms,
-            display: source.display.map(|(title, creator)| (title.to_owned(), creator.to_owned())),
         }
     }
 

@@ -171,22 +171,17 @@ impl<'a> Replay<'a> {
                 .position(|item| item == target)
         };
         tally.add("static", rank(fixed));
-        tally.add("segue", items(&slate).iter().position(|item| item == target));
+        tally.add("segue", rank(&items(&slate)));
         tally.add("popular", rank(popular));
         tally.steps += 1;
         tally.in_pack += usize::from(pack.find(target).is_some());
         Ok(())
     }
 
+    /// The engine learns of an event what a client would: an item that the pack does not hold has no vector there.
     fn apply(&mut self, event: usize) -> anyhow::Result<()> {
-        let catalogue = self.prepared.catalogue;
-        let item = catalogue.event_items[event];
-        let event = &catalogue.events[event];
-        let applied = match item {
-            Some(item) => self.engine.apply_described(event, &self.prepared.described(item as usize)),
-            None => self.engine.apply(event),
-        };
-        applied.with_context(|| format!("event {}", event.event_id))?;
+        let event = &self.prepared.catalogue.events[event];
+        self.engine.apply(event).with_context(|| format!("event {}", event.event_id))?;
         Ok(())
     }
 

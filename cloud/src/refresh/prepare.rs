@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use segue_core::features::Schema;
-use segue_core::pack::{Candidate, CandidateSource};
+use segue_core::pack::CandidateSource;
 use segue_core::policy::Policy;
 
 use super::{Barred, Moment, Popular, RETRIEVED, Viewer};
@@ -125,12 +125,6 @@ impl<'a> Prepared<'a> {
     pub fn candidate(&self, index: usize, score: f32, display: bool) -> CandidateSource<'_> {
         let source = self.facts.source(self.catalogue, index, self.short.item(index), score);
         CandidateSource { display: source.display.filter(|_| display), ..source }
-    }
-
-    /// Item `index` as the engine sees it, whether or not a pack holds it.
-    #[must_use]
-    pub fn described(&self, index: usize) -> Candidate {
-        self.facts.candidate(self.catalogue, index, self.short.item(index))
     }
 }
 

@@ -126,17 +126,6 @@ impl Engine {
         self.state.apply(event, candidate, feedback)
     }
 
-    /// Applies one event about an item that the pack need not hold, as `item` describes it; for servers.
-    ///
-    /// # Errors
-    /// `event_invalid`; the session then stays as it was.
-    #[cfg(feature = "encode")]
-    pub fn apply_described(&mut self, event: &Event, item: &crate::pack::Candidate) -> Result<Applied> {
-        let neutral = Feedback::neutral();
-        let feedback = feedback(&self.surfaces, event, self.surface.as_ref()).unwrap_or(&neutral);
-        self.state.apply(event, Some(item), feedback)
-    }
-
     /// The session as bytes.
     ///
     /// # Errors
