@@ -3,7 +3,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `schema.json` | the feature schema that the arrays follow |
-//! | `candidates.npy` f32 `[B, C, Fc]` | the candidates of each step |
+//! | `candidates.npy` f32 `[B, C, Fc]` | the candidates of each step: what is fixed while a pack is in use |
+//! | `live.npy` f32 `[B, C, Fl]` | what the session says about each |
 //! | `labels.npy` f32 `[B, C, H]` | what is known of each by head; NaN where nothing is |
 //! | `events.npy` f32 `[rows, Fe]` | the events before each step, newest first |
 //! | `offsets.npy` i32 `[B + 1]` | where each step's events begin and end |
@@ -60,6 +61,7 @@ pub struct Summary {
 #[derive(Debug, Clone, Default)]
 struct Arrays {
     candidates: Vec<f32>,
+    live: Vec<f32>,
     labels: Vec<f32>,
     events: Vec<f32>,
     counts: Vec<u32>,
@@ -274,13 +276,15 @@ impl Arrays {
         rows: &[(usize, [f32; HEADS.len()])],
         events: usize,
     ) {
-        let width = schema.candidate_width();
+        let (width, live) = (schema.candidate_width(), schema.live_width());
         for (place, labels) in rows {
             self.candidates.extend(&inputs.candidates[place * width..][..width]);
+            self.live.extend(&inputs.live[place * live..][..live]);
             self.labels.extend(labels);
         }
         let missing = CANDIDATES - rows.len().min(CANDIDATES);
         self.candidates.extend(std::iter::repeat_n(0.0, missing * width));
+        self.live.extend(std::iter::repeat_n(0.0, missing * live));
         self.labels.extend(std::iter::repeat_n(f32::NAN, missing * HEADS.len()));
         self.events.extend(&inputs.events[..events * schema.event_width()]);
         self.counts.push(events as u32);
@@ -289,6 +293,7 @@ impl Arrays {
 
     fn append(&mut self, mut other: Self) {
         self.candidates.append(&mut other.candidates);
+        self.live.append(&mut other.live);
         self.labels.append(&mut other.labels);
         self.events.append(&mut other.events);
         self.counts.append(&mut other.counts);
@@ -305,9 +310,10 @@ impl Arrays {
             Some(*sum)
         }));
         let rows = offsets[steps] as usize;
-        let shape = [steps, CANDIDATES, schema.candidate_width()];
-        npy::write_floats(out, "candidates", &shape, &self.candidates)?;
-        npy::write_floats(out, "labels", &[steps, CANDIDATES, HEADS.len()], &self.labels)?;
+        let shape = |width: usize| [steps, CANDIDATES, width];
+        npy::write_floats(out, "candidates", &shape(schema.candidate_width()), &self.candidates)?;
+        npy::write_floats(out, "live", &shape(schema.live_width()), &self.live)?;
+        npy::write_floats(out, "labels", &shape(HEADS.len()), &self.labels)?;
         npy::write_floats(out, "events", &[rows, schema.event_width()], &self.events)?;
         npy::write_integers(out, "offsets", &[steps + 1], &offsets)?;
         npy::write_floats(out, "context", &[steps, schema.context_width()], &self.context)?;
@@ -343,7 +349,8 @@ mod tests {
             let right = step.chunks_exact(HEADS.len()).filter(|labels| labels[3] == 1.0).count();
             assert_eq!(right, 1);
         }
-        assert_eq!(arrays.candidates.len(), arrays.groups.len() * CANDIDATES * (2 + 13));
+        assert_eq!(arrays.candidates.len(), arrays.groups.len() * CANDIDATES * (2 + 6));
+        assert_eq!(arrays.live.len(), arrays.groups.len() * CANDIDATES * 7);
     }
 
     #[test]

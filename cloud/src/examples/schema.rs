@@ -1,8 +1,6 @@
 //! The feature schema that new rankers are trained with.
 
-use segue_core::features::{
-    CandidateFeature, ContextFeature, EventFeature, Head, HeadKind, Schema, Transform,
-};
+use segue_core::features::{Calibration, Feature, Head, HeadKind, Schema, Transform};
 use segue_core::limits;
 use segue_core::session::EventKind;
 
@@ -21,17 +19,33 @@ pub fn schema(dataset: &Dataset, dimension: usize) -> Schema {
         dimension,
         slots: limits::SESSION_EVENTS,
         candidate: candidate(),
+        live: live(),
         event: event(),
         context: context(),
-        heads: HEADS.map(|name| Head { name: name.into(), kind: HeadKind::Probability }).into(),
+        heads: HEADS.map(head).into(),
     }
 }
 
-fn candidate() -> Vec<CandidateFeature> {
-    let scaled = || Transform::ZScore { mean: 0.0, deviation: 2.0 };
+fn head(name: &str) -> Head {
+    Head { name: name.into(), kind: HeadKind::Probability, calibration: Calibration::None }
+}
+
+fn candidate() -> Vec<Feature> {
     let features = [
         ("vector", Transform::Identity),
         ("user_similarity", Transform::Identity),
+        ("column:popularity", Transform::Identity),
+        ("column:popularity_rank", Transform::Identity),
+        ("column:completion_rate", Transform::Identity),
+        ("column:age_days", Transform::Logarithm { factor: 0.1 }),
+        ("column:duration_seconds", Transform::Logarithm { factor: 0.15 }),
+    ];
+    features.map(feature).into()
+}
+
+fn live() -> Vec<Feature> {
+    let scaled = || Transform::ZScore { mean: 0.0, deviation: 2.0 };
+    let features = [
         ("interest_similarity", Transform::Identity),
         ("aversion_similarity", Transform::Identity),
         ("last_positive_similarity", Transform::Identity),
@@ -39,18 +53,11 @@ fn candidate() -> Vec<CandidateFeature> {
         ("creator_affinity", scaled()),
         ("category_affinity", scaled()),
         ("impressions", Transform::Logarithm { factor: 0.5 }),
-        ("column:popularity", Transform::Identity),
-        ("column:popularity_rank", Transform::Identity),
-        ("column:completion_rate", Transform::Identity),
-        ("column:age_days", Transform::Logarithm { factor: 0.1 }),
-        ("column:duration_seconds", Transform::Logarithm { factor: 0.15 }),
     ];
-    features
-        .map(|(source, transform)| CandidateFeature { name: name(source), source: source.into(), transform })
-        .into()
+    features.map(feature).into()
 }
 
-fn event() -> Vec<EventFeature> {
+fn event() -> Vec<Feature> {
     let kinds = EventKind::KNOWN.iter().map(|kind| kind.name().to_owned()).collect();
     let features = [
         ("vector", Transform::Identity),
@@ -59,23 +66,19 @@ fn event() -> Vec<EventFeature> {
         ("played_fraction", Transform::Identity),
         ("played_seconds", Transform::Logarithm { factor: 0.15 }),
     ];
-    features
-        .map(|(source, transform)| EventFeature { name: name(source), source: source.into(), transform })
-        .into()
+    features.map(feature).into()
 }
 
-fn context() -> Vec<ContextFeature> {
+fn context() -> Vec<Feature> {
     let features = [
         ("session_events", Transform::Logarithm { factor: 0.25 }),
         ("session_negative_share", Transform::Identity),
     ];
-    features
-        .map(|(source, transform)| ContextFeature { name: name(source), source: source.into(), transform })
-        .into()
+    features.map(feature).into()
 }
 
-fn name(source: &str) -> String {
-    source.trim_start_matches("column:").to_owned()
+fn feature((source, transform): (&str, Transform)) -> Feature {
+    Feature { name: source.trim_start_matches("column:").to_owned(), source: source.into(), transform }
 }
 
 #[cfg(test)]
@@ -88,6 +91,6 @@ mod tests {
         let schema = schema(&samples::catalogue().dataset, 64);
         let read = Schema::from_json(&serde_json::to_vec(&schema).unwrap()).unwrap();
         assert_eq!(read, schema);
-        assert_eq!(read.candidate_width(), 64 + 13);
+        assert_eq!((read.candidate_width(), read.live_width()), (64 + 6, 7));
     }
 }

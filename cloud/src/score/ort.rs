@@ -20,6 +20,7 @@ pub struct OrtScorer {
 
 struct Widths {
     candidate: usize,
+    live: usize,
     event: usize,
     slots: usize,
     context: usize,
@@ -34,24 +35,14 @@ impl OrtScorer {
         let session = onnx::session(model, 1).context("the ranker cannot be used")?;
         let widths = Widths {
             candidate: schema.candidate_width(),
+            live: schema.live_width(),
             event: schema.event_width(),
             slots: schema.slots,
             context: schema.context_width(),
         };
         let mut scorer = Self { session, widths, heads: schema.heads.len() };
-        scorer.score(&scorer.empty(2)).context("the ranker cannot be used")?;
+        scorer.score(&Inputs::zeros(schema, 2)).context("the ranker cannot be used")?;
         Ok(scorer)
-    }
-
-    /// Inputs of `count` candidates about which nothing is known.
-    fn empty(&self, count: usize) -> Inputs {
-        Inputs {
-            count,
-            candidates: vec![0.0; count * self.widths.candidate],
-            events: vec![0.0; self.widths.slots * self.widths.event],
-            mask: vec![0.0; self.widths.slots],
-            context: vec![0.0; self.widths.context],
-        }
     }
 }
 
@@ -59,11 +50,13 @@ impl Scorer for OrtScorer {
     fn score(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
         let widths = &self.widths;
         let candidates = ([inputs.count, widths.candidate], inputs.candidates.as_slice());
+        let live = ([inputs.count, widths.live], inputs.live.as_slice());
         let events = ([widths.slots, widths.event], inputs.events.as_slice());
         let mask = ([widths.slots], inputs.mask.as_slice());
         let context = ([widths.context], inputs.context.as_slice());
         let values = ort::inputs![
             names::CANDIDATES => TensorRef::from_array_view(candidates).map_err(mismatch)?,
+            names::LIVE => TensorRef::from_array_view(live).map_err(mismatch)?,
             names::EVENTS => TensorRef::from_array_view(events).map_err(mismatch)?,
             names::MASK => TensorRef::from_array_view(mask).map_err(mismatch)?,
             names::CONTEXT => TensorRef::from_array_view(context).map_err(mismatch)?,
@@ -100,12 +93,14 @@ mod tests {
     use super::*;
 
     /// Inputs that differ from row to row, with half of the event slots used.
-    fn inputs(scorer: &OrtScorer, count: usize) -> Inputs {
+    fn inputs(schema: &Schema, count: usize) -> Inputs {
         let wave = |values: &mut Vec<f32>| {
             values.iter_mut().enumerate().for_each(|(at, value)| *value = (at as f32 * 0.7).sin());
         };
-        let mut inputs = scorer.empty(count);
-        [&mut inputs.candidates, &mut inputs.events, &mut inputs.context].into_iter().for_each(wave);
+        let mut inputs = Inputs::zeros(schema, count);
+        [&mut inputs.candidates, &mut inputs.live, &mut inputs.events, &mut inputs.context]
+            .into_iter()
+            .for_each(wave);
         let used = inputs.mask.len() / 2;
         inputs.mask[..used].fill(1.0);
         inputs
@@ -126,7 +121,7 @@ mod tests {
         let mut server = OrtScorer::new(&ranker, &schema).unwrap();
         let mut browser = TractScorer::new(&ranker, &schema).unwrap();
         for count in [1, 64, 500, 1_000] {
-            let inputs = inputs(&server, count);
+            let inputs = inputs(&schema, count);
             let (here, there) = (server.score(&inputs).unwrap(), browser.score(&inputs).unwrap());
             assert_eq!(here.len(), there.len());
             let largest = here.iter().zip(&there).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);

@@ -163,6 +163,7 @@ mod tests {
         let inputs = Inputs {
             count: 3,
             candidates: vec![0.1; 3 * schema.candidate_width()],
+            live: vec![0.1; 3 * schema.live_width()],
             events: vec![0.1; schema.slots * schema.event_width()],
             mask: (0..schema.slots).map(|slot| f32::from(u8::from(slot < 4))).collect(),
             context: vec![0.5; schema.context_width()],

@@ -121,7 +121,7 @@ def inputs(facts: dict) -> list[str]:
         f"- `item_tower.onnx`: `items` f32 [N, {len(facts['columns']['items'])}] to `vectors` f32 [N, 64], unit length.",
         f"- `user_tower.onnx`: `users` f32 [N, {len(facts['columns']['users'])}] to `vectors` f32 [N, 64], unit length.",
         "  The columns of both follow from `dataset.json` (cloud/src/towers/features.rs).",
-        "- `ranker.onnx`: `candidates`, `events`, `mask`, `context` as schema.json says, to `heads` f32 [C, 4]:",
+        "- `ranker.onnx`: `candidates`, `live`, `events`, `mask`, `context` as schema.json says, to `heads` f32 [C, 4]:",
         "  probabilities that the item would be played through, skipped, liked, and that it is the next one to do well",
         "  (`next`: among 32 candidates, its scale is not that of the whole catalogue).",
     ]

@@ -10,18 +10,6 @@ import numpy as np
 import torch
 
 
-# Candidate sources that the session changes; each is one column.
-LIVE = {
-    "interest_similarity",
-    "aversion_similarity",
-    "last_positive_similarity",
-    "last_negative_similarity",
-    "creator_affinity",
-    "category_affinity",
-    "impressions",
-}
-
-
 @dataclass(frozen=True)
 class TowerData:
     """Inputs of both towers and who took up what."""
@@ -51,7 +39,8 @@ class RankerData:
     """Steps of sessions with the candidates of each, as the core feeds them to the ranker."""
 
     schema: dict
-    candidates: torch.Tensor  # f32 [B, C, Fc]
+    candidates: torch.Tensor  # f32 [B, C, Fc]: what is fixed while a pack is in use
+    live: torch.Tensor  # f32 [B, C, Fl]: what the session says about each
     labels: torch.Tensor  # f32 [B, C, H], NaN where nothing is known
     events: torch.Tensor  # f32 [rows, Fe], newest first within a step
     offsets: torch.Tensor  # int64 [B + 1]: rows of `events` of each step
@@ -64,6 +53,7 @@ class RankerData:
         return RankerData(
             schema=json.loads((folder / "schema.json").read_text()),
             candidates=tensor(folder, "candidates"),
+            live=tensor(folder, "live"),
             labels=tensor(folder, "labels"),
             events=tensor(folder, "events"),
             offsets=tensor(folder, "offsets").long(),
@@ -77,7 +67,7 @@ class RankerData:
         return self.candidates.shape[0]
 
     def batch(self, steps: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Candidates, events, mask, context and labels of these steps; events are padded to the longest."""
+        """Candidates, live columns, events, mask, context and labels of these steps; events are padded to the longest."""
         starts, ends = self.offsets[steps], self.offsets[steps + 1]
         longest = max(int((ends - starts).max()), 1)
         slot = torch.arange(longest)
@@ -87,20 +77,13 @@ class RankerData:
             events = self.events[rows] * used[..., None]
         else:
             events = torch.zeros(len(steps), longest, self.events.shape[1])
-        return self.candidates[steps], events, used.float(), self.context[steps], self.labels[steps]
+        fixed, live = self.candidates[steps], self.live[steps]
+        return fixed, live, events, used.float(), self.context[steps], self.labels[steps]
 
 
-    def forget(self, candidates, mask, context) -> tuple[torch.Tensor, ...]:
-        """The same step as if nothing had happened yet: what the core gives for an empty session."""
-        return candidates * self.before_session(), mask * 0.0, context * 0.0
-
-    def before_session(self) -> torch.Tensor:
-        """1 for the candidate columns that do not depend on the session, 0 for the others."""
-        columns = []
-        for feature in self.schema["candidate"]:
-            width = self.schema["dimension"] if feature["source"] == "vector" else 1
-            columns += [float(feature["source"] not in LIVE)] * width
-        return torch.tensor(columns)
+def forget(live, mask, context) -> tuple[torch.Tensor, ...]:
+    """The same step as if nothing had happened yet: what the core gives for an empty session."""
+    return live * 0.0, mask * 0.0, context * 0.0
 
 
 def tensor(folder: Path, name: str) -> torch.Tensor:

@@ -11,7 +11,10 @@ import onnxruntime
 import torch
 from torch import nn
 
+from .ranker import Widths
+
 OPSET = 20
+RANKER_INPUTS = ["candidates", "live", "events", "mask", "context"]
 # What the core's reader takes; it refuses everything else (docs/FEATURES.md).
 OPERATORS = {
     *("Add", "Sub", "Mul", "Div", "Neg", "Exp", "Sqrt", "Tanh", "Sigmoid", "Relu", "Identity", "Reshape", "Constant"),
@@ -27,12 +30,15 @@ def tower(module: nn.Module, rows: torch.Tensor, name: str, path: Path) -> None:
     write(module, (rows[:4],), [name], ["vectors"], ({0: count},), path)
 
 
-def ranker(module: nn.Module, widths: tuple[int, int, int], slots: int, path: Path) -> None:
-    """Writes the ranker: `candidates`, `events`, `mask`, `context` to `heads` f32 [C, heads]."""
-    candidate, event, context = widths
-    example = (torch.zeros(8, candidate), torch.zeros(slots, event), torch.zeros(slots), torch.zeros(context))
-    shapes = ({0: torch.export.Dim("count", min=1)}, None, None, None)
-    write(module, example, ["candidates", "events", "mask", "context"], ["heads"], shapes, path)
+def ranker(module: nn.Module, widths: Widths, slots: int, path: Path) -> None:
+    """Writes the ranker: `candidates`, `live`, `events`, `mask`, `context` to `heads` f32 [C, heads]."""
+    count = torch.export.Dim("count", min=1)
+    example = (
+        *(torch.zeros(8, width) for width in (widths.candidate, widths.live)),
+        *(torch.zeros(slots, widths.event), torch.zeros(slots), torch.zeros(widths.context)),
+    )
+    shapes = ({0: count}, {0: count}, None, None, None)
+    write(module, example, RANKER_INPUTS, ["heads"], shapes, path)
 
 
 def write(module, example, inputs, outputs, shapes, path: Path) -> None:

@@ -1,8 +1,8 @@
 """The session ranker: each candidate attends to the session's events; experts with a gate per head answer.
 
-Candidates meet the events in three small places only: the products of `heads x size` numbers in the attention, its
-sums, and the first layer of the experts. What depends on the candidate alone (its query and its share of the experts'
-first layer) is linear in its features, so it can be computed once per pack.
+Written so that the core can cut its graph in three: what needs the candidates' fixed columns only is computed once per
+pack, what needs the session only once per event. What is left per candidate and event is a small product with the
+candidate's live columns, the attention's products of `heads x size` numbers per event, and the experts' first layer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from .data import RankerData, by_group
+from .data import RankerData, by_group, forget
 
 HEADS = ["complete", "skip", "like", "next"]
 NEXT = HEADS.index("next")
@@ -39,6 +39,28 @@ class Settings:
     seed: int = 1
 
 
+@dataclass(frozen=True)
+class Widths:
+    """Columns of the ranker's inputs."""
+
+    candidate: int
+    live: int
+    event: int
+    context: int
+
+
+class Split(nn.Module):
+    """A linear layer over a candidate's fixed and live columns, as the sum of both parts."""
+
+    def __init__(self, widths: Widths, size: int) -> None:
+        super().__init__()
+        self.fixed = nn.Linear(widths.candidate, size)
+        self.live = nn.Linear(widths.live, size, bias=False)
+
+    def forward(self, candidates, live):
+        return self.fixed(candidates) + self.live(live)
+
+
 class Ranker(nn.Module):
     """Target attention over event slots, then MMoE.
 
@@ -46,33 +68,34 @@ class Ranker(nn.Module):
     path and the exported graph needs few operators.
     """
 
-    def __init__(self, widths: tuple[int, int, int], slots: int, settings: Settings) -> None:
+    def __init__(self, widths: Widths, slots: int, settings: Settings) -> None:
         super().__init__()
-        candidate, event, context = widths
         size, encoded, heads = settings.size, settings.encoded, range(settings.attention_heads)
         self.slots, self.size = slots, size
-        self.queries = nn.ModuleList(nn.Linear(candidate, size) for _ in heads)
-        self.keys = nn.ModuleList(nn.Linear(event, size) for _ in heads)
+        self.queries = nn.ModuleList(Split(widths, size) for _ in heads)
+        self.keys = nn.ModuleList(nn.Linear(widths.event, size) for _ in heads)
         self.values = nn.ModuleList(nn.Linear(encoded, size) for _ in heads)
         # Newer events count more; how much more is learned per slot and head.
         self.recency = nn.ParameterList(nn.Parameter(-2.0 * torch.arange(slots) / slots) for _ in heads)
         # A slot that says nothing: an empty session gives zeros, weak matches stay weak.
         self.nothing = nn.ParameterList(nn.Parameter(torch.zeros(1, size)) for _ in heads)
         # Feedback times content: what was refused must not look like what was liked.
-        self.content = nn.Linear(event, encoded)
-        self.feedback = nn.Linear(event, encoded)
-        self.encode = nn.Linear(candidate, encoded)
-        self.surroundings = nn.Linear(context, encoded)
-        width = 2 * encoded + settings.attention_heads * size
-        self.experts = nn.ModuleList(nn.Linear(width, settings.expert_size) for _ in range(settings.experts))
-        self.gates = nn.ModuleList(nn.Linear(width, len(HEADS)) for _ in range(settings.experts))
+        self.content = nn.Linear(widths.event, encoded)
+        self.feedback = nn.Linear(widths.event, encoded)
+        self.encode = Split(widths, encoded)
+        self.surroundings = nn.Linear(widths.context, encoded)
+        attended = settings.attention_heads * size
+        experts = range(settings.experts)
+        self.experts = nn.ModuleList(Mixed(encoded, attended, settings.expert_size) for _ in experts)
+        self.gates = nn.ModuleList(Mixed(encoded, attended, len(HEADS)) for _ in experts)
         self.towers = nn.Linear(settings.expert_size, len(HEADS), bias=False)
-        self.wide = nn.Linear(candidate, len(HEADS))
-        self.register_buffer("candidate_scale", torch.ones(candidate))
-        self.register_buffer("event_scale", torch.ones(event))
+        self.wide = Split(widths, len(HEADS))
+        self.register_buffer("candidate_scale", torch.ones(widths.candidate))
+        self.register_buffer("live_scale", torch.ones(widths.live))
+        self.register_buffer("event_scale", torch.ones(widths.event))
 
-    def attend(self, candidates, events, told, mask):
-        """What the session says about each candidate; nothing where nothing happened."""
+    def attend(self, candidates, live, events, told, mask):
+        """What the session says about each candidate, one part per attention head; nothing where nothing happened."""
         hidden = (mask - 1.0) * 1e9
         answers = []
         for query, key, value, recency, nothing in zip(
@@ -80,29 +103,48 @@ class Ranker(nn.Module):
         ):
             recency = recency if mask.shape[-1] == self.slots else recency[: mask.shape[-1]]
             silent = spread(nothing, events)
-            keys = torch.cat([key(events), silent], -2)
+            keys = torch.cat([key(events), silent], -2) / math.sqrt(self.size)
             values = torch.cat([value(told), silent * 0.0], -2)
             bias = torch.cat([recency + hidden, silent.sum(-1) * 0.0], -1).unsqueeze(-2)
-            scores = query(candidates) @ keys.transpose(-1, -2) / math.sqrt(self.size)
+            scores = query(candidates, live) @ keys.transpose(-1, -2)
             answers.append(torch.softmax(scores + bias, -1) @ values)
-        return torch.cat(answers, -1)
+        return answers
 
-    def logits(self, candidates, events, mask, context):
+    def logits(self, candidates, live, events, mask, context):
         """Log odds of each head for each candidate."""
-        candidates, events = candidates * self.candidate_scale, events * self.event_scale
+        candidates, live, events = candidates * self.candidate_scale, live * self.live_scale, events * self.event_scale
         told = self.content(events) * torch.tanh(self.feedback(events))
-        encoded = self.encode(candidates)
         used = mask.unsqueeze(-1)
         mood = torch.tanh((told * used).sum(-2, keepdim=True) / torch.sqrt(used.sum(-2, keepdim=True) + 1.0))
         around = torch.tanh(self.surroundings(context)).unsqueeze(-2)
-        rows = torch.cat([encoded + around, encoded * mood, self.attend(candidates, events, told, mask)], -1)
-        read = [self.towers(torch.relu(expert(rows))).unsqueeze(-2) for expert in self.experts]
-        gates = torch.softmax(torch.cat([gate(rows).unsqueeze(-2) for gate in self.gates], -2), -2)
+        rows = torch.cat([self.encode(candidates, live), *self.attend(candidates, live, events, told, mask)], -1)
+        read = [self.towers(torch.relu(expert(rows, mood, around))).unsqueeze(-2) for expert in self.experts]
+        gates = torch.cat([gate(rows, mood, around).unsqueeze(-2) for gate in self.gates], -2)
         # [..., C, experts, heads]: each head has a gate of its own over what it read from every expert.
-        return (gates * torch.cat(read, -2)).sum(-2) + self.wide(candidates)
+        chosen = (torch.softmax(gates, -2) * torch.cat(read, -2)).sum(-2)
+        return chosen + self.wide(candidates, live)
 
-    def forward(self, candidates, events, mask, context):
-        return torch.sigmoid(self.logits(candidates, events, mask, context))
+    def forward(self, candidates, live, events, mask, context):
+        return torch.sigmoid(self.logits(candidates, live, events, mask, context))
+
+
+class Mixed(nn.Module):
+    """A linear layer over what is known of a candidate: itself among its surroundings, itself in the session's mood,
+    and what it attended to. Mood and surroundings go into the layer's own weights, which are few."""
+
+    def __init__(self, encoded: int, attended: int, size: int) -> None:
+        super().__init__()
+        self.itself = nn.Linear(encoded, size)
+        self.moody = nn.Linear(encoded, size, bias=False)
+        self.attended = nn.Linear(attended, size, bias=False)
+
+    def forward(self, rows, mood, around):
+        """`rows` are `[..., C, encoded + attended]`, `mood` and `around` `[..., 1, encoded]`."""
+        own = self.itself.weight + self.moody.weight * mood
+        attended = self.attended.weight
+        if own.dim() == 3:
+            attended = attended.expand(own.shape[0], -1, -1)
+        return rows @ torch.cat([own, attended], -1).transpose(-1, -2) + self.itself(around)
 
 
 def spread(parameter: torch.Tensor, events: torch.Tensor) -> torch.Tensor:
@@ -112,11 +154,17 @@ def spread(parameter: torch.Tensor, events: torch.Tensor) -> torch.Tensor:
 
 def for_data(data: RankerData, settings: Settings) -> Ranker:
     """A new ranker of the data's widths, untrained; columns are scaled to a deviation of about 1."""
-    widths = (data.candidates.shape[-1], data.events.shape[-1], data.context.shape[-1])
-    model = Ranker(widths, data.schema["slots"], settings)
+    model = Ranker(widths(data), data.schema["slots"], settings)
     model.candidate_scale.copy_(scale(data.candidates.flatten(0, 1)))
+    model.live_scale.copy_(scale(data.live.flatten(0, 1)))
     model.event_scale.copy_(scale(data.events))
     return model
+
+
+def widths(data: RankerData) -> Widths:
+    """Columns of the data's arrays."""
+    arrays = (data.candidates, data.live, data.events, data.context)
+    return Widths(*(array.shape[-1] for array in arrays))
 
 
 def scale(rows: torch.Tensor) -> torch.Tensor:
@@ -149,10 +197,10 @@ def measure(model: Ranker, data: RankerData, steps: torch.Tensor, with_session: 
     model.eval()
     gains, answers, truths = [], [], []
     for part in steps.split(256):
-        candidates, events, mask, context, labels = data.batch(part)
+        candidates, live, events, mask, context, labels = data.batch(part)
         if not with_session:
-            candidates, mask, context = data.forget(candidates, mask, context)
-        heads = model(candidates, events, mask, context)
+            live, mask, context = forget(live, mask, context)
+        heads = model(candidates, live, events, mask, context)
         known = ~torch.isnan(labels[..., NEXT])
         chosen = torch.where(known, labels[..., NEXT], 0.0)
         score = heads[..., NEXT].masked_fill(~known, -1.0)
@@ -212,11 +260,11 @@ def one_epoch(model, data, steps, optimiser, schedule, settings) -> float:
     """One pass over the steps; some batches forget the session, so that the order without one is sound too."""
     total, batches = 0.0, 0
     for part in steps[torch.randperm(len(steps))].split(settings.batch):
-        candidates, events, mask, context, labels = data.batch(part)
+        candidates, live, events, mask, context, labels = data.batch(part)
         if torch.rand(()) < settings.empty_share:
-            candidates, mask, context = data.forget(candidates, mask, context)
+            live, mask, context = forget(live, mask, context)
         optimiser.zero_grad()
-        value = loss(model.logits(candidates, events, mask, context), labels)
+        value = loss(model.logits(candidates, live, events, mask, context), labels)
         value.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()

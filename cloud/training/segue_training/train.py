@@ -75,18 +75,14 @@ def export_towers(towers: two_tower.TwoTower, data: TowerData, out: Path) -> dic
 
 def export_ranker(model: ranker.Ranker, data: RankerData, out: Path) -> dict[str, float]:
     """Writes the ranker and compares it with PyTorch on real steps."""
-    widths = (data.candidates.shape[-1], data.events.shape[-1], data.context.shape[-1])
     slots, path, worst = data.schema["slots"], out / "ranker.onnx", 0.0
-    export.ranker(model, widths, slots, path)
+    export.ranker(model, ranker.widths(data), slots, path)
     for step in range(0, data.steps, max(1, data.steps // 20)):
-        candidates, events, mask, context, _ = data.batch(torch.tensor([step]))
-        missing = slots - events.shape[1]
-        inputs = {
-            "candidates": candidates[0],
-            "events": torch.nn.functional.pad(events[0], (0, 0, 0, missing)),
-            "mask": torch.nn.functional.pad(mask[0], (0, missing)),
-            "context": context[0],
-        }
+        candidates, live, events, mask, context, _ = (array[0] for array in data.batch(torch.tensor([step])))
+        missing = slots - events.shape[0]
+        events = torch.nn.functional.pad(events, (0, 0, 0, missing))
+        mask = torch.nn.functional.pad(mask, (0, missing))
+        inputs = dict(zip(export.RANKER_INPUTS, (candidates, live, events, mask, context)))
         worst = max(worst, export.parity(model, path, inputs))
     return {path.name: worst}
 

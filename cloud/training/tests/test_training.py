@@ -37,11 +37,10 @@ def ranker_data(steps: int = 120, candidates: int = 8) -> RankerData:
     schema = {
         "dimension": 4,
         "slots": 6,
-        "candidate": [{"source": "vector"}, {"source": "interest_similarity"}],
     }
     live = (counts > 0).float()[:, None, None] * torch.rand(steps, candidates, 1, generator=generator)
     return RankerData(
-        schema, torch.cat([rows, live], -1), labels, events, offsets, torch.rand(steps, 2, generator=generator), torch.arange(steps) // 2
+        schema, rows, live, labels, events, offsets, torch.rand(steps, 2, generator=generator), torch.arange(steps) // 2
     )
 
 
@@ -82,28 +81,31 @@ def test_one_seed_gives_one_model():
 def test_a_batch_and_a_single_list_agree():
     data = ranker_data()
     model = ranker.for_data(data, TINY).eval()
-    candidates, events, mask, context, _ = data.batch(torch.arange(9))
-    together = model(candidates, events, mask, context)
+    *inputs, _ = data.batch(torch.arange(9))
+    together = model(*inputs)
     for step in range(9):
-        alone = model(candidates[step], events[step], mask[step], context[step])
+        alone = model(*(array[step] for array in inputs))
         assert torch.allclose(together[step], alone, atol=1e-6)
 
 
 def test_slots_without_an_event_change_nothing():
     data = ranker_data()
     model = ranker.for_data(data, TINY).eval()
-    candidates, context = data.candidates[0], data.context[0]
+    candidates, live, context = data.candidates[0], data.live[0], data.context[0]
     mask, events = torch.tensor([1.0, 0.0, 0.0]), torch.randn(3, 5)
     other = torch.cat([events[:1], torch.randn(2, 5)])
-    assert torch.allclose(model(candidates, events, mask, context), model(candidates, other, mask, context))
+    one, two = (model(candidates, live, rows, mask, context) for rows in (events, other))
+    assert torch.allclose(one, two)
 
 
 @pytest.mark.parametrize("count", [1, 7, 500])
 def test_the_exported_ranker_agrees_with_pytorch(tmp_path, count):
-    model, path = ranker.Ranker((20, 12, 2), 50, ranker.Settings()).eval(), tmp_path / "ranker.onnx"
-    export.ranker(model, (20, 12, 2), 50, path)
+    widths, path = ranker.Widths(candidate=20, live=3, event=12, context=2), tmp_path / "ranker.onnx"
+    model = ranker.Ranker(widths, 50, ranker.Settings()).eval()
+    export.ranker(model, widths, 50, path)
     inputs = {
         "candidates": torch.randn(count, 20),
+        "live": torch.randn(count, 3),
         "events": torch.randn(50, 12),
         "mask": (torch.arange(50) < 7).float(),
         "context": torch.rand(2),

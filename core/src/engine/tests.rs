@@ -1,7 +1,7 @@
 //! The engine as hosts see it.
 
 use super::*;
-use crate::features::{Head, HeadKind, Inputs};
+use crate::features::{Calibration, Head, HeadKind, Inputs};
 use crate::pack::{CandidateSource, PackSource};
 use crate::policies;
 use crate::trust::{Artefact, Manifest, PrivateKey};
@@ -149,7 +149,7 @@ impl Scorer for Broken {
 
 fn with_scorer(scorer: Box<dyn Scorer + Send>) -> Engine {
     let mut engine = engine();
-    let head = Head { name: "next".into(), kind: HeadKind::Probability };
+    let head = Head { name: "next".into(), kind: HeadKind::Probability, calibration: Calibration::None };
     let schema = Schema { heads: vec![head], ..Schema::linear(["user_similarity"].into_iter()).unwrap() };
     engine.ranker = Some(Ranker { schema, scorer, assembler: None });
     engine

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::Transform;
+use super::source::{CANDIDATE, CONTEXT, EVENT, LIVE, Source, find};
+use super::{Calibration, Transform};
 use crate::error::{Code, Error, Result};
 use crate::limits;
 
@@ -22,47 +23,37 @@ pub struct Schema {
     pub dimension: usize,
     /// Event rows the model takes, newest first; rows not used are zero with mask 0.
     pub slots: usize,
-    /// Columns of `candidates` f32 `[C, width]`.
-    pub candidate: Vec<CandidateFeature>,
-    /// Columns of `events` f32 `[slots, width]`.
-    pub event: Vec<EventFeature>,
-    /// Columns of `context` f32 `[width]`.
-    pub context: Vec<ContextFeature>,
+    /// Columns of `candidates` f32 `[C, width]`: what is fixed while a pack is in use; sources [`CANDIDATE`](super::CANDIDATE).
+    pub candidate: Vec<Feature>,
+    /// Columns of `live` f32 `[C, width]`: what the session says about a candidate; sources [`LIVE`](super::LIVE).
+    pub live: Vec<Feature>,
+    /// Columns of `events` f32 `[slots, width]`; sources [`EVENT`](super::EVENT).
+    pub event: Vec<Feature>,
+    /// Columns of `context` f32 `[width]`; sources [`CONTEXT`](super::CONTEXT).
+    pub context: Vec<Feature>,
     /// Columns of the output `heads` f32 `[C, H]`.
     pub heads: Vec<Head>,
 }
 
-macro_rules! feature {
-    ($(#[$documentation:meta])* $name:ident) => {
-        $(#[$documentation])*
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct $name {
-            /// Its name, unique within its table.
-            pub name: String,
-            /// Where the raw value comes from.
-            pub source: String,
-            /// What is done with it.
-            #[serde(default)]
-            pub transform: Transform,
-        }
-    };
+/// A feature of a candidate, an event or the request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feature {
+    /// Its name, unique within its table.
+    pub name: String,
+    /// Where the raw value comes from.
+    pub source: String,
+    /// What is done with it.
+    #[serde(default)]
+    pub transform: Transform,
 }
 
-feature! {
-    /// A feature of each candidate. Sources: `vector`, `user_similarity`, `refresh_score`, `interest_similarity`,
-    /// `aversion_similarity`, `last_positive_similarity`, `last_negative_similarity`, `creator_affinity`,
-    /// `category_affinity`, `impressions`, and `column:NAME` for a number that the pack carries.
-    CandidateFeature
-}
-feature! {
-    /// A feature of each remembered event. Sources: `vector`, `strength`, `kind` (text), `played_fraction`,
-    /// `played_seconds`, `position`.
-    EventFeature
-}
-feature! {
-    /// A feature of the request. Sources: `session_events`, `session_negative_share`, `context:NAME` (text).
-    ContextFeature
+impl Feature {
+    /// Columns it takes where vectors have `dimension` entries.
+    #[must_use]
+    pub fn width(&self, dimension: usize) -> usize {
+        if self.source == "vector" { dimension } else { self.transform.width() }
+    }
 }
 
 /// What an output column predicts.
@@ -73,6 +64,9 @@ pub struct Head {
     pub name: String,
     /// The kind of value.
     pub kind: HeadKind,
+    /// What corrects it after the model; probabilities only.
+    #[serde(default, skip_serializing_if = "Calibration::is_none")]
+    pub calibration: Calibration,
 }
 
 /// The kind of value a head gives.
@@ -85,25 +79,9 @@ pub enum HeadKind {
     Amount,
 }
 
-pub(super) const CANDIDATE_SOURCES: [&str; 10] = [
-    "vector",
-    "user_similarity",
-    "refresh_score",
-    "interest_similarity",
-    "aversion_similarity",
-    "last_positive_similarity",
-    "last_negative_similarity",
-    "creator_affinity",
-    "category_affinity",
-    "impressions",
-];
-const EVENT_SOURCES: [&str; 6] =
-    ["vector", "strength", "kind", "played_fraction", "played_seconds", "position"];
-const CONTEXT_SOURCES: [&str; 2] = ["session_events", "session_negative_share"];
-
 impl Schema {
     /// The version this crate reads.
-    pub const FORMAT: u16 = 1;
+    pub const FORMAT: u16 = 2;
 
     /// Reads a schema file (JSON) and checks that every source is known.
     ///
@@ -130,21 +108,27 @@ impl Schema {
     /// # Errors
     /// `policy_invalid` when a weight names an unknown source.
     pub(crate) fn linear<'a>(sources: impl Iterator<Item = &'a str>) -> Result<Self> {
-        let feature = |source: &str| CandidateFeature {
+        let feature = |source: &str| Feature {
             name: source.to_owned(),
             source: source.to_owned(),
             transform: Transform::Identity,
         };
+        let (live, candidate) = sources.map(feature).partition(|one| find(LIVE, &one.source).is_some());
         let schema = Self {
             format: Self::FORMAT,
             version: "linear".into(),
             dataset: String::new(),
             dimension: 0,
             slots: 0,
-            candidate: sources.map(feature).collect(),
+            candidate,
+            live,
             event: Vec::new(),
             context: Vec::new(),
-            heads: vec![Head { name: "utility".into(), kind: HeadKind::Amount }],
+            heads: vec![Head {
+                name: "utility".into(),
+                kind: HeadKind::Amount,
+                calibration: Calibration::None,
+            }],
         };
         let has_vector = schema.candidate.iter().any(|feature| feature.source == "vector");
         let checked = if has_vector { Err("linear weight of `vector`.".into()) } else { schema.check() };
@@ -152,64 +136,61 @@ impl Schema {
         Ok(schema)
     }
 
-    /// Columns per candidate.
+    /// Columns per candidate that are fixed while a pack is in use.
     #[must_use]
     pub fn candidate_width(&self) -> usize {
-        self.candidate.iter().map(|feature| self.width(&feature.source, &feature.transform)).sum()
+        self.width(&self.candidate)
+    }
+
+    /// Columns per candidate that the session changes.
+    #[must_use]
+    pub fn live_width(&self) -> usize {
+        self.width(&self.live)
     }
 
     /// Columns per event.
     #[must_use]
     pub fn event_width(&self) -> usize {
-        self.event.iter().map(|feature| self.width(&feature.source, &feature.transform)).sum()
+        self.width(&self.event)
     }
 
     /// Columns of the context.
     #[must_use]
     pub fn context_width(&self) -> usize {
-        self.context.iter().map(|feature| feature.transform.width()).sum()
+        self.width(&self.context)
     }
 
-    pub(super) fn width(&self, source: &str, transform: &Transform) -> usize {
-        if source == "vector" { self.dimension } else { transform.width() }
+    fn width(&self, features: &[Feature]) -> usize {
+        features.iter().map(|feature| feature.width(self.dimension)).sum()
     }
 
     fn check(&self) -> std::result::Result<(), String> {
         if self.dimension > limits::PACK_DIMENSION || self.slots > limits::SESSION_EVENTS {
             return Err(format!("dimension {} or slots {} above the limit.", self.dimension, self.slots));
         }
-        let candidates = self.candidate.iter().map(|one| (&one.name, &one.source, &one.transform));
-        check_table("candidate", candidates, &CANDIDATE_SOURCES, "column:")?;
-        let events = self.event.iter().map(|one| (&one.name, &one.source, &one.transform));
-        check_table("event", events, &EVENT_SOURCES, "\0")?;
-        let contexts = self.context.iter().map(|one| (&one.name, &one.source, &one.transform));
-        check_table("context", contexts, &CONTEXT_SOURCES, "context:")?;
-        let widths = [self.candidate_width(), self.event_width(), self.context_width()];
+        check_table("candidate", &self.candidate, CANDIDATE)?;
+        check_table("live", &self.live, LIVE)?;
+        check_table("event", &self.event, EVENT)?;
+        check_table("context", &self.context, CONTEXT)?;
+        let widths = [self.candidate_width(), self.live_width(), self.event_width(), self.context_width()];
         if let Some(width) = widths.iter().find(|width| **width > limits::FEATURE_WIDTH) {
             return Err(format!("{width} columns, at most {}.", limits::FEATURE_WIDTH));
         }
-        let heads: BTreeSet<&str> = self.heads.iter().map(|head| head.name.as_str()).collect();
-        match heads.len() == self.heads.len() && !heads.is_empty() {
-            true => Ok(()),
-            false => Err("heads are missing or named twice.".into()),
-        }
+        check_heads(&self.heads)
     }
 }
 
-fn check_table<'a>(
+fn check_table<S: Copy>(
     table: &str,
-    features: impl Iterator<Item = (&'a String, &'a String, &'a Transform)>,
-    sources: &[&str],
-    prefix: &str,
+    features: &[Feature],
+    sources: &[Source<S>],
 ) -> std::result::Result<(), String> {
     let mut names = BTreeSet::new();
-    for (name, source, transform) in features {
+    for Feature { name, source, transform } in features {
         if !names.insert(name) {
             return Err(format!("{table} feature {name:?} is there twice."));
         }
-        let known = sources.contains(&source.as_str())
-            || source.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
-        if !known {
+        if find(sources, source).is_none() {
             return Err(format!("{table} feature {name:?} has the unknown source {source:?}."));
         }
         if !transform.is_valid() {
@@ -219,4 +200,18 @@ fn check_table<'a>(
         }
     }
     Ok(())
+}
+
+fn check_heads(heads: &[Head]) -> std::result::Result<(), String> {
+    let names: BTreeSet<&str> = heads.iter().map(|head| head.name.as_str()).collect();
+    if names.len() != heads.len() || names.is_empty() {
+        return Err("heads are missing or named twice.".into());
+    }
+    let fits = |head: &&Head| {
+        head.calibration.is_none() || head.kind == HeadKind::Probability && head.calibration.is_valid()
+    };
+    match heads.iter().find(|head| !fits(head)) {
+        Some(head) => Err(format!("head {:?} cannot have {:?}.", head.name, head.calibration)),
+        None => Ok(()),
+    }
 }

@@ -4,28 +4,34 @@ use std::collections::BTreeMap;
 
 use super::Scorer;
 use crate::error::Result;
-use crate::features::{Inputs, Schema};
+use crate::features::{Feature, Inputs, Schema};
 
 /// Weights in the column order of its own schema.
 #[derive(Debug, Clone)]
 pub(crate) struct LinearScorer {
-    weights: Vec<f32>,
+    candidate: Vec<f32>,
+    live: Vec<f32>,
 }
 
 impl LinearScorer {
     /// The scorer and the schema of its inputs.
     pub(crate) fn new(weights: &BTreeMap<String, f32>) -> Result<(Self, Schema)> {
         let schema = Schema::linear(weights.keys().map(String::as_str))?;
-        Ok((Self { weights: weights.values().copied().collect() }, schema))
+        let of = |features: &[Feature]| {
+            features.iter().filter_map(|one| weights.get(&one.source).copied()).collect()
+        };
+        Ok((Self { candidate: of(&schema.candidate), live: of(&schema.live) }, schema))
     }
 }
 
 impl Scorer for LinearScorer {
     fn score(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
-        if self.weights.is_empty() {
-            return Ok(vec![0.0; inputs.count]);
+        let mut utilities = vec![0.0; inputs.count];
+        for (weights, rows) in [(&self.candidate, &inputs.candidates), (&self.live, &inputs.live)] {
+            for (utility, row) in utilities.iter_mut().zip(rows.chunks_exact(weights.len().max(1))) {
+                *utility += row.iter().zip(weights).map(|(value, weight)| value * weight).sum::<f32>();
+            }
         }
-        let dot = |row: &[f32]| row.iter().zip(&self.weights).map(|(value, weight)| value * weight).sum();
-        Ok(inputs.candidates.chunks_exact(self.weights.len()).map(dot).collect())
+        Ok(utilities)
     }
 }

@@ -26,6 +26,8 @@ pub trait Scorer {
 pub mod names {
     /// f32 `[C, candidate width]`.
     pub const CANDIDATES: &str = "candidates";
+    /// f32 `[C, live width]`.
+    pub const LIVE: &str = "live";
     /// f32 `[slots, event width]`.
     pub const EVENTS: &str = "events";
     /// f32 `[slots]`.

@@ -27,6 +27,7 @@ pub struct TractScorer {
 #[derive(Debug, Clone, Copy)]
 struct Widths {
     candidate: usize,
+    live: usize,
     event: usize,
     slots: usize,
     context: usize,
@@ -51,6 +52,7 @@ impl TractScorer {
         order_inputs(&mut model)?;
         let widths = Widths {
             candidate: schema.candidate_width(),
+            live: schema.live_width(),
             event: schema.event_width(),
             slots: schema.slots,
             context: schema.context_width(),
@@ -69,17 +71,21 @@ impl TractScorer {
         Ok(plan)
     }
 
-    fn run(&mut self, inputs: &Inputs, rows: &[f32], count: usize) -> Result<Vec<f32>> {
+    fn run(&mut self, inputs: &Inputs, rows: &[f32], live: &[f32], count: usize) -> Result<Vec<f32>> {
         let bucket =
             BUCKETS.into_iter().find(|bucket| count <= *bucket).unwrap_or(BUCKETS[BUCKETS.len() - 1]);
         let plan = self.plan(bucket)?;
         let widths = self.widths;
-        let mut padded = vec![0.0; bucket * widths.candidate];
-        padded[..rows.len()].copy_from_slice(rows);
+        let padded = |rows: &[f32], width: usize| {
+            let mut padded = rows.to_vec();
+            padded.resize(bucket * width, 0.0);
+            padded
+        };
         let tensor = |shape: &[usize], values: &[f32]| Tensor::from_shape(shape, values).map_err(mismatch);
         let results = plan
             .run(tvec![
-                tensor(&[bucket, widths.candidate], &padded)?.into(),
+                tensor(&[bucket, widths.candidate], &padded(rows, widths.candidate))?.into(),
+                tensor(&[bucket, widths.live], &padded(live, widths.live))?.into(),
                 tensor(&[widths.slots, widths.event], &inputs.events)?.into(),
                 tensor(&[widths.slots], &inputs.mask)?.into(),
                 tensor(&[widths.context], &inputs.context)?.into(),
@@ -92,11 +98,12 @@ impl TractScorer {
 
 impl Scorer for TractScorer {
     fn score(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
-        let width = self.widths.candidate;
+        let (width, live_width) = (self.widths.candidate.max(1), self.widths.live.max(1));
         let largest = BUCKETS[BUCKETS.len() - 1];
         let mut heads = Vec::with_capacity(inputs.count * self.outputs);
-        for rows in inputs.candidates.chunks(largest * width.max(1)) {
-            heads.extend(self.run(inputs, rows, rows.len() / width.max(1))?);
+        let live = inputs.live.chunks(largest * live_width);
+        for (rows, live) in inputs.candidates.chunks(largest * width).zip(live) {
+            heads.extend(self.run(inputs, rows, live, rows.len() / width)?);
         }
         Ok(heads)
     }
@@ -124,7 +131,7 @@ fn prepare(proto: &mut ModelProto, onnx: &Onnx) -> Result<()> {
 
 /// Puts the inputs into our order, whatever order the exporter chose.
 fn order_inputs(model: &mut InferenceModel) -> Result<()> {
-    let order = [names::CANDIDATES, names::EVENTS, names::MASK, names::CONTEXT];
+    let order = [names::CANDIDATES, names::LIVE, names::EVENTS, names::MASK, names::CONTEXT];
     let found: Vec<OutletId> = model.input_outlets().map_err(damaged)?.to_vec();
     let name_of = |outlet: &OutletId| model.nodes()[outlet.node].name.clone();
     let outlet = |name: &str| found.iter().copied().find(|outlet| name_of(outlet) == name);
@@ -147,8 +154,13 @@ fn build(
     bucket: usize,
     outputs: usize,
 ) -> Result<Arc<TypedRunnableModel>> {
-    let shapes: [&[usize]; 4] =
-        [&[bucket, widths.candidate], &[widths.slots, widths.event], &[widths.slots], &[widths.context]];
+    let shapes: [&[usize]; 5] = [
+        &[bucket, widths.candidate],
+        &[bucket, widths.live],
+        &[widths.slots, widths.event],
+        &[widths.slots],
+        &[widths.context],
+    ];
     let mut model = model.clone();
     for (index, shape) in shapes.iter().enumerate() {
         model.set_input_fact(index, f32::fact(*shape).into()).map_err(mismatch)?;

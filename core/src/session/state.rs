@@ -128,6 +128,12 @@ impl State {
         self.items.get(item).map_or(0, |facts| facts.impressions)
     }
 
+    /// Items that were shown without being acted upon, by id, with how often.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = (&str, u32)> + '_ {
+        let shown = self.items.iter().filter(|(_, facts)| facts.impressions > 0);
+        shown.map(|(item, facts)| (item.as_str(), facts.impressions))
+    }
+
     /// Whether the item was played through, skipped or bought in this session.
     #[must_use]
     pub fn is_played(&self, item: &str) -> bool {
