@@ -31,7 +31,6 @@ pub mod pack;
 pub mod policies;
 pub mod policy;
 pub mod reason;
-mod saved;
 pub mod score;
 pub mod session;
 pub mod trust;

@@ -1,65 +1,79 @@
-// The loop that is measured, the same in a page and under Node.
+// The engine at work, the same in a page and under Node: opened from bytes, then event after event.
+//
+// `read(path)` answers the bytes for a path under /api/v1/. A workload says whose pack is ranked (`subject`), what is asked
+// (`surface`, `count`, `context`), how long the session is before measuring (`session_events`), and the stream of `events`
+// (records without id and time, taken up again from the start when they are used up).
 
-const EVENTS = 50;
-const PLACES = 50;
-const SURFACE = "radio";
-const KINDS = ["skip", "play", "complete", "like", "play"];
-const SECONDS_BETWEEN_EVENTS = 45;
-
-/** Makes an engine out of what `read(path)` answers for the paths under /api/v1/. */
-export async function feed(Engine, read) {
-  const text = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
-  const now_ms = Date.now();
-  const engine = new Engine(text(await read("keys/root")).root);
+/** An engine with everything but the ranker: its lists are the pack's own. */
+export async function open(Engine, read, { subject, start_ms }) {
+  const engine = new Engine(JSON.parse(new TextDecoder().decode(await read("keys/root"))).root);
   const rotations = await read("rotations").catch(() => new Uint8Array());
   if (rotations.length > 0) engine.accept_rotations(rotations);
-  const manifest = engine.accept_manifest(await read("manifest"), now_ms);
+  const manifest = engine.accept_manifest(await read("manifest"), start_ms);
   for (const [surface, policy] of Object.entries(manifest.policies)) {
     engine.accept_policy(surface, await read(`models/${policy.hash}`));
   }
-  const { ranker } = manifest;
+  const { candidates } = engine.accept_pack(await read(`packs/${subject.split(":")[1]}`), subject, start_ms);
+  return { engine, manifest, candidates };
+}
+
+/** Gives it the ranker, where the manifest names one. */
+export async function addRanker({ engine, manifest: { ranker } }, read) {
   if (ranker) engine.accept_ranker(await read(`models/${ranker.hash}`), await read(`models/${ranker.schema.hash}`));
-  const [user] = text(await read("users?limit=1")).users;
-  const pack = engine.accept_pack(await read(`packs/${user}`), `user:${user}`, now_ms);
-  const surface = SURFACE in manifest.policies ? SURFACE : Object.keys(manifest.policies)[0];
-  return { engine, user, surface, candidates: pack.candidates };
 }
 
-/** Measures re-ranks: each iteration applies one more event and asks for a list. */
-export function measure({ engine, user, surface }, { warmUp = 200, measured = 2_000 } = {}) {
-  const start_ms = Date.now();
-  const time = (index) => start_ms + index * SECONDS_BETWEEN_EVENTS * 1_000;
-  const rank = (index) =>
-    engine.rank({ surface, count: PLACES, now_ms: time(index), seed: 1, context: { device: "desktop", local_hour: "20", weekday: "4" } });
-  const items = rank(0).places.map((place) => place.item);
-  const event = (index) => ({
-    event_id: `bench-${index}`,
-    user,
-    session: "bench",
-    item: items[(index * 7) % items.length],
-    kind: KINDS[index % KINDS.length],
-    time_ms: time(index),
-    played_ms: 4_000 + (index % 9) * 20_000,
-    total_ms: 200_000,
-  });
-  let index = 0;
-  for (; index < EVENTS; index += 1) engine.apply(event(index));
-  const times = [];
-  for (const last = index + warmUp + measured; index < last; index += 1) {
-    const next = event(index);
-    const before = performance.now();
-    engine.apply(next);
-    const slate = rank(index);
-    const after = performance.now();
-    if (slate.order !== "ranked") throw new Error(`the list is not ranked: ${slate.fallback}`);
-    if (slate.places.length !== PLACES) throw new Error(`${slate.places.length} places instead of ${PLACES}`);
-    if (index >= EVENTS + warmUp) times.push(after - before);
+/** The stream of events on one engine. */
+export class Run {
+  #at = 0;
+
+  constructor(engine, workload) {
+    this.engine = engine;
+    this.workload = workload;
+    for (let left = workload.session_events; left > 0; left -= 1) this.#apply(this.#next());
   }
-  return times;
+
+  /** Applies the next event and ranks; answers the milliseconds of both together. */
+  step() {
+    const event = this.#next();
+    const before = performance.now();
+    this.#apply(event);
+    const slate = this.rank();
+    const took = performance.now() - before;
+    if (slate.order !== "ranked") throw new Error(`the list is not ranked: ${slate.fallback}`);
+    if (slate.places.length !== this.workload.count) throw new Error(`${slate.places.length} places`);
+    return took;
+  }
+
+  /** The list after the last event. */
+  rank() {
+    const { surface, count, context } = this.workload;
+    return this.engine.rank({ surface, count, now_ms: this.#time(), seed: this.#at, context });
+  }
+
+  #apply(event) {
+    const { applied, reason } = this.engine.apply(event);
+    if (!applied) throw new Error(`an event had no effect: ${reason}`);
+  }
+
+  #next() {
+    const { events } = this.workload;
+    this.#at += 1;
+    return { ...events[(this.#at - 1) % events.length], event_id: `bench-${this.#at}`, time_ms: this.#time() };
+  }
+
+  #time() {
+    return this.workload.start_ms + this.#at * this.workload.milliseconds_between;
+  }
 }
 
-/** The value that `share` of the times do not exceed, in milliseconds. */
+/** The times of so many steps, after others that are not counted. */
+export function measure(run, { warmUp = 200, measured = 2_000 } = {}) {
+  for (let left = warmUp; left > 0; left -= 1) run.step();
+  return Array.from({ length: measured }, () => run.step());
+}
+
+/** The value that `share` of the times do not exceed. */
 export function quantile(times, share) {
   const sorted = [...times].sort((one, other) => one - other);
-  return Number(sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)].toFixed(3));
+  return Number(sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)].toFixed(3));
 }

@@ -175,7 +175,15 @@ pub(crate) fn build_player(paths: &Paths, step: &Step, tarball: &Path) -> anyhow
 }
 
 /// `npm ci` in a folder whose lock file names the packed tarball, whose bytes no lock file can know.
-fn install_with_tarball(paths: &Paths, step: &Step, folder: &Path, tarball: &Path) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When npm fails.
+pub(crate) fn install_with_tarball(
+    paths: &Paths,
+    step: &Step,
+    folder: &Path,
+    tarball: &Path,
+) -> anyhow::Result<()> {
     let done = folder.join("node_modules/.segue-tarball");
     let hash = stamp::file_hash(tarball)?;
     if !stamp::is_current(&done, &hash) && folder.join("node_modules").exists() {

@@ -24,7 +24,6 @@ export type EventKind =
   | "search"
   | "replay"
   | "seek"
-  | "restore"
   | (string & {});
 
 /** One thing the person did: applied to the session and posted to `POST /api/v1/events`. */
@@ -59,10 +58,7 @@ export interface SegueEvent {
 export interface Applied {
   /** Whether the event changed the session. */
   applied: boolean;
-  /**
-   * What else is to be said of it: it had no effect (`duplicate_event`, `unknown_kind`, `acted_upon`), came late (`late`, `too_late`), or
-   * left nothing of an earlier event (`took_back`, `corrected`).
-   */
+  /** Why it did not: `duplicate_event`, or `unknown_kind`. */
   reason?: string;
 }
 

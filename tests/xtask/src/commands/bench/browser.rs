@@ -1,26 +1,27 @@
-//! The engine in Chromium, and the size of its download.
+//! The engine in Chromium, onnxruntime-web beside it, and the size of the download.
 
 use std::path::Path;
 
 use anyhow::Context as _;
 
+use super::native::Native;
 use super::report::Report;
-use super::{Figures, cloud, size};
+use super::{Figures, Group, KEYS, size};
 use crate::commands::wasm;
 use crate::paths::Paths;
 use crate::shell;
 use crate::steps::{Step, Steps};
 use crate::tools::{chromium, node_packages};
-use crate::wasm::{Build, build_player};
-use crate::whole_path::Segue;
+use crate::wasm::{Build, install_with_tarball};
 
 /// The tests' folder, whose packages drive the browser.
-const FOLDER: &str = "tests/browser";
+const DRIVER: &str = "tests/browser";
 
-/// The script that opens the bench page and prints its figures.
-const SCRIPT: &str = "bench/rerank-chromium.mjs";
+/// The bench page's folder; its packages are what is measured.
+const PAGE: &str = "tests/browser/bench";
 
-const TIMES: [&str; 2] = ["rerank_500x50_chromium_p50_ms", "rerank_500x50_chromium_p99_ms"];
+/// The script that opens the page and prints its figures.
+const SCRIPT: &str = "chromium.mjs";
 
 /// Builds what ships and measures it.
 pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report) {
@@ -34,7 +35,8 @@ pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report) {
         Some(None) => {
             let reason = format!("there is no Chromium; `{}` installs it", chromium::INSTALL);
             steps.skip("browser: measure", "there is no Chromium and this is not root", chromium::INSTALL);
-            for key in TIMES {
+            for (key, _, _) in KEYS.iter().filter(|(key, group, _)| *group == Group::Browser && !is_size(key))
+            {
                 report.skip(key, &reason);
             }
         }
@@ -42,27 +44,23 @@ pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report) {
     }
 }
 
-/// The bench page takes the packed module from the player's packages, and its pack from a service.
-fn times(paths: &Paths, steps: &Steps, tarball: &Path, browser: &Path) -> Option<Figures> {
-    let player = steps.run("browser: player", |step| build_player(paths, step, tarball))?;
-    let (segue, data) = cloud::prepare(paths, steps)?;
-    steps.run("browser: refresh", |step| segue.refresh(paths, step, &data))?;
-    steps.run("browser: measure", |step| figures(paths, step, &segue, &data, &player, browser))
+fn is_size(key: &str) -> bool {
+    key.starts_with("wasm_")
 }
 
-fn figures(
-    paths: &Paths,
-    step: &Step,
-    segue: &Segue,
-    data: &Path,
-    player: &Path,
-    browser: &Path,
-) -> anyhow::Result<Figures> {
-    let folder = paths.file(FOLDER);
-    node_packages::ensure(paths, step, &folder)?;
-    let server = segue.serve(paths, step, data, Some(player), 0)?;
-    let mut command = shell::program(paths, "node", [SCRIPT]);
-    command.current_dir(folder).env("SEGUE_URL", server.url()).env(chromium::VARIABLE, browser);
-    let output = shell::run(step, &mut command)?;
-    shell::last_json(&output)?.as_object().cloned().context("the bench page printed no JSON object")
+fn times(paths: &Paths, steps: &Steps, tarball: &Path, browser: &Path) -> Option<Figures> {
+    let artefacts =
+        steps.run("browser: artefacts", |step| Native::build(paths, step)?.artefacts(paths, step))?;
+    steps.run("browser: packages", |step| {
+        node_packages::ensure(paths, step, &paths.file(DRIVER))?;
+        install_with_tarball(paths, step, &paths.file(PAGE), tarball)
+    })?;
+    steps.run("browser: measure", |step| figures(paths, step, &artefacts, browser))
+}
+
+fn figures(paths: &Paths, step: &Step, artefacts: &Path, browser: &Path) -> anyhow::Result<Figures> {
+    let mut command = shell::program(paths, "node", [SCRIPT, "--artefacts"]);
+    command.arg(artefacts).current_dir(paths.file(PAGE)).env(chromium::VARIABLE, browser);
+    let value = shell::last_json(&shell::run(step, &mut command)?)?;
+    value.as_object().cloned().context("the bench page printed no JSON object")
 }

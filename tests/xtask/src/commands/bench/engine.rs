@@ -1,25 +1,20 @@
-//! The engine on this machine's processor.
+//! The engine on this machine's processor, and ONNX Runtime beside it.
 
-use anyhow::Context as _;
-
-use super::Figures;
+use super::native::Native;
 use super::report::Report;
 use crate::paths::Paths;
-use crate::shell;
-use crate::steps::{Step, Steps};
+use crate::steps::Steps;
+use crate::tools::onnxruntime;
 
 /// Builds with full optimisation and measures.
 pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report) {
-    if let Some(figures) = steps.run("engine: measure", |step| figures(paths, step)) {
-        report.add(&figures);
-    }
-}
-
-fn figures(paths: &Paths, step: &Step) -> anyhow::Result<Figures> {
-    let arguments = ["build", "--locked", "--release", "--package", "segue-bench"];
-    shell::run(step, &mut shell::cargo(paths, arguments))?;
-    let bench = paths.executable("release", "segue-bench");
-    let output = shell::run(step, &mut shell::program::<&str>(paths, bench, []))?;
-    let value = shell::last_json(&output)?;
-    value.as_object().cloned().context("segue-bench printed no JSON object")
+    let Some(native) = steps.run("engine: compile", |step| Native::build(paths, step)) else { return };
+    let figures =
+        steps.run("engine: measure", |step| native.figures(step, &mut native.command(paths, "engine")));
+    report.add(&figures.unwrap_or_default());
+    let figures = steps.run("engine: beside ONNX Runtime", |step| {
+        let library = onnxruntime::ensure(paths, step)?;
+        native.figures(step, native.command(paths, "peers").env(onnxruntime::VARIABLE, library))
+    });
+    report.add(&figures.unwrap_or_default());
 }

@@ -3,7 +3,10 @@
 mod browser;
 mod cloud;
 mod engine;
+mod keys;
+mod native;
 mod report;
+mod scaling;
 mod size;
 
 use std::path::PathBuf;
@@ -13,6 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::paths::Paths;
 use crate::steps::{self, Steps};
+pub(crate) use keys::KEYS;
 use report::Report;
 
 /// What a group measured: key to number, and what it could not with the reason.
@@ -32,26 +36,15 @@ pub(crate) struct Arguments {
 /// What is measured together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Group {
-    /// The engine on this machine's processor, one core.
+    /// The engine on this machine's processor, one core, and ONNX Runtime beside it.
     Engine,
-    /// The engine in Chromium, and the size of the download.
+    /// The engine in Chromium, onnxruntime-web beside it, and the size of the download.
     Browser,
     /// Import and refresh.
     Cloud,
+    /// One event over candidates and over events, with a plot beside the JSON file.
+    Scaling,
 }
-
-/// Every key, its group and its unit. `docs/BENCH.md` defines each.
-pub(crate) const KEYS: [(&str, Group, &str); 9] = [
-    ("rerank_500x50_native_p50_ms", Group::Engine, "ms"),
-    ("rerank_500x50_native_p99_ms", Group::Engine, "ms"),
-    ("rerank_500x50_chromium_p50_ms", Group::Browser, "ms"),
-    ("rerank_500x50_chromium_p99_ms", Group::Browser, "ms"),
-    ("wasm_raw_bytes", Group::Browser, "bytes"),
-    ("wasm_gzip_bytes", Group::Browser, "bytes"),
-    ("wasm_brotli_bytes", Group::Browser, "bytes"),
-    ("refresh_users_per_second", Group::Cloud, "1/s"),
-    ("import_rows_per_second", Group::Cloud, "1/s"),
-];
 
 /// Measures the chosen groups; the file is written even when one of them fails.
 ///
@@ -62,13 +55,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let steps = Steps::new(&paths, "bench")?;
     let mut report = Report::new(&paths);
     let chosen = |group| arguments.groups.is_empty() || arguments.groups.contains(&group);
-    for (group, measure) in [
-        (Group::Engine, engine::measure as fn(&Paths, &Steps, &mut Report)),
-        (Group::Browser, browser::measure),
-        (Group::Cloud, cloud::measure),
-    ] {
+    for group in [Group::Engine, Group::Browser, Group::Cloud, Group::Scaling] {
         if chosen(group) {
-            measure(&paths, &steps, &mut report);
+            match group {
+                Group::Engine => engine::measure(&paths, &steps, &mut report),
+                Group::Browser => browser::measure(&paths, &steps, &mut report),
+                Group::Cloud => cloud::measure(&paths, &steps, &mut report),
+                Group::Scaling => scaling::measure(&paths, &steps, &mut report, &arguments.json),
+            }
             report.explain_missing(group, "its step failed, see the log");
         } else {
             report.explain_missing(group, "its group was not asked for");

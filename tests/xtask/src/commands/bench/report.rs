@@ -31,14 +31,15 @@ impl Report {
         values.insert("node".to_owned(), ask("node", &["--version"]));
         values.insert("machine".to_owned(), Value::from(processor()));
         values.insert("machine_cores".to_owned(), cores);
+        values.insert("machine_load".to_owned(), load());
         values.insert("date".to_owned(), ask("date", &["-u", "+%Y-%m-%dT%H:%M:%SZ"]));
         Self { values }
     }
 
-    /// Takes what a step measured; other keys than the documented ones are left out.
+    /// Takes what a step measured or identified; other keys than the documented ones are left out.
     pub(crate) fn add(&mut self, figures: &Figures) {
         for (key, value) in figures {
-            if KEYS.iter().any(|(known, _, _)| known == key) && value.is_number() {
+            if KEYS.iter().any(|(known, _, _)| known == key) && (value.is_number() || value.is_string()) {
                 self.values.insert(key.clone(), value.clone());
             }
         }
@@ -78,8 +79,11 @@ impl Report {
         let mut table = String::new();
         for (key, _, unit) in KEYS {
             let _ = match &self.values.get(key) {
-                Some(value) if value.is_number() => {
-                    writeln!(table, "{key:<32} {:>14} {unit}", value.to_string())
+                Some(Value::Number(value)) => {
+                    writeln!(table, "{key:<32} {:>14} {unit}", shown(value.as_f64().unwrap_or(f64::NAN)))
+                }
+                Some(Value::String(value)) => {
+                    writeln!(table, "{key:<32} {:>14}", &value[..value.len().min(14)])
                 }
                 _ => writeln!(table, "{key:<32} {:>14} {}", "-", self.reason(key)),
             };
@@ -90,6 +94,18 @@ impl Report {
     fn reason(&self, key: &str) -> &str {
         self.values.get(&format!("{key}_skipped")).and_then(Value::as_str).unwrap_or("")
     }
+}
+
+/// Whole numbers whole, times to the microsecond.
+fn shown(value: f64) -> String {
+    if value.fract() == 0.0 { format!("{value}") } else { format!("{value:.3}") }
+}
+
+/// How busy the machine is as measuring starts: its mean number of running programs in the last minute.
+fn load() -> Value {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let first = text.split(' ').next().and_then(|word| word.parse::<f64>().ok());
+    first.map_or(Value::Null, Value::from)
 }
 
 /// The processor's name, as far as the system tells it.

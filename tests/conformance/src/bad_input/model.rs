@@ -1,2 +1,0 @@
-//! A ranker and its feature schema.
-pub fn model(_data: &[u8]) {}
