@@ -31,6 +31,7 @@ pub mod pack;
 pub mod policies;
 pub mod policy;
 pub mod reason;
+mod saved;
 pub mod score;
 pub mod session;
 pub mod trust;

@@ -12,8 +12,8 @@ pub const MODEL_BYTES: usize = 8 << 20;
 pub const SCHEMA_BYTES: usize = 256 << 10;
 /// Largest policy, in bytes.
 pub const POLICY_BYTES: usize = 256 << 10;
-/// Largest saved session, in bytes.
-pub const SESSION_BYTES: usize = 1 << 20;
+/// Largest saved session, in bytes; one that is as full as can be, of the longest ids, is below.
+pub const SESSION_BYTES: usize = 2 << 20;
 /// Most candidates in one pack.
 pub const CANDIDATES: usize = 5_000;
 /// Most dimensions of a pack's vectors.
@@ -26,8 +26,18 @@ pub const ID_BYTES: usize = 128;
 pub const SESSION_EVENTS: usize = 50;
 /// Most event ids remembered to recognise duplicates.
 pub const SESSION_EVENT_IDS: usize = 4_096;
-/// Most items, creators and categories the session remembers facts about.
-pub const SESSION_ENTRIES: usize = 4_096;
+/// Most items the session remembers facts about.
+pub const SESSION_ITEMS: usize = 4_096;
+/// Most creators it remembers facts about.
+pub const SESSION_CREATORS: usize = 1_024;
+/// Most categories it remembers facts about.
+pub const SESSION_CATEGORIES: usize = 512;
+/// Most items it remembers the vectors of because nothing like them is wanted.
+pub const SESSION_REFUSED: usize = 50;
+/// Most candidates one logged event may list.
+pub const EVENT_CANDIDATES: usize = 1_000;
+/// Latest time of an event, in milliseconds since 1970: the end of the year 9999.
+pub const LATEST_MS: i64 = 253_402_300_799_999;
 /// Most places in one slate.
 pub const PLACES: usize = 500;
 /// Most entries of a context.

@@ -139,13 +139,18 @@ impl Engine {
     /// # Errors
     /// `too_large`, `format_unknown`, `session_damaged`; the session then stays as it was.
     pub fn restore_session(&mut self, bytes: &[u8]) -> Result<()> {
-        self.state = State::restore(bytes)?;
+        self.go_on(State::restore(bytes)?);
         Ok(())
     }
 
     /// Forgets the session.
     pub fn reset_session(&mut self) {
-        self.state = State::default();
+        self.go_on(State::default());
+    }
+
+    fn go_on(&mut self, state: State) {
+        self.state = state;
+        self.pack.iter().for_each(|pack| self.state.adopt(pack));
     }
 
     /// Why the pack's own order would be shown now, if it would.
@@ -161,6 +166,7 @@ impl Engine {
     }
 
     fn replace_pack(&mut self, pack: VerifiedPack) {
+        self.state.adopt(&pack);
         self.pack = Some(pack);
         if let Some(ranker) = &mut self.ranker {
             ranker.assembler = None;

@@ -15,6 +15,7 @@ pub struct VerifiedPack {
     subject: String,
     created_ms: i64,
     expires_ms: i64,
+    towers: String,
     user: Vec<f32>,
     candidates: Vec<Candidate>,
     index: BTreeMap<String, usize>,
@@ -62,6 +63,7 @@ impl VerifiedPack {
             generation: pack.generation,
             created_ms: pack.created_ms,
             expires_ms: pack.expires_ms,
+            towers: pack.towers,
             user: pack.user.get(0).unwrap_or_default(),
             subject: pack.subject,
             candidates,
@@ -91,6 +93,16 @@ impl VerifiedPack {
     #[must_use]
     pub fn expires_ms(&self) -> i64 {
         self.expires_ms
+    }
+
+    /// Names what its vectors can be compared with: those of packs of the same towers, and where there are none, as
+    /// vectors are then made anew with each refresh, those of the same generation.
+    #[must_use]
+    pub fn vector_space(&self) -> String {
+        match self.towers.as_str() {
+            "none" => format!("none/{}", self.generation),
+            towers => towers.to_owned(),
+        }
     }
 
     /// The user's vector.
@@ -167,8 +179,12 @@ fn check_names(pack: &Pack) -> std::result::Result<(), String> {
             return Err(format!("item id {item:?} is empty, too long or there twice"));
         }
     }
-    if let Some(name) =
-        pack.creators.iter().chain(&pack.categories).find(|name| name.len() > limits::ID_BYTES)
+    if let Some(name) = pack
+        .creators
+        .iter()
+        .chain(&pack.categories)
+        .chain([&pack.towers])
+        .find(|name| name.len() > limits::ID_BYTES)
     {
         return Err(format!("the name {name:?} is longer than {} bytes", limits::ID_BYTES));
     }

@@ -16,14 +16,21 @@ pub(crate) struct Eligible {
 impl Eligible {
     /// Barred items never come back; when nothing else is left, "seen" is relaxed first.
     pub(crate) fn of(candidates: &[Candidate], state: &State, near: f32, now_ms: i64) -> Self {
-        let refused = state.refused_vectors();
+        let refused: Vec<&[f32]> = state.refused_vectors().collect();
+        let barred_categories = |candidate: &Candidate| {
+            candidate.categories.iter().any(|category| state.is_category_barred(category))
+        };
         let allowed: Vec<usize> = (0..candidates.len())
             .filter(|&index| {
                 let candidate = &candidates[index];
                 let ended = candidate.ends_ms.is_some_and(|end| now_ms >= end);
                 let near_refused =
                     || refused.iter().any(|vector| similarity(vector, &candidate.vector) > near);
-                !ended && !state.is_barred(&candidate.item) && !near_refused()
+                !ended
+                    && !state.is_barred(&candidate.item)
+                    && !state.is_creator_barred(&candidate.creator)
+                    && !barred_categories(candidate)
+                    && !near_refused()
             })
             .collect();
         let fresh: Vec<usize> =

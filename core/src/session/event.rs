@@ -32,7 +32,8 @@ pub enum EventKind {
     Dislike,
     /// Rated with `value` in 0..=5.
     Rating,
-    /// "Not for me": the item and its near neighbours should go.
+    /// "Not for me": the item and its near neighbours should go; with `context["scope"]` `creator` or `category`,
+    /// everything of that creator or category.
     NotInterested,
     /// Saved for later.
     Save,
@@ -56,6 +57,8 @@ pub enum EventKind {
     Replay,
     /// Jumped within the item.
     Seek,
+    /// A dislike or "not interested" was taken back; `context["scope"]` as there.
+    Restore,
     /// A kind this version does not know; kept, forwarded, and without effect on the ranking.
     #[serde(untagged)]
     Custom(String),
@@ -63,7 +66,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind the engine knows, in the order used by the feature schema.
-    pub const KNOWN: [Self; 22] = [
+    pub const KNOWN: [Self; 23] = [
         Self::Impression,
         Self::Play,
         Self::Progress,
@@ -86,6 +89,7 @@ impl EventKind {
         Self::Search,
         Self::Replay,
         Self::Seek,
+        Self::Restore,
     ];
 
     /// The kind's name as written in every format: `"not_interested"`.
@@ -114,6 +118,7 @@ impl EventKind {
             Self::Search => "search",
             Self::Replay => "replay",
             Self::Seek => "seek",
+            Self::Restore => "restore",
             Self::Custom(name) => name,
         }
     }
@@ -152,7 +157,8 @@ pub struct Event {
     /// Rating, price paid or another amount the kind calls for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// Circumstances: `surface`, `region`, `device`, `network`, `local_hour`, `weekday`, ...
+    /// Circumstances: `surface`, `region`, `device`, `network`, `local_hour`, `weekday`, ...; and whom the event is
+    /// about beside the item: `scope`, `creator`, `category`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,
     /// What could have been shown instead (only in logged data).
@@ -178,6 +184,21 @@ impl Event {
             value: None,
             context: BTreeMap::new(),
             candidates: Vec::new(),
+        }
+    }
+
+    /// Whether it names what its kind is about: an item, or the creator or category of a wider scope.
+    #[must_use]
+    pub fn has_subject(&self) -> bool {
+        let named = |name: &str| self.context.get(name).is_some_and(|text| !text.is_empty());
+        match self.kind {
+            EventKind::Search | EventKind::Custom(_) => true,
+            _ if !self.item.is_empty() => true,
+            EventKind::Follow | EventKind::Unfollow => named("creator"),
+            EventKind::NotInterested | EventKind::Restore => {
+                self.context.get("scope").is_some_and(|scope| named(scope))
+            }
+            _ => false,
         }
     }
 }

@@ -1,10 +1,28 @@
 //! The live session: what happened and what the engine remembers of it.
+//!
+//! An [`Event`] goes in, the next [`State`] comes out. The state holds the newest events in the order in which they
+//! happened (`remember`), what all events said about taste (`taste`), what is known of each item, creator and
+//! category (`facts`, `opinion`), and where the session is heading (`intent`). All of it is bounded, an event costs
+//! the same however long the session is, and the whole survives as bytes (`save`).
 
 mod apply;
+mod check;
 pub mod event;
+mod facts;
+mod intent;
+mod opinion;
+mod remember;
 mod save;
+mod seen;
+mod space;
 mod state;
+mod subject;
+mod sums;
+mod table;
+mod taste;
 
 pub use apply::Applied;
 pub use event::{Event, EventKind};
-pub use state::{Remembered, State};
+pub use facts::{FATIGUE_HALF_LIFE_MS, ItemFacts};
+pub use remember::{LATE_MS, Remembered};
+pub use state::State;

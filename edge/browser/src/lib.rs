@@ -77,12 +77,9 @@ impl Engine {
     /// Applies one event.
     pub fn apply(&mut self, event: JsValue) -> Result<JsValue, JsValue> {
         let event: Event = from_object(event, "event")?;
-        let reason = match self.0.apply(&event).map_err(to_error)? {
-            Applied::Yes => None,
-            Applied::Duplicate => Some("duplicate_event"),
-            Applied::UnknownKind => Some("unknown_kind"),
-        };
-        to_object(&AppliedInfo { applied: reason.is_none(), reason })
+        let applied = self.0.apply(&event).map_err(to_error)?;
+        let reason = (applied != Applied::Yes).then(|| applied.name());
+        to_object(&AppliedInfo { applied: applied.is_applied(), reason })
     }
 
     /// The list after the last event.

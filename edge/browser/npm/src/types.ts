@@ -24,6 +24,7 @@ export type EventKind =
   | "search"
   | "replay"
   | "seek"
+  | "restore"
   | (string & {});
 
 /** One thing the person did: applied to the session and posted to `POST /api/v1/events`. */
@@ -58,7 +59,10 @@ export interface SegueEvent {
 export interface Applied {
   /** Whether the event changed the session. */
   applied: boolean;
-  /** Why it did not: `duplicate_event`, or `unknown_kind`. */
+  /**
+   * What else is to be said of it: it had no effect (`duplicate_event`, `unknown_kind`, `acted_upon`), came late (`late`, `too_late`), or
+   * left nothing of an earlier event (`took_back`, `corrected`).
+   */
   reason?: string;
 }
 

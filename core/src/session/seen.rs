@@ -1,0 +1,85 @@
+//! Which events were applied before.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest, Sha256};
+
+use crate::limits;
+
+/// Fingerprints of the newest [`limits::SESSION_EVENT_IDS`] event ids: the first 8 bytes of their SHA-256, so that
+/// a collision among them is as unlikely as one in 10^12.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct SeenIds {
+    /// Newest last.
+    order: VecDeque<u64>,
+    known: BTreeSet<u64>,
+}
+
+impl SeenIds {
+    /// Notes the id; `false` when it was there already.
+    pub(super) fn insert(&mut self, event_id: &str) -> bool {
+        self.insert_fingerprint(fingerprint(event_id))
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    fn insert_fingerprint(&mut self, fingerprint: u64) -> bool {
+        if !self.known.insert(fingerprint) {
+            return false;
+        }
+        self.order.push_back(fingerprint);
+        if self.order.len() > limits::SESSION_EVENT_IDS {
+            self.order.pop_front().map(|oldest| self.known.remove(&oldest));
+        }
+        true
+    }
+}
+
+/// A number that stands for `text`, never 0.
+pub(super) fn fingerprint(text: &str) -> u64 {
+    let digest = Sha256::digest(text.as_bytes());
+    u64::from_be_bytes(std::array::from_fn(|index| digest[index])).max(1)
+}
+
+impl Serialize for SeenIds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes: Vec<u8> = self.order.iter().flat_map(|fingerprint| fingerprint.to_be_bytes()).collect();
+        serializer.serialize_bytes(&bytes)
+    }
+}
+
+impl<'de> Deserialize<'de> for SeenIds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = serde_bytes::ByteBuf::deserialize(deserializer)?;
+        let (fingerprints, rest) = bytes.as_chunks::<8>();
+        if !rest.is_empty() || fingerprints.len() > limits::SESSION_EVENT_IDS {
+            return Err(de::Error::invalid_length(bytes.len(), &"whole fingerprints within their bound"));
+        }
+        let mut seen = Self::default();
+        fingerprints.iter().for_each(|bytes| {
+            seen.insert_fingerprint(u64::from_be_bytes(*bytes));
+        });
+        Ok(seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_known_until_as_many_newer_ones_came() {
+        let mut seen = SeenIds::default();
+        for at in 0..limits::SESSION_EVENT_IDS {
+            assert!(seen.insert(&at.to_string()));
+        }
+        assert!(!seen.insert("0"));
+        assert!(seen.insert("one more"));
+        assert!(seen.insert("0"), "the oldest was forgotten");
+        assert_eq!(seen.len(), limits::SESSION_EVENT_IDS);
+    }
+}

@@ -1,0 +1,184 @@
+//! A table of facts by name that never grows beyond its bound.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Facts that say whether they must outlive others.
+pub(super) trait Facts: Default {
+    /// Kept for as long as anything else can go: what the person forbade.
+    fn is_kept(&self) -> bool;
+}
+
+/// At most `MOST` entries by name. When it is full the entry least recently touched goes, and one that is to be
+/// kept only when there is no other. Every operation takes time logarithmic in the number of entries.
+#[derive(Debug, Clone)]
+pub(super) struct Table<T, const MOST: usize> {
+    entries: BTreeMap<Arc<str>, Entry<T>>,
+    /// First to go first.
+    by_age: BTreeMap<Age, Arc<str>>,
+    touches: u64,
+}
+
+/// Whether the entry is to be kept, then when it was last touched.
+type Age = (bool, u64);
+
+#[derive(Debug, Clone)]
+struct Entry<T> {
+    facts: T,
+    age: Age,
+}
+
+impl<T, const MOST: usize> Default for Table<T, MOST> {
+    fn default() -> Self {
+        Self { entries: BTreeMap::new(), by_age: BTreeMap::new(), touches: 0 }
+    }
+}
+
+impl<T: Facts, const MOST: usize> Table<T, MOST> {
+    pub(super) fn get(&self, name: &str) -> Option<&T> {
+        self.entries.get(name).map(|entry| &entry.facts)
+    }
+
+    /// The facts of an entry that is there, without counting as a touch; the caller leaves alone whether it is kept.
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut T> {
+        self.entries.get_mut(name).map(|entry| &mut entry.facts)
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Names of the entries that are to be kept, least recently touched first.
+    pub(super) fn kept(&self) -> impl Iterator<Item = &str> {
+        self.by_age.range((true, 0)..).map(|(_, name)| &**name)
+    }
+
+    /// Every entry in the order of names.
+    pub(super) fn by_name(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.entries.iter().map(|(name, entry)| (&**name, &entry.facts))
+    }
+
+    /// Every entry, first to go first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        let facts = |name: &Arc<str>| self.entries.get(name).map(|entry| &entry.facts);
+        self.by_age.values().filter_map(move |name| Some((&**name, facts(name)?)))
+    }
+
+    /// Changes the facts under `name`, new ones where there are none yet.
+    pub(super) fn touch<R>(&mut self, name: &str, change: impl FnOnce(&mut T) -> R) -> R {
+        let (name, mut facts) = match self.entries.remove_entry(name) {
+            Some((name, entry)) => {
+                self.by_age.remove(&entry.age);
+                (name, entry.facts)
+            }
+            None => {
+                self.make_room();
+                (Arc::from(name), T::default())
+            }
+        };
+        let result = change(&mut facts);
+        self.touches += 1;
+        let age = (facts.is_kept(), self.touches);
+        self.by_age.insert(age, name.clone());
+        self.entries.insert(name, Entry { facts, age });
+        result
+    }
+
+    fn make_room(&mut self) {
+        if self.entries.len() < MOST {
+            return;
+        }
+        if let Some((_, oldest)) = self.by_age.pop_first() {
+            self.entries.remove(&oldest);
+        }
+    }
+}
+
+/// Equal when they hold the same and would let it go in the same order.
+impl<T: Facts + PartialEq, const MOST: usize> PartialEq for Table<T, MOST> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl<T: Facts + Serialize, const MOST: usize> Serialize for Table<T, MOST> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().collect::<Vec<_>>())
+    }
+}
+
+impl<'de, T: Facts + Deserialize<'de>, const MOST: usize> Deserialize<'de> for Table<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let entries = Vec::<(String, T)>::deserialize(deserializer)?;
+        if entries.len() > MOST {
+            return Err(de::Error::invalid_length(entries.len(), &"a table within its bound"));
+        }
+        let mut table = Self::default();
+        for (name, facts) in entries {
+            table.touch(&name, |place| *place = facts);
+        }
+        Ok(table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+    struct Mark(bool);
+
+    impl Facts for Mark {
+        fn is_kept(&self) -> bool {
+            self.0
+        }
+    }
+
+    fn names(table: &Table<Mark, 3>) -> Vec<&str> {
+        table.iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn the_least_recently_touched_goes_first_and_what_is_kept_goes_last() {
+        let mut table: Table<Mark, 3> = Table::default();
+        table.touch("kept", |mark| mark.0 = true);
+        table.touch("a", |_| ());
+        table.touch("b", |_| ());
+        table.touch("a", |_| ());
+        table.touch("c", |_| ());
+        assert_eq!(names(&table), ["a", "c", "kept"]);
+        table.touch("d", |mark| mark.0 = true);
+        table.touch("e", |mark| mark.0 = true);
+        table.touch("f", |mark| mark.0 = true);
+        assert_eq!(names(&table), ["d", "e", "f"], "where all are to be kept the oldest goes");
+        assert_eq!(table.kept().count(), 3);
+    }
+
+    #[test]
+    fn what_is_no_longer_to_be_kept_can_go_again() {
+        let mut table: Table<Mark, 3> = Table::default();
+        table.touch("a", |mark| mark.0 = true);
+        table.touch("a", |mark| mark.0 = false);
+        for name in ["b", "c", "d"] {
+            table.touch(name, |_| ());
+        }
+        assert_eq!(names(&table), ["b", "c", "d"]);
+    }
+
+    #[test]
+    fn it_is_restored_with_its_order() {
+        let mut table: Table<Mark, 3> = Table::default();
+        for name in ["a", "b", "c", "a"] {
+            table.touch(name, |mark| mark.0 = name == "b");
+        }
+        let bytes = rmp_serde::to_vec(&table).unwrap();
+        let mut restored: Table<Mark, 3> = rmp_serde::from_slice(&bytes).unwrap();
+        assert_eq!(restored, table);
+        restored.touch("d", |_| ());
+        table.touch("d", |_| ());
+        assert_eq!(restored, table);
+    }
+}

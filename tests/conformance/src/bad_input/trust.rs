@@ -1,0 +1,63 @@
+//! Signed bytes: packs, manifests and key rotations.
+
+use segue_core::pack::Pack;
+use segue_core::trust::envelope::{self, Purpose};
+use segue_core::trust::{Manifest, PrivateKey};
+use segue_core::{EventKind, limits, policies};
+
+use super::{check_slate, through_the_door};
+use crate::world::{self, NOW_MS};
+
+/// A pack, then a short session on whatever it holds.
+pub fn pack(data: &[u8]) {
+    let Some(bytes) = through_the_door(Purpose::Pack, data) else { return };
+    // Subject and generation are taken from the pack itself, or nearly every input would stop at their check.
+    let payload = envelope::open(Purpose::Pack, &bytes, &world::key().public(), limits::PACK_BYTES);
+    let named = payload.ok().and_then(|payload| rmp_serde::from_slice::<Pack>(&payload).ok());
+    let (generation, subject) =
+        named.map_or((1, world::SUBJECT.to_owned()), |pack| (pack.generation, pack.subject));
+    let mut engine = world::untouched();
+    let manifest = world::sealed_manifest(generation, &[("radio", policies::RADIO)], None);
+    if engine.accept_manifest(&manifest, NOW_MS).is_err() {
+        return;
+    }
+    engine.accept_policy("radio", policies::RADIO).expect("the policy is sound");
+    let Ok(pack) = engine.accept_pack(&bytes, &subject, NOW_MS) else { return };
+    let first = pack.candidates().first().map(|candidate| candidate.item.clone()).unwrap_or_default();
+    let kinds = [EventKind::Like, EventKind::Skip, EventKind::NotInterested];
+    for (at, kind) in kinds.into_iter().enumerate() {
+        check_slate(&mut engine, &world::request("radio", 20));
+        let _ = engine.apply(&world::event(at, kind, &first));
+    }
+    check_slate(&mut engine, &world::request("radio", limits::PLACES));
+}
+
+/// A manifest, then everything that leans on it.
+pub fn manifest(data: &[u8]) {
+    let Some(bytes) = through_the_door(Purpose::Manifest, data) else { return };
+    let mut engine = world::untouched();
+    let Ok(manifest) = engine.accept_manifest(&bytes, NOW_MS).cloned() else { return };
+    let sealed =
+        Manifest::verify(&manifest.seal(&world::key()).expect("it was read"), &world::key().public());
+    assert_eq!(sealed.expect("it was accepted"), manifest, "a manifest survives being written again");
+    for surface in manifest.policies.keys() {
+        let _ = engine.accept_policy(surface, policies::RADIO);
+    }
+    let _ = engine.accept_pack(&world::pack(&world::items(6), manifest.generation), world::SUBJECT, NOW_MS);
+    for surface in manifest.policies.keys().take(4) {
+        check_slate(&mut engine, &world::request(surface, 6));
+    }
+}
+
+/// A list of key rotations. No bytes may lead to another key than one the trusted key signed for.
+pub fn rotations(data: &[u8]) {
+    let mut engine = world::untouched();
+    let followed = engine.accept_rotations(data).unwrap_or(0);
+    if followed == 0 {
+        let manifest = world::sealed_manifest(1, &[], None);
+        engine.accept_manifest(&manifest, NOW_MS).expect("the root is still trusted");
+    }
+    let stranger = PrivateKey::from_seed([5; 32]);
+    let manifest = world::manifest(1, &[], None).seal(&stranger).expect("a manifest can be written");
+    assert!(engine.accept_manifest(&manifest, NOW_MS).is_err(), "nobody signed for a stranger");
+}
