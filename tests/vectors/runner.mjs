@@ -15,7 +15,7 @@ export function run(Engine, case_, file) {
     accept_policy: (step) => host.engine.accept_policy(step.surface, bytes(step.bytes)),
     accept_ranker: (step) => host.engine.accept_ranker(bytes(step.model), bytes(step.schema)),
     accept_pack: (step) => ({ candidates: host.engine.accept_pack(bytes(step.bytes), step.subject, step.now_ms).candidates }),
-    apply: ({ event }) => ({ applied: applied(host.engine.apply(event)) }),
+    apply: ({ event }) => ({ applied: host.engine.apply(event).reason ?? "applied" }),
     rank: ({ request }) => host.engine.rank(request),
     save_session: () => void (host.saved = host.engine.save_session()),
     restore_session: (step) => host.engine.restore_session(step.bytes === undefined ? host.saved : bytes(step.bytes)),
@@ -33,10 +33,6 @@ function outcome(call) {
     if (typeof failure?.code !== "string") throw failure;
     return { error: failure.code };
   }
-}
-
-function applied({ applied, reason }) {
-  return applied ? "yes" : reason === "duplicate_event" ? "duplicate" : reason;
 }
 
 /** Where `actual` is not what `expected` says, or null. */

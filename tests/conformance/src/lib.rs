@@ -8,5 +8,6 @@
 
 pub mod bad_input;
 pub mod draws;
+pub mod kept;
 pub mod vectors;
 pub mod world;

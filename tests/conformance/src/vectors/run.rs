@@ -1,6 +1,6 @@
 //! Makes a case's calls and notes what came of each.
 
-use segue_core::{Applied, Code, Engine, Error, Result};
+use segue_core::{Code, Engine, Error, Result};
 use serde_json::{Value, json};
 
 use super::{Bytes, Case, Step};
@@ -16,7 +16,7 @@ const NOT_COMPARED: [&str; 4] = ["text", "title", "creator", "position"];
 /// | `accept_rotations` | `followed`: how many were |
 /// | `accept_manifest` | `generation` |
 /// | `accept_pack` | `candidates`: how many it holds |
-/// | `apply` | `applied`: `yes`, `duplicate` or `unknown_kind` |
+/// | `apply` | `applied`: the word for what became of it |
 /// | `rank` | the slate |
 /// | `save_session` | none; the bytes are for the next `restore_session` |
 pub fn run(case: &Case, file: impl Fn(&str) -> Vec<u8>) -> Vec<Value> {
@@ -73,7 +73,7 @@ impl<F: Fn(&str) -> Vec<u8>> Host<F> {
 
     fn session_call(&mut self, engine: &mut Engine, step: &Step) -> Result<Value> {
         match step {
-            Step::Apply { event } => Ok(json!({ "applied": applied(engine.apply(event)?) })),
+            Step::Apply { event } => Ok(json!({ "applied": engine.apply(event)?.name() })),
             Step::Rank { request } => {
                 let slate = engine.rank(request)?;
                 let mut slate = serde_json::to_value(slate).unwrap_or_default();
@@ -112,14 +112,6 @@ fn accept_ranker(engine: &mut Engine, model: &[u8], schema: &[u8]) -> Result<()>
 #[cfg(not(feature = "tract"))]
 fn accept_ranker(_: &mut Engine, _: &[u8], _: &[u8]) -> Result<()> {
     Err(Error::new(Code::RequestInvalid, "built without a scorer for rankers."))
-}
-
-fn applied(applied: Applied) -> &'static str {
-    match applied {
-        Applied::Yes => "yes",
-        Applied::Duplicate => "duplicate",
-        Applied::UnknownKind => "unknown_kind",
-    }
 }
 
 /// Takes out what is not compared, at every depth but inside a reason's parameters.

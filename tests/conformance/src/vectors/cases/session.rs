@@ -1,8 +1,9 @@
 //! What is remembered, for how long, and what brings it back.
 
-use segue_core::{EventKind, policies};
+use segue_core::{Event, EventKind, limits, policies};
 
-use crate::vectors::{Book, Step, Story};
+use crate::kept;
+use crate::vectors::{Book, Bytes, Step, Story};
 use crate::world::{self, SUBJECT};
 
 fn ready(story: &mut Story<'_>) {
@@ -52,6 +53,36 @@ pub(super) fn tell(book: &mut Book) {
         story.event_with(EventKind::Like, 8, |event| event.time_ms += 86_400_000);
         story.rank("radio", 8);
     });
+    book.tell("session-corrections", "What is taken back or shown to be wrong leaves no trace.", |story| {
+        ready(story);
+        story.event(EventKind::Like, 5);
+        story.event(EventKind::Unlike, 5);
+        story.event_with(EventKind::Skip, 6, |event| event.played_ms = Some(1_000));
+        story.event_with(EventKind::Complete, 6, |event| event.time_ms -= 500);
+        story.event(EventKind::Impression, 6);
+        story.event(EventKind::Dislike, 0);
+        story.event(EventKind::Restore, 0);
+        story.rank("radio", 8);
+    });
+    book.tell(
+        "session-creator-and-category",
+        "A creator and a category can be sent away and brought back.",
+        |story| {
+            let about = |scope: &'static str, name: &'static str| {
+                move |event: &mut Event| {
+                    event.item.clear();
+                    let context = [("scope", scope), (scope, name)];
+                    event.context = context.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+                }
+            };
+            ready(story);
+            story.event_with(EventKind::NotInterested, 0, about("creator", "creator-01"));
+            story.event_with(EventKind::NotInterested, 0, about("category", "jazz"));
+            story.rank("radio", 16);
+            story.event_with(EventKind::Restore, 0, about("category", "jazz"));
+            story.rank("radio", 16);
+        },
+    );
     book.tell("session-long", "After more events than are remembered the newest still count.", |story| {
         ready(story);
         let kinds =
@@ -74,6 +105,14 @@ pub(super) fn tell(book: &mut Book) {
     damaged(book);
 }
 
+/// A saved session whose format is one that does not exist yet.
+fn newer_session() -> Vec<u8> {
+    let mut bytes = world::engine(16).save_session().expect("a session can be saved");
+    bytes[4] = 9;
+    kept::seal(&mut bytes);
+    bytes
+}
+
 fn damaged(book: &mut Book) {
     book.tell(
         "session-damaged",
@@ -83,8 +122,10 @@ fn damaged(book: &mut Book) {
             listen(story);
             let bytes = story.file(*b"not a session", "session");
             story.step(Step::RestoreSession { bytes: Some(bytes) });
-            let newer = story.file(*b"\x82\xa6format\xcd\x03\xe7\xa5state\x80", "session");
+            let newer = story.file(newer_session(), "session");
             story.step(Step::RestoreSession { bytes: Some(newer) });
+            let zeros = limits::SESSION_BYTES + 1;
+            story.step(Step::RestoreSession { bytes: Some(Bytes::Zeros { zeros }) });
             story.rank("radio", 6);
         },
     );
