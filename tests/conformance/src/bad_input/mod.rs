@@ -8,6 +8,7 @@
 mod documents;
 #[cfg(feature = "tract")]
 mod model;
+mod outbox;
 mod seeds;
 mod session;
 mod slate;
@@ -16,6 +17,7 @@ mod trust;
 pub use documents::policy;
 #[cfg(feature = "tract")]
 pub use model::model;
+pub use outbox::outbox;
 pub use seeds::seeds;
 pub use session::{events, session};
 pub use slate::check as check_slate;
@@ -36,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "manifest", run: manifest },
     #[cfg(feature = "tract")]
     Target { name: "model", run: model },
+    Target { name: "outbox", run: outbox },
     Target { name: "pack", run: pack },
     Target { name: "policy", run: policy },
     Target { name: "rotations", run: rotations },

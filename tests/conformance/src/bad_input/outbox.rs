@@ -1,6 +1,6 @@
 //! The outbox's file, after whatever happened to the disk it lies on.
 
-use segue_core::outbox::{Answer, Disk, LogStore, Next, Outbox, Store as _};
+use segue_core::outbox::{Answer, Disk, LogStore, Next, Outbox, Queue, Stored, record};
 use segue_core::{EventKind, Result, limits};
 
 use crate::{kept, world};
@@ -48,12 +48,14 @@ pub fn outbox(data: &[u8]) {
     if added.is_ok() {
         assert!(outbox.queue().waiting() <= before + 1, "an event was invented");
     }
-    let answers = [(413, &b""[..]), (503, b""), (200, b"{}"), (200, rest), (400, b""), (401, b"")];
+    let answers = [413, 503, 200, 400, 401];
     for round in 0..ROUNDS {
         let now_ms = world::NOW_MS + 10_000_000 * round;
         if let Next::Send(batch) = outbox.next(now_ms, limits::OUTBOX_BATCH_BYTES) {
             assert!(!batch.sequences.is_empty() && batch.body.len() <= limits::OUTBOX_BATCH_BYTES);
-            let (status, body) = answers[round as usize % answers.len()];
+            let status = answers[round as usize % answers.len()];
+            let receipt = format!(r#"{{"accepted":{},"duplicates":0,"rejected":[]}}"#, batch.sequences.len());
+            let body = if first % 4 < 2 { receipt.as_bytes() } else { rest };
             let _ = outbox.answered(&Answer { status, retry_after_ms: Some(5), body }, now_ms);
         }
         outbox.renew_credentials();
@@ -72,17 +74,15 @@ fn seal_records(bytes: &mut [u8]) {
     }
 }
 
-/// The file of an outbox that took events in and delivered some, as it is and to be sealed again.
+/// The file of an outbox that took events in, as it is and to be sealed again.
 pub(super) fn seeds() -> Vec<Vec<u8>> {
-    let mut store = LogStore::new(Memory::default());
-    let stored = store.load();
-    let mut disk = Memory::default();
-    if stored.is_ok()
-        && let Ok(mut outbox) = Outbox::open(Shared(&mut disk), 7)
-    {
-        for (at, kind) in [EventKind::Impression, EventKind::Play, EventKind::Purchase].into_iter().enumerate() {
-            let _ = outbox.enqueue(&world::event(at, kind, "item-001"));
-        }
+    let mut queue = Queue::new(Stored::default(), 7);
+    let mut file = Vec::new();
+    for (at, kind) in [EventKind::Impression, EventKind::Play, EventKind::Purchase].into_iter().enumerate() {
+        let Ok(mut change) = queue.admit(&world::event(at, kind, "item-001")) else { continue };
+        change.remove.extend(at.checked_sub(1).map(|settled| settled as u64 + 1));
+        file.extend(record::encode(&change).unwrap_or_default());
+        queue.apply(&change);
     }
-    vec![[&[0], disk.0.as_slice()].concat(), [&[1], disk.0.as_slice()].concat()]
+    vec![[&[0], file.as_slice()].concat(), [&[1], file.as_slice()].concat()]
 }

@@ -15,6 +15,7 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
             Purpose::Manifest,
             &world::sealed_manifest(1, &[("radio", policies::RADIO)], Some((b"model", b"schema"))),
         ),
+        "outbox" => super::outbox::seeds(),
         "pack" => [3, 24]
             .iter()
             .flat_map(|&count| both(Purpose::Pack, &world::pack(&world::items(count), 1)))
