@@ -8,6 +8,9 @@ pub const HOME: &[u8] = include_bytes!("../policies/home.json");
 pub const FEED: &[u8] = include_bytes!("../policies/feed.json");
 /// Shops.
 pub const SHOP: &[u8] = include_bytes!("../policies/shop.json");
+/// A playlist a week: nothing the person has heard.
+pub const WEEKLY: &[u8] = include_bytes!("../policies/weekly.json");
 
 /// All of them by surface.
-pub const ALL: &[(&str, &[u8])] = &[("feed", FEED), ("home", HOME), ("radio", RADIO), ("shop", SHOP)];
+pub const ALL: &[(&str, &[u8])] =
+    &[("feed", FEED), ("home", HOME), ("radio", RADIO), ("shop", SHOP), ("weekly", WEEKLY)];

@@ -23,6 +23,10 @@ pub enum ReasonCode {
     YourTaste,
     /// Only things already played were left.
     PlayedBefore,
+    /// A place of exploration: something that is not known well yet.
+    SomethingDifferent,
+    /// A place the policy gives away.
+    Pinned,
     /// The pack's own order: the manifest names a ranker that has not been accepted yet.
     FallbackNoModel,
     /// The pack's own order: the ranker was refused.
@@ -35,6 +39,8 @@ pub enum ReasonCode {
     FallbackScoresInvalid,
     /// The pack's own order: the ranker could not run.
     FallbackModelFailed,
+    /// The pack's own order from here on: the time was up.
+    FallbackDeadline,
 }
 
 impl ReasonCode {
@@ -49,12 +55,15 @@ impl ReasonCode {
             Self::Trending => "trending",
             Self::YourTaste => "your_taste",
             Self::PlayedBefore => "played_before",
+            Self::SomethingDifferent => "something_different",
+            Self::Pinned => "pinned",
             Self::FallbackNoModel => "fallback_no_model",
             Self::FallbackModelRefused => "fallback_model_refused",
             Self::FallbackPackRefused => "fallback_pack_refused",
             Self::FallbackPolicyRefused => "fallback_policy_refused",
             Self::FallbackScoresInvalid => "fallback_scores_invalid",
             Self::FallbackModelFailed => "fallback_model_failed",
+            Self::FallbackDeadline => "fallback_deadline",
         }
     }
 
@@ -69,6 +78,8 @@ impl ReasonCode {
             Self::Trending => "Trending now",
             Self::YourTaste => "Picked for you",
             Self::PlayedBefore => "You played this before",
+            Self::SomethingDifferent => "Something different",
+            Self::Pinned => "Featured",
             _ => "In the order prepared for you",
         }
     }

@@ -61,7 +61,7 @@ impl Barred {
         let since_ms = match seen {
             Seen::Never => i64::MIN,
             Seen::Window { days } => moment.as_of_ms(catalogue).saturating_sub(i64::from(*days) * DAY_MS),
-            Seen::Session => i64::MAX,
+            Seen::Session | Seen::Fatigue { .. } => i64::MAX,
         };
         for index in moment.known(catalogue) {
             let event = &catalogue.events[index];

@@ -46,7 +46,8 @@ impl Engine {
             let detail = format!("surface is {:?}, the manifest has it under {surface:?}.", policy.surface);
             return Err(Error::new(Code::PolicyInvalid, detail));
         }
-        self.surfaces.insert(surface.to_owned(), Surface::new(policy)?);
+        let hash = Some(artefact.hash.clone());
+        self.surfaces.insert(surface.to_owned(), Surface { hash, ..Surface::new(policy)? });
         Ok(())
     }
 
@@ -62,6 +63,7 @@ impl Engine {
         let accepted = self.open_ranker(model, schema);
         self.faults.ranker = accepted.is_err();
         self.ranker = Some(accepted?);
+        self.ranker_hash = self.trust.manifest()?.ranker.as_ref().map(|named| named.model.hash.clone());
         Ok(())
     }
 

@@ -1,9 +1,11 @@
 //! Chooses the reason of each place: the most particular one that is true.
 
 use super::Engine;
+use super::rank::Scores;
+use crate::error::Result;
 use crate::features::similarity;
 use crate::pack::{Candidate, VerifiedPack};
-use crate::policy::{Eligible, Scored};
+use crate::policy::{Eligible, How, Placed};
 use crate::reason::{Reason, ReasonCode};
 use crate::session::Remembered;
 
@@ -17,15 +19,26 @@ const NEW_DAYS: f32 = 30.0;
 const TRENDING: f32 = 0.9;
 
 impl Engine {
-    pub(super) fn reasons(&self, pack: &VerifiedPack, eligible: &Eligible, chosen: &[Scored]) -> Vec<Reason> {
-        let positions = eligible.positions();
-        let reason = |(position, scored): (usize, &Scored)| {
-            let candidate = &pack.candidates()[scored.index];
-            // A reason that names the session is given only to what the session moved up.
-            let moved_up = (position as u32) < positions[&scored.index];
-            self.reason(pack, candidate, moved_up, eligible.seen_relaxed)
+    pub(super) fn reasons(
+        &self,
+        eligible: &Eligible,
+        placed: &[Placed],
+        scores: &Scores,
+    ) -> Result<Vec<Reason>> {
+        let pack = self.pack()?;
+        let reason = |(placed, position): (&Placed, u32)| match (scores.fallback, placed.how) {
+            (_, How::Pinned) => Reason::plain(ReasonCode::Pinned),
+            (Some(code), _) => Reason::plain(code),
+            (None, How::Late) => Reason::plain(ReasonCode::FallbackDeadline),
+            (None, How::Explored) => Reason::plain(ReasonCode::SomethingDifferent),
+            (None, How::Ranked) => {
+                let candidate = &pack.candidates()[placed.index];
+                // A reason that names the session is given only to what the session moved up.
+                let moved_up = position < eligible.position(placed.index);
+                self.reason(pack, candidate, moved_up, eligible.seen_relaxed)
+            }
         };
-        chosen.iter().enumerate().map(reason).collect()
+        Ok(placed.iter().zip(0..).map(reason).collect())
     }
 
     fn reason(

@@ -2,6 +2,7 @@
 
 mod accept;
 mod explain;
+mod line;
 mod rank;
 mod ranker;
 mod slate;
@@ -18,9 +19,9 @@ use crate::error::{Code, Error, Result};
 #[cfg(feature = "encode")]
 use crate::features::Schema;
 use crate::pack::VerifiedPack;
-use crate::policy::Feedback;
 #[cfg(feature = "encode")]
 use crate::policy::Policy;
+use crate::policy::{Feedback, Traits};
 use crate::reason::ReasonCode;
 #[cfg(feature = "encode")]
 use crate::score::Scorer;
@@ -49,7 +50,11 @@ pub struct Engine {
     ranker: Option<Ranker>,
     /// A ranker is named by the manifest, or was handed over by a server.
     ranker_wanted: bool,
+    /// Hash of the accepted ranker.
+    ranker_hash: Option<String>,
     pack: Option<VerifiedPack>,
+    /// What list rules ask of the pack's candidates.
+    traits: Option<Traits>,
     state: State,
     faults: Faults,
     /// Surface of the last request: events without one are weighed by its policy.
@@ -92,7 +97,9 @@ impl Engine {
             surfaces: BTreeMap::new(),
             ranker: None,
             ranker_wanted: false,
+            ranker_hash: None,
             pack: None,
+            traits: None,
             state: State::default(),
             faults: Faults::default(),
             surface: None,
@@ -167,11 +174,12 @@ impl Engine {
 
     fn replace_pack(&mut self, pack: VerifiedPack) {
         self.state.adopt(&pack);
+        self.traits = Some(Traits::new(pack.candidates(), pack.created_ms()));
         self.pack = Some(pack);
         if let Some(ranker) = &mut self.ranker {
             ranker.assembler = None;
         }
-        self.surfaces.values_mut().for_each(|surface| surface.assembler = None);
+        self.surfaces.values_mut().for_each(Surface::forget_pack);
     }
 }
 

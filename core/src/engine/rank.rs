@@ -1,17 +1,23 @@
-//! From the session to a list: eligibility, score, list rules, reasons, in this order.
+//! From the session to a list: eligibility, score, list search, exploration, placement, reasons, in this order.
 
+use super::line::Line;
 use super::{Engine, Order, Place, Request, Slate};
 use crate::budget::Budget;
 use crate::error::{Code, Error, Result};
-use crate::limits;
 use crate::pack::VerifiedPack;
-use crate::policy::{self, Eligible, Scored};
+use crate::policy::{Eligibility, Eligible, ListRules, Placed, Placement, Seen, Traits};
 use crate::reason::{Reason, ReasonCode};
 
-/// A slot's propensity when nothing is drawn: certain, in millionths.
-const CERTAIN: u32 = 1_000_000;
 /// Nothing further than this cosine is barred when no policy says otherwise.
 const NEVER_NEAR: f32 = 2.0;
+
+/// What the candidates are ordered by.
+pub(super) struct Scores {
+    /// Utility of the first candidates of the pack: of all of them unless the budget ran out.
+    pub(super) utilities: Vec<f32>,
+    /// Why it is the pack's own order instead, if it is.
+    pub(super) fallback: Option<ReasonCode>,
+}
 
 impl Engine {
     /// The list after the last event. Never fails once a pack is accepted and the request is sound: whatever goes
@@ -20,26 +26,24 @@ impl Engine {
     /// # Errors
     /// `pack_missing`; `request_invalid`; `surface_unknown` when the manifest names no policy for the surface.
     pub fn rank(&mut self, request: &Request) -> Result<Slate> {
-        check(request)?;
+        self.rank_within(request, &mut Budget::unlimited())
+    }
+
+    /// The best list within `budget`: what it did not reach follows in order of utility, then in the pack's order,
+    /// with the reason `fallback_deadline`. [`Slate::units`] of [`Budget::of_units`] gives the same list again.
+    ///
+    /// # Errors
+    /// As [`Engine::rank`].
+    pub fn rank_within(&mut self, request: &Request, budget: &mut Budget<'_>) -> Result<Slate> {
+        request.check()?;
         self.pack()?;
-        if !self.surfaces.contains_key(&request.surface) {
-            return self.rank_without_policy(request);
-        }
-        self.surface = Some(request.surface.clone());
+        self.check_surface(request)?;
+        let scores = self.scores(request, budget);
         let eligible = self.eligible(request)?;
-        if let Some(code) = self.fallback() {
-            return self.pack_order(request, &eligible, code);
-        }
-        match self.utilities(request) {
-            Ok(utilities) => self.ranked(request, &eligible, &utilities),
-            Err(error) if error.code() == Code::ScoresInvalid => {
-                self.pack_order(request, &eligible, ReasonCode::FallbackScoresInvalid)
-            }
-            Err(error) if error.code() == Code::PolicyInvalid => {
-                self.pack_order(request, &eligible, ReasonCode::FallbackPolicyRefused)
-            }
-            Err(_) => self.pack_order(request, &eligible, ReasonCode::FallbackModelFailed),
-        }
+        let line = self.line(request, &eligible, &scores, budget)?;
+        let placed = self.placed(request, &line, scores.fallback.is_some())?;
+        let reasons = self.reasons(&eligible, &placed, &scores)?;
+        self.slate(request, &eligible, &scores, &placed, reasons, budget)
     }
 
     /// The utility of each candidate after the last event, in the pack's order; servers order packs with it.
@@ -47,107 +51,144 @@ impl Engine {
     /// # Errors
     /// `pack_missing`, `surface_unknown`, `policy_invalid`, and what the scorer reports.
     pub fn utilities(&mut self, request: &Request) -> Result<Vec<f32>> {
+        self.utilities_within(request, &mut Budget::unlimited())
+    }
+
+    fn utilities_within(&mut self, request: &Request, budget: &mut Budget<'_>) -> Result<Vec<f32>> {
         let unknown = || Error::new(Code::SurfaceUnknown, format!("{:?} has no policy.", request.surface));
         let missing = || Error::new(Code::PackMissing, "no pack has been accepted.");
         let surface = self.surfaces.get_mut(&request.surface).ok_or_else(unknown)?;
         let pack = self.pack.as_ref().ok_or_else(missing)?;
         match &mut self.ranker {
-            Some(ranker) => ranker.utilities(
-                &surface.policy,
-                pack,
-                &self.state,
-                &request.context,
-                &mut Budget::unlimited(),
-            ),
+            Some(ranker) => ranker.utilities(&surface.policy, pack, &self.state, &request.context, budget),
             None => surface.linear_utilities(pack, &self.state, &request.context),
         }
     }
 
-    fn eligible(&self, request: &Request) -> Result<Eligible> {
-        let near = self
-            .surfaces
-            .get(&request.surface)
-            .map_or(NEVER_NEAR, |surface| surface.policy.feedback.not_interested_similarity);
-        Ok(Eligible::of(self.pack()?.candidates(), &self.state, near, request.now_ms))
-    }
-
-    /// A policy the manifest names but that was not accepted is a fault like any other; one it does not name is a
-    /// mistake of the caller.
-    fn rank_without_policy(&self, request: &Request) -> Result<Slate> {
-        let named =
-            self.trust.manifest().is_ok_and(|manifest| manifest.policies.contains_key(&request.surface));
-        if !named {
-            let detail = format!("the manifest has no policy for {:?}.", request.surface);
-            return Err(Error::new(Code::SurfaceUnknown, detail));
+    /// A surface the manifest does not name is a mistake of the caller; a policy that it names but that was not
+    /// accepted is a fault like any other.
+    fn check_surface(&mut self, request: &Request) -> Result<()> {
+        if self.surfaces.contains_key(&request.surface) {
+            self.surface = Some(request.surface.clone());
+            return Ok(());
         }
-        self.pack_order(request, &self.eligible(request)?, ReasonCode::FallbackPolicyRefused)
+        match self.trust.manifest().is_ok_and(|manifest| manifest.policies.contains_key(&request.surface)) {
+            true => Ok(()),
+            false => {
+                let detail = format!("the manifest has no policy for {:?}.", request.surface);
+                Err(Error::new(Code::SurfaceUnknown, detail))
+            }
+        }
     }
 
-    fn pack_order(&self, request: &Request, eligible: &Eligible, code: ReasonCode) -> Result<Slate> {
-        let pack = self.pack()?;
-        let scored = eligible.indices.iter().take(request.count);
-        let chosen: Vec<Scored> =
-            scored.map(|&index| Scored { index, utility: pack.candidates()[index].score }).collect();
-        let reasons = vec![Reason::plain(code); chosen.len()];
-        Ok(self.slate(request, pack, eligible, &chosen, reasons, Some(code)))
+    fn scores(&mut self, request: &Request, budget: &mut Budget<'_>) -> Scores {
+        let instead = |code| Scores { utilities: Vec::new(), fallback: Some(code) };
+        if !self.surfaces.contains_key(&request.surface) {
+            return instead(ReasonCode::FallbackPolicyRefused);
+        }
+        if let Some(code) = self.fallback() {
+            return instead(code);
+        }
+        match self.utilities_within(request, budget).map_err(|error| error.code()) {
+            Ok(utilities) if utilities.is_empty() => instead(ReasonCode::FallbackDeadline),
+            Ok(utilities) => Scores { utilities, fallback: None },
+            Err(Code::ScoresInvalid) => instead(ReasonCode::FallbackScoresInvalid),
+            Err(Code::PolicyInvalid) => instead(ReasonCode::FallbackPolicyRefused),
+            Err(_) => instead(ReasonCode::FallbackModelFailed),
+        }
     }
 
-    fn ranked(&self, request: &Request, eligible: &Eligible, utilities: &[f32]) -> Result<Slate> {
+    fn eligible(&self, request: &Request) -> Result<Eligible> {
+        let policy = self.surfaces.get(&request.surface).map(|surface| &surface.policy);
+        Ok(Eligible::of(&Eligibility {
+            candidates: self.pack()?.candidates(),
+            traits: self.traits()?,
+            state: &self.state,
+            seen: policy.map_or(&Seen::Session, |policy| &policy.seen),
+            near: policy.map_or(NEVER_NEAR, |policy| policy.feedback.not_interested_similarity),
+            now_ms: request.now_ms,
+            region: request.context.get("region"),
+        }))
+    }
+
+    /// A fallback keeps pins and caps, and draws nothing.
+    fn placed(&mut self, request: &Request, line: &Line, is_fallback: bool) -> Result<Vec<Placed>> {
+        let interactions = self.state.applied().saturating_add(request.interactions());
+        if let (Some(surface), Some(pack), Some(traits)) =
+            (self.surfaces.get_mut(&request.surface), &self.pack, &self.traits)
+        {
+            surface.make_pool(traits, pack.candidates());
+        }
+        let surface = self.surfaces.get(&request.surface);
+        let none = ListRules::none();
         let pack = self.pack()?;
-        let surface = &self.surfaces[&request.surface];
-        let scored: Vec<Scored> =
-            eligible.indices.iter().map(|&index| Scored { index, utility: utilities[index] }).collect();
-        let chosen = policy::select(pack.candidates(), &scored, &surface.policy.list, request.count);
-        let reasons = self.reasons(pack, eligible, &chosen);
-        Ok(self.slate(request, pack, eligible, &chosen, reasons, None))
+        let placement = Placement {
+            candidates: pack.candidates(),
+            traits: self.traits()?,
+            rules: surface.map_or(&none, |surface| &surface.policy.list),
+            line: &line.order,
+            searched: line.searched,
+            explored: surface.filter(|_| !is_fallback).and_then(|surface| surface.explored(interactions)),
+            varied: surface.filter(|_| !is_fallback).and_then(|surface| surface.policy.variety),
+            worth: &line.worth,
+            seed: request.seed,
+            generation: pack.generation(),
+        };
+        Ok(placement.place(request.count))
     }
 
     fn slate(
         &self,
         request: &Request,
-        pack: &VerifiedPack,
         eligible: &Eligible,
-        chosen: &[Scored],
+        scores: &Scores,
+        placed: &[Placed],
         reasons: Vec<Reason>,
-        fallback: Option<ReasonCode>,
-    ) -> Slate {
-        let positions = eligible.positions();
-        let place = |(position, (scored, reason)): (usize, (&Scored, Reason))| {
-            let candidate = &pack.candidates()[scored.index];
-            Place {
-                item: candidate.item.clone(),
-                position: position as u32,
-                score: scored.utility,
-                pack_position: positions[&scored.index],
-                text: reason.text(),
-                reason,
-                propensity: CERTAIN,
-                title: candidate.display.as_ref().map(|(title, _)| title.clone()),
-                creator: candidate.display.as_ref().map(|(_, creator)| creator.clone()),
-            }
-        };
-        Slate {
+        budget: &Budget<'_>,
+    ) -> Result<Slate> {
+        let pack = self.pack()?;
+        let places = placed.iter().zip(reasons).zip(0..);
+        let places = places.filter_map(|((placed, reason), position)| {
+            place(pack, eligible, scores, placed, reason, position)
+        });
+        Ok(Slate {
             slate: format!("{}-{}-{:x}", pack.generation(), self.state.applied(), request.seed),
             surface: request.surface.clone(),
             generation: pack.generation(),
-            order: if fallback.is_some() { Order::Fallback } else { Order::Ranked },
-            fallback,
+            policy: self.surfaces.get(&request.surface).and_then(|surface| surface.hash.clone()),
+            ranker: self.ranker.as_ref().and_then(|_| self.ranker_hash.clone()),
+            order: if scores.fallback.is_some() { Order::Fallback } else { Order::Ranked },
+            fallback: scores.fallback,
             stale: request.now_ms >= pack.expires_ms(),
-            places: chosen.iter().zip(reasons).enumerate().map(place).collect(),
-        }
+            units: budget.taken(),
+            complete: !budget.is_exhausted(),
+            places: places.collect(),
+        })
+    }
+
+    pub(super) fn traits(&self) -> Result<&Traits> {
+        self.traits.as_ref().ok_or_else(|| Error::new(Code::PackMissing, "no pack has been accepted."))
     }
 }
 
-fn check(request: &Request) -> Result<()> {
-    let invalid = |detail: String| Err(Error::new(Code::RequestInvalid, detail));
-    if request.count == 0 || request.count > limits::PLACES {
-        return invalid(format!("count is {}, allowed is 1 to {}.", request.count, limits::PLACES));
-    }
-    let long = |text: &String| text.len() > limits::ID_BYTES;
-    let context = &request.context;
-    if context.len() > limits::CONTEXT_ENTRIES || context.iter().any(|(name, text)| long(name) || long(text))
-    {
-        return invalid(format!("a context of {} entries, or one too long.", context.len()));
-    }
-    Ok(())
+fn place(
+    pack: &VerifiedPack,
+    eligible: &Eligible,
+    scores: &Scores,
+    placed: &Placed,
+    reason: Reason,
+    position: u32,
+) -> Option<Place> {
+    let candidate = pack.candidates().get(placed.index)?;
+    Some(Place {
+        item: candidate.item.clone(),
+        position,
+        score: scores.utilities.get(placed.index).copied().unwrap_or(candidate.score),
+        pack_position: eligible.position(placed.index),
+        text: reason.text(),
+        reason,
+        propensity: placed.propensity,
+        title: candidate.display.as_ref().map(|(title, _)| title.clone()),
+        creator: candidate.display.as_ref().map(|(_, creator)| creator.clone()),
+    })
 }

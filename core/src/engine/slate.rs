@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Code, Error, Result};
+use crate::limits;
 use crate::reason::{Reason, ReasonCode};
 
 /// A request for a list.
@@ -18,9 +20,32 @@ pub struct Request {
     /// Seed of whatever is drawn; part of the slate's id.
     #[serde(default)]
     pub seed: u64,
-    /// Circumstances: `region`, `device`, `network`, `local_hour` (0 to 23), `weekday` (0 = Monday), ...
+    /// Circumstances: `region`, `device`, `network`, `local_hour` (0 to 23), `weekday` (0 = Monday), `interactions`
+    /// (how many the person had before this session, which exploration may depend on), ...
     #[serde(default)]
     pub context: BTreeMap<String, String>,
+}
+
+impl Request {
+    /// # Errors
+    /// `request_invalid` naming what is out of its range.
+    pub(super) fn check(&self) -> Result<()> {
+        let invalid = |detail: String| Err(Error::new(Code::RequestInvalid, detail));
+        if self.count == 0 || self.count > limits::PLACES {
+            return invalid(format!("count is {}, allowed is 1 to {}.", self.count, limits::PLACES));
+        }
+        let long = |text: &String| text.len() > limits::ID_BYTES;
+        let too_long = self.context.iter().any(|(name, text)| long(name) || long(text));
+        if too_long || self.context.len() > limits::CONTEXT_ENTRIES {
+            return invalid(format!("a context of {} entries, or one too long.", self.context.len()));
+        }
+        Ok(())
+    }
+
+    /// Interactions before this session, 0 where the context does not say.
+    pub(super) fn interactions(&self) -> u64 {
+        self.context.get("interactions").and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
 }
 
 /// Whose order a slate shows.
@@ -42,12 +67,20 @@ pub struct Slate {
     pub surface: String,
     /// The pack's generation.
     pub generation: u64,
+    /// Hash of the policy that ranked, as the manifest names it; none on servers that brought their own.
+    pub policy: Option<String>,
+    /// Hash of the ranker in use, likewise.
+    pub ranker: Option<String>,
     /// Whose order it is.
     pub order: Order,
     /// Why it is the pack's own order, if it is.
     pub fallback: Option<ReasonCode>,
     /// The pack has expired and is used because nothing newer was accepted.
     pub stale: bool,
+    /// Work units that the ranking took: a [`crate::Budget`] of as many gives the same list again.
+    pub units: u32,
+    /// Whether it was done before the deadline.
+    pub complete: bool,
     /// The list, best first.
     pub places: Vec<Place>,
 }
@@ -59,7 +92,8 @@ pub struct Place {
     pub item: String,
     /// Its place, from 0.
     pub position: u32,
-    /// Its utility by the policy; in the pack's own order the utility of refresh time.
+    /// Its utility by the policy; in the pack's own order, and where the deadline
+    /// came before the ranker, the utility of refresh time.
     pub score: f32,
     /// Its place among the candidates shown in the pack's own order, from 0.
     pub pack_position: u32,
@@ -67,7 +101,7 @@ pub struct Place {
     pub reason: Reason,
     /// The reason in English.
     pub text: String,
-    /// Probability of this item at this place, in millionths.
+    /// Probability of this item at this place given the places above, in millionths.
     pub propensity: u32,
     /// Title, where the pack brings display data.
     pub title: Option<String>,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::error::Result;
 use crate::features::{Assembler, Schema};
-use crate::pack::VerifiedPack;
-use crate::policy::Policy;
+use crate::pack::{Candidate, VerifiedPack};
+use crate::policy::{Policy, Pool, Traits};
 use crate::score::{LinearScorer, Scorer, check_heads};
 use crate::session::State;
 
@@ -15,12 +15,35 @@ pub(crate) struct Surface {
     pub(super) linear: LinearScorer,
     pub(super) linear_schema: Schema,
     pub(super) assembler: Option<Assembler>,
+    /// The policy's hash, where a manifest names it.
+    pub(super) hash: Option<String>,
+    /// What the pack lets it explore.
+    pub(super) pool: Option<Pool>,
 }
 
 impl Surface {
     pub(super) fn new(policy: Policy) -> Result<Self> {
         let (linear, linear_schema) = LinearScorer::new(&policy.linear)?;
-        Ok(Self { policy, linear, linear_schema, assembler: None })
+        Ok(Self { policy, linear, linear_schema, assembler: None, hash: None, pool: None })
+    }
+
+    /// Forgets what was made from the pack before.
+    pub(super) fn forget_pack(&mut self) {
+        self.assembler = None;
+        self.pool = None;
+    }
+
+    /// Makes what exploration needs, once per pack.
+    pub(super) fn make_pool(&mut self, traits: &Traits, candidates: &[Candidate]) {
+        if let (None, Some(exploration)) = (&self.pool, &self.policy.exploration) {
+            self.pool = Some(Pool::new(exploration, traits, candidates));
+        }
+    }
+
+    /// What may be explored, and on which share of the places, by a person with so many interactions.
+    pub(super) fn explored(&self, interactions: u64) -> Option<(&Pool, f32)> {
+        let share = self.policy.exploration.as_ref()?.share_at(interactions);
+        self.pool.as_ref().filter(|_| share > 0.0).map(|pool| (pool, share))
     }
 
     pub(super) fn linear_utilities(

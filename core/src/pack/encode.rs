@@ -23,7 +23,7 @@ pub struct CandidateSource<'a> {
     pub creator: &'a str,
     /// Its categories, most important first; the first few are kept.
     pub categories: &'a [String],
-    /// Named numbers; a candidate without one gets the column's minimum.
+    /// Named numbers.
     pub columns: Vec<(&'a str, f32)>,
     /// When it stops being available, in milliseconds since 1970.
     pub ends_ms: Option<i64>,
@@ -155,12 +155,13 @@ fn column(values: &[Option<f32>]) -> Column {
     let known = || values.iter().flatten().copied().filter(|value| value.is_finite());
     let minimum = known().reduce(f32::min).unwrap_or(0.0);
     let maximum = known().reduce(f32::max).unwrap_or(0.0);
-    let step = if maximum > minimum { (maximum - minimum) / 255.0 } else { 0.0 };
+    let step = if maximum > minimum { (maximum - minimum) / 254.0 } else { 0.0 };
     let byte = |value: &Option<f32>| match value {
         Some(value) if step > 0.0 && value.is_finite() => {
-            libm::roundf((value - minimum) / step).clamp(0.0, 255.0) as u8
+            1 + libm::roundf((value - minimum) / step).clamp(0.0, 254.0) as u8
         }
-        _ => 0,
+        Some(value) => u8::from(value.is_finite()),
+        None => 0,
     };
     Column { minimum, step, values: ByteBuf::from(values.iter().map(byte).collect::<Vec<u8>>()) }
 }
@@ -235,9 +236,20 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_a_candidate_does_not_have_stays_absent() {
+        let mut source = source(&[], &[1.0]);
+        source.candidates[0].columns = vec![("age_days", 3.0)];
+        source.candidates[1].columns = vec![("popularity", 0.0)];
+        let pack = VerifiedPack::from_pack(source.to_pack()).unwrap();
+        let names = |at: usize| pack.candidates()[at].columns.keys().map(String::as_str).collect::<Vec<_>>();
+        assert_eq!((names(0), names(1)), (vec!["age_days"], vec!["popularity"]));
+        assert_eq!(pack.candidates()[0].columns["age_days"], 3.0);
+    }
+
+    #[test]
     fn a_newer_format_is_told_from_damage() {
         let key = PrivateKey::from_seed([1; 32]);
-        let newer = Pack { format: 2, ..source(&[], &[1.0]).to_pack() }.seal(&key).unwrap();
+        let newer = Pack { format: Pack::FORMAT + 1, ..source(&[], &[1.0]).to_pack() }.seal(&key).unwrap();
         assert_eq!(code(&newer, &key, "user:u", 10), Code::FormatUnknown);
         let mut contradicting = source(&[], &[1.0]).to_pack();
         contradicting.scores.pop();

@@ -32,15 +32,24 @@ impl Vectors {
     }
 }
 
-/// One number per candidate in 8 bits: `value = minimum + byte * step`.
+/// One number per candidate in 8 bits: `value = minimum + (byte - 1) * step`; byte 0 where a candidate has none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Column {
-    /// The value of byte 0.
+    /// The value of byte 1.
     pub minimum: f32,
     /// What a step is worth.
     pub step: f32,
     /// One byte per candidate.
     pub values: ByteBuf,
+}
+
+impl Column {
+    /// The value of candidate `index`, if it has one.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<f32> {
+        let steps = self.values.get(index)?.checked_sub(1)?;
+        Some(self.minimum + f32::from(steps) * self.step)
+    }
 }
 
 /// A candidate pack's payload. Field order and names are those of `docs/PACK.md`.
@@ -86,5 +95,5 @@ pub struct Pack {
 
 impl Pack {
     /// The version this crate writes, and the newest it reads.
-    pub const FORMAT: u16 = 1;
+    pub const FORMAT: u16 = 2;
 }

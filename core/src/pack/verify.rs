@@ -214,9 +214,7 @@ fn candidates(pack: &Pack) -> Vec<Candidate> {
         columns: pack
             .columns
             .iter()
-            .map(|(name, column)| {
-                (name.clone(), column.minimum + f32::from(column.values[index]) * column.step)
-            })
+            .filter_map(|(name, column)| Some((name.clone(), column.get(index)?)))
             .collect(),
         ends_ms: ends.get(&index).copied(),
         display: pack.display.as_ref().map(|display| display[index].clone()),

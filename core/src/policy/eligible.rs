@@ -1,48 +1,95 @@
-//! Which candidates may be shown at all.
+//! Which candidates may be shown at all. Nothing after this can bring one back.
+//!
+//! Blocked, expired, barred in the region and near to what the person is not interested in: never. Seen too lately: only
+//! when nothing else is left.
 
-use std::collections::BTreeMap;
-
+use super::Seen;
+use super::traits::Traits;
 use crate::features::similarity;
 use crate::pack::Candidate;
 use crate::session::State;
 
+/// A candidate that may not be shown has no place among those that may.
+const NO_PLACE: u32 = u32::MAX;
+const HOUR_MS: f32 = 3_600_000.0;
+
 /// Candidates that may be shown, as indices into the pack in the pack's order.
 pub(crate) struct Eligible {
     pub(crate) indices: Vec<usize>,
-    /// Nothing else was left, so items already played in this session are among them.
+    /// Nothing else was left, so items seen too lately are among them.
     pub(crate) seen_relaxed: bool,
+    positions: Vec<u32>,
+}
+
+/// What decides whether a candidate may be shown.
+pub(crate) struct Eligibility<'a> {
+    pub(crate) candidates: &'a [Candidate],
+    pub(crate) traits: &'a Traits,
+    pub(crate) state: &'a State,
+    pub(crate) seen: &'a Seen,
+    /// Nothing closer than this cosine to what the person is not interested in.
+    pub(crate) near: f32,
+    pub(crate) now_ms: i64,
+    pub(crate) region: Option<&'a String>,
 }
 
 impl Eligible {
-    /// Barred items never come back; when nothing else is left, "seen" is relaxed first.
-    pub(crate) fn of(candidates: &[Candidate], state: &State, near: f32, now_ms: i64) -> Self {
-        let refused: Vec<&[f32]> = state.refused_vectors().collect();
-        let barred_categories = |candidate: &Candidate| {
-            candidate.categories.iter().any(|category| state.is_category_barred(category))
-        };
-        let allowed: Vec<usize> = (0..candidates.len())
-            .filter(|&index| {
-                let candidate = &candidates[index];
-                let ended = candidate.ends_ms.is_some_and(|end| now_ms >= end);
-                let near_refused =
-                    || refused.iter().any(|vector| similarity(vector, &candidate.vector) > near);
-                !ended
-                    && !state.is_barred(&candidate.item)
-                    && !state.is_creator_barred(&candidate.creator)
-                    && !barred_categories(candidate)
-                    && !near_refused()
-            })
-            .collect();
-        let fresh: Vec<usize> =
-            allowed.iter().copied().filter(|&index| !state.is_played(&candidates[index].item)).collect();
-        match fresh.is_empty() {
-            true => Self { indices: allowed, seen_relaxed: true },
-            false => Self { indices: fresh, seen_relaxed: false },
-        }
+    /// Applies the rules to every candidate.
+    pub(crate) fn of(rules: &Eligibility<'_>) -> Self {
+        let candidates = rules.candidates;
+        let mut may: Vec<bool> = rules.unbarred();
+        rules.traits.outside(rules.region).for_each(|index| may[index] = false);
+        let allowed: Vec<usize> = (0..candidates.len()).filter(|&index| may[index]).collect();
+        let unseen: Vec<usize> =
+            allowed.iter().copied().filter(|&index| !rules.is_seen(index, &candidates[index])).collect();
+        let seen_relaxed = unseen.is_empty();
+        let indices = if seen_relaxed { allowed } else { unseen };
+        let mut positions = vec![NO_PLACE; candidates.len()];
+        indices.iter().zip(0..).for_each(|(&index, position)| positions[index] = position);
+        Self { indices, seen_relaxed, positions }
     }
 
-    /// Each candidate's place among the eligible ones in the pack's order.
-    pub(crate) fn positions(&self) -> BTreeMap<usize, u32> {
-        self.indices.iter().copied().zip(0..).collect()
+    /// A candidate's place among the eligible ones in the pack's order.
+    pub(crate) fn position(&self, index: usize) -> u32 {
+        self.positions.get(index).copied().unwrap_or(NO_PLACE)
+    }
+}
+
+impl Eligibility<'_> {
+    /// Whether each candidate is neither barred nor past its end.
+    fn unbarred(&self) -> Vec<bool> {
+        let creators: Vec<&str> = self.state.barred_creators().collect();
+        let categories: Vec<&str> = self.state.barred_categories().collect();
+        let refused: Vec<&[f32]> = self.state.refused_vectors().collect();
+        let may = |candidate: &Candidate| {
+            let ended = candidate.ends_ms.is_some_and(|end| self.now_ms >= end);
+            let creator = creators.contains(&candidate.creator.as_str());
+            let category = candidate.categories.iter().any(|one| categories.contains(&one.as_str()));
+            let near = |refused: &&[f32]| similarity(refused, &candidate.vector) > self.near;
+            !(ended
+                || creator
+                || category
+                || self.state.is_barred(&candidate.item)
+                || refused.iter().any(near))
+        };
+        self.candidates.iter().map(may).collect()
+    }
+
+    fn is_seen(&self, index: usize, candidate: &Candidate) -> bool {
+        let facts = || self.state.item(&candidate.item).filter(|facts| facts.is_played());
+        let before = || self.traits.seen_days(index, self.now_ms);
+        match self.seen {
+            Seen::Never => facts().is_some() || before().is_some(),
+            Seen::Window { days } => facts().is_some() || before().is_some_and(|ago| ago < *days as f32),
+            Seen::Session => facts().is_some(),
+            Seen::Fatigue { half_life_hours, most } => {
+                let tired = |plays: f32, hours: f32| plays * libm::exp2f(-hours.max(0.0) / half_life_hours);
+                let since = |ms: i64| self.now_ms.saturating_sub(ms) as f32 / HOUR_MS;
+                let now =
+                    facts().and_then(|facts| Some((facts.plays() as f32, since(facts.last_seen_ms()?))));
+                let before = before().map(|days| (1.0, days * 24.0));
+                [now, before].into_iter().flatten().any(|(plays, hours)| tired(plays, hours) > *most)
+            }
+        }
     }
 }

@@ -150,7 +150,7 @@ export interface Place {
   reason: Reason;
   /** The reason in English. */
   text: string;
-  /** Probability that this item was shown at this place, in millionths. */
+  /** Probability of this item at this place, given the places above, in millionths. */
   propensity: number;
   /** Title, where the pack carries display data. */
   title: string | null;
@@ -166,12 +166,20 @@ export interface Slate {
   surface: string;
   /** Generation of the pack it was made from. */
   generation: number;
+  /** Hash of the policy that ranked, as the manifest names it; null where there was none. */
+  policy: string | null;
+  /** Hash of the ranker in use; null where there is none. */
+  ranker: string | null;
   /** `ranked` by the session, or `fallback`: the pack's own order. */
   order: "ranked" | "fallback";
   /** Why it is the pack's own order: `fallback_no_model`, `fallback_pack_refused`, ...; null when ranked. */
   fallback: string | null;
   /** Whether the pack has passed its end and waits for a newer one. */
   stale: boolean;
+  /** Work units that the ranking took. */
+  units: number;
+  /** Whether it was done before the deadline; what it did not reach has the reason `fallback_deadline`. */
+  complete: boolean;
   /** The places, best first. */
   places: Place[];
 }

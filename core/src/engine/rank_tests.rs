@@ -1,0 +1,135 @@
+//! What holds for every list: made-up packs, sessions and policies, with every number of work units.
+
+use super::*;
+use crate::budget::Budget;
+use crate::pack::{CandidateSource, PackSource, VerifiedPack};
+use crate::policies;
+use crate::policy::Policy;
+use crate::policy::fixtures::{Numbers, candidates};
+use crate::session::EventKind;
+use std::collections::BTreeSet;
+
+const NOW: i64 = 5_000;
+const COUNT: usize = 40;
+
+fn pack(numbers: &mut Numbers) -> VerifiedPack {
+    let made = candidates(numbers, COUNT);
+    let source = |(at, one): (usize, &Candidate)| CandidateSource {
+        item: &one.item,
+        vector: &one.vector,
+        score: one.score,
+        creator: &one.creator,
+        categories: &one.categories,
+        columns: one.columns.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
+        ends_ms: (at % 11 == 0).then_some(NOW - 1),
+        display: None,
+    };
+    let mut sources: Vec<_> = made.iter().enumerate().map(source).collect();
+    sources.iter_mut().step_by(7).for_each(|one| one.columns.push(("region:de", 1.0)));
+    let pack = PackSource {
+        generation: 1,
+        subject: "user:u",
+        created_ms: 0,
+        expires_ms: 10_000,
+        ranker: None,
+        towers: "none",
+        user: &made[0].vector,
+        candidates: sources,
+    };
+    VerifiedPack::from_pack(pack.to_pack()).unwrap()
+}
+
+/// An engine in the middle of a session, and the items it may never show.
+fn engine(numbers: &mut Numbers, policy: &[u8]) -> (Engine, BTreeSet<String>) {
+    let mut engine = Engine::of_server(Policy::from_json(policy).unwrap(), None).unwrap();
+    engine.begin(pack(numbers));
+    let mut never = BTreeSet::new();
+    for at in 0..numbers.below(14) {
+        let item = format!("t{:03}", numbers.below(COUNT as u64));
+        let kind = [EventKind::Like, EventKind::Skip, EventKind::Complete, EventKind::Dislike];
+        let kind = kind[numbers.below(4) as usize].clone();
+        match kind {
+            EventKind::Dislike => never.insert(item.clone()),
+            EventKind::Like => never.remove(&item),
+            _ => false,
+        };
+        engine.apply(&Event::new(at.to_string(), item, kind, at as i64)).unwrap();
+    }
+    for (at, candidate) in engine.pack().unwrap().candidates().iter().enumerate() {
+        if at % 11 == 0 || at % 7 == 0 {
+            never.insert(candidate.item.clone());
+        }
+    }
+    (engine, never)
+}
+
+fn request(numbers: &mut Numbers, surface: &str) -> Request {
+    Request {
+        surface: surface.into(),
+        count: 1 + numbers.below(30) as usize,
+        now_ms: NOW,
+        seed: numbers.below(1_000),
+        context: [("region".to_owned(), "fr".to_owned())].into(),
+    }
+}
+
+/// No item twice, none that may never be shown, none played while others are left; as long as it can be.
+fn check(engine: &Engine, never: &BTreeSet<String>, request: &Request, slate: &Slate) {
+    let items: BTreeSet<&str> = slate.places.iter().map(|place| place.item.as_str()).collect();
+    assert_eq!(items.len(), slate.places.len(), "an item twice: {slate:?}");
+    assert!(items.iter().all(|item| !never.contains(*item)), "{slate:?}");
+    let state = engine.session();
+    let all = engine.pack().unwrap().candidates().iter().map(|one| one.item.as_str());
+    let (mut allowed, mut unseen) = (0, 0);
+    for item in all.filter(|item| !never.contains(*item)) {
+        allowed += 1;
+        unseen += usize::from(!state.is_played(item));
+    }
+    let open = if unseen > 0 { unseen } else { allowed };
+    assert_eq!(slate.places.len(), open.min(request.count));
+    assert!(unseen == 0 || slate.places.iter().all(|place| !state.is_played(&place.item)));
+    assert!(slate.places.iter().all(|place| (1..=1_000_000).contains(&place.propensity)));
+}
+
+#[test]
+fn every_list_keeps_the_hard_rules_and_comes_out_the_same_again() {
+    let mut numbers = Numbers(11);
+    for round in 0..250 {
+        let (surface, policy) = policies::ALL[round % policies::ALL.len()];
+        let (mut engine, never) = engine(&mut numbers, policy);
+        let request = request(&mut numbers, surface);
+        let slate = engine.rank(&request).unwrap();
+        check(&engine, &never, &request, &slate);
+        assert!(slate.complete && slate.order == Order::Ranked);
+        assert_eq!(engine.rank(&request).unwrap(), slate);
+        engine.faults.pack = true;
+        let fallback = engine.rank(&request).unwrap();
+        check(&engine, &never, &request, &fallback);
+        assert_eq!(fallback.fallback, Some(ReasonCode::FallbackPackRefused));
+        assert!(fallback.places.iter().all(|place| place.propensity == 1_000_000));
+    }
+}
+
+#[test]
+fn a_deadline_at_any_unit_gives_a_whole_list_that_the_units_give_again() {
+    let mut numbers = Numbers(12);
+    for (surface, policy) in policies::ALL {
+        let (mut engine, never) = engine(&mut numbers, policy);
+        let request = Request { count: 12, ..request(&mut numbers, surface) };
+        let whole = engine.rank(&request).unwrap();
+        for units in 0..whole.units {
+            let mut left = units;
+            let mut expired = || {
+                left = left.wrapping_sub(1);
+                left == u32::MAX
+            };
+            let slate = engine.rank_within(&request, &mut Budget::until(&mut expired)).unwrap();
+            check(&engine, &never, &request, &slate);
+            assert!(!slate.complete && slate.units == units);
+            let again = engine.rank_within(&request, &mut Budget::of_units(units)).unwrap();
+            assert_eq!(again, slate);
+        }
+        let mut enough = Budget::of_units(whole.units);
+        assert_eq!(engine.rank_within(&request, &mut enough).unwrap(), whole);
+    }
+}
