@@ -206,4 +206,6 @@ impl std::fmt::Debug for Engine {
 }
 
 #[cfg(all(test, feature = "encode"))]
+mod rank_tests;
+#[cfg(all(test, feature = "encode"))]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::budget::Budget;
-use crate::pack::{CandidateSource, PackSource, VerifiedPack};
+use crate::pack::{Candidate, CandidateSource, PackSource, VerifiedPack};
 use crate::policies;
 use crate::policy::Policy;
 use crate::policy::fixtures::{Numbers, candidates};
@@ -12,9 +12,8 @@ use std::collections::BTreeSet;
 const NOW: i64 = 5_000;
 const COUNT: usize = 40;
 
-fn pack(numbers: &mut Numbers) -> VerifiedPack {
-    let made = candidates(numbers, COUNT);
-    let source = |(at, one): (usize, &Candidate)| CandidateSource {
+fn source((at, one): (usize, &Candidate)) -> CandidateSource<'_> {
+    CandidateSource {
         item: &one.item,
         vector: &one.vector,
         score: one.score,
@@ -23,7 +22,11 @@ fn pack(numbers: &mut Numbers) -> VerifiedPack {
         columns: one.columns.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
         ends_ms: (at % 11 == 0).then_some(NOW - 1),
         display: None,
-    };
+    }
+}
+
+fn pack(numbers: &mut Numbers) -> VerifiedPack {
+    let made = candidates(numbers, COUNT);
     let mut sources: Vec<_> = made.iter().enumerate().map(source).collect();
     sources.iter_mut().step_by(7).for_each(|one| one.columns.push(("region:de", 1.0)));
     let pack = PackSource {

@@ -19,7 +19,7 @@ pub fn neutral() -> Value {
         "feedback": { "decay": 1.0, "strengths": {}, "skip": [], "not_interested_similarity": 2.0 },
         "utility": [],
         "linear": { "refresh_score": 1.0 },
-        "list": { "diversity": 0.0, "creator_spacing": 0, "category_in_a_row": 0, "category_share": 1.0 },
+        "list": { "diversity": 0.0, "creator": {}, "category": {} },
     })
 }
 

@@ -150,19 +150,19 @@ fn list() -> Vec<Rule> {
         Rule {
             name: "creator-spacing",
             about: "Places lie between two items of one creator.",
-            changes: vec![("/list/creator_spacing", json!(3))],
+            changes: vec![("/list/creator/spacing", json!(3))],
             session: nothing,
         },
         Rule {
             name: "category-in-a-row",
             about: "Not too many of one category in a row.",
-            changes: vec![("/list/category_in_a_row", json!(1))],
+            changes: vec![("/list/category/in_a_row", json!(1))],
             session: nothing,
         },
         Rule {
             name: "category-share",
             about: "No category takes more than its share.",
-            changes: vec![("/list/category_share", json!(0.25))],
+            changes: vec![("/list/category/share", json!(0.25))],
             session: nothing,
         },
     ]
