@@ -75,6 +75,11 @@ impl Step {
         }
     }
 
+    /// What the step's programs wrote so far.
+    pub(crate) fn log_text(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
     /// Opens the step's log for another program's output.
     ///
     /// # Errors
