@@ -115,6 +115,14 @@ impl Queue {
         self.lost = self.lost.plus(change.lost);
     }
 
+    /// Puts the rows of a store that others write to as well in place of those at hand; delivery goes on as it was.
+    pub fn replace(&mut self, rows: Vec<Row>) {
+        self.rows.clear();
+        self.by_worth.clear();
+        self.bytes = 0;
+        self.apply(&Change { put: rows, ..Change::default() });
+    }
+
     fn forget(&mut self, sequence: u64) {
         if let Some(row) = self.rows.remove(&sequence) {
             self.bytes = self.bytes.saturating_sub(row.json.len());
@@ -389,6 +397,18 @@ mod tests {
         });
         assert_eq!(refused, Some(Code::OutboxFull));
         assert!(queue.bytes() <= limits::OUTBOX_BYTES && queue.bytes() > limits::OUTBOX_BYTES * 9 / 10);
+    }
+
+    #[test]
+    fn rows_of_a_shared_store_replace_those_at_hand_and_the_wait_goes_on() {
+        let mut queue = queue_of(3);
+        send(&mut queue, 0);
+        answer(&mut queue, 503, "");
+        let row = Row { sequence: 8, worth: Worth::Lasting, json: "{}".into() };
+        queue.replace(vec![row]);
+        assert_eq!((queue.waiting(), queue.bytes()), (1, 2));
+        assert!(matches!(queue.next(0, usize::MAX), Next::Wait(_)));
+        assert_eq!(send(&mut queue, 2_000).sequences, [8]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The records and their documentation are in `npm/src/types.ts`.
 
 mod error;
+mod outbox;
 
 use segue_core::{Applied, Event, Request};
 use serde::Serialize;
@@ -11,6 +12,8 @@ use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 
 use error::{invalid, to_error};
+
+pub use outbox::Outbox;
 
 /// The engine: pack, ranker, policies and the live session of one person.
 #[wasm_bindgen]
