@@ -1,34 +1,16 @@
 /**
  * The front door for pages and bundlers.
  *
- * The generated module beside it does the work; this one starts it once and
- * gives its engine the types of `types.ts`.
+ * `openSegue` is all a page needs: it fetches, keeps, re-ranks and sends. `init`, `Engine` and `Outbox` are the parts
+ * it is made of, for hosts of your own.
  */
-import start, { Engine as GeneratedEngine } from "./wasm/segue_wasm.js";
-import type { Engine as EngineInstance, EngineConstructor } from "./types.js";
-
+export { Engine } from "./engine.js";
 export * from "./errors.js";
+export { HostError } from "./host/failure.js";
+export type { Host, HostEvents, HostState, NewEvent } from "./host/host.js";
+export { openSegue } from "./host/open.js";
+export { EVERYONE, type HostOptions } from "./host/options.js";
+export type { Bundle } from "./host/supply/bundle.js";
+export * from "./outbox.js";
+export { init, type ModuleSource } from "./start.js";
 export type * from "./types.js";
-
-/** An engine. */
-export type Engine = EngineInstance;
-
-/** Makes engines; call `init` first. */
-export const Engine = GeneratedEngine as unknown as EngineConstructor;
-
-/** Where the module comes from when not from the file beside this one. */
-export type ModuleSource = URL | Request | Response | BufferSource | WebAssembly.Module;
-
-let started: Promise<void> | undefined;
-
-/** Starts the module; calling it again waits for the same start, and a failed start may be tried again. */
-export function init(source?: ModuleSource | Promise<Response>): Promise<void> {
-  started ??= start(source === undefined ? undefined : { module_or_path: source }).then(
-    () => undefined,
-    (failure: unknown) => {
-      started = undefined;
-      throw failure;
-    },
-  );
-  return started;
-}

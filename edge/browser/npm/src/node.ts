@@ -1,9 +1,10 @@
 /** The front door for Node: the module is read from disk instead of fetched. */
 import { readFile } from "node:fs/promises";
-import { init as initFrom } from "./index.js";
+import { init as initFrom } from "./start.js";
 
 export * from "./errors.js";
-export { Engine } from "./index.js";
+export { Engine } from "./engine.js";
+export * from "./outbox.js";
 export type * from "./types.js";
 
 /** Starts the module from the file that ships with this package. */

@@ -1,0 +1,9 @@
+/** The generated engine with the types of `types.ts`. */
+import { Engine as GeneratedEngine } from "./wasm/segue_wasm.js";
+import type { Engine as EngineInstance, EngineConstructor } from "./types.js";
+
+/** An engine. */
+export type Engine = EngineInstance;
+
+/** Makes engines; call `init` first. */
+export const Engine = GeneratedEngine as unknown as EngineConstructor;

@@ -1,0 +1,225 @@
+/** The browser host: one person's engine, kept fed, remembered, and heard by the service. */
+import type { Engine } from "../engine.js";
+import type { Lost } from "../outbox.js";
+import type { Manifest, PackInfo, SegueEvent, Slate } from "../types.js";
+import { circumstances } from "./circumstances.js";
+import { Emitter } from "./emitter.js";
+import { asHostError, type HostError } from "./failure.js";
+import type { Settings } from "./options.js";
+import type { Sending } from "./sender.js";
+import type { Session } from "./session.js";
+import type { Storage, Values } from "./store/contract.js";
+import type { Bundle } from "./supply/bundle.js";
+import type { Backstage } from "./backstage.js";
+
+/** An event as an app tells it; the host adds what is left out. */
+export type NewEvent = Partial<SegueEvent> & Pick<SegueEvent, "kind">;
+
+/** How the host is doing. */
+export interface HostState {
+  /** `memory` when the browser keeps nothing (private mode, no room left): events are lost with the page. */
+  storage: Storage;
+  /** What this tab does about waiting events; `idle` also when another tab sends. */
+  sending: Sending;
+  /** Events that wait to be sent, of all tabs. */
+  waiting: number;
+  /** Events the service has received since the page was loaded. */
+  sent: number;
+  /** Events given up, ever. */
+  lost: Lost;
+}
+
+/** What the host tells. */
+export interface HostEvents {
+  /** The list was made again. */
+  list: Slate;
+  /** Something about the host's state has changed. */
+  state: HostState;
+  /** Something was refused or failed; the host goes on. */
+  error: HostError;
+  /** Events of the same session that happened in another tab; they are applied already. */
+  events: SegueEvent[];
+}
+
+/** A running host. `openSegue` makes one. */
+export class Host {
+  private readonly emitter = new Emitter<HostEvents>();
+  private slate: Slate | null = null;
+  private pending: SegueEvent[] = [];
+  private saving: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly session: Session,
+    private readonly backstage: Backstage,
+  ) {
+    backstage.attend({
+      emit: (name, news) => this.emitter.emit(name, news),
+      fed: () => void this.rank(),
+      applied: (events) => this.appliedElsewhere(events),
+    });
+  }
+
+  /** Listens; the answer stops it. */
+  on<Name extends keyof HostEvents>(name: Name, listener: (news: HostEvents[Name]) => void): () => void {
+    return this.emitter.on(name, listener);
+  }
+
+  /** The list as it is now. */
+  get list(): Slate {
+    return this.slate ?? this.rank();
+  }
+
+  /** How the host is doing. */
+  get state(): HostState {
+    return this.backstage.state;
+  }
+
+  /** Whether what is kept outlives the page. */
+  get storage(): Storage {
+    return this.state.storage;
+  }
+
+  /** The surface lists are made for. */
+  get surface(): string {
+    return this.settings.surface;
+  }
+
+  /** The manifest of the last good generation. */
+  get manifest(): Manifest {
+    return this.backstage.supply.last.manifest;
+  }
+
+  /** The last good pack; its subject is `region:all` where the person has none of their own. */
+  get pack(): PackInfo {
+    return this.backstage.supply.last.pack;
+  }
+
+  /** The bytes that manifest and pack came from. */
+  get bundle(): Bundle {
+    return this.backstage.supply.last.bundle;
+  }
+
+  /** The engine underneath, for what the host has no word for. */
+  get engine(): Engine {
+    return this.backstage.supply.engine;
+  }
+
+  /** The session's id, which its events carry. */
+  get sessionId(): string {
+    return this.session.id;
+  }
+
+  /**
+   * Tells what the person did: the list is made again before this returns, and the promise resolves once the event
+   * survives a crash. It rejects with `outbox_full`, `event_invalid` or `too_large` when the event will not be sent.
+   */
+  record(event: NewEvent, keep: Values = {}): Promise<void> {
+    this.apply(event);
+    this.rank();
+    return this.commit(keep);
+  }
+
+  /** Applies an event to the session without making the list or keeping anything; `commit` keeps it. */
+  apply(event: NewEvent): SegueEvent {
+    const whole = this.whole(event);
+    this.engine.apply(whole);
+    this.pending.push(whole);
+    return whole;
+  }
+
+  /** Makes the list again, of `count` places where given. */
+  rank(count = this.settings.count): Slate {
+    const { surface } = this.settings;
+    const context = circumstances(surface, this.settings.context());
+    const slate = this.engine.rank({ surface, count, now_ms: Date.now(), seed: this.session.seed, context });
+    if (count === this.settings.count) {
+      this.slate = slate;
+      this.emitter.emit("list", slate);
+    }
+    return slate;
+  }
+
+  /**
+   * Keeps the events applied since the last time, the session, and values of the app's own, all in one transaction.
+   * Resolves once they survive a crash.
+   */
+  commit(keep: Values = {}): Promise<void> {
+    const events = this.pending.splice(0);
+    const values = { ...appValues(keep), ...this.session.values() };
+    const saved = this.saving.then(() => this.backstage.keep(this.session.id, events, values));
+    // A failure is its caller's to hear; the next one is kept even so.
+    this.saving = saved.catch(() => undefined);
+    return saved;
+  }
+
+  /** A value that `record` or `commit` kept for the app. */
+  kept<T>(name: string): Promise<T | undefined> {
+    return this.backstage.store.read(`app:${name}`);
+  }
+
+  /** Looks for a newer pack now; whatever goes wrong, the present one stays. */
+  async refresh(): Promise<void> {
+    await this.backstage.refresh();
+  }
+
+  /** Feeds the last good bytes again, after a refusal; answers what is refused even so. */
+  repair(): HostError[] {
+    const refused = this.backstage.supply.repair();
+    this.rank();
+    return refused;
+  }
+
+  /** Sends what waits now instead of gathering more. */
+  flush(): Promise<void> {
+    return this.backstage.sender.pump();
+  }
+
+  /** Tells that `headers` gives other credentials now. */
+  renewCredentials(): void {
+    this.backstage.sender.renewCredentials();
+  }
+
+  /** Forgets the session and begins another, in all tabs. */
+  async startOver(): Promise<void> {
+    this.session.begin();
+    this.rank();
+    await this.commit();
+    this.backstage.tabs.tell({ tell: "session" });
+  }
+
+  /** Waits until everything is kept, then releases the engine; nothing may be called afterwards. */
+  async close(): Promise<void> {
+    await this.saving;
+    this.backstage.close();
+  }
+
+  private appliedElsewhere(events: SegueEvent[]): void {
+    for (const event of events) this.engine.apply(event);
+    this.rank();
+    this.emitter.emit("events", events);
+    this.saving = this.saving
+      .then(() => this.backstage.store.write(this.session.values()))
+      .catch((failure: unknown) => this.emitter.emit("error", asHostError(failure)));
+  }
+
+  private whole(event: NewEvent): SegueEvent {
+    const place = this.slate?.places.find((each) => each.item === event.item);
+    const shown = place && this.slate ? { slate: this.slate.slate, position: place.position } : {};
+    const { user, surface } = this.settings;
+    return {
+      event_id: crypto.randomUUID(),
+      user,
+      session: this.session.id,
+      time_ms: Date.now(),
+      ...shown,
+      ...event,
+      context: { ...circumstances(surface, this.settings.context()), ...event.context },
+    };
+  }
+}
+
+/** The app's names cannot meet the host's own. */
+function appValues(values: Values): Values {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`app:${name}`, value]));
+}

@@ -1,0 +1,55 @@
+/** Opens a host: storage, engine, session, the kept or a fresh pack. */
+import { Engine } from "../engine.js";
+import { init } from "../start.js";
+import { Backstage } from "./backstage.js";
+import { asHostError, type HostError } from "./failure.js";
+import { Host } from "./host.js";
+import { settingsOf, type HostOptions } from "./options.js";
+import { Service } from "./service.js";
+import { Session } from "./session.js";
+import type { Storage } from "./store/contract.js";
+import { FailoverStore } from "./store/failover.js";
+import { Supply } from "./supply/supply.js";
+
+/**
+ * A host that works: with a network or without one once a pack was kept, with storage or in memory.
+ *
+ * Rejects with a code where there is neither a kept pack nor an answer: `network_unreachable`, `pack_missing`,
+ * `generation_missing`, `key_invalid`, ...
+ */
+export async function openSegue(options: HostOptions): Promise<Host> {
+  await init(options.module);
+  const settings = settingsOf(options);
+  const engine = new Engine(settings.root);
+  const name = `segue-${settings.root.slice(0, 16)}`;
+  const early: HostError[] = [];
+  let backstage: Backstage | undefined;
+  const complain = (failure: HostError): void => void (backstage ? backstage.failed(failure) : early.push(failure));
+  const moved = (storage: Storage, why: HostError | null): void => (backstage ? backstage.moved(storage, why) : why ? complain(why) : undefined);
+
+  const store = await FailoverStore.open(name, moved);
+  const service = new Service(settings);
+  const supply = new Supply(engine, service, store, settings, complain);
+  try {
+    const ask = await supply.open();
+    const session = new Session(engine, store, settings.subject);
+    const failure = await session.restore();
+    if (failure) complain(failure);
+    settings.surface = knownSurface(settings.surface, Object.keys(supply.last.manifest.policies));
+    backstage = new Backstage(name, store, supply, session, settings, service);
+    for (const each of early) backstage.failed(each);
+    const host = new Host(settings, session, backstage);
+    host.rank();
+    backstage.begin();
+    if (ask) void backstage.refresh();
+    return host;
+  } catch (failure) {
+    store.close();
+    engine.free();
+    throw asHostError(failure);
+  }
+}
+
+function knownSurface(wanted: string, known: string[]): string {
+  return known.includes(wanted) ? wanted : (known.sort()[0] ?? wanted);
+}

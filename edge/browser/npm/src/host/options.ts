@@ -1,0 +1,60 @@
+/** What `openSegue` is told, and what it takes where it is told nothing. */
+import type { ModuleSource } from "../start.js";
+
+/** Options of `openSegue`. */
+export interface HostOptions {
+  /** The service's root public key, 64 hexadecimal digits, shipped with your app. */
+  root: string;
+  /** The service, `https://segue.example`; the page's own origin where absent. */
+  baseUrl?: string;
+  /** Whose pack and session; absent for guests, who get `region:all`. */
+  user?: string;
+  /** The surface `list` is made for; one the manifest does not have is replaced by the first it has. */
+  surface: string;
+  /** How many places `list` has, 1 to 500; 20 where absent. */
+  count?: number;
+  /** Headers of every request, asked for each time: `() => ({ authorization: ... })`. */
+  headers?: () => Record<string, string> | Promise<Record<string, string>>;
+  /** More circumstances for requests and events, such as `region`. */
+  context?: () => Record<string, string>;
+  /** How often to look for a newer pack, in milliseconds; five minutes where absent. */
+  refreshMs?: number;
+  /** How long events gather before they are sent together, in milliseconds; one second where absent. */
+  gatherMs?: number;
+  /** Where the WebAssembly module comes from when not from beside this script. */
+  module?: ModuleSource;
+}
+
+/** Options with nothing left open. */
+export interface Settings {
+  root: string;
+  baseUrl: string;
+  user: string;
+  subject: string;
+  surface: string;
+  count: number;
+  headers: () => Record<string, string> | Promise<Record<string, string>>;
+  context: () => Record<string, string>;
+  refreshMs: number;
+  gatherMs: number;
+}
+
+/** The subject of packs for everyone. */
+export const EVERYONE = "region:all";
+
+/** Fills in what was left out. */
+export function settingsOf(options: HostOptions): Settings {
+  const user = options.user ?? "";
+  return {
+    root: options.root,
+    baseUrl: (options.baseUrl ?? "").replace(/\/+$/, ""),
+    user,
+    subject: user === "" ? EVERYONE : `user:${user}`,
+    surface: options.surface,
+    count: options.count ?? 20,
+    headers: options.headers ?? (() => ({})),
+    context: options.context ?? (() => ({})),
+    refreshMs: options.refreshMs ?? 5 * 60_000,
+    gatherMs: options.gatherMs ?? 1_000,
+  };
+}

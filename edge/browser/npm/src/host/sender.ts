@@ -1,0 +1,152 @@
+/** Carries out what the outbox decides: loads, posts, tells of the answer, waits. */
+import { Outbox, type Next, type Outcome, type Row } from "../outbox.js";
+import { asHostError, HostError } from "./failure.js";
+import type { Service } from "./service.js";
+import type { HostStore } from "./store/contract.js";
+
+/** Bodies of requests that may outlive their page are limited to 64 KB by browsers. */
+const MOST_BYTES = 60_000;
+/** Rows at hand; more are read when these are sent. */
+const WINDOW = 500;
+/** How long to wait after the browser's storage failed. */
+const STORAGE_WAIT_MS = 60_000;
+
+/** What the sender is doing. */
+export type Sending = "idle" | "sending" | "waiting" | "credentials";
+
+/** What the sender reports to. */
+export interface Desk {
+  /** It does something else now. */
+  sending(now: Sending): void;
+  /** A batch was answered and the answer stored. */
+  settled(outcome: Outcome): void;
+  /** Something the app should know. */
+  failed(failure: HostError): void;
+}
+
+/** Sends what waits, as long as it leads. */
+export class Sender {
+  private readonly outbox = new Outbox(crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);
+  private leads = false;
+  private closed = false;
+  private pumping = false;
+  private again = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly store: HostStore,
+    private readonly service: Service,
+    private readonly gatherMs: number,
+    private readonly desk: Desk,
+  ) {}
+
+  /** From now on this tab sends. */
+  begin(): void {
+    this.leads = true;
+    void this.pump();
+  }
+
+  /** Events wait: they are sent together with those that follow soon. */
+  queued(rows: Row[] = []): void {
+    if (rows.length > 0) this.outbox.apply({ put: rows, remove: [], lost: { dropped: 0, refused: 0 } });
+    if (this.pumping) this.again = true;
+    else this.timer ??= setTimeout(() => void this.pump(), this.gatherMs);
+  }
+
+  /** The network is back: a wait that the service did not ask for ends. */
+  wake(): void {
+    this.outbox.wake();
+    void this.pump();
+  }
+
+  /** There are other credentials. */
+  renewCredentials(): void {
+    this.outbox.renew_credentials();
+    void this.pump();
+  }
+
+  /** The page may be gone in a moment: sends what is at hand without asking the storage first. */
+  leaving(): void {
+    if (this.pumping || !this.sends) return;
+    const next = this.outbox.next(Date.now(), MOST_BYTES);
+    if (next.next !== "send") return;
+    const done = this.deliver(next).catch((failure: unknown) => this.desk.failed(asHostError(failure)));
+    // The page may have stayed after all.
+    void done.then(() => this.pump());
+  }
+
+  /** Stops; a request on its way goes on. */
+  close(): void {
+    this.closed = true;
+    this.stopTimer();
+  }
+
+  /** What only this tab's memory holds nobody else can send. */
+  private get sends(): boolean {
+    return !this.closed && (this.leads || this.store.storage === "memory");
+  }
+
+  /** Sends until nothing waits or the outbox says to wait. */
+  async pump(): Promise<void> {
+    if (!this.sends) return;
+    if (this.pumping) {
+      this.again = true;
+      return;
+    }
+    this.pumping = true;
+    this.stopTimer();
+    try {
+      do {
+        this.again = false;
+        await this.drain();
+      } while (this.again);
+    } catch (failure) {
+      this.desk.failed(asHostError(failure));
+      this.pumpIn(STORAGE_WAIT_MS);
+    } finally {
+      this.pumping = false;
+    }
+  }
+
+  private async drain(): Promise<void> {
+    for (;;) {
+      this.outbox.replace(await this.store.oldest(WINDOW));
+      const next = this.outbox.next(Date.now(), MOST_BYTES);
+      if (next.next !== "send") return this.rest(next);
+      this.desk.sending("sending");
+      await this.deliver(next);
+    }
+  }
+
+  private async deliver({ body }: { body: string }): Promise<void> {
+    const outcome = this.outbox.answered(await this.service.post(body), Date.now());
+    await this.store.settle(outcome.change);
+    this.outbox.apply(outcome.change);
+    this.report(outcome);
+  }
+
+  private report(outcome: Outcome): void {
+    this.desk.settled(outcome);
+    const [refused] = outcome.refused;
+    if (refused) this.desk.failed(new HostError("events_refused", `${outcome.refused.length} event(s) refused: ${refused.code}, ${refused.detail}`));
+    if (outcome.verdict === "credentials") this.desk.failed(new HostError("credentials_needed", "The service wants other credentials."));
+  }
+
+  private rest(next: Next): void {
+    if (next.next === "wait") this.pumpIn(next.milliseconds);
+    // A batch sent while the page seemed to go is still on its way; its answer goes on with the rest.
+    if (next.next === "busy") return;
+    this.desk.sending(next.next === "wait" ? "waiting" : next.next === "credentials" ? "credentials" : "idle");
+  }
+
+  private pumpIn(milliseconds: number): void {
+    if (this.closed) return;
+    this.stopTimer();
+    this.timer = setTimeout(() => void this.pump(), milliseconds);
+  }
+
+  private stopTimer(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+}

@@ -1,0 +1,61 @@
+/** Requests to the service: conditional reads, and batches of events. */
+import type { Answer } from "../outbox.js";
+import { HostError } from "./failure.js";
+import type { Settings } from "./options.js";
+
+const TIMEOUT_MS = 30_000;
+
+/** Bytes with the tag to ask for newer ones by. */
+export interface Tagged {
+  bytes: Uint8Array<ArrayBuffer>;
+  etag: string | null;
+}
+
+/** The service as one host sees it. */
+export class Service {
+  constructor(private readonly settings: Pick<Settings, "baseUrl" | "headers">) {}
+
+  /** Reads a resource, or answers with what is known of it when it has not changed. */
+  async read(path: string, known?: Tagged | null): Promise<Tagged> {
+    const conditional: Record<string, string> = known?.etag ? { "if-none-match": known.etag } : {};
+    const answer = await this.ask(path, { headers: conditional, cache: known?.etag ? "no-store" : "default" });
+    if (answer.status === 304 && known) return known;
+    if (!answer.ok) throw await refusal(path, answer);
+    return { bytes: new Uint8Array(await answer.arrayBuffer()), etag: answer.headers.get("etag") };
+  }
+
+  /** Posts a batch. Every request may outlive its page, so its body stays below 64 KB. Never throws. */
+  async post(body: string): Promise<Answer> {
+    try {
+      const headers = { "content-type": "application/json" };
+      const answer = await this.ask("events", { method: "POST", headers, body, keepalive: true });
+      return { status: answer.status, retry_after_ms: retryAfter(answer), body: await answer.text() };
+    } catch {
+      return { status: 0, retry_after_ms: null, body: "" };
+    }
+  }
+
+  private async ask(path: string, options: RequestInit): Promise<Response> {
+    const headers = { ...(await this.settings.headers()), ...(options.headers as Record<string, string>) };
+    try {
+      const signal = AbortSignal.timeout(TIMEOUT_MS);
+      return await fetch(`${this.settings.baseUrl}/api/v1/${path}`, { ...options, headers, signal });
+    } catch {
+      throw new HostError("network_unreachable", `No answer to ${path}: the network is off or the service is not running.`);
+    }
+  }
+}
+
+async function refusal(path: string, answer: Response): Promise<HostError> {
+  const problem = (await answer.json().catch(() => ({}))) as { code?: string; detail?: string; title?: string };
+  const message = problem.detail ?? problem.title ?? `${path} was answered with status ${answer.status}.`;
+  return new HostError(problem.code ?? `http_${answer.status}`, message, answer.status);
+}
+
+/** `Retry-After` is a number of seconds or a date. */
+function retryAfter(answer: Response): number | null {
+  const value = answer.headers.get("retry-after");
+  if (value === null) return null;
+  const milliseconds = /^\d+$/.test(value.trim()) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
+  return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : null;
+}

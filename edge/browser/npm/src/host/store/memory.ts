@@ -1,0 +1,59 @@
+/** Keeps things for as long as the page lives. */
+import type { Change, Row } from "../../outbox.js";
+import type { SegueEvent } from "../../types.js";
+import { admit, emptyMeter, measured } from "./admit.js";
+import type { HostStore, Meter, Recorded, Values } from "./contract.js";
+
+/** A store in memory. */
+export class MemoryStore implements HostStore {
+  readonly storage = "memory";
+  private readonly values = new Map<string, unknown>();
+  private readonly rows = new Map<number, Row>();
+  private kept: Meter;
+
+  /** `first` is the place of its first event in the order. */
+  constructor(first = 1) {
+    this.kept = emptyMeter(first);
+  }
+
+  async read<T>(key: string): Promise<T | undefined> {
+    return this.values.get(key) as T | undefined;
+  }
+
+  async write(values: Values): Promise<void> {
+    for (const [key, value] of Object.entries(values)) {
+      if (value === undefined) this.values.delete(key);
+      // A copy, as a database would keep.
+      else this.values.set(key, structuredClone(value));
+    }
+  }
+
+  async record(events: SegueEvent[], values: Values): Promise<Recorded> {
+    const { change, refusal } = await admit(events, this.kept, async () => [...this.rows.values()]);
+    await this.settle(change);
+    await this.write(values);
+    return { rows: change.put, refusal };
+  }
+
+  async oldest(most: number): Promise<Row[]> {
+    return [...this.rows.values()].slice(0, most);
+  }
+
+  async settle(change: Change): Promise<void> {
+    const removed = change.remove.map((sequence) => this.rows.get(sequence)).filter((row) => row !== undefined);
+    for (const row of removed) this.rows.delete(row.sequence);
+    for (const row of change.put) this.rows.set(row.sequence, row);
+    this.kept = measured(this.kept, change, removed);
+  }
+
+  async meter(): Promise<Meter> {
+    return this.kept;
+  }
+
+  /** Forgets values that another store keeps now. */
+  forget(keys: string[]): void {
+    for (const key of keys) this.values.delete(key);
+  }
+
+  close(): void {}
+}

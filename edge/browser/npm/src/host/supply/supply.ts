@@ -1,0 +1,117 @@
+/** Keeps an engine fed: what was kept first, then what the service has now. */
+import type { Engine } from "../../engine.js";
+import type { Manifest, PackInfo } from "../../types.js";
+import { asHostError, HostError } from "../failure.js";
+import { EVERYONE, type Settings } from "../options.js";
+import type { Service } from "../service.js";
+import type { HostStore } from "../store/contract.js";
+import { feed, type Bundle, type Fed } from "./bundle.js";
+import { download } from "./download.js";
+
+/** What the engine was fed with last and took. */
+interface Good {
+  bundle: Bundle;
+  manifest: Manifest;
+  pack: PackInfo;
+}
+
+/** An engine's supply of one subject's packs. */
+export class Supply {
+  private good: Good | null = null;
+  /** Whether the last feeding was refused in part, so that the same bytes are worth feeding again. */
+  private refused = false;
+  private refreshing: Promise<boolean> | null = null;
+
+  constructor(
+    readonly engine: Engine,
+    private readonly service: Service,
+    private readonly store: HostStore,
+    private readonly settings: Settings,
+    private readonly complain: (failure: HostError) => void,
+  ) {}
+
+  /** The last good bundle with its manifest and pack. */
+  get last(): Good {
+    if (!this.good) throw new HostError("pack_missing", "No pack has been accepted yet.");
+    return this.good;
+  }
+
+  /**
+   * Feeds what was kept; where nothing was, what the service has; where that is of no use, everyone's pack. Answers
+   * whether the service has still to be asked.
+   */
+  async open(): Promise<boolean> {
+    const kept = await this.store.read<Bundle>(this.key);
+    if (kept && this.take(kept, feed(this.engine, kept))) return true;
+    await this.first();
+    return false;
+  }
+
+  /** Looks for a newer generation; whatever goes wrong, the present one stays. Answers whether anything was fed. */
+  refresh(): Promise<boolean> {
+    this.refreshing ??= this.look().finally(() => (this.refreshing = null));
+    return this.refreshing;
+  }
+
+  /** Feeds the last good bundle again; answers what is refused even so. */
+  repair(): HostError[] {
+    return feed(this.engine, this.last.bundle).refused;
+  }
+
+  /** Takes over what another tab has kept; answers whether anything was fed. */
+  async reload(): Promise<boolean> {
+    const kept = await this.store.read<Bundle>(this.key);
+    return kept !== undefined && this.take(kept, feed(this.engine, kept));
+  }
+
+  private get key(): string {
+    return `bundle:${this.settings.subject}`;
+  }
+
+  private async look(): Promise<boolean> {
+    const { bundle } = this.last;
+    const fresh = await download(this.service, this.settings.root, this.settings.subject, bundle);
+    if (fresh === bundle && !this.refused) return false;
+    await this.feedWhole(fresh);
+    return true;
+  }
+
+  /** The first bundle ever, or everyone's in its place. */
+  private async first(): Promise<void> {
+    const { root, subject } = this.settings;
+    let wanted: Bundle | null = null;
+    try {
+      wanted = await download(this.service, root, subject);
+      if (await this.feedWhole(wanted)) return;
+    } catch (failure) {
+      const { status } = asHostError(failure);
+      if (status === 0 || subject === EVERYONE) throw failure;
+      this.complain(asHostError(failure));
+    }
+    if (!(await this.feedWhole(await download(this.service, root, EVERYONE)))) {
+      throw new HostError("pack_missing", "No pack could be used.", 422);
+    }
+    // Offered once more, so that the engine shows the refusal instead of hiding it behind everyone's pack.
+    if (wanted) feed(this.engine, wanted);
+  }
+
+  /** Feeds a bundle; when a refresh was published between its manifest and its pack, fetches both once more. */
+  private async feedWhole(bundle: Bundle): Promise<boolean> {
+    let [last, fed] = [bundle, feed(this.engine, bundle)];
+    if (fed.refused.some((refusal) => refusal.code === "pack_wrong_generation")) {
+      const again = await download(this.service, this.settings.root, bundle.subject).catch(() => null);
+      if (again) [last, fed] = [again, feed(this.engine, again)];
+    }
+    this.refused = fed.refused.length > 0;
+    fed.refused.forEach(this.complain);
+    if (!this.take(last, fed)) return false;
+    await this.store.write({ [this.key]: last });
+    return true;
+  }
+
+  private take(bundle: Bundle, { manifest, pack }: Fed): boolean {
+    if (!manifest || !pack) return false;
+    this.good = { bundle, manifest, pack };
+    return true;
+  }
+}
