@@ -148,7 +148,9 @@ async function refuses(tamper, codes) {
 
 test("a truncated pack is refused and the last good one plays on", { skip }, async () => {
   await refuses(async (route) => {
-    const answer = await route.fetch();
+    // The host asks for what is newer than it has; what is to be damaged has to arrive whole.
+    const { "if-none-match": _tag, ...headers } = route.request().headers();
+    const answer = await route.fetch({ headers });
     const body = await answer.body();
     await route.fulfill({ response: answer, body: body.subarray(0, body.length / 2) });
   }, /envelope_damaged|truncated/);

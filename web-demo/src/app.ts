@@ -1,14 +1,13 @@
 /** What the page can do, in one object: views read it and call it. */
 import type { EventKind, Place } from "@segue/browser";
 import { Catalogue } from "./data/catalogue";
-import { Outbox, type OutboxNews } from "./data/outbox";
+import { keepSetting, setting } from "./data/settings";
 import type { Store } from "./data/store";
 import { noticeOf, Player, type Notice } from "./player/player";
 import { Playback } from "./player/playback";
 import type { Damage } from "./player/sabotage";
 import { isSwitchedOff, startWorker, switchNetwork } from "./player/switch";
 
-const REFRESH_MS = 5 * 60_000;
 const KEEP_PLAYED_MS = 5_000;
 
 /** What views are told. */
@@ -24,17 +23,15 @@ export interface Listener {
 /** The running application. */
 export class App {
   player: Player | null = null;
-  news: OutboxNews = { waiting: 0, sent: 0 };
   /** The offline switch; null until the service worker can be asked. */
   offline: boolean | null = null;
   readonly catalogue: Catalogue;
   readonly playback: Playback;
-  private readonly outbox: Outbox;
   private keptAt = 0;
 
   constructor(
     private readonly rootKey: string,
-    private readonly store: Store,
+    store: Store,
     readonly users: string[],
     private readonly listener: Listener,
   ) {
@@ -43,46 +40,33 @@ export class App {
       () => this.ticked(),
       () => void this.act("complete"),
     );
-    this.outbox = new Outbox(
-      store,
-      (news) => {
-        this.news = news;
-        listener.changed();
-      },
-      (failure) => listener.notified(noticeOf(failure)),
-    );
   }
 
   /** Opens the player of whoever listened last. */
   async start(): Promise<void> {
-    this.playback.speed = (await this.store.setting<number>("speed")) ?? 1;
-    const last = await this.store.setting<string>("user");
+    this.playback.speed = setting<number>("speed") ?? 1;
+    const last = setting<string>("user");
     const user = last !== undefined && this.users.includes(last) ? last : this.users[0];
     if (user === undefined) throw new Error("nobody has a pack");
     await this.open(user);
-    void this.outbox.flush();
     void this.awaitWorker();
-    window.addEventListener("online", () => this.backOnline());
-    window.addEventListener("offline", () => this.listener.changed());
-    setInterval(() => void this.player?.refresh(), REFRESH_MS);
+    for (const turn of ["online", "offline"]) window.addEventListener(turn, () => this.listener.changed());
   }
 
   /** Lets `user` listen. */
   async open(user: string, surface?: string): Promise<void> {
-    const wanted = surface ?? (await this.store.setting<string>("surface"));
+    const wanted = surface ?? setting<string>("surface");
     const opened = await Player.open(user, wanted, {
       rootKey: this.rootKey,
-      store: this.store,
       catalogue: this.catalogue,
       changed: () => this.listener.changed(),
       notify: (notice) => this.listener.notified(notice),
-      queued: () => void this.outbox.flush(),
+      offline: () => this.offline === true,
     });
     await this.player?.close();
     this.player = opened;
-    opened.offline = this.offline === true;
-    await this.store.keepSetting("user", user);
-    if (surface !== undefined) await this.store.keepSetting("surface", surface);
+    keepSetting("user", user);
+    if (surface !== undefined) keepSetting("surface", surface);
     this.startTrack();
     this.listener.changed();
   }
@@ -116,16 +100,16 @@ export class App {
   }
 
   /** Sets how fast the pretended playback runs. */
-  async setSpeed(speed: number): Promise<void> {
+  setSpeed(speed: number): void {
     this.playback.speed = speed;
     this.listener.changed();
-    await this.store.keepSetting("speed", speed);
+    keepSetting("speed", speed);
   }
 
   /** Turns the network off or on for this page. */
   async setOffline(offline: boolean): Promise<void> {
     this.showOffline(await switchNetwork(offline));
-    if (!offline) this.backOnline();
+    if (!offline) await this.player?.backOnline();
   }
 
   /** Damages what the engine is fed with. */
@@ -150,19 +134,12 @@ export class App {
     this.listener.notified(noticeOf(failure));
   }
 
-  private backOnline(): void {
-    this.listener.changed();
-    void this.outbox.flush();
-    void this.player?.refresh();
-  }
-
   private async awaitWorker(): Promise<void> {
     if (await startWorker()) this.showOffline(await isSwitchedOff());
   }
 
   private showOffline(offline: boolean): void {
     this.offline = offline;
-    if (this.player) this.player.offline = offline;
     this.listener.changed();
   }
 

@@ -1,7 +1,7 @@
 /** Starts the page: storage, engine, player; or says what is missing. */
-import { init } from "@segue/browser";
 import { App, type Listener } from "./app";
 import * as api from "./data/api";
+import { keepSetting, setting } from "./data/settings";
 import { Store } from "./data/store";
 import { failurePage } from "./view/failure";
 import { Page } from "./view/page";
@@ -10,29 +10,28 @@ import "./styles/player.css";
 import "./styles/list.css";
 import "./styles/engine.css";
 
-const ROOT_KEY = "segue-root-key";
 const USERS_SHOWN = 40;
 
 /** Asks the service, and remembers its answer for the time without it. */
 async function knownRootKey(): Promise<string> {
   try {
     const key = await api.rootKey();
-    localStorage.setItem(ROOT_KEY, key);
+    keepSetting("root-key", key);
     return key;
   } catch (failure) {
-    const kept = localStorage.getItem(ROOT_KEY);
-    if (kept !== null) return kept;
+    const kept = setting<string>("root-key");
+    if (kept !== undefined) return kept;
     throw failure;
   }
 }
 
-async function knownUsers(store: Store): Promise<string[]> {
+async function knownUsers(): Promise<string[]> {
   try {
     const users = await api.users(USERS_SHOWN);
-    await store.keepSetting("users", users);
+    keepSetting("users", users);
     return [...users, "region:all"];
   } catch (failure) {
-    const kept = await store.setting<string[]>("users");
+    const kept = setting<string[]>("users");
     if (kept) return [...kept, "region:all"];
     throw failure;
   }
@@ -40,8 +39,7 @@ async function knownUsers(store: Store): Promise<string[]> {
 
 async function start(root: HTMLElement): Promise<void> {
   const rootKey = await knownRootKey();
-  const store = await Store.open(rootKey);
-  const [users] = await Promise.all([knownUsers(store), init()]);
+  const [users, store] = await Promise.all([knownUsers(), Store.open(rootKey)]);
   let page: Page | undefined;
   const listener: Listener = {
     changed: () => page?.update(),

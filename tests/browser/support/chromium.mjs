@@ -1,4 +1,6 @@
 // A Chromium to drive: CHROME_PATH, or where distributions put it.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 
@@ -20,4 +22,33 @@ export function chromiumMissing(environment = process.env) {
 /** Starts it. Root has no user namespace to build a sandbox in. */
 export function launchChromium() {
   return chromium.launch({ executablePath: chromiumPath(), chromiumSandbox: process.getuid?.() !== 0 });
+}
+
+/** Starts a browser with a profile that outlives it, and that can be killed like a phone's battery. */
+export async function launchMortal(profile) {
+  const sandbox = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
+  const program = spawn(chromiumPath(), ["--headless=new", "--remote-debugging-port=0", `--user-data-dir=${profile}`, "--no-first-run", "--disable-gpu", ...sandbox, "about:blank"], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const address = await addressOf(program);
+  const browser = await chromium.connectOverCDP(address);
+  const kill = async () => {
+    const ended = once(program, "exit");
+    program.kill("SIGKILL");
+    await ended;
+  };
+  return { context: browser.contexts()[0], kill };
+}
+
+function addressOf(program) {
+  let told = "";
+  return new Promise((resolve, reject) => {
+    // It is read to its end, as a full pipe would hold the browser up.
+    program.stderr.on("data", (bytes) => {
+      told += bytes;
+      const address = /DevTools listening on (ws:\S+)/.exec(told);
+      if (address) resolve(address[1]);
+    });
+    program.once("exit", () => reject(new Error(`the browser ended: ${told}`)));
+  });
 }

@@ -31,7 +31,7 @@ export class Catalogue {
     for (let start = 0; start < missing.length; start += REQUEST_SIZE) {
       const fetched = await fetchItems(missing.slice(start, start + REQUEST_SIZE));
       for (const item of fetched) this.known.set(item.item, item);
-      await this.store.keepItems(fetched);
+      this.store.keepItems(fetched);
     }
   }
 

@@ -1,21 +1,17 @@
-/** The player: one person, one engine, one session. Views listen to it and call its methods. */
-import type { EventKind, Manifest, PackInfo, Place, SegueEvent, Slate } from "@segue/browser";
-import { subjectOf } from "../data/bundle";
-import { RequestFailure } from "../data/api";
+/** The player: one person, one host, one session. Views listen to it and call its methods. */
+import { EVERYONE, openSegue, type EventKind, type Host, type HostState, type Manifest, type NewEvent, type PackInfo, type Place, type SegueEvent, type Slate } from "@segue/browser";
 import type { Catalogue } from "../data/catalogue";
-import type { Store } from "../data/store";
-import { circumstances } from "./context";
 import { movements, story } from "./movement";
 import type { Damage } from "./sabotage";
 import { measure, newSession, remember, type SavedSession, type Track } from "./session";
-import { Supply } from "./supply";
 
 /** How many places are shown. */
 export const SHOWN = 12;
 /** The most places the engine ranks at once. */
 const MOST_PLACES = 500;
-const EVERYONE = "region:all";
 const USUAL_LENGTH_MS = 210_000;
+/** Waits this short let a newcomer see the outbox empty itself. */
+const GATHER_MS = 300;
 /** These end what plays; the next item of the list follows. */
 const ENDING: EventKind[] = ["skip", "complete", "not_interested"];
 
@@ -30,57 +26,66 @@ export interface Notice {
 /** What the player needs from around it. */
 export interface Surroundings {
   rootKey: string;
-  store: Store;
   catalogue: Catalogue;
   /** Called after every change. */
   changed: () => void;
   /** Called with what the person should know. */
   notify: (notice: Notice) => void;
-  /** Called when an event was put into the outbox. */
-  queued: () => void;
+  /** Whether the network is switched off. */
+  offline: () => boolean;
 }
 
 /** One person's player. Open it, act on it, close it. */
 export class Player {
-  offline = false;
-  private saving: Promise<void> = Promise.resolve();
+  /** Whether a list that is made answers a gesture in this page, which shows it itself. */
+  private acting = false;
 
   private constructor(
     readonly user: string,
-    readonly surface: string,
-    private readonly supply: Supply,
+    private readonly host: Host,
     public session: SavedSession,
     private readonly around: Surroundings,
-  ) {}
+  ) {
+    host.on("error", (failure) => around.notify(noticeOf(failure)));
+    host.on("state", () => around.changed());
+    host.on("list", (slate) => !this.acting && void this.relisted(slate));
+    host.on("events", (events) => void this.happenedElsewhere(events));
+  }
 
   /** Opens the player of `user`: from the service, or from what was kept when the service is away. */
-  static async open(user: string, wantedSurface: string | undefined, around: Surroundings): Promise<Player> {
-    const supply = await Supply.open(around.rootKey, around.store, user, (refusal) => around.notify(noticeOf(refusal)));
-    const surfaces = Object.keys(supply.manifest.policies).sort();
-    const surface = [wantedSurface, "radio", surfaces[0]].find((name) => name !== undefined && surfaces.includes(name)) ?? "radio";
-    const kept = await around.store.session(subjectOf(user));
-    const player = new Player(user, surface, supply, kept ?? newSession(), around);
-    if (kept) player.restore(kept);
-    const slate = player.rank(MOST_PLACES);
-    const candidates = slate.places.map((place) => place.item);
-    around.catalogue.mention(slate.places);
-    await around.catalogue.learn([...player.shown(), ...candidates.slice(0, SHOWN + 1)]).catch(() => undefined);
-    const before = player.session.slate;
-    if (player.session.track === null) await player.begin();
-    else if (before?.fallback !== slate.fallback || before.generation !== slate.generation) await player.relist();
-    // Any candidate may come up while the network is away, so all are learnt.
-    void around.catalogue.learn(candidates).then(around.changed, () => undefined);
+  static async open(user: string, surface: string | undefined, around: Surroundings): Promise<Player> {
+    const host = await openSegue({
+      root: around.rootKey,
+      ...(user === EVERYONE ? {} : { user }),
+      surface: surface ?? "radio",
+      count: SHOWN + 1,
+      gatherMs: GATHER_MS,
+      context: (): Record<string, string> => (around.offline() ? { network: "offline" } : {}),
+    });
+    const kept = await host.kept<SavedSession>(`player:${user}`);
+    const player = new Player(user, host, kept?.id === host.sessionId ? kept : newSession(host.sessionId), around);
+    await player.begin();
     return player;
   }
 
   /** The manifest of the last good generation. */
   get manifest(): Manifest {
-    return this.supply.manifest;
+    return this.host.manifest;
   }
 
   /** The last good pack. */
   get pack(): PackInfo {
-    return this.supply.pack;
+    return this.host.pack;
+  }
+
+  /** The surface the list is made for. */
+  get surface(): string {
+    return this.host.surface;
+  }
+
+  /** How storage and outbox are doing. */
+  get state(): HostState {
+    return this.host.state;
   }
 
   /** The list in the state it was made in. */
@@ -120,135 +125,126 @@ export class Player {
   async keepPlayed(playedMs: number): Promise<void> {
     if (!this.session.track) return;
     this.session.track.played_ms = playedMs;
-    await this.keep([]);
+    await this.keep();
   }
 
   /** Hands the engine damaged input; the refusal is told and the list made again. */
   async damage(damage: Damage, others: string[]): Promise<void> {
     try {
-      await damage.inflict(this.supply.engine, this.supply.bundle, others);
+      await damage.inflict(this.host, others);
     } catch (failure) {
       this.around.notify(noticeOf(failure));
     }
-    await this.relist();
+    this.host.rank();
   }
 
   /** Feeds the good bytes again. */
-  async repair(): Promise<void> {
-    const [first] = this.supply.repair();
+  repair(): void {
+    const [first] = this.host.repair();
     this.around.notify(first ? noticeOf(first) : { code: "restored", message: "The good pack and model are back.", bad: false });
-    await this.relist();
   }
 
-  /** Looks for a newer generation; whatever goes wrong, the present one stays. */
-  async refresh(): Promise<void> {
-    try {
-      const fed = await this.supply.refresh((refusal) => this.around.notify(noticeOf(refusal)));
-      if (fed) await this.relist();
-    } catch (failure) {
-      if (!(failure instanceof RequestFailure)) this.around.notify(noticeOf(failure));
-    }
-    this.around.changed();
+  /** The network is back: sends what waits and looks for a newer pack. */
+  async backOnline(): Promise<void> {
+    await Promise.all([this.host.wake(), this.host.refresh()]);
   }
 
   /** Forgets the session and starts another. */
   async startOver(): Promise<void> {
-    await this.saving;
-    await this.around.store.forgetSession(subjectOf(this.user));
-    this.session = newSession();
-    this.supply.engine.reset_session();
-    await this.begin();
+    await this.silently(() => this.host.startOver());
+    this.session = newSession(this.host.sessionId);
+    await this.first(this.host.list);
   }
 
   /** Releases the engine; nothing may be called afterwards. */
-  async close(): Promise<void> {
-    await this.saving;
-    this.supply.engine.free();
+  close(): Promise<void> {
+    return this.host.close();
   }
 
-  private restore(kept: SavedSession): void {
-    try {
-      this.supply.engine.restore_session(kept.engine);
-    } catch (failure) {
-      this.around.notify(noticeOf(failure));
-      this.session = newSession();
-    }
-  }
-
-  private rank(count = SHOWN + 1): Slate {
-    return this.supply.engine.rank({
-      surface: this.surface,
-      count,
-      now_ms: Date.now(),
-      seed: this.session.seed,
-      context: circumstances(this.surface, this.offline),
-    });
+  /** Learns what the list names, and goes on with what played, or with the first item. */
+  private async begin(): Promise<void> {
+    const all = this.host.rank(MOST_PLACES).places.map((place) => place.item);
+    const slate = this.host.list;
+    this.around.catalogue.mention(slate.places);
+    await this.around.catalogue.learn([...this.shown(), ...all.slice(0, SHOWN + 1)]).catch(() => undefined);
+    const before = this.slate;
+    if (this.session.track === null) await this.first(slate);
+    else if (before?.fallback !== slate.fallback || before.generation !== slate.generation) await this.relisted(slate);
+    // Any candidate may come up while the network is away, so all are learnt.
+    void this.around.catalogue.learn(all).then(this.around.changed, () => undefined);
   }
 
   /** The first item of a new session. */
-  private async begin(): Promise<void> {
-    const slate = this.rank();
-    const events = this.advance(slate);
-    this.list(slate);
-    await this.keep(events);
+  private async first(slate: Slate): Promise<void> {
+    this.advance(slate);
+    this.show(slate);
     this.around.changed();
+    await this.keep();
   }
 
   /** Applies events, re-ranks once, and plays what follows. The last event is the one the list answers. */
-  private async happen(events: SegueEvent[], next: "same" | "first" | Track): Promise<void> {
+  private async happen(events: NewEvent[], next: "same" | "first" | Track): Promise<void> {
     const event = events.at(-1);
     if (!event) return;
     const started = performance.now();
-    for (const each of events) this.supply.engine.apply(each);
-    const slate = this.rank();
+    for (const each of events) this.host.apply(each);
+    const slate = this.silently(() => this.host.rank());
     measure(this.session, { kind: event.kind, milliseconds: performance.now() - started });
 
     const item = event.item ?? "";
     const before = this.session.upNext;
-    remember(this.session, { kind: event.kind, item, time_ms: event.time_ms });
-    const played = next === "first" ? this.advance(slate) : next === "same" ? [] : this.play(next);
-    this.list(slate);
+    remember(this.session, { kind: event.kind, item, time_ms: Date.now() });
+    if (next === "first") this.advance(slate);
+    else if (next !== "same") this.play(next);
+    this.show(slate);
     const left = next === "same" ? item : this.session.track?.item;
     this.session.movements = movements(before, this.session.upNext, left ?? "");
     this.session.story = story(event.kind, item, before, this.session.upNext, this.session.movements);
     this.around.changed();
-    await this.keep([...events, ...played]);
+    await this.keep();
+    await this.learnMissing();
+  }
+
+  /** Another tab of the same person applied these. */
+  private async happenedElsewhere(events: SegueEvent[]): Promise<void> {
+    for (const { kind, item, time_ms } of events) {
+      if (kind !== "play") remember(this.session, { kind, item: item ?? "", time_ms });
+    }
+    this.around.changed();
+    await this.keep();
     await this.learnMissing();
   }
 
   /** Takes the first place of the slate as what plays. */
-  private advance(slate: Slate): SegueEvent[] {
+  private advance(slate: Slate): void {
     const next = slate.places[0];
-    if (next) return this.play(this.trackOf(next, slate));
-    this.session.track = null;
-    return [];
+    if (next) this.play(this.trackOf(next, slate));
+    else this.session.track = null;
   }
 
-  private play(track: Track): SegueEvent[] {
+  private play(track: Track): void {
     this.session.track = track;
-    const event = this.event("play", track, 0);
-    this.supply.engine.apply(event);
-    return [event];
+    this.host.apply(this.event("play", track, 0));
   }
 
   private trackOf(place: Place, slate: Slate | null = this.slate): Track {
     return { item: place.item, slate: slate?.slate ?? "", position: place.position, played_ms: 0, liked: false };
   }
 
-  private list(slate: Slate): void {
+  private show(slate: Slate): void {
     this.around.catalogue.mention(slate.places);
     this.session.slate = { ...slate, places: [] };
     this.session.upNext = slate.places.filter((place) => place.item !== this.session.track?.item).slice(0, SHOWN);
   }
 
-  /** The list again, without an event: after damage, repair or a newer pack. */
-  private async relist(): Promise<void> {
+  /** The list was made again without a gesture here: after damage, repair, a newer pack or another tab's events. */
+  private async relisted(slate: Slate): Promise<void> {
     const before = this.session.upNext;
-    this.list(this.rank());
+    this.show(slate);
     this.session.movements = movements(before, this.session.upNext, "");
     this.session.story = null;
     this.around.changed();
-    await this.keep([]);
+    await this.keep();
     await this.learnMissing();
   }
 
@@ -266,29 +262,29 @@ export class Player {
     this.around.changed();
   }
 
-  private keep(events: SegueEvent[]): Promise<void> {
-    const write = async (): Promise<void> => {
-      this.session.engine = this.supply.engine.save_session();
-      await this.around.store.keepSession(subjectOf(this.user), this.session, events);
-      if (events.length > 0) this.around.queued();
-    };
-    this.saving = this.saving.then(write).catch((failure: unknown) => this.around.notify(noticeOf(failure)));
-    return this.saving;
+  /** Keeps what happened and what is shown, in one transaction. */
+  private async keep(): Promise<void> {
+    await this.host.commit({ [`player:${this.user}`]: this.session }).catch((failure: unknown) => this.around.notify(noticeOf(failure)));
   }
 
-  private event(kind: EventKind, track: Track, playedMs: number): SegueEvent {
+  /** Makes the list without showing it yet. */
+  private silently<T>(work: () => T): T {
+    this.acting = true;
+    try {
+      return work();
+    } finally {
+      this.acting = false;
+    }
+  }
+
+  private event(kind: EventKind, track: Track, playedMs: number): NewEvent {
     return {
-      event_id: crypto.randomUUID(),
-      user: this.user === EVERYONE ? "" : this.user,
-      session: this.session.id,
-      item: track.item,
       kind,
-      time_ms: Date.now(),
+      item: track.item,
       position: track.position,
       slate: track.slate,
       played_ms: Math.round(playedMs),
       total_ms: this.totalMs,
-      context: circumstances(this.surface, this.offline),
     };
   }
 }

@@ -1,7 +1,6 @@
 /** Hands the engine damaged input, on purpose and for real. */
-import type { Engine } from "@segue/browser";
+import type { Host } from "@segue/browser";
 import { pack as fetchPack } from "../data/api";
-import type { Bundle } from "../data/bundle";
 
 /** One way to break it. */
 export interface Damage {
@@ -10,7 +9,7 @@ export interface Damage {
   /** What is done to the bytes. */
   detail: string;
   /** Feeds the damage to the engine, which throws its refusal. */
-  inflict: (engine: Engine, bundle: Bundle, others: string[]) => Promise<void> | void;
+  inflict: (host: Host, others: string[]) => Promise<void> | void;
 }
 
 /** Every way offered. */
@@ -19,43 +18,47 @@ export const DAMAGES: Damage[] = [
     id: "truncated",
     title: "Cut the pack in half",
     detail: "The download stopped early: only the first half of the bytes arrives.",
-    inflict: (engine, bundle) => acceptPack(engine, bundle, bundle.pack.slice(0, bundle.pack.length / 2)),
+    inflict: (host) => acceptPack(host, packOf(host).slice(0, packOf(host).length / 2)),
   },
   {
     id: "other-user",
     title: "Deliver somebody else's pack",
     detail: "A correctly signed pack, made for another person. Needs the network.",
-    inflict: async (engine, bundle, others) => {
-      const other = others.find((user) => `user:${user}` !== bundle.subject);
+    inflict: async (host, others) => {
+      const other = others.find((user) => `user:${user}` !== host.pack.subject);
       if (other === undefined) throw new Error("Nobody else has a pack on this service.");
-      acceptPack(engine, bundle, await fetchPack(other));
+      acceptPack(host, await fetchPack(other));
     },
   },
   {
     id: "signature",
     title: "Forge the signature",
     detail: "One bit of the signature, at the end of the pack, is turned over.",
-    inflict: (engine, bundle) => acceptPack(engine, bundle, flipped(bundle.pack, bundle.pack.length - 1)),
+    inflict: (host) => acceptPack(host, flipped(packOf(host), packOf(host).length - 1)),
   },
   {
     id: "version",
     title: "Change the first byte",
     detail: "The byte that says what kind of file this is claims something unknown.",
-    inflict: (engine, bundle) => acceptPack(engine, bundle, flipped(bundle.pack, 0)),
+    inflict: (host) => acceptPack(host, flipped(packOf(host), 0)),
   },
   {
     id: "model",
     title: "Swap the model",
     detail: "Other bytes arrive under the ranker's name: its feature schema in place of its weights.",
-    inflict: (engine, bundle) => {
-      if (!bundle.ranker) throw new Error("This generation names no model.");
-      engine.accept_ranker(bundle.ranker.schema, bundle.ranker.schema);
+    inflict: (host) => {
+      const { ranker } = host.manifest;
+      const schema = ranker && host.bundle.artefacts[ranker.schema.hash];
+      if (!schema) throw new Error("This generation names no model.");
+      host.engine.accept_ranker(schema, schema);
     },
   },
 ];
 
-function acceptPack(engine: Engine, bundle: Bundle, bytes: Uint8Array): void {
-  engine.accept_pack(bytes, bundle.subject, Date.now());
+const packOf = (host: Host): Uint8Array => host.bundle.pack.bytes;
+
+function acceptPack(host: Host, bytes: Uint8Array): void {
+  host.engine.accept_pack(bytes, host.pack.subject, Date.now());
 }
 
 function flipped(bytes: Uint8Array, place: number): Uint8Array {

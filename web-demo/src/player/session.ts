@@ -1,4 +1,4 @@
-/** What the player remembers of a listening session, kept after every event. */
+/** What the player shows of a listening session; the host keeps it beside the engine's own memory after every event. */
 import type { EventKind, Place, Slate } from "@segue/browser";
 
 /** The item that plays. */
@@ -32,10 +32,8 @@ export interface Movement {
 
 /** Everything needed to go on after a reload. */
 export interface SavedSession {
+  /** The host's id of the session it is about. */
   id: string;
-  seed: number;
-  /** The engine's own memory of the session. */
-  engine: Uint8Array;
   track: Track | null;
   slate: Slate | null;
   upNext: Place[];
@@ -63,11 +61,9 @@ const ENTRIES_KEPT = 30;
 const RERANKS_KEPT = 60;
 
 /** A session that has not begun. */
-export function newSession(): SavedSession {
+export function newSession(id: string): SavedSession {
   return {
-    id: crypto.randomUUID(),
-    seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
-    engine: new Uint8Array(),
+    id,
     track: null,
     slate: null,
     upNext: [],

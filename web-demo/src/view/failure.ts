@@ -1,12 +1,11 @@
 /** The page that is shown when the player cannot start: what is missing and what to do. */
-import { RequestFailure } from "../data/api";
 import { noticeOf } from "../player/player";
 import { remedyWords } from "../words";
 import { element } from "./element";
 import { icon } from "./icons";
 
 function remedy(failure: unknown): string {
-  if (failure instanceof RequestFailure && failure.status === 0) {
+  if (noticeOf(failure).code === "network_unreachable") {
     return `The service at ${location.origin} does not answer. Start it with “cargo xtask demo”, or “segue serve --data DIR”, then try again.`;
   }
   if (failure instanceof WebAssembly.CompileError) {

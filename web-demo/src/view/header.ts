@@ -58,7 +58,7 @@ export class Header {
       disabled: app.offline === null,
     });
     setText(this.networkWord, app.offline ? "Offline" : navigator.onLine ? "Online" : "No network");
-    const { waiting, sent } = app.news;
+    const { waiting, sent } = app.player?.state ?? { waiting: 0, sent: 0 };
     setText(this.outboxCount, waiting > 0 ? String(waiting) : "");
     setText(this.outboxWord, waiting > 0 ? "waiting" : sent > 0 ? "all sent" : "nothing to send");
     assign(this.outbox, {

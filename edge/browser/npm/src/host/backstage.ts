@@ -121,7 +121,7 @@ export class Backstage {
   }
 
   private online(): void {
-    this.sender.wake();
+    void this.sender.wake();
     void this.refresh();
   }
 

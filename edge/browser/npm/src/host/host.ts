@@ -175,6 +175,11 @@ export class Host {
     return this.backstage.sender.pump();
   }
 
+  /** The network is back, where the browser does not notice by itself: waits end that the service did not ask for. */
+  wake(): Promise<void> {
+    return this.backstage.sender.wake();
+  }
+
   /** Tells that `headers` gives other credentials now. */
   renewCredentials(): void {
     this.backstage.sender.renewCredentials();

@@ -54,9 +54,9 @@ export class Sender {
   }
 
   /** The network is back: a wait that the service did not ask for ends. */
-  wake(): void {
+  wake(): Promise<void> {
     this.outbox.wake();
-    void this.pump();
+    return this.pump();
   }
 
   /** There are other credentials. */

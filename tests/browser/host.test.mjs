@@ -1,0 +1,298 @@
+// The browser host of the npm package in a real browser against a real service.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import { chromiumMissing, launchChromium, launchMortal } from "./support/chromium.mjs";
+import { eventsTaken, failed, list, listener, openHost, record, serveHost, state, taken, until } from "./support/host.mjs";
+import { serviceMissing, startService } from "./support/service.mjs";
+
+const skip = serviceMissing() ?? chromiumMissing() ?? false;
+const EVENTS = "**/api/v1/events";
+let service;
+let browser;
+let options;
+
+before(async () => {
+  if (skip) return;
+  service = await startService();
+  browser = await launchChromium();
+  options = await listener(service.url);
+});
+
+after(async () => {
+  await browser?.close();
+  await service?.stop();
+});
+
+/** A page in a browser profile of its own. */
+async function inPage(use) {
+  const context = await browser.newContext();
+  try {
+    await serveHost(context, service.url);
+    await use(await context.newPage(), context);
+  } finally {
+    await context.close();
+  }
+}
+
+/** Posts the ids again: those the service knows come back as duplicates. */
+async function known(ids) {
+  const events = ids.map((event_id) => ({ event_id, kind: "x_probe", time_ms: 1 }));
+  const answer = await fetch(`${service.url}/api/v1/events`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ events }) });
+  return (await answer.json()).duplicates;
+}
+
+test("what was acknowledged before the browser was killed arrives exactly once after its restart", { skip }, async () => {
+  const profile = await mkdtemp(join(tmpdir(), "segue-profile-"));
+  try {
+    const before = await eventsTaken(service.url);
+    let mortal = await launchMortal(profile);
+    await serveHost(mortal.context, service.url);
+    let page = await mortal.context.newPage();
+    // The service takes the events and its answer never arrives, as when the battery goes between the two.
+    let swallowed = 0;
+    await page.route(EVENTS, async (route) => {
+      await route.fetch();
+      swallowed += 1;
+      await route.abort();
+    });
+    await openHost(page, service.url, options);
+    for (let times = 0; times < 3; times += 1) await record(page, "skip");
+    await until(page, { sending: "waiting" });
+    await page.route(EVENTS, (route) => route.abort());
+    for (let times = 0; times < 2; times += 1) await record(page, "like");
+    const kept = await list(page);
+    assert.ok(swallowed > 0);
+    assert.equal((await state(page)).waiting, 5);
+    await mortal.kill();
+
+    mortal = await launchMortal(profile);
+    await serveHost(mortal.context, service.url);
+    page = await mortal.context.newPage();
+    await openHost(page, service.url, options);
+    assert.deepEqual(await list(page), kept, "the session goes on where it was");
+    await until(page, { waiting: 0 });
+    assert.equal(await eventsTaken(service.url), before + 5);
+    await mortal.kill();
+  } finally {
+    await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
+});
+
+test("a tab closed right after an event loses nothing", { skip }, async () => {
+  await inPage(async (page, context) => {
+    const before = await eventsTaken(service.url);
+    await context.route(EVENTS, (route) => route.abort());
+    await openHost(page, service.url, options);
+    await record(page, "like");
+    await page.close({ runBeforeUnload: false });
+    await context.unroute(EVENTS);
+    const next = await context.newPage();
+    await openHost(next, service.url, options);
+    await until(next, { waiting: 0 });
+    assert.equal(await eventsTaken(service.url), before + 1);
+  });
+});
+
+test("of two tabs one sends, both show a skip, and the other goes on when the first is closed", { skip }, async () => {
+  await inPage(async (first, context) => {
+    const second = await context.newPage();
+    const posts = new Map([[first, 0], [second, 0]]);
+    for (const page of [first, second]) {
+      page.on("request", (request) => request.method() === "POST" && posts.set(page, posts.get(page) + 1));
+    }
+    await openHost(first, service.url, options);
+    await openHost(second, service.url, options);
+    assert.deepEqual(await list(second), await list(first), "both begin with the same list");
+
+    const before = await list(second);
+    const skipped = await record(first, "skip");
+    await second.waitForFunction((item) => !globalThis.host.list.places.some((place) => place.item === item), skipped);
+    assert.notDeepEqual(await list(second), before);
+    assert.deepEqual(await list(second), await list(first), "the skip of the first is seen in the second");
+    await record(second, "like");
+    await first.waitForFunction((wanted) => globalThis.host.list.places.map((place) => place.item).join() === wanted, (await list(second)).join());
+    await until(second, { waiting: 0 });
+    assert.ok(posts.get(first) > 0);
+    assert.equal(posts.get(second), 0, "only the first sends");
+
+    await first.close();
+    await record(second, "skip");
+    await until(second, { waiting: 0 });
+    assert.ok(posts.get(second) > 0, "the second sends when the first is gone");
+  });
+});
+
+test("without IndexedDB the host works in memory and says so", { skip }, async () => {
+  await inPage(async (page) => {
+    const before = await eventsTaken(service.url);
+    await page.addInitScript(() => {
+      Object.defineProperty(globalThis, "indexedDB", {
+        get() {
+          throw new DOMException("storage is closed to this page", "SecurityError");
+        },
+      });
+    });
+    await openHost(page, service.url, options);
+    await failed(page, "storage_unavailable");
+    assert.equal((await state(page)).storage, "memory");
+    const first = await list(page);
+    await record(page, "skip");
+    assert.notDeepEqual(await list(page), first);
+    await until(page, { waiting: 0 });
+    assert.equal(await eventsTaken(service.url), before + 1);
+  });
+});
+
+test("with no room left the host goes on in memory, says so, and keeps things again once there is room", { skip }, async () => {
+  await inPage(async (page, context) => {
+    const before = await eventsTaken(service.url);
+    await openHost(page, service.url, options);
+    await page.route(EVENTS, (route) => route.abort());
+    const developer = await context.newCDPSession(page);
+    await developer.send("Storage.overrideQuotaForOrigin", { origin: service.url, quotaSize: 1 });
+    await record(page, "like");
+    assert.equal((await state(page)).storage, "memory");
+    await failed(page, "storage_full");
+    await developer.send("Storage.overrideQuotaForOrigin", { origin: service.url });
+    await record(page, "skip");
+    assert.equal((await state(page)).storage, "persistent");
+    await page.unroute(EVENTS);
+    await page.evaluate(() => globalThis.host.wake());
+    await until(page, { waiting: 0 });
+    assert.equal(await eventsTaken(service.url), before + 2);
+  });
+});
+
+test("a page starts without a network from the last good pack, and sends when the network is back", { skip }, async () => {
+  await inPage(async (page, context) => {
+    await openHost(page, service.url, options);
+    await record(page, "skip");
+    await until(page, { waiting: 0 });
+    const before = await eventsTaken(service.url);
+    await context.setOffline(true);
+    await openHost(page, service.url, options);
+    const first = await list(page);
+    await record(page, "like");
+    assert.notDeepEqual(await list(page), first, "the list answers without a network");
+    await until(page, { sending: "waiting", waiting: 1 });
+    await context.setOffline(false);
+    await until(page, { waiting: 0 });
+    assert.equal(await eventsTaken(service.url), before + 1);
+  });
+});
+
+test("events that still gather are sent when the page goes", { skip }, async () => {
+  await inPage(async (page) => {
+    const before = await eventsTaken(service.url);
+    await openHost(page, service.url, { ...options, gatherMs: 3_600_000 });
+    // What begins to lead sends at once what it finds; that is over.
+    await until(page, { sending: "idle" });
+    await record(page, "like");
+    await record(page, "skip");
+    assert.equal((await state(page)).waiting, 2);
+    await page.goto("about:blank");
+    assert.equal(await taken(service.url, before + 2), before + 2);
+  });
+});
+
+test("a service that is away for a while is asked again until it takes the events", { skip }, async () => {
+  await inPage(async (page) => {
+    const before = await eventsTaken(service.url);
+    let refusals = 0;
+    await page.route(EVENTS, (route) => {
+      if (refusals === 2) return route.continue();
+      refusals += 1;
+      return route.fulfill({ status: 503, headers: { "retry-after": "1" }, contentType: "application/problem+json", body: '{"code":"events_busy"}' });
+    });
+    await openHost(page, service.url, options);
+    await record(page, "like");
+    await until(page, { sending: "waiting", waiting: 1 });
+    await until(page, { sending: "idle", waiting: 0 });
+    assert.equal(refusals, 2);
+    assert.equal(await eventsTaken(service.url), before + 1);
+  });
+});
+
+test("a login page in the service's place costs no event", { skip }, async () => {
+  await inPage(async (page) => {
+    await page.route(EVENTS, (route) => route.fulfill({ status: 200, contentType: "text/html", body: "<h1>Welcome to the hotel</h1>" }));
+    await openHost(page, service.url, options);
+    await record(page, "like");
+    await until(page, { sending: "waiting", waiting: 1 });
+    await page.unroute(EVENTS);
+    await page.evaluate(() => globalThis.host.wake());
+    await until(page, { waiting: 0, sent: 1 });
+  });
+});
+
+test("events wait for credentials and are sent with new ones", { skip }, async () => {
+  await inPage(async (page) => {
+    await page.route(EVENTS, (route) => route.fulfill({ status: 401, body: "" }));
+    await openHost(page, service.url, options);
+    await record(page, "like");
+    await failed(page, "credentials_needed");
+    await until(page, { sending: "credentials", waiting: 1 });
+    await page.unroute(EVENTS);
+    await page.evaluate(() => globalThis.host.renewCredentials());
+    await until(page, { waiting: 0, sent: 1 });
+  });
+});
+
+test("an event the service will never take is counted and named, and the others go", { skip }, async () => {
+  await inPage(async (page) => {
+    await openHost(page, service.url, { ...options, gatherMs: 300 });
+    const id = await page.evaluate(async () => {
+      const { item } = globalThis.host.list.places[0];
+      const event = globalThis.host.apply({ kind: "like", item });
+      // Two days ahead of the service's clock.
+      globalThis.host.apply({ kind: "x_note", time_ms: Date.now() + 2 * 86_400_000 });
+      await globalThis.host.commit();
+      return event.event_id;
+    });
+    await failed(page, "events_refused");
+    await until(page, { waiting: 0, sent: 1 });
+    assert.deepEqual((await state(page)).lost, { dropped: 0, refused: 1 });
+    assert.equal(await known([id]), 1);
+  });
+});
+
+test("a second start asks only for what has changed", { skip }, async () => {
+  await inPage(async (page) => {
+    await openHost(page, service.url, options);
+    const answers = new Map();
+    page.on("response", (response) => {
+      const path = new URL(response.url()).pathname;
+      if (path.startsWith("/api/v1/")) answers.set(path.replace(/packs\/.*/, "packs"), response.status());
+    });
+    await openHost(page, service.url, options);
+    await page.evaluate(() => globalThis.host.refresh());
+    assert.deepEqual(Object.fromEntries(answers), { "/api/v1/manifest": 304, "/api/v1/packs": 304, "/api/v1/rotations": 304 });
+  });
+});
+
+const refreshMissing = skip || (process.env.SEGUE_BIN && process.env.SEGUE_DATA ? false : "no SEGUE_BIN and SEGUE_DATA to publish a newer generation with");
+
+test("a newer generation is taken over while the page is open, and an older one refused after a reload", { skip: refreshMissing }, async () => {
+  await inPage(async (page, context) => {
+    const older = Buffer.from(await (await fetch(`${service.url}/api/v1/manifest`)).arrayBuffer());
+    await openHost(page, service.url, options);
+    const before = await page.evaluate(() => globalThis.host.manifest.generation);
+    await promisify(execFile)(process.env.SEGUE_BIN, ["refresh", "--data", process.env.SEGUE_DATA]);
+    await page.waitForFunction(async (generation) => {
+      await globalThis.host.refresh();
+      return globalThis.host.manifest.generation > generation;
+    }, before);
+    const skipped = await record(page, "skip");
+
+    await context.route("**/api/v1/manifest", (route) => route.fulfill({ contentType: "application/cose", body: older }));
+    await openHost(page, service.url, options);
+    await failed(page, "generation_older");
+    assert.ok((await page.evaluate(() => globalThis.host.manifest.generation)) > before);
+    assert.ok(!(await list(page)).includes(skipped), "the session outlives the change of generation");
+  });
+});
