@@ -151,10 +151,10 @@ test("without IndexedDB the host works in memory and says so", { skip }, async (
 test("with no room left the host goes on in memory, says so, and keeps things again once there is room", { skip }, async () => {
   await inPage(async (page, context) => {
     const before = await eventsTaken(service.url);
-    await openHost(page, service.url, options);
-    await page.route(EVENTS, (route) => route.abort());
     const developer = await context.newCDPSession(page);
     await developer.send("Storage.overrideQuotaForOrigin", { origin: service.url, quotaSize: 1 });
+    await page.route(EVENTS, (route) => route.abort());
+    await openHost(page, service.url, options);
     await record(page, "like");
     assert.equal((await state(page)).storage, "memory");
     await failed(page, "storage_full");

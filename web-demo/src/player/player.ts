@@ -239,6 +239,10 @@ export class Player {
 
   /** The list was made again without a gesture here: after damage, repair, a newer pack or another tab's events. */
   private async relisted(slate: Slate): Promise<void> {
+    if (this.session.id !== this.host.sessionId) {
+      this.session = newSession(this.host.sessionId);
+      return this.first(slate);
+    }
     const before = this.session.upNext;
     this.show(slate);
     this.session.movements = movements(before, this.session.upNext, "");

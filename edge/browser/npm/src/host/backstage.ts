@@ -74,14 +74,14 @@ export class Backstage {
   }
 
   /** Keeps events and values; resolves once they survive a crash. */
-  async keep(session: string, events: SegueEvent[], values: Values): Promise<void> {
+  async keep(events: SegueEvent[], values: Values): Promise<void> {
     const { rows, refusal } = await this.store.record(events, values);
     if (rows.length > 0) {
       this.sender.queued(rows);
       this.tabs.tell({ tell: "queued" });
     }
     if (events.length > 0) {
-      this.tabs.tell({ tell: "events", session, events });
+      this.tabs.tell({ tell: "events", subject: this.settings.subject, session: this.session.id, events });
       await this.count(0);
     }
     if (refusal) throw refusal;
@@ -93,7 +93,7 @@ export class Backstage {
     try {
       if (!(await this.supply.refresh()) || this.closed) return;
       this.stage?.fed();
-      this.tabs.tell({ tell: "supply" });
+      this.tabs.tell({ tell: "supply", subject: this.settings.subject });
     } catch (failure) {
       if (asHostError(failure).code !== "network_unreachable") this.failed(asHostError(failure));
     }
@@ -130,12 +130,20 @@ export class Backstage {
   }
 
   private async heard(message: Message): Promise<void> {
-    if (message.tell === "queued") this.sender.queued();
-    if (message.tell === "queued" || message.tell === "settled") await this.count(message.tell === "settled" ? message.taken : 0);
-    if (message.tell === "events" && message.session === this.session.id) this.stage?.applied(message.events);
-    if (message.tell === "session") await this.session.restore();
+    if (message.tell === "queued") {
+      this.sender.queued();
+      return this.count(0);
+    }
+    if (message.tell === "settled") return this.count(message.taken);
+    if (message.subject !== this.settings.subject) return;
+    if (message.tell === "events" && message.session === this.session.id) {
+      this.stage?.applied(message.events);
+      return;
+    }
+    // Events of a session this tab does not know yet are part of what was kept, as is a new session.
     if (message.tell === "supply") await this.supply.reload();
-    if (message.tell === "session" || message.tell === "supply") this.stage?.fed();
+    else await this.session.restore();
+    this.stage?.fed();
   }
 
   private async count(taken: number): Promise<void> {

@@ -147,7 +147,7 @@ export class Host {
   commit(keep: Values = {}): Promise<void> {
     const events = this.pending.splice(0);
     const values = { ...appValues(keep), ...this.session.values() };
-    const saved = this.saving.then(() => this.backstage.keep(this.session.id, events, values));
+    const saved = this.saving.then(() => this.backstage.keep(events, values));
     // A failure is its caller's to hear; the next one is kept even so.
     this.saving = saved.catch(() => undefined);
     return saved;
@@ -190,7 +190,7 @@ export class Host {
     this.session.begin();
     this.rank();
     await this.commit();
-    this.backstage.tabs.tell({ tell: "session" });
+    this.backstage.tabs.tell({ tell: "session", subject: this.settings.subject });
   }
 
   /** Waits until everything is kept, then releases the engine; nothing may be called afterwards. */

@@ -34,10 +34,13 @@ export class Session {
     return this.now.seed;
   }
 
-  /** Goes on with what was kept; answers why it could not. */
+  /** Goes on with what was kept, or begins what other tabs join; answers why what was kept is of no use. */
   async restore(): Promise<HostError | null> {
     const saved = await this.store.read<Saved>(this.key);
-    if (!saved) return null;
+    if (!saved) {
+      await this.store.write(this.values());
+      return null;
+    }
     try {
       if (saved.engine.length > 0) this.engine.restore_session(saved.engine);
       else this.engine.reset_session();

@@ -1,18 +1,18 @@
-/** Tells other tabs of the same person what happened in this one. */
+/** Tells other tabs of the same service what happened in this one. */
 import type { SegueEvent } from "../types.js";
 
 /** What tabs tell each other. */
 export type Message =
   /** Events to apply to the session; they are kept already. */
-  | { tell: "events"; session: string; events: SegueEvent[] }
+  | { tell: "events"; subject: string; session: string; events: SegueEvent[] }
   /** Events wait to be sent. */
   | { tell: "queued" }
   /** What waits has changed. */
   | { tell: "settled"; taken: number }
   /** A new session has begun. */
-  | { tell: "session" }
+  | { tell: "session"; subject: string }
   /** A newer pack was kept. */
-  | { tell: "supply" };
+  | { tell: "supply"; subject: string };
 
 /** The other tabs; nobody where the browser has no channel. */
 export class Tabs {
