@@ -150,6 +150,33 @@ async fn after_a_failed_sync_nothing_is_acknowledged_until_the_store_is_opened_a
 }
 
 #[tokio::test]
+async fn what_a_killed_process_wrote_is_synced_before_it_counts_as_a_duplicate() {
+    let disk = PowerCutDisk::default();
+    // The process is killed between writing and syncing: the system still has the bytes.
+    disk.state().lies_about_sync = true;
+    EventStore::on_disk(disk.clone(), SMALL).unwrap().append(batch(&["a"])).await.unwrap();
+    disk.state().lies_about_sync = false;
+    let store = EventStore::on_disk(disk.clone(), SMALL).unwrap();
+    assert_eq!(store.append(batch(&["a"])).await.unwrap().duplicates, 1);
+    drop(store);
+    assert_eq!(stored(&disk.after_power_cut(0, None)), ["a"]);
+}
+
+#[tokio::test]
+async fn what_a_failed_sync_left_is_not_taken_for_stored_by_the_next_start() {
+    let disk = PowerCutDisk::default();
+    let store = EventStore::on_disk(disk.clone(), SMALL).unwrap();
+    store.append(batch(&["a"])).await.unwrap();
+    disk.state().sync_fails = true;
+    assert!(matches!(store.append(batch(&["b"])).await, Err(StoreError::Failed(_))));
+    drop(store);
+    let store = EventStore::on_disk(disk.clone(), SMALL).unwrap();
+    assert_eq!(store.append(batch(&["b"])).await.unwrap().accepted, 1);
+    drop(store);
+    assert_eq!(stored(&disk.after_power_cut(0, None)), ["a", "b"]);
+}
+
+#[tokio::test]
 async fn waiting_requests_share_a_sync_and_a_full_queue_is_refused() {
     let disk = PowerCutDisk::default();
     let store = EventStore::on_disk(disk.clone(), Limits::default()).unwrap();

@@ -1,8 +1,9 @@
 //! The log itself: segments of commits, opened, repaired and appended to.
 //!
 //! One thread owns it. Everything it returned from [`EventLog::commit`] is on
-//! the disk; whatever else the disk holds after a crash is either a whole
-//! commit nobody was told about, or a torn one that is cut off.
+//! the disk; whatever else is found after a crash is either a whole commit
+//! nobody was told about, which is synced before it counts, or a torn one that
+//! is cut off.
 
 use std::ops::Range;
 
@@ -25,7 +26,8 @@ pub(crate) struct EventLog<D> {
 }
 
 impl<D: Disk> EventLog<D> {
-    /// Opens the log, cuts off a torn last commit, and shows every event to `each`.
+    /// Opens the log, cuts off a torn last commit, shows every event to `each`, and syncs what a killed process
+    /// may have written and not synced: a later try with the same events is answered without another sync.
     ///
     /// # Errors
     /// The disk cannot be read, or an acknowledged commit is damaged.
@@ -52,6 +54,9 @@ impl<D: Disk> EventLog<D> {
             }
             last = Some((name.clone(), end as u64));
         }
+        if let Some((name, _)) = &last {
+            disk.sync(name).map_err(|error| StoreError::disk("sync", name, &error))?;
+        }
         Ok(Self { disk, segment_bytes, last, next, failed: None })
     }
 
@@ -74,8 +79,10 @@ impl<D: Disk> EventLog<D> {
             return Err(self.take_back(&name, length, &error));
         }
         if let Err(error) = self.disk.sync(&name) {
-            // After a failed sync the kernel may call the lost pages clean:
-            // a second sync would succeed and prove nothing.
+            // After a failed sync the kernel may call the lost pages clean: a second sync would succeed and prove
+            // nothing. So the commit goes, or the next start would take it for stored; when it cannot even be
+            // cut off there is nothing more to try on this disk.
+            let _ = self.disk.truncate(&name, length);
             return Err(self.fail(&name, &error));
         }
         let first = self.next;

@@ -11,6 +11,8 @@ use super::disk::Disk;
 struct Segment {
     written: Vec<u8>,
     durable: usize,
+    /// A sync failed: the system calls what lies above `durable` clean, and no later sync writes it.
+    lost: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -53,6 +55,7 @@ impl PowerCutDisk {
                 *byte ^= 0xff;
             }
             segment.durable = length;
+            segment.lost = false;
         }
         state.room = None;
         state.lies_about_sync = false;
@@ -72,7 +75,7 @@ impl PowerCutDisk {
     /// A disk whose only segment holds `bytes`.
     pub(crate) fn holding(name: &str, bytes: &[u8]) -> Self {
         let disk = Self::default();
-        let segment = Segment { written: bytes.to_vec(), durable: bytes.len() };
+        let segment = Segment { written: bytes.to_vec(), durable: bytes.len(), lost: false };
         disk.state().segments.insert(name.to_owned(), segment);
         disk
     }
@@ -111,10 +114,12 @@ impl Disk for PowerCutDisk {
         let mut state = self.state();
         state.syncs += 1;
         if std::mem::take(&mut state.sync_fails) {
+            state.segments.get_mut(name).ok_or(io::ErrorKind::NotFound)?.lost = true;
             return Err(io::Error::other("the device is gone"));
         }
         if !state.lies_about_sync
             && let Some(segment) = state.segments.get_mut(name)
+            && !segment.lost
         {
             segment.durable = segment.written.len();
         }
@@ -126,11 +131,12 @@ impl Disk for PowerCutDisk {
         let segment = state.segments.get_mut(name).ok_or(io::ErrorKind::NotFound)?;
         segment.written.truncate(usize::try_from(length).unwrap());
         segment.durable = segment.durable.min(segment.written.len());
+        segment.lost &= segment.durable < segment.written.len();
         Ok(())
     }
 
     fn set_aside(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let segment = Segment { written: bytes.to_vec(), durable: bytes.len() };
+        let segment = Segment { written: bytes.to_vec(), durable: bytes.len(), lost: false };
         self.state().segments.insert(name.to_owned(), segment);
         Ok(())
     }
