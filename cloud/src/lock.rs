@@ -23,6 +23,16 @@ impl FileLock {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+
+    /// Locks the file at `path`, which is made if it is missing; waits while somebody else holds it.
+    ///
+    /// # Errors
+    /// When the file cannot be made or locked.
+    pub(crate) fn take(path: &Path) -> std::io::Result<Self> {
+        let file = File::create(path)?;
+        file.lock()?;
+        Ok(Self(file))
+    }
 }
 
 impl Drop for FileLock {

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use segue_core::trust::{PrivateKey, PublicKey, Trust, rotate, write_rotations};
 
+use crate::lock::FileLock;
+
 /// Holds the private key where there is to be no file: 64 hexadecimal digits.
 pub const KEY_VARIABLE: &str = "SEGUE_SIGNING_KEY";
 /// Holds the successor while a key from the environment is rotated.
@@ -120,12 +122,16 @@ impl KeyStore {
     /// # Errors
     /// When there are keys already, or they cannot be written.
     pub fn init(&self) -> anyhow::Result<Keys> {
+        let _lock = self.lock()?;
+        self.init_locked()
+    }
+
+    fn init_locked(&self) -> anyhow::Result<Keys> {
         ensure!(
             !self.root_path().exists(),
             "{} is there already: clients trust it. Use `segue keys rotate` for a new signing key",
             self.root_path().display()
         );
-        files::create_private_folder(&self.folder)?;
         let signing = match &self.environment.key {
             Some(key) => environment_key(key, KEY_VARIABLE)?,
             // A file without a root key is what a killed `init` left: its key was never used.
@@ -133,7 +139,7 @@ impl KeyStore {
             None => self.create_key(&self.key_path())?,
         };
         crate::packs::write_synced(&self.root_path(), format!("{}\n", signing.public().to_hex()).as_bytes())?;
-        self.load()
+        self.load_locked()
     }
 
     /// Reads the keys, or makes them when there are none; tells which.
@@ -141,7 +147,10 @@ impl KeyStore {
     /// # Errors
     /// As [`KeyStore::load`] and [`KeyStore::init`].
     pub fn load_or_init(&self) -> anyhow::Result<(Keys, bool)> {
-        if self.root_path().exists() { Ok((self.load()?, false)) } else { Ok((self.init()?, true)) }
+        let _lock = self.lock()?;
+        let made = !self.root_path().exists();
+        let keys = if made { self.init_locked() } else { self.load_locked() }?;
+        Ok((keys, made))
     }
 
     /// Reads the keys and checks that the rotations lead from the root key to the signing key.
@@ -149,9 +158,13 @@ impl KeyStore {
     /// # Errors
     /// When a file is missing, readable by others, damaged, or the keys do not fit together.
     pub fn load(&self) -> anyhow::Result<Keys> {
-        let Some(root) = self.root()? else {
-            bail!("{} is missing: make keys with `segue keys init`", self.root_path().display())
-        };
+        self.ensure_made()?;
+        let _lock = self.lock()?;
+        self.load_locked()
+    }
+
+    fn load_locked(&self) -> anyhow::Result<Keys> {
+        let root = self.root()?.with_context(|| self.missing())?;
         let rotations = self.read_rotations()?;
         let trusted = trusted_key(&root, &rotations)?;
         let from_environment = self.environment.key.is_some();
@@ -176,17 +189,37 @@ impl KeyStore {
     /// # Errors
     /// When the present keys cannot be loaded or the new ones cannot be written; the old key then stays in use.
     pub fn rotate(&self) -> anyhow::Result<Keys> {
-        let keys = self.load()?;
+        self.ensure_made()?;
+        let _lock = self.lock()?;
+        let keys = self.load_locked()?;
         let next = self.next_key(keys.from_environment)?;
         let sequence = keys.rotations.len() as u64 + 1;
         let record = rotate(&keys.signing, &next, sequence)?;
         // The new key is on disk before the record: a record without its key would lock everybody out.
         crate::packs::write_synced(&self.rotation_path(sequence), &record)?;
         if !keys.from_environment {
-            return self.load();
+            return self.load_locked();
         }
         let rotations = self.read_rotations()?;
         Ok(Keys { signing: next, root: keys.root, rotations, from_environment: true })
+    }
+
+    /// Whoever reads or changes the keys waits for the others: reading finishes or undoes an interrupted rotation,
+    /// and must not do so to one that is going on.
+    fn lock(&self) -> anyhow::Result<FileLock> {
+        files::create_private_folder(&self.folder)?;
+        FileLock::take(&self.folder.join("lock"))
+            .with_context(|| format!("locking {}", self.folder.display()))
+    }
+
+    /// Before anything is written: asking for keys in a wrong folder leaves nothing there.
+    fn ensure_made(&self) -> anyhow::Result<()> {
+        ensure!(self.root_path().exists(), self.missing());
+        Ok(())
+    }
+
+    fn missing(&self) -> String {
+        format!("{} is missing: make keys with `segue keys init`", self.root_path().display())
     }
 
     fn next_key(&self, from_environment: bool) -> anyhow::Result<PrivateKey> {

@@ -76,6 +76,39 @@ fn a_rotation_killed_before_its_record_is_undone_and_after_it_is_finished() {
 }
 
 #[test]
+fn reading_the_keys_never_undoes_a_rotation_that_is_going_on() {
+    let data = tempfile::tempdir().unwrap();
+    let store = store(data.path());
+    store.init().unwrap();
+    std::thread::scope(|scope| {
+        let rotating = scope.spawn(|| (0..20).for_each(|_| drop(store.rotate().unwrap())));
+        while !rotating.is_finished() {
+            store.load().unwrap();
+        }
+    });
+    assert_eq!(store.load().unwrap().rotations(), 20);
+}
+
+#[test]
+fn of_two_first_refreshes_at_once_one_makes_the_keys_and_both_use_them() {
+    for _ in 0..20 {
+        let data = tempfile::tempdir().unwrap();
+        let store = store(data.path());
+        let barrier = std::sync::Barrier::new(2);
+        let first_use = || {
+            barrier.wait();
+            store.load_or_init().unwrap()
+        };
+        let ((one, one_made), (other, other_made)) = std::thread::scope(|scope| {
+            let other = scope.spawn(first_use);
+            (first_use(), other.join().unwrap())
+        });
+        assert!(one_made != other_made);
+        assert_eq!(one.signing().public(), other.signing().public());
+    }
+}
+
+#[test]
 fn a_killed_init_is_completed_by_the_next() {
     let data = tempfile::tempdir().unwrap();
     let store = store(data.path());
