@@ -1,6 +1,7 @@
 //! Which events are known, and what time it is.
 
 use crate::catalog::{Catalogue, Rule};
+use crate::towers::history::end_of_log;
 
 /// Which events are known, and what time it is.
 #[derive(Debug, Clone, Copy)]
@@ -24,12 +25,15 @@ impl Moment {
         (0..catalogue.events.len()).filter(known)
     }
 
-    /// The time that ages are counted to: where knowledge ends, else the last event, so that an old log is treated
-    /// as it was when it ended.
+    /// The time that ages are counted to: where knowledge ends, else the end of the log ([`end_of_log`]), so that an
+    /// old log is treated as it was when it ended. Events about unknown items do not count.
     #[must_use]
     pub fn as_of_ms(self, catalogue: &Catalogue) -> i64 {
-        let last = || self.known(catalogue).last().map(|index| catalogue.events[index].time_ms);
-        self.until_ms.or_else(last).unwrap_or(self.now_ms)
+        let end = || {
+            let about_items = self.known(catalogue).filter(|index| catalogue.event_items[*index].is_some());
+            end_of_log(&about_items.map(|index| catalogue.events[index].time_ms).collect::<Vec<_>>())
+        };
+        self.until_ms.or_else(end).unwrap_or(self.now_ms)
     }
 }
 
@@ -48,6 +52,10 @@ mod tests {
         );
         let known = |until_ms| Moment { until_ms, now_ms: 9 }.known(&catalogue).count();
         assert_eq!((known(None), known(Some(100)), known(Some(1))), (3, 2, 1));
+        assert_eq!(Moment { until_ms: None, now_ms: 9 }.as_of_ms(&catalogue), 2);
+        let mut unknown = event("late", 0, 0, EventKind::Skip, 1_000_000);
+        unknown.item = "no-such-item".into();
+        catalogue.add_events(vec![unknown]);
         assert_eq!(Moment { until_ms: None, now_ms: 9 }.as_of_ms(&catalogue), 2);
         assert_eq!(Moment { until_ms: None, now_ms: 9 }.as_of_ms(&super::super::tests::catalogue(1, 1)), 9);
     }

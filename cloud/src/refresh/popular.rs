@@ -1,14 +1,14 @@
 //! What is popular lately, spread over creators: packs for regions, and for people nothing is known about.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{Barred, Moment, Viewer};
 use crate::catalog::Catalogue;
 use crate::towers::history::feedback_weight;
 
-/// Days after which a listen counts half.
+/// Days with events after which a listen counts half.
 const HALF_LIFE_DAYS: f32 = 14.0;
-const DAY_MS: f32 = 86_400_000.0;
+const DAY_MS: i64 = 86_400_000;
 /// What each further item of a creator counts in comparison with the one before.
 const SAME_CREATOR: f32 = 0.7;
 
@@ -21,18 +21,25 @@ pub struct Popular {
 
 impl Popular {
     /// Counts what was taken up as far as it is known at `moment`, the latest most.
+    ///
+    /// Ages are counted in days (UTC) on which something was taken up: a silence makes nothing older, so one song
+    /// played long after the rest of a log does not outweigh all of it.
     #[must_use]
     pub fn new(catalogue: &Catalogue, moment: Moment) -> Self {
-        let end_ms = moment.as_of_ms(catalogue);
+        let taken_up = || {
+            moment.known(catalogue).filter_map(|index| {
+                let event = &catalogue.events[index];
+                let (item, weight) = (catalogue.event_items[index]?, feedback_weight(event));
+                (weight > 0.0).then_some((item as usize, weight, event.time_ms.div_euclid(DAY_MS)))
+            })
+        };
+        let days: Vec<i64> = taken_up().map(|(_, _, day)| day).collect::<BTreeSet<_>>().into_iter().collect();
         let mut scores = vec![0.0; catalogue.items.len()];
-        for index in moment.known(catalogue) {
-            let event = &catalogue.events[index];
-            let weight = feedback_weight(event);
-            let Some(item) = catalogue.event_items[index].filter(|_| weight > 0.0) else { continue };
-            let days = end_ms.saturating_sub(event.time_ms) as f32 / DAY_MS;
+        for (item, weight, day) in taken_up() {
+            let age = days.len() - days.partition_point(|other| *other <= day);
             // Without real times their distances mean nothing, so every event counts the same.
-            let freshness = if catalogue.dataset.timed { libm::exp2f(-days / HALF_LIFE_DAYS) } else { 1.0 };
-            scores[item as usize] += weight * freshness;
+            let timed = catalogue.dataset.timed;
+            scores[item] += weight * if timed { libm::exp2f(-(age as f32) / HALF_LIFE_DAYS) } else { 1.0 };
         }
         let largest = scores.iter().copied().fold(0.0_f32, f32::max);
         if largest > 0.0 {
@@ -93,13 +100,24 @@ mod tests {
 
     #[test]
     fn lately_counts_more_than_long_ago() {
+        let mut catalogue = catalogue(30, 3);
+        let on_day = |day: usize, item: usize| {
+            event(&format!("{day}-{item}"), 2, item, EventKind::Complete, day as i64 * DAY)
+        };
+        catalogue.add_events((1..=20).map(|day| on_day(day, 5 + day)).collect());
+        catalogue.add_events(vec![event("a", 0, 4, EventKind::Like, 0)]);
+        assert_eq!(list(&catalogue, &Viewer::of_region(None))[0], 25);
+    }
+
+    #[test]
+    fn one_song_played_long_after_the_rest_of_the_log_does_not_outweigh_it() {
         let mut catalogue = catalogue(6, 3);
         catalogue.add_events(vec![
             event("1", 0, 4, EventKind::Complete, 0),
             event("2", 1, 4, EventKind::Complete, 0),
-            event("3", 2, 5, EventKind::Complete, 100 * DAY),
+            event("3", 2, 5, EventKind::Complete, 200 * DAY),
         ]);
-        assert_eq!(list(&catalogue, &Viewer::of_region(None))[..2], [5, 4]);
+        assert_eq!(list(&catalogue, &Viewer::of_region(None))[..2], [4, 5]);
     }
 
     #[test]

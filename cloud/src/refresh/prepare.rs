@@ -62,7 +62,7 @@ pub struct Prepared<'a> {
     pub popular: Popular,
     /// How packs are ordered.
     pub ranking: Ranking,
-    /// The moment that ages are counted to: the last event, or where reading stopped.
+    /// The moment that ages are counted to: the end of the log, or where reading stopped.
     pub as_of_ms: i64,
     facts: CandidateFacts,
 }

@@ -51,6 +51,19 @@ fn skip_weight(played_ms: Option<u64>) -> f32 {
     }
 }
 
+/// Of so many events one may be a straggler.
+const STRAGGLERS: usize = 1_000;
+
+/// When a log ends: the time by which all but a thousandth of its events had happened; the last one's for less than a
+/// thousand. `times` are those of events about known items, in order.
+///
+/// A few events long after the others (a visit to a demonstration, a client whose clock is wrong) thereby do not make
+/// everything else old; on a service in use a thousandth of the log is an hour or two.
+#[must_use]
+pub fn end_of_log(times: &[i64]) -> Option<i64> {
+    times.iter().rev().nth(times.len() / STRAGGLERS).copied()
+}
+
 /// Everyone's signals before a moment, oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct Histories {
@@ -60,7 +73,7 @@ pub struct Histories {
     pub sessions: Vec<Vec<Signal>>,
     /// How often each item was taken up, in catalogue order.
     pub counts: Vec<f32>,
-    /// The latest moment that was seen.
+    /// The moment that ages are counted to, as [`end_of_log`] has it; 0 without events.
     pub reference_ms: i64,
 }
 
@@ -86,13 +99,13 @@ impl Histories {
             counts: vec![0.0; catalogue.items.len()],
             ..Self::default()
         };
+        let mut times = Vec::new();
         let mut session_of: HashMap<(&str, &str), usize> = HashMap::new();
         for index in events {
             let event = &catalogue.events[index];
-            histories.reference_ms = histories.reference_ms.max(event.time_ms);
-            let (Some(item), weight) = (catalogue.event_items[index], feedback_weight(event)) else {
-                continue;
-            };
+            let Some(item) = catalogue.event_items[index] else { continue };
+            times.push(event.time_ms);
+            let weight = feedback_weight(event);
             if weight == 0.0 {
                 continue;
             }
@@ -108,6 +121,7 @@ impl Histories {
                 histories.sessions[session].push(signal);
             }
         }
+        histories.reference_ms = end_of_log(&times).unwrap_or_default();
         histories
     }
 
@@ -136,6 +150,23 @@ mod tests {
             5.0 * feedback_weight(&event(EventKind::Complete))
         );
         assert_eq!(feedback_weight(&event(EventKind::Impression)), 0.0);
+    }
+
+    #[test]
+    fn a_log_ends_where_its_stragglers_begin() {
+        assert_eq!(end_of_log(&[]), None);
+        assert_eq!(end_of_log(&[1, 2, 900]), Some(900));
+        let mut times: Vec<i64> = (0..2_000).collect();
+        times.extend([1_000_000, 1_000_001]);
+        assert_eq!(end_of_log(&times), Some(1_999));
+    }
+
+    #[test]
+    fn an_event_about_an_unknown_item_moves_no_clock() {
+        let mut catalogue = crate::towers::samples::catalogue();
+        let before = Histories::before(&catalogue, None).reference_ms;
+        catalogue.add_events(vec![Event::new("late", "no-such-item", EventKind::Skip, before + 1_000_000)]);
+        assert_eq!(Histories::before(&catalogue, None).reference_ms, before);
     }
 
     #[test]
