@@ -243,6 +243,9 @@ async fn bodies_that_are_wrong_or_too_large_are_refused_whole() {
     service.post(json!({"events": many}).to_string()).await.is_problem(413, "batch_too_large");
     let form = Request::builder().method("POST").uri("/api/v1/events").header("content-type", "text/plain");
     service.call(form.body(Body::from("{}")).unwrap()).await.is_problem(415, "content_type_unsupported");
+    let untyped = Request::builder().method("POST").uri("/api/v1/events");
+    let body = Body::from(json!({"events": [event("e1")]}).to_string());
+    service.call(untyped.body(body).unwrap()).await.is_problem(415, "content_type_unsupported");
     assert_eq!(service.state.events.count(), 0);
 }
 
@@ -254,7 +257,8 @@ async fn nothing_is_acknowledged_before_its_sync_and_a_full_queue_is_refused() {
     let state = service.state.clone();
     let first = tokio::spawn(async move {
         let body = Body::from(json!({"events": [event("e1")]}).to_string());
-        let request = Request::builder().method("POST").uri("/api/v1/events").body(body).unwrap();
+        let request = Request::builder().method("POST").uri("/api/v1/events");
+        let request = request.header("content-type", "application/json").body(body).unwrap();
         router(state).oneshot(request).await.unwrap().status()
     });
     while disk.unsynced() == 0 {

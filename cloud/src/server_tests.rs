@@ -43,8 +43,10 @@ async fn the_whole_service_answers_on_a_socket_and_keeps_events_over_a_restart()
         let running = start(app::router(state), Limits::default()).await;
         let mut stream = TcpStream::connect(running.address).await.unwrap();
         let body = r#"{"events":[{"event_id":"e1","item":"t1","kind":"like","time_ms":1}]}"#;
-        let head =
-            format!("POST /api/v1/events HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "POST /api/v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
         stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
         stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
         let text = read_to_end(stream).await;

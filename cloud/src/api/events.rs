@@ -53,15 +53,18 @@ pub(super) async fn post(
     Ok((StatusCode::ACCEPTED, Json(Receipt { accepted, duplicates, rejected })))
 }
 
-/// A missing type is taken for JSON; a form or an image is not.
+/// Browsers let any page post without asking, as long as it does not call the body JSON: so it has to.
 fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
-    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
-    let kind = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = value.split(';').next().unwrap_or_default().trim();
     if kind.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
     let shown: String = kind.chars().take(80).collect();
-    let detail = format!("`content-type` is `{shown}`; send application/json");
+    let detail = match shown.as_str() {
+        "" => "`content-type` is missing; send application/json".to_owned(),
+        other => format!("`content-type` is `{other}`; send application/json"),
+    };
     Err(ApiError::new(Code::ContentTypeUnsupported, detail))
 }
 
