@@ -9,6 +9,7 @@ pub mod dataset;
 pub mod generate;
 pub mod import;
 pub mod jsonl;
+pub mod sessions;
 pub mod split;
 pub mod store;
 pub mod tables;

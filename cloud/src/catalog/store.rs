@@ -7,6 +7,7 @@ use segue_core::session::event::Event;
 
 use super::dataset::Dataset;
 use super::jsonl;
+use super::sessions;
 use super::split::Split;
 use super::tables::{Collection, Item, User};
 
@@ -91,7 +92,8 @@ impl Catalogue {
     }
 
     /// Adds events (such as those the service received) and sorts the log again.
-    /// Users who are not in the table are added to it; an event whose id is already there is left out.
+    /// Users who are not in the table are added to it; an event whose id is already there is left out; events without
+    /// a session are given one.
     pub fn add_events(&mut self, mut more: Vec<Event>) {
         if !self.events.is_empty() {
             let known: std::collections::HashSet<&str> =
@@ -106,6 +108,7 @@ impl Catalogue {
         }
         self.events.append(&mut more);
         self.events.sort_by(|a, b| (a.time_ms, &a.event_id).cmp(&(b.time_ms, &b.event_id)));
+        sessions::derive(&mut self.events);
         self.held_out = self.split.held_out(&self.events);
         let small = |index: Option<usize>| index.and_then(|index| u32::try_from(index).ok());
         self.event_items = self.events.iter().map(|event| small(self.item_index(&event.item))).collect();
@@ -195,6 +198,15 @@ mod tests {
         assert_eq!(sessions.len(), 2);
         assert_eq!(sessions[0].events, [0, 1]);
         assert_eq!((sessions[0].held_out, sessions[1].held_out), (false, true));
+    }
+
+    #[test]
+    fn received_events_without_a_session_are_not_one_session_of_strangers() {
+        let mut catalogue = catalogue();
+        catalogue.add_events(["x", "y"].map(|id| Event::new(id, "a", EventKind::Like, 40)).into());
+        let sessions = catalogue.sessions();
+        assert_eq!(sessions.len(), 4);
+        assert!(sessions[2..].iter().all(|session| session.user.is_none() && session.events.len() == 1));
     }
 
     #[test]

@@ -9,8 +9,9 @@ use segue_core::limits::{CONTEXT_ENTRIES, ID_BYTES};
 use segue_core::session::event::{Event, EventKind};
 
 use super::reject::{Reason, Reject, RejectRow, shorten};
-use super::{sessions, vocabulary};
+use super::vocabulary;
 use crate::catalog::dataset::{self, Counts, Dataset};
+use crate::catalog::sessions;
 use crate::catalog::split::{Rule, Split};
 use crate::catalog::writer::Tables;
 use crate::catalog::{AttributeValue, Collection, Item, User};

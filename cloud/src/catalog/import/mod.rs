@@ -17,7 +17,6 @@ mod movielens;
 mod obd;
 pub mod reject;
 mod segmm;
-pub mod sessions;
 pub mod vocabulary;
 
 #[cfg(test)]

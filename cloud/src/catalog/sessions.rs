@@ -6,7 +6,7 @@ use segue_core::limits::ID_BYTES;
 use segue_core::session::event::Event;
 use sha2::{Digest, Sha256};
 
-use crate::catalog::dataset::hex;
+use super::dataset::hex;
 
 /// A pause of more than this begins a new session.
 pub const GAP_MS: i64 = 30 * 60_000;
@@ -15,6 +15,9 @@ pub const GAP_MS: i64 = 30 * 60_000;
 /// each other within [`GAP_MS`] share it; an anonymous event is on its own.
 /// Events must be sorted by time.
 pub fn derive(events: &mut [Event]) {
+    if events.iter().all(|event| !event.session.is_empty()) {
+        return;
+    }
     let named: HashSet<(String, String)> = events
         .iter()
         .filter(|event| !event.session.is_empty())
