@@ -10,6 +10,8 @@ use crate::artefacts::{CREATED_MS, EXPIRES_MS, GENERATION, SUBJECT};
 const GENRES: usize = 24;
 /// Artists, each of one genre.
 const ARTISTS: usize = 192;
+/// One track in so many may be shown to be tried.
+const EXPLORED: usize = 10;
 /// How far a track lies from its genre's direction.
 const SPREAD: f32 = 0.8;
 
@@ -57,6 +59,8 @@ impl Track {
     }
 
     fn source(&self, at: usize, count: usize) -> CandidateSource<'_> {
+        // Below 0: not in the pool of items to be tried.
+        let explored = |count| if at.is_multiple_of(EXPLORED) { count } else { -1.0 };
         let share = |prime: usize| (at * 37 % prime) as f32 / prime as f32;
         CandidateSource {
             item: &self.item,
@@ -70,8 +74,8 @@ impl Track {
                 ("completion_rate", share(89)),
                 ("age_days", (at * 13 % 1_500) as f32),
                 ("duration_seconds", 150.0 + (at % 120) as f32),
-                ("explore_successes", (at % 9) as f32),
-                ("explore_failures", (at % 31) as f32),
+                ("explore_successes", explored((at % 9) as f32)),
+                ("explore_failures", explored((at % 31) as f32)),
             ],
             ends_ms: None,
             display: Some((&self.title, &self.artist)),

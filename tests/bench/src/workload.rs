@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use segue_core::engine::{Order, Request};
-use segue_core::{Applied, Engine, Event, EventKind};
+use segue_core::{Engine, Event, EventKind};
 use serde_json::{Value, json};
 
 use crate::artefacts::{CREATED_MS, SUBJECT};
@@ -56,7 +56,7 @@ pub(crate) fn prepare(engine: &mut Engine, count: usize) -> Result<()> {
     let candidates = engine.pack()?.candidates().len();
     for at in 0..count {
         let applied = engine.apply(&event(at, candidates))?;
-        ensure!(applied == Applied::Yes, "event {at} had no effect: {applied:?}");
+        ensure!(applied.is_applied(), "event {at} had no effect: {applied:?}");
     }
     Ok(())
 }
