@@ -9,16 +9,18 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ReasonCode {
-    /// Near an item liked in this session; parameters `item`, `title`.
+    /// Near an item liked in this session, and lower without that like; parameters `item`, `title`.
     BecauseYouLiked,
-    /// By a creator who did well in this session; parameters `creator`, `name`.
+    /// By a creator who did well in this session, and lower without the session; parameters `creator`, `name`.
     MoreFromCreator,
-    /// Moved up by what has been played in this session.
+    /// Moved up by what has been played in this session, and lower without it.
     FitsSession,
     /// Young; parameter `name` of the creator.
     NewFrom,
     /// Popular now.
     Trending,
+    /// Popular now where the person is.
+    TrendingNearYou,
     /// Fits the profile the pack was made from.
     YourTaste,
     /// Only things already played were left.
@@ -53,6 +55,7 @@ impl ReasonCode {
             Self::FitsSession => "fits_session",
             Self::NewFrom => "new_from",
             Self::Trending => "trending",
+            Self::TrendingNearYou => "trending_near_you",
             Self::YourTaste => "your_taste",
             Self::PlayedBefore => "played_before",
             Self::SomethingDifferent => "something_different",
@@ -76,6 +79,7 @@ impl ReasonCode {
             Self::FitsSession => "Fits what you have been playing",
             Self::NewFrom => "New from {name}",
             Self::Trending => "Trending now",
+            Self::TrendingNearYou => "Trending near you",
             Self::YourTaste => "Picked for you",
             Self::PlayedBefore => "You played this before",
             Self::SomethingDifferent => "Something different",

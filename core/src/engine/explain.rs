@@ -1,13 +1,19 @@
 //! Chooses the reason of each place: the most particular one that is true.
+//!
+//! A reason that speaks of the session is checked, not guessed. What fits the session has a higher score than it would
+//! have without any session; what comes because of a like has a higher score than it would have without that like.
+//! Both take one more run of the ranker: the first is kept while pack and context stay the same, the second is made for
+//! one like of a list, the one that most of its places are near to.
 
-use super::Engine;
 use super::rank::Scores;
+use super::{Engine, Request};
+use crate::budget::Budget;
 use crate::error::Result;
 use crate::features::similarity;
 use crate::pack::{Candidate, VerifiedPack};
 use crate::policy::{Eligible, How, Placed};
 use crate::reason::{Reason, ReasonCode};
-use crate::session::Remembered;
+use crate::session::{EventKind, State};
 
 /// An item counts as "because you liked" above this cosine to the liked one.
 const NEAR: f32 = 0.75;
@@ -17,73 +23,153 @@ const WELL: f32 = 0.5;
 const NEW_DAYS: f32 = 30.0;
 /// Share of the catalogue that is less popular than what counts as trending.
 const TRENDING: f32 = 0.9;
+/// A score has to be higher by this share to count as raised: more than rounding could make.
+const RAISED: f32 = 1e-4;
+
+/// What the scores would be had something not happened; nothing is known where there was no time to find out.
+struct Grounds {
+    without_session: Vec<f32>,
+    liked: Option<Liked>,
+}
+
+/// A like that some places are near to.
+struct Liked {
+    item: String,
+    vector: Vec<f32>,
+    without: Vec<f32>,
+}
 
 impl Engine {
     pub(super) fn reasons(
-        &self,
+        &mut self,
+        request: &Request,
         eligible: &Eligible,
         placed: &[Placed],
         scores: &Scores,
+        budget: &mut Budget<'_>,
     ) -> Result<Vec<Reason>> {
+        let moved_up = |(placed, position): (&Placed, u32)| {
+            placed.how == How::Ranked && position < eligible.position(placed.index)
+        };
+        let raised: Vec<usize> =
+            placed.iter().zip(0..).filter(|one| moved_up(*one)).map(|(placed, _)| placed.index).collect();
+        let grounds = self.grounds(request, &raised, scores, budget)?;
         let pack = self.pack()?;
         let reason = |(placed, position): (&Placed, u32)| match (scores.fallback, placed.how) {
             (_, How::Pinned) => Reason::plain(ReasonCode::Pinned),
             (Some(code), _) => Reason::plain(code),
             (None, How::Late) => Reason::plain(ReasonCode::FallbackDeadline),
             (None, How::Explored) => Reason::plain(ReasonCode::SomethingDifferent),
+            (None, How::Ranked) if eligible.seen_relaxed => Reason::plain(ReasonCode::PlayedBefore),
             (None, How::Ranked) => {
-                let candidate = &pack.candidates()[placed.index];
-                // A reason that names the session is given only to what the session moved up.
-                let moved_up = position < eligible.position(placed.index);
-                self.reason(pack, candidate, moved_up, eligible.seen_relaxed)
+                let session = moved_up((placed, position))
+                    .then(|| self.session_reason(pack, placed.index, scores, &grounds))
+                    .flatten();
+                session.unwrap_or_else(|| plain_reason(&pack.candidates()[placed.index]))
             }
         };
         Ok(placed.iter().zip(0..).map(reason).collect())
     }
 
-    fn reason(
+    /// Finds out what the session has to do with the scores of what it moved up, a unit of the budget each.
+    fn grounds(
+        &mut self,
+        request: &Request,
+        raised: &[usize],
+        scores: &Scores,
+        budget: &mut Budget<'_>,
+    ) -> Result<Grounds> {
+        let mut grounds = Grounds { without_session: Vec::new(), liked: None };
+        if scores.fallback.is_some() || self.state.is_empty() || raised.is_empty() || !budget.take() {
+            return Ok(grounds);
+        }
+        grounds.without_session = self.without_session(request);
+        let Some((item, vector)) = self.nearest_like(raised)? else { return Ok(grounds) };
+        if budget.take() {
+            let state = self.state.without_likes(&item);
+            let without = self.utilities_of(&state, request).unwrap_or_default();
+            grounds.liked = Some(Liked { item, vector, without });
+        }
+        Ok(grounds)
+    }
+
+    /// The utilities of an empty session, kept while pack, ranker and context stay the same.
+    fn without_session(&mut self, request: &Request) -> Vec<f32> {
+        let key = (self.ranker_hash.clone(), request.context.clone());
+        let kept = self.surfaces.get(&request.surface).and_then(|surface| surface.without_session.as_ref());
+        if let Some((_, utilities)) = kept.filter(|(kept, _)| *kept == key) {
+            return utilities.clone();
+        }
+        let utilities = self.utilities_of(&State::default(), request).unwrap_or_default();
+        if let Some(surface) = self.surfaces.get_mut(&request.surface) {
+            surface.without_session = Some((key, utilities.clone()));
+        }
+        utilities
+    }
+
+    /// The like that most of these candidates are near to, the newest of several.
+    fn nearest_like(&self, raised: &[usize]) -> Result<Option<(String, Vec<f32>)>> {
+        let candidates = self.pack()?.candidates();
+        let likes = self.state.remembered().filter(|event| {
+            event.kind == EventKind::Like && event.strength > 0.0 && self.state.is_liked(&event.item)
+        });
+        let near = |liked: &[f32]| raised.iter().filter(|&&index| is_near(liked, &candidates[index])).count();
+        let counted = likes.map(|event| (near(&event.vector), event)).filter(|(count, _)| *count > 0);
+        let best = counted.max_by_key(|(count, _)| *count);
+        Ok(best.map(|(_, event)| (event.item.clone(), event.vector.clone())))
+    }
+
+    /// A reason that speaks of the session, if it raised the score.
+    fn session_reason(
         &self,
         pack: &VerifiedPack,
-        candidate: &Candidate,
-        moved_up: bool,
-        seen_relaxed: bool,
-    ) -> Reason {
-        if seen_relaxed && self.state.is_played(&candidate.item) {
-            return Reason::plain(ReasonCode::PlayedBefore);
+        index: usize,
+        scores: &Scores,
+        grounds: &Grounds,
+    ) -> Option<Reason> {
+        let candidate = pack.candidates().get(index)?;
+        let score = *scores.utilities.get(index)?;
+        let liked = grounds.liked.as_ref().filter(|liked| {
+            liked.item != candidate.item
+                && is_near(&liked.vector, candidate)
+                && is_raised(score, liked.without.get(index))
+        });
+        if let Some(Liked { item, .. }) = liked {
+            let title = pack.find(item).and_then(|one| one.display.as_ref());
+            let title = title.map_or(item.as_str(), |(title, _)| title.as_str());
+            return Some(Reason::plain(ReasonCode::BecauseYouLiked).with("item", item).with("title", title));
         }
-        if moved_up && !self.state.is_empty() {
-            return self.session_reason(pack, candidate);
-        }
-        let column = |name: &str| candidate.columns.get(name).copied();
-        if column("age_days").is_some_and(|days| days < NEW_DAYS) {
-            return by_creator(Reason::plain(ReasonCode::NewFrom), candidate);
-        }
-        match column("popularity_rank").is_some_and(|rank| rank >= TRENDING) {
-            true => Reason::plain(ReasonCode::Trending),
-            false => Reason::plain(ReasonCode::YourTaste),
-        }
-    }
-
-    fn session_reason(&self, pack: &VerifiedPack, candidate: &Candidate) -> Reason {
-        if let Some(liked) = self.nearest_liked(candidate) {
-            let title = pack.find(&liked.item).and_then(|one| one.display.as_ref());
-            let title = title.map_or(liked.item.as_str(), |(title, _)| title.as_str());
-            return Reason::plain(ReasonCode::BecauseYouLiked).with("item", &liked.item).with("title", title);
+        if !is_raised(score, grounds.without_session.get(index)) {
+            return None;
         }
         match self.state.creator_affinity(&candidate.creator) >= WELL && !candidate.creator.is_empty() {
-            true => by_creator(Reason::plain(ReasonCode::MoreFromCreator), candidate),
-            false => Reason::plain(ReasonCode::FitsSession),
+            true => Some(by_creator(Reason::plain(ReasonCode::MoreFromCreator), candidate)),
+            false => Some(Reason::plain(ReasonCode::FitsSession)),
         }
     }
+}
 
-    fn nearest_liked(&self, candidate: &Candidate) -> Option<&Remembered> {
-        let closeness = |event: &&Remembered| similarity(&event.vector, &candidate.vector);
-        self.state
-            .remembered()
-            .filter(|event| self.state.is_liked(&event.item) && event.strength > 0.0)
-            .filter(|event| closeness(event) >= NEAR)
-            .max_by(|one, other| closeness(one).total_cmp(&closeness(other)))
+/// A reason that the pack alone gives.
+fn plain_reason(candidate: &Candidate) -> Reason {
+    let column = |name: &str| candidate.columns.get(name).copied();
+    let is_trending = |name: &str| column(name).is_some_and(|rank| rank >= TRENDING);
+    if column("age_days").is_some_and(|days| days < NEW_DAYS) {
+        return by_creator(Reason::plain(ReasonCode::NewFrom), candidate);
     }
+    Reason::plain(match (is_trending("regional_popularity_rank"), is_trending("popularity_rank")) {
+        (true, _) => ReasonCode::TrendingNearYou,
+        (false, true) => ReasonCode::Trending,
+        (false, false) => ReasonCode::YourTaste,
+    })
+}
+
+fn is_near(liked: &[f32], candidate: &Candidate) -> bool {
+    similarity(liked, &candidate.vector) >= NEAR
+}
+
+/// Whether the score is higher than it would be; not where that is not known.
+fn is_raised(score: f32, without: Option<&f32>) -> bool {
+    without.is_some_and(|without| score - without > RAISED * without.abs().max(1.0))
 }
 
 fn by_creator(reason: Reason, candidate: &Candidate) -> Reason {

@@ -1,12 +1,15 @@
 //! From the session to a list: eligibility, score, list search, exploration, placement, reasons, in this order.
 
+use std::collections::BTreeMap;
+
 use super::line::Line;
-use super::{Engine, Order, Place, Request, Slate};
+use super::{Engine, Order, Place, Ranker, Request, Slate, Surface};
 use crate::budget::Budget;
 use crate::error::{Code, Error, Result};
 use crate::pack::VerifiedPack;
 use crate::policy::{Eligibility, Eligible, ListRules, Placed, Placement, Seen, Traits};
 use crate::reason::{Reason, ReasonCode};
+use crate::session::State;
 
 /// Nothing further than this cosine is barred when no policy says otherwise.
 const NEVER_NEAR: f32 = 2.0;
@@ -42,7 +45,7 @@ impl Engine {
         let eligible = self.eligible(request)?;
         let line = self.line(request, &eligible, &scores, budget)?;
         let placed = self.placed(request, &line, scores.fallback.is_some())?;
-        let reasons = self.reasons(&eligible, &placed, &scores)?;
+        let reasons = self.reasons(request, &eligible, &placed, &scores, budget)?;
         self.slate(request, &eligible, &scores, &placed, reasons, budget)
     }
 
@@ -55,14 +58,14 @@ impl Engine {
     }
 
     fn utilities_within(&mut self, request: &Request, budget: &mut Budget<'_>) -> Result<Vec<f32>> {
-        let unknown = || Error::new(Code::SurfaceUnknown, format!("{:?} has no policy.", request.surface));
-        let missing = || Error::new(Code::PackMissing, "no pack has been accepted.");
-        let surface = self.surfaces.get_mut(&request.surface).ok_or_else(unknown)?;
-        let pack = self.pack.as_ref().ok_or_else(missing)?;
-        match &mut self.ranker {
-            Some(ranker) => ranker.utilities(&surface.policy, pack, &self.state, &request.context, budget),
-            None => surface.linear_utilities(pack, &self.state, &request.context),
-        }
+        let Self { surfaces, ranker, pack, state, .. } = self;
+        utilities(surfaces, ranker.as_mut(), pack.as_ref(), state, request, budget)
+    }
+
+    /// The utilities of another session, however long it takes.
+    pub(super) fn utilities_of(&mut self, state: &State, request: &Request) -> Result<Vec<f32>> {
+        let Self { surfaces, ranker, pack, .. } = self;
+        utilities(surfaces, ranker.as_mut(), pack.as_ref(), state, request, &mut Budget::unlimited())
     }
 
     /// A surface the manifest does not name is a mistake of the caller; a policy that it names but that was not
@@ -168,6 +171,24 @@ impl Engine {
 
     pub(super) fn traits(&self) -> Result<&Traits> {
         self.traits.as_ref().ok_or_else(|| Error::new(Code::PackMissing, "no pack has been accepted."))
+    }
+}
+
+fn utilities(
+    surfaces: &mut BTreeMap<String, Surface>,
+    ranker: Option<&mut Ranker>,
+    pack: Option<&VerifiedPack>,
+    state: &State,
+    request: &Request,
+    budget: &mut Budget<'_>,
+) -> Result<Vec<f32>> {
+    let unknown = || Error::new(Code::SurfaceUnknown, format!("{:?} has no policy.", request.surface));
+    let missing = || Error::new(Code::PackMissing, "no pack has been accepted.");
+    let surface = surfaces.get_mut(&request.surface).ok_or_else(unknown)?;
+    let pack = pack.ok_or_else(missing)?;
+    match ranker {
+        Some(ranker) => ranker.utilities(&surface.policy, pack, state, &request.context, budget),
+        None => surface.linear_utilities(pack, state, &request.context),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::policies;
 use crate::policy::Policy;
 use crate::policy::fixtures::{Numbers, candidates};
 use crate::session::EventKind;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const NOW: i64 = 5_000;
 const COUNT: usize = 40;
@@ -135,4 +135,59 @@ fn a_deadline_at_any_unit_gives_a_whole_list_that_the_units_give_again() {
         let mut enough = Budget::of_units(whole.units);
         assert_eq!(engine.rank_within(&request, &mut enough).unwrap(), whole);
     }
+}
+
+/// The score of each item on a list of everything, after all events but the likes of `left_out`.
+fn scores(
+    events: &[Event],
+    pack: &VerifiedPack,
+    request: &Request,
+    left_out: Option<&str>,
+) -> BTreeMap<String, f32> {
+    let policy = Policy::from_json(policies::RADIO).unwrap();
+    let mut engine = Engine::of_server(policy, None).unwrap();
+    engine.begin(pack.clone());
+    for event in events {
+        if event.kind != EventKind::Like || left_out != Some(event.item.as_str()) {
+            engine.apply(event).unwrap();
+        }
+    }
+    let slate = engine.rank(&Request { count: COUNT, ..request.clone() }).unwrap();
+    slate.places.into_iter().map(|place| (place.item, place.score)).collect()
+}
+
+#[test]
+fn a_reason_that_names_a_like_or_the_session_is_true_on_a_thousand_lists() {
+    let mut numbers = Numbers(13);
+    let (mut named, mut fitting) = (0, 0);
+    for _ in 0..1_000 {
+        let pack = pack(&mut numbers);
+        let kinds = [EventKind::Like, EventKind::Like, EventKind::Skip, EventKind::Complete];
+        let event = |at: u64, numbers: &mut Numbers| {
+            let item = format!("t{:03}", numbers.below(COUNT as u64));
+            Event::new(at.to_string(), item, kinds[numbers.below(4) as usize].clone(), at as i64)
+        };
+        let events: Vec<Event> = (0..1 + numbers.below(12)).map(|at| event(at, &mut numbers)).collect();
+        let mut engine = Engine::of_server(Policy::from_json(policies::RADIO).unwrap(), None).unwrap();
+        engine.begin(pack.clone());
+        for event in &events {
+            engine.apply(event).unwrap();
+        }
+        let request = request(&mut numbers, "radio");
+        for place in engine.rank(&request).unwrap().places {
+            let without = match place.reason.code {
+                ReasonCode::BecauseYouLiked => {
+                    named += 1;
+                    scores(&events, &pack, &request, Some(&place.reason.parameters["item"]))
+                }
+                ReasonCode::FitsSession | ReasonCode::MoreFromCreator => {
+                    fitting += 1;
+                    scores(&[], &pack, &request, None)
+                }
+                _ => continue,
+            };
+            assert!(without.get(&place.item).is_none_or(|without| *without < place.score), "{place:?}");
+        }
+    }
+    assert!(named > 300 && fitting > 1_000, "{named} name a like, {fitting} the session");
 }

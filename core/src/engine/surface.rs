@@ -19,18 +19,32 @@ pub(crate) struct Surface {
     pub(super) hash: Option<String>,
     /// What the pack lets it explore.
     pub(super) pool: Option<Pool>,
+    /// The utilities of an empty session, with the ranker and the context they are of.
+    pub(super) without_session: Option<(Circumstances, Vec<f32>)>,
 }
+
+/// Hash of the ranker, and the request's context.
+pub(super) type Circumstances = (Option<String>, BTreeMap<String, String>);
 
 impl Surface {
     pub(super) fn new(policy: Policy) -> Result<Self> {
         let (linear, linear_schema) = LinearScorer::new(&policy.linear)?;
-        Ok(Self { policy, linear, linear_schema, assembler: None, hash: None, pool: None })
+        Ok(Self {
+            policy,
+            linear,
+            linear_schema,
+            assembler: None,
+            hash: None,
+            pool: None,
+            without_session: None,
+        })
     }
 
     /// Forgets what was made from the pack before.
     pub(super) fn forget_pack(&mut self) {
         self.assembler = None;
         self.pool = None;
+        self.without_session = None;
     }
 
     /// Makes what exploration needs, once per pack.

@@ -31,12 +31,14 @@ impl Numbers {
     }
 }
 
-/// Candidates of some creators and categories, a third of them open to exploration, with vectors in every direction.
+/// Candidates of some creators and categories, a third of them open to exploration, with vectors that lie closer within a category.
 pub(crate) fn candidates(numbers: &mut Numbers, count: usize) -> Vec<Candidate> {
     let one = |at: usize| {
         let name = |kind: &str, number: u64| format!("{kind}{number}");
-        let (creator, category) = (name("by", numbers.below(9)), name("of", numbers.below(5)));
+        let (creator, kind) = (name("by", numbers.below(9)), numbers.below(5));
+        let category = name("of", kind);
         let mut vector: Vec<f32> = (0..16).map(|_| numbers.share() - 0.5).collect();
+        vector[kind as usize] += 1.5;
         crate::features::normalise(&mut vector);
         let mut columns = vec![("age_days", numbers.share() * 9.0), ("popularity_rank", numbers.share())];
         if numbers.below(3) == 0 {

@@ -20,6 +20,7 @@ mod subject;
 mod sums;
 mod table;
 mod taste;
+mod without;
 
 pub use apply::Applied;
 pub use event::{Event, EventKind};
