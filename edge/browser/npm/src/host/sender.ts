@@ -110,9 +110,18 @@ export class Sender {
 
   private async drain(): Promise<void> {
     for (;;) {
-      this.outbox.replace(await this.store.oldest(WINDOW));
+      const rows = await this.store.oldest(WINDOW);
+      this.outbox.replace(rows);
+      const next = await this.sendAll();
+      if (next.next !== "empty" || rows.length < WINDOW) return this.rest(next);
+    }
+  }
+
+  /** Sends the rows at hand; answers what the outbox says in the end. */
+  private async sendAll(): Promise<Next> {
+    for (;;) {
       const next = this.outbox.next(Date.now(), MOST_BYTES);
-      if (next.next !== "send") return this.rest(next);
+      if (next.next !== "send") return next;
       this.desk.sending("sending");
       await this.deliver(next);
     }

@@ -20,15 +20,15 @@ export interface Admission {
 export async function admit(events: SegueEvent[], meter: Meter, waiting: () => Promise<Row[]>): Promise<Admission> {
   const change: Change = { put: [], remove: [], lost: { dropped: 0, refused: 0 } };
   let refusal: HostError | null = null;
-  let [count, bytes] = [meter.events, meter.bytes];
+  let [count, bytes, sequence] = [meter.events, meter.bytes, meter.next];
   let full: Outbox | undefined;
   try {
     for (const event of events) {
       try {
-        const row = Outbox.row(event, meter.next + change.put.length);
+        const row = Outbox.row(event, sequence);
         if (!full && !Outbox.fits(count, bytes, bytesOf(row))) full = await outboxOf(waiting, change.put);
         if (full) makeRoom(full, event, row, change);
-        [count, bytes] = [count + 1, bytes + bytesOf(row)];
+        [count, bytes, sequence] = [count + 1, bytes + bytesOf(row), sequence + 1];
         change.put.push(row);
       } catch (caught) {
         refusal ??= asHostError(caught);
