@@ -146,7 +146,7 @@ impl AppState {
     /// Checks the manifest as a client would (but for its expiry: an old generation is better than none).
     fn check_manifest(&self, manifest: &[u8], rotations: &[u8], number: u64) -> anyhow::Result<Option<i64>> {
         let Some(root) = KeyStore::new(&self.config.data).root()? else { return Ok(None) };
-        let mut trust = Trust::new(root);
+        let mut trust = Trust::new(root)?;
         trust.accept_rotations(rotations)?;
         let manifest = Manifest::verify(manifest, trust.key())?;
         anyhow::ensure!(

@@ -61,6 +61,8 @@ codes! {
     OutboxFull = "outbox_full", "What waits to be sent is worth more than this event: send first, or leave the event.";
     StorageFailed = "storage_failed", "The device's storage refused: keep the event and hand it over again.";
     KeyInvalid = "key_invalid", "A key is 32 bytes, written as 64 hexadecimal digits.";
+    KeyIsForTests = "key_is_for_tests", "This is the published test key, with which anybody can sign: trust a key of your own (`segue keys init`).";
+    TrustDamaged = "trust_damaged", "The kept trust cannot be read or belongs to another root key: go on without it, then fetch rotations and manifest.";
 }
 
 /// What was wrong. Cheap to clone, meant to be branched upon by [`Error::code`].

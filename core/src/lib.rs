@@ -37,7 +37,7 @@ pub mod session;
 pub mod trust;
 
 pub use budget::Budget;
-pub use engine::{Engine, Order, Place, Request, Slate};
+pub use engine::{Engine, Order, Place, Refill, RefillReason, Request, Slate};
 pub use error::{Code, Error, Result};
 pub use reason::{Reason, ReasonCode};
 pub use session::{Applied, Event, EventKind};

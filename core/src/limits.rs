@@ -6,6 +6,8 @@ pub const PACK_BYTES: usize = 4 << 20;
 pub const MANIFEST_BYTES: usize = 256 << 10;
 /// Largest list of key rotations, in bytes.
 pub const ROTATIONS_BYTES: usize = 64 << 10;
+/// Largest kept trust, in bytes: the rotations followed and little more.
+pub const TRUST_BYTES: usize = ROTATIONS_BYTES + 1024;
 /// Largest ranker, in bytes.
 pub const MODEL_BYTES: usize = 8 << 20;
 /// Largest feature schema, in bytes.

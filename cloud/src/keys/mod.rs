@@ -282,7 +282,7 @@ impl KeyStore {
 
 /// The key that a client built with `root` trusts after `rotations`.
 fn trusted_key(root: &PublicKey, rotations: &[Vec<u8>]) -> anyhow::Result<PublicKey> {
-    let mut trust = Trust::new(root.clone());
+    let mut trust = Trust::new(root.clone())?;
     let followed = trust.accept_rotations(&write_rotations(rotations)?)?;
     ensure!(
         followed == rotations.len(),

@@ -54,7 +54,7 @@ fn after_a_rotation_old_clients_follow_from_the_same_root() {
     assert_eq!(third.root(), first.root());
     assert_ne!(second.signing().public(), third.signing().public());
     assert_eq!(mode(&data.path().join("keys/signing.key")), 0o600);
-    let mut client = Trust::new(first.root().clone());
+    let mut client = Trust::new(first.root().clone()).unwrap();
     assert_eq!(client.accept_rotations(&third.rotation_list().unwrap()).unwrap(), 2);
     assert_eq!(*client.key(), third.signing().public());
 }

@@ -16,6 +16,24 @@ impl Engine {
         self.trust.accept_rotations(bytes)
     }
 
+    /// What the engine trusts, as bytes to be kept by the host: save them whenever rotations or a manifest were
+    /// accepted.
+    ///
+    /// # Errors
+    /// `trust_damaged` when it cannot be written.
+    pub fn save_trust(&self) -> Result<Vec<u8>> {
+        self.trust.save()
+    }
+
+    /// Takes up what [`Engine::save_trust`] kept, before anything else is accepted: older generations and keys that were
+    /// given up are then refused as if the app had not been restarted.
+    ///
+    /// # Errors
+    /// `too_large`, `format_unknown`, `trust_damaged`; what is trusted then stays as it was.
+    pub fn restore_trust(&mut self, bytes: &[u8]) -> Result<()> {
+        self.trust.restore(bytes)
+    }
+
     /// Puts a generation's manifest in force; then its policies, ranker and the subject's pack can be accepted.
     ///
     /// # Errors
@@ -23,7 +41,7 @@ impl Engine {
     /// `payload_damaged`, `generation_older`, `manifest_expired`.
     pub fn accept_manifest(&mut self, bytes: &[u8], now_ms: i64) -> Result<&Manifest> {
         self.trust.accept_manifest(bytes, now_ms)?;
-        let manifest = self.trust.manifest()?;
+        let manifest: &Manifest = self.trust.manifest()?;
         self.ranker_wanted = manifest.ranker.is_some();
         if !self.ranker_wanted {
             self.ranker = None;
@@ -81,7 +99,9 @@ impl Engine {
         Ok(super::Ranker { schema, scorer, assembler: None })
     }
 
-    /// Puts to use the pack of `subject` (`user:ID` or `region:NAME`); the session goes on.
+    /// Puts to use the pack of `subject` (`user:ID` or `region:NAME`); the session goes on: what was seen, barred,
+    /// liked and followed stays, and so does the direction of its interest where the new vectors come from the same
+    /// towers. Where they do not, that is taken anew from the remembered events whose items the new pack holds.
     ///
     /// After an error the pack before stays in use, in its own order with `fallback_pack_refused`, until a pack
     /// is accepted.

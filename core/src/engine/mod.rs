@@ -5,11 +5,13 @@ mod explain;
 mod line;
 mod rank;
 mod ranker;
+mod refill;
 mod slate;
 mod surface;
 
 pub(crate) use ranker::Ranker;
 pub use ranker::utilities;
+pub use refill::{Refill, RefillReason};
 pub use slate::{Order, Place, Request, Slate};
 pub(crate) use surface::Surface;
 
@@ -65,9 +67,9 @@ impl Engine {
     /// An engine that trusts `root`, an Ed25519 public key as 64 hexadecimal digits, and nothing else.
     ///
     /// # Errors
-    /// `key_invalid`.
+    /// `key_invalid`; `key_is_for_tests` when it is the published test key and this is a release build.
     pub fn new(root: &str) -> Result<Self> {
-        Ok(Self::trusting(PublicKey::from_hex(root)?))
+        Self::trusting(PublicKey::from_hex(root)?)
     }
 
     /// An engine for servers that rank packs they built themselves: no signature is checked on the way in.
@@ -77,7 +79,7 @@ impl Engine {
     #[cfg(feature = "encode")]
     pub fn of_server(policy: Policy, ranker: Option<(Schema, Box<dyn Scorer + Send>)>) -> Result<Self> {
         let nobody = crate::trust::PrivateKey::from_seed([0; 32]).public();
-        let mut engine = Self::trusting(nobody);
+        let mut engine = Self::trusting(nobody)?;
         engine.surfaces.insert(policy.surface.clone(), Surface::new(policy)?);
         engine.ranker_wanted = ranker.is_some();
         engine.ranker = ranker.map(|(schema, scorer)| Ranker { schema, scorer, assembler: None });
@@ -91,9 +93,9 @@ impl Engine {
         self.replace_pack(pack);
     }
 
-    fn trusting(root: PublicKey) -> Self {
-        Self {
-            trust: Trust::new(root),
+    fn trusting(root: PublicKey) -> Result<Self> {
+        Ok(Self {
+            trust: Trust::new(root)?,
             surfaces: BTreeMap::new(),
             ranker: None,
             ranker_wanted: false,
@@ -103,7 +105,7 @@ impl Engine {
             state: State::default(),
             faults: Faults::default(),
             surface: None,
-        }
+        })
     }
 
     /// The pack in use.

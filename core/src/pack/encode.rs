@@ -169,10 +169,10 @@ fn column(values: &[Option<f32>]) -> Column {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::Manifest;
+    use crate::trust::{Manifest, VerifiedManifest};
 
-    fn manifest() -> Manifest {
-        Manifest {
+    fn manifest() -> VerifiedManifest {
+        let manifest = Manifest {
             format: Manifest::FORMAT,
             generation: 3,
             created_ms: 0,
@@ -180,7 +180,9 @@ mod tests {
             towers: "none".into(),
             ranker: None,
             policies: [].into(),
-        }
+        };
+        let key = PrivateKey::from_seed([3; 32]);
+        Manifest::verify(&manifest.seal(&key).unwrap(), &key.public()).unwrap()
     }
 
     fn source<'a>(categories: &'a [String], vector: &'a [f32]) -> PackSource<'a> {

@@ -6,7 +6,10 @@ use super::{Candidate, Pack};
 use crate::error::{Code, Error, Result};
 use crate::limits;
 use crate::trust::envelope::{self, Purpose};
-use crate::trust::{Manifest, PublicKey};
+use crate::trust::{PublicKey, VerifiedManifest};
+
+/// Vectors of up to this scale can be summed over any session and stay finite.
+const LARGEST_SCALE: f32 = 1e6;
 
 /// A pack whose signature, subject, generation and content were checked.
 #[derive(Debug, Clone)]
@@ -30,7 +33,7 @@ impl VerifiedPack {
     pub fn open(
         bytes: &[u8],
         key: &PublicKey,
-        manifest: &Manifest,
+        manifest: &VerifiedManifest,
         subject: &str,
         now_ms: i64,
     ) -> Result<Self> {
@@ -48,14 +51,19 @@ impl VerifiedPack {
         if now_ms >= pack.expires_ms {
             return Err(Error::new(Code::PackExpired, format!("it expired at {} ms.", pack.expires_ms)));
         }
-        Self::from_pack(pack)
+        Self::checked(pack)
     }
 
     /// Checks the content of a pack just built; writers use it to refuse what readers would refuse.
     ///
     /// # Errors
     /// `payload_damaged` naming the contradiction.
+    #[cfg(feature = "encode")]
     pub fn from_pack(pack: Pack) -> Result<Self> {
+        Self::checked(pack)
+    }
+
+    fn checked(pack: Pack) -> Result<Self> {
         check(&pack).map_err(|detail| Error::new(Code::PayloadDamaged, format!("pack: {detail}.")))?;
         let candidates = candidates(&pack);
         let index = candidates.iter().enumerate().map(|(place, one)| (one.item.clone(), place)).collect();
@@ -166,8 +174,10 @@ fn check_vectors(pack: &Pack) -> std::result::Result<(), String> {
     if pack.vectors.values.len() != pack.items.len() * dimension || pack.user.values.len() != dimension {
         return Err(format!("{} vector bytes for {} items", pack.vectors.values.len(), pack.items.len()));
     }
-    if !pack.vectors.scale.is_finite() || !pack.user.scale.is_finite() {
-        return Err("a vector scale that is not finite".into());
+    for scale in [pack.vectors.scale, pack.user.scale] {
+        if !(-LARGEST_SCALE..=LARGEST_SCALE).contains(&scale) {
+            return Err(format!("a vector scale of {scale}"));
+        }
     }
     Ok(())
 }

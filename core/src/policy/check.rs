@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::list::{Caps, Exploration, ListRules, Method};
 use super::rules::Feedback;
-use super::{Policy, Seen};
+use super::{Policy, RefillRules, Seen};
 use crate::limits;
 
 type Checked = Result<(), String>;
@@ -15,6 +15,7 @@ pub(super) fn check(policy: &Policy) -> Checked {
     feedback(&policy.feedback)?;
     utility(policy)?;
     list(&policy.list)?;
+    policy.refill.iter().try_for_each(refill)?;
     if let Some(exploration) = &policy.exploration {
         explored(exploration)?;
     }
@@ -54,6 +55,11 @@ fn seen(seen: &Seen) -> Checked {
         }
         Seen::Never | Seen::Session => Ok(()),
     }
+}
+
+fn refill(refill: &RefillRules) -> Checked {
+    within("refill.drift", refill.drift, 0.0, 2.0)?;
+    counted("refill.before_expiry_ms", refill.before_expiry_ms, 0, 31_536_000_000)
 }
 
 fn feedback(feedback: &Feedback) -> Checked {

@@ -15,6 +15,7 @@ pub(crate) mod fixtures;
 mod list;
 mod place;
 mod posterior;
+mod refill;
 mod rules;
 mod search;
 mod traits;
@@ -26,6 +27,7 @@ pub use list::{
     ArmsOf, Caps, Exploration, Fresh, ListRules, Method, Pin, Popularity, Search, ShareStep, Variety,
 };
 pub(crate) use place::{How, Placed, Placement};
+pub use refill::RefillRules;
 pub use rules::{Feedback, Function, Seen, SkipStep, Term};
 pub(crate) use search::search;
 pub(crate) use traits::Traits;
@@ -59,6 +61,9 @@ pub struct Policy {
     pub linear: BTreeMap<String, f32>,
     /// How the list is put together.
     pub list: ListRules,
+    /// When a new pack is wanted; absent for the defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refill: Option<RefillRules>,
     /// How much of a list tries what is little known; absent for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exploration: Option<Exploration>,

@@ -86,6 +86,3 @@ impl State {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;

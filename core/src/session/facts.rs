@@ -5,11 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::sums::Decayed;
 use super::table::Facts;
 
-/// An exposure tires half as much after this time, in milliseconds: six hours.
-pub const FATIGUE_HALF_LIFE_MS: i64 = 6 * 3_600_000;
-/// How much being shown tires, where being played tires by 1.
-const SHOWN: f32 = 0.25;
-
 /// What is known of one item in this session. Times are milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct ItemFacts {
@@ -23,8 +18,6 @@ pub struct ItemFacts {
     unanswered: u64,
     /// When the newest opinion that decided `liked` and `barred` was given.
     pub(super) decided_ms: Option<i64>,
-    fatigue: f32,
-    fatigue_ms: i64,
 }
 
 impl ItemFacts {
@@ -70,17 +63,9 @@ impl ItemFacts {
         self.shown_ms
     }
 
-    /// How tired of it the person is at `now_ms`: 1 for each play and 0.25 for each impression, each halved every
-    /// [`FATIGUE_HALF_LIFE_MS`]; 0 up. What lies ahead of `now_ms` counts as happening now.
-    #[must_use]
-    pub fn fatigue(&self, now_ms: i64) -> f32 {
-        self.fatigue * halved(now_ms.saturating_sub(self.fatigue_ms))
-    }
-
     pub(super) fn note_play(&mut self, time_ms: i64, late: bool) {
         self.plays = self.plays.saturating_add(1);
         newer(&mut self.seen_ms, time_ms, late);
-        self.tire(1.0, time_ms, late);
     }
 
     pub(super) fn take_plays_back(&mut self, count: u32) {
@@ -91,7 +76,6 @@ impl ItemFacts {
         self.impressions = self.impressions.saturating_add(1);
         self.unanswered = slate;
         newer(&mut self.shown_ms, time_ms, late);
-        self.tire(SHOWN, time_ms, late);
     }
 
     /// Something followed from `slate`: an impression counted for it was none. Whether there was one.
@@ -102,23 +86,6 @@ impl ItemFacts {
             self.unanswered = 0;
         }
         answered
-    }
-
-    fn tire(&mut self, weight: f32, time_ms: i64, late: bool) {
-        let elapsed = time_ms.saturating_sub(self.fatigue_ms);
-        if late && elapsed < 0 {
-            self.fatigue += weight * halved(elapsed.saturating_neg());
-            return;
-        }
-        self.fatigue = self.fatigue * halved(elapsed) + weight;
-        self.fatigue_ms = time_ms;
-    }
-
-    pub(super) fn check(&self) -> Result<(), String> {
-        if self.fatigue.is_finite() && self.fatigue >= 0.0 {
-            return Ok(());
-        }
-        Err(format!("an item's fatigue is {}.", self.fatigue))
     }
 }
 
@@ -133,11 +100,6 @@ fn newer(newest: &mut Option<i64>, time_ms: i64, late: bool) {
     if !late || newest.is_none_or(|newest| newest < time_ms) {
         *newest = Some(time_ms);
     }
-}
-
-/// What is left after so many milliseconds; time does not run backwards.
-fn halved(elapsed_ms: i64) -> f32 {
-    libm::exp2f(-(elapsed_ms.max(0) as f32) / FATIGUE_HALF_LIFE_MS as f32)
 }
 
 /// What is known of one creator or category.
@@ -170,21 +132,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fatigue_halves_with_time_and_does_not_depend_on_the_order_of_arrival() {
+    fn the_last_times_do_not_depend_on_the_order_of_arrival() {
         let (mut one, mut other) = (ItemFacts::default(), ItemFacts::default());
-        one.note_play(1_000, false);
-        one.note_impression(61_000, false, 0);
-        other.note_impression(61_000, false, 0);
-        other.note_play(1_000, true);
-        assert!((one.fatigue(61_000) - other.fatigue(61_000)).abs() < 1e-6);
-        assert!((one.fatigue(61_000 + FATIGUE_HALF_LIFE_MS) - one.fatigue(61_000) / 2.0).abs() < 1e-6);
-        assert_eq!((one.last_seen_ms(), one.last_shown_ms()), (Some(1_000), Some(61_000)));
-    }
-
-    #[test]
-    fn what_lies_ahead_counts_as_happening_now() {
-        let mut facts = ItemFacts::default();
-        facts.note_play(i64::MAX, false);
-        assert_eq!(facts.fatigue(0), 1.0);
+        for (facts, times) in [(&mut one, [1, 2]), (&mut other, [2, 1])] {
+            times.iter().for_each(|&time| facts.note_play(time, time == 1));
+            times.iter().for_each(|&time| facts.note_impression(time, time == 1, 0));
+        }
+        assert_eq!(one, other);
+        assert_eq!((one.last_seen_ms(), one.last_shown_ms()), (Some(2), Some(2)));
     }
 }

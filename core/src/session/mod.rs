@@ -24,6 +24,9 @@ mod without;
 
 pub use apply::Applied;
 pub use event::{Event, EventKind};
-pub use facts::{FATIGUE_HALF_LIFE_MS, ItemFacts};
+pub use facts::ItemFacts;
 pub use remember::{LATE_MS, Remembered};
 pub use state::State;
+
+#[cfg(test)]
+mod tests;

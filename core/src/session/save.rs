@@ -40,7 +40,6 @@ impl State {
         }
         self.window.iter().try_for_each(super::Remembered::check)?;
         self.refused.iter().try_for_each(|(_, vector)| super::sums::check_vector(vector))?;
-        self.items.iter().try_for_each(|(_, facts)| facts.check())?;
         self.taste.check()
     }
 }

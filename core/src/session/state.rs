@@ -106,12 +106,6 @@ impl State {
         self.item(item).and_then(ItemFacts::last_seen_ms)
     }
 
-    /// How tired of the item the person is at `now_ms`, 0 up; see [`ItemFacts::fatigue`].
-    #[must_use]
-    pub fn fatigue(&self, item: &str, now_ms: i64) -> f32 {
-        self.item(item).map_or(0.0, |facts| facts.fatigue(now_ms))
-    }
-
     /// Whether the person said never to show the item again.
     #[must_use]
     pub fn is_barred(&self, item: &str) -> bool {

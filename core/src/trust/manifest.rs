@@ -62,6 +62,18 @@ pub(crate) struct FormatOnly {
     pub(crate) format: u16,
 }
 
+/// A manifest whose signature was checked: the only kind that can be put in force or that packs are held against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedManifest(Manifest);
+
+impl std::ops::Deref for VerifiedManifest {
+    type Target = Manifest;
+
+    fn deref(&self) -> &Manifest {
+        &self.0
+    }
+}
+
 impl Manifest {
     /// The version this crate writes, and the newest it reads.
     pub const FORMAT: u16 = 1;
@@ -70,7 +82,7 @@ impl Manifest {
     ///
     /// # Errors
     /// `too_large`, `envelope_damaged`, `signer_unknown`, `signature_invalid`, `format_unknown`, `payload_damaged`.
-    pub fn verify(bytes: &[u8], key: &PublicKey) -> Result<Self> {
+    pub fn verify(bytes: &[u8], key: &PublicKey) -> Result<VerifiedManifest> {
         let payload = envelope::open(Purpose::Manifest, bytes, key, limits::MANIFEST_BYTES)?;
         let damaged = |error| Error::new(Code::PayloadDamaged, format!("manifest: {error}."));
         let FormatOnly { format } = rmp_serde::from_slice(&payload).map_err(damaged)?;
@@ -78,7 +90,7 @@ impl Manifest {
             let detail = format!("a manifest of format {format}, this version reads {}.", Self::FORMAT);
             return Err(Error::new(Code::FormatUnknown, detail));
         }
-        rmp_serde::from_slice(&payload).map_err(damaged)
+        rmp_serde::from_slice(&payload).map(VerifiedManifest).map_err(damaged)
     }
 
     /// Encodes and signs.

@@ -5,17 +5,17 @@ use serde_bytes::ByteBuf;
 
 #[cfg(feature = "encode")]
 use super::PrivateKey;
-use super::PublicKey;
 use super::envelope::Purpose;
+use super::{PublicKey, test_key};
 use crate::error::{Code, Error, Result};
 use crate::limits;
 
 /// One change of key: `payload` holds both keys, each of them signed it.
-#[derive(Serialize, Deserialize)]
-struct Rotation {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Rotation {
     payload: ByteBuf,
     signature_old: ByteBuf,
-    signature_new: ByteBuf,
+    pub(super) signature_new: ByteBuf,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -28,42 +28,66 @@ struct Change {
 
 const FORMAT: u16 = 1;
 
-/// The key that `bytes` (MessagePack list of rotations, oldest first) lead to from `key`.
-pub(super) fn follow(key: &PublicKey, bytes: &[u8]) -> Result<(PublicKey, usize)> {
+/// The rotations in `bytes`, a MessagePack list, oldest first; nothing of them is believed yet.
+pub(super) fn read(bytes: &[u8]) -> Result<Vec<Rotation>> {
     if bytes.len() > limits::ROTATIONS_BYTES {
         return Err(Error::new(Code::TooLarge, format!("{} bytes of key rotations.", bytes.len())));
     }
-    let rotations: Vec<Rotation> = rmp_serde::from_slice(bytes)
-        .map_err(|error| Error::new(Code::EnvelopeDamaged, format!("key rotations: {error}.")))?;
-    let mut key = key.clone();
-    let mut followed = 0;
-    for rotation in &rotations {
-        // The signature comes first: nothing of the payload is read unless the trusted key made it.
-        if key.verify(&rotation.signature_old, &message(&rotation.payload)).is_ok() {
-            key = rotation.successor(&key)?;
-            followed += 1;
-        }
+    rmp_serde::from_slice(bytes)
+        .map_err(|error| Error::new(Code::EnvelopeDamaged, format!("key rotations: {error}.")))
+}
+
+/// The key trusted now, and how it came to be trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Chain {
+    pub(super) key: PublicKey,
+    /// Of the newest rotation followed; 0 before the first.
+    pub(super) sequence: u64,
+    /// The rotations that lead from the root to the key.
+    pub(super) followed: Vec<Rotation>,
+}
+
+impl Chain {
+    pub(super) fn new(root: PublicKey) -> Self {
+        Self { key: root, sequence: 0, followed: Vec::new() }
     }
-    Ok((key, followed))
+
+    /// The chain with those of `rotations` that go on from its end. What others signed and what was followed before is
+    /// passed over: a key that was once given up is not returned to.
+    pub(super) fn follow(&self, rotations: &[Rotation]) -> Result<Self> {
+        let mut chain = self.clone();
+        for rotation in rotations {
+            // The signature comes first: nothing of the payload is read unless the trusted key made it.
+            if chain.key.verify(&rotation.signature_old, &message(&rotation.payload)).is_err() {
+                continue;
+            }
+            let (key, sequence) = rotation.successor(&chain.key)?;
+            if sequence > chain.sequence {
+                (chain.key, chain.sequence) = (key, sequence);
+                chain.followed.push(rotation.clone());
+            }
+        }
+        Ok(chain)
+    }
 }
 
 impl Rotation {
-    fn successor(&self, old: &PublicKey) -> Result<PublicKey> {
+    /// The new key, and which rotation of this root it is.
+    fn successor(&self, old: &PublicKey) -> Result<(PublicKey, u64)> {
         let damaged = |detail: String| Error::new(Code::PayloadDamaged, detail);
         let change: Change = rmp_serde::from_slice(&self.payload)
             .map_err(|error| damaged(format!("key rotation: {error}.")))?;
         if change.format != FORMAT {
-            return Err(Error::new(
-                Code::FormatUnknown,
-                format!("key rotation of format {}.", change.format),
-            ));
+            let detail = format!("key rotation of format {}.", change.format);
+            return Err(Error::new(Code::FormatUnknown, detail));
         }
         if change.old.as_slice() != old.to_bytes() {
             return Err(damaged("a key rotation names another old key than the one that signed it.".into()));
         }
         let new = PublicKey::from_bytes(&change.new)?;
         new.verify(&self.signature_new, &message(&self.payload))?;
-        Ok(new)
+        test_key::refuse(&new)?;
+        Ok((new, change.sequence))
     }
 }
 
