@@ -105,6 +105,21 @@ impl Engine {
     pub fn reset_session(&mut self) {
         self.0.reset_session();
     }
+
+    /// Whether and why a new pack is wanted.
+    pub fn refill(&self, now_ms: f64) -> Result<JsValue, JsValue> {
+        to_object(&self.0.refill(now_ms as i64))
+    }
+
+    /// What is trusted, as bytes.
+    pub fn save_trust(&self) -> Result<Vec<u8>, JsValue> {
+        self.0.save_trust().map_err(to_error)
+    }
+
+    /// Takes up kept trust.
+    pub fn restore_trust(&mut self, bytes: &[u8]) -> Result<(), JsValue> {
+        self.0.restore_trust(bytes).map_err(to_error)
+    }
 }
 
 fn to_object<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {

@@ -184,6 +184,14 @@ export interface Slate {
   places: Place[];
 }
 
+/** A new pack is wanted. */
+export interface Refill {
+  /** Why, most urgent first. */
+  reasons: ("stale" | "expiring" | "few_candidates" | "drifted")[];
+  /** Candidates left that may be shown and were not played in this session. */
+  left: number;
+}
+
 /** The engine: one person's pack, model, policies and live session. */
 export interface Engine {
   /** Follows the signed key rotations of `GET /api/v1/rotations`; returns how many were followed. */
@@ -206,6 +214,12 @@ export interface Engine {
   restore_session(bytes: Uint8Array): void;
   /** Forgets the session; pack, ranker and policies stay. */
   reset_session(): void;
+  /** Whether and why a new pack is wanted; null while the one in use will do. */
+  refill(now_ms: number): Refill | null;
+  /** What is trusted, as bytes to be kept by the host: save them whenever rotations or a manifest were accepted. */
+  save_trust(): Uint8Array;
+  /** Takes up what `save_trust` returned, before anything is accepted: an older generation is then refused after a restart too. */
+  restore_trust(bytes: Uint8Array): void;
   /** Releases the engine's memory; the engine is of no use afterwards. */
   free(): void;
 }

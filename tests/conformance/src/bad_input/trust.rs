@@ -39,7 +39,7 @@ pub fn manifest(data: &[u8]) {
     let Ok(manifest) = engine.accept_manifest(&bytes, NOW_MS).cloned() else { return };
     let sealed =
         Manifest::verify(&manifest.seal(&world::key()).expect("it was read"), &world::key().public());
-    assert_eq!(sealed.expect("it was accepted"), manifest, "a manifest survives being written again");
+    assert_eq!(*sealed.expect("it was accepted"), manifest, "a manifest survives being written again");
     for surface in manifest.policies.keys() {
         let _ = engine.accept_policy(surface, policies::RADIO);
     }

@@ -8,10 +8,14 @@ use serde_json::Value;
 use super::{Generated, Step, rules};
 
 /// What no vector reaches, with the reason.
-pub const UNREACHABLE: &[(&str, &str)] = &[(
-    "error scores_invalid",
-    "a host never sees it: the list is the pack's order with fallback_scores_invalid",
-)];
+pub const UNREACHABLE: &[(&str, &str)] = &[
+    (
+        "error scores_invalid",
+        "a host never sees it: the list is the pack's order with fallback_scores_invalid",
+    ),
+    ("error key_is_for_tests", "whether the test key is refused depends on the build, not on what is done"),
+    ("error trust_damaged", "no step restores trust; the core's tests refuse every damage of it"),
+];
 
 /// What a set of cases touches.
 #[derive(Debug, Default)]
