@@ -59,6 +59,17 @@ pub(crate) fn read<T: DeserializeOwned>(kind: &Kind, bytes: &[u8]) -> Result<T> 
     rmp_serde::from_slice(content).map_err(|error| kind.damaged(format!("{error}.")))
 }
 
+/// Where the content begins.
+#[cfg(test)]
+pub(crate) const PREFIX: usize = HEADER + CHECKSUM;
+
+/// Makes the checksum fit, as somebody would who changes kept bytes on purpose.
+#[cfg(test)]
+pub(crate) fn seal(bytes: &mut [u8]) {
+    let checksum = checksum(&bytes[..HEADER], &bytes[PREFIX..]);
+    bytes[HEADER..PREFIX].copy_from_slice(&checksum);
+}
+
 fn checksum(header: &[u8], content: &[u8]) -> [u8; CHECKSUM] {
     let digest = Sha256::new().chain_update(header).chain_update(content).finalize();
     std::array::from_fn(|index| digest[index])

@@ -110,7 +110,7 @@ fn check_event(event: &Event, now_ms: i64) -> Result<(), Refusal> {
         let detail = format!("`time_ms` {} is not between 0 and a day from now ({now_ms})", event.time_ms);
         return Err(("time_out_of_range", detail));
     }
-    if event.item.is_empty() && needs_item(&event.kind) {
+    if !event.has_subject() {
         return Err(("item_missing", format!("an event of kind `{}` is about an item", event.kind.name())));
     }
     if event.kind == EventKind::Rating && !event.value.is_some_and(|value| (0.0..=5.0).contains(&value)) {
@@ -120,10 +120,6 @@ fn check_event(event: &Event, now_ms: i64) -> Result<(), Refusal> {
         ));
     }
     check_sizes(event)
-}
-
-fn needs_item(kind: &EventKind) -> bool {
-    !matches!(kind, EventKind::Search | EventKind::Custom(_))
 }
 
 fn check_ids(event: &Event) -> Result<(), Refusal> {

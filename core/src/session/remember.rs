@@ -14,6 +14,9 @@ use crate::policy::Feedback;
 /// likely that a clock was set back, and the list has to reflect what was done last.
 pub const LATE_MS: i64 = 3_600_000;
 
+/// Strengths of a policy are at most this.
+const STRONGEST: f32 = 5.0;
+
 /// One event with what its features need later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Remembered {
@@ -125,7 +128,7 @@ impl Remembered {
 
     pub(super) fn check(&self) -> Result<(), String> {
         check_vector(&self.vector)?;
-        let sound = self.strength.is_finite() && self.decay > 0.0 && self.decay <= 1.0;
+        let sound = self.strength.abs() <= STRONGEST && self.decay > 0.0 && self.decay <= 1.0;
         match sound && self.categories.len() <= limits::CATEGORIES_PER_CANDIDATE {
             true => Ok(()),
             false => Err(format!("the event {:?} is out of its bounds.", self.event_id)),

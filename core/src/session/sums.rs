@@ -25,7 +25,7 @@ impl Decayed {
     }
 
     pub(super) fn is_sound(&self, now: Age) -> bool {
-        self.value.is_finite() && (0.0..=now).contains(&self.age)
+        is_sound(self.value) && (0.0..=now).contains(&self.age)
     }
 }
 
@@ -69,8 +69,13 @@ impl Sums {
 }
 
 pub(super) fn check_vector(vector: &[f32]) -> Result<(), String> {
-    if vector.len() <= limits::PACK_DIMENSION && vector.iter().all(|value| value.is_finite()) {
+    if vector.len() <= limits::PACK_DIMENSION && vector.iter().all(|value| is_sound(*value)) {
         return Ok(());
     }
-    Err(format!("a vector of {} entries is too long or not finite.", vector.len()))
+    Err(format!("a vector of {} entries is too long or too large.", vector.len()))
+}
+
+/// Far above what packs and policies can lead to, and still finite when squared and summed.
+fn is_sound(value: f32) -> bool {
+    value.abs() <= 1e18
 }

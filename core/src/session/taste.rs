@@ -82,7 +82,7 @@ impl Taste {
         };
         match standings.all(sound) {
             true => Ok(()),
-            false => Err("a sum over a creator or category is not finite or ahead of its time.".into()),
+            false => Err("a sum over a creator or category is too large or ahead of its time.".into()),
         }
     }
 }

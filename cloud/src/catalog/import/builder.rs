@@ -305,8 +305,7 @@ fn check_event(event: &Event) -> Result<(), Reject> {
     check_optional_id("item", &event.item)?;
     check_optional_id("slate", event.slate.as_deref().unwrap_or_default())?;
     check_kind(&event.kind)?;
-    let needs_item = !matches!(event.kind, EventKind::Search | EventKind::Custom(_));
-    if needs_item && event.item.is_empty() {
+    if !event.has_subject() {
         return Err(Reject::missing("item"));
     }
     if !(0..=LAST_MS).contains(&event.time_ms) {

@@ -47,6 +47,35 @@ fn being_killed_and_restored_between_any_two_events_changes_nothing_in_what_foll
 }
 
 #[test]
+fn no_changed_byte_of_a_saved_session_makes_a_state_that_fails_later() {
+    let mut numbers = Numbers(11);
+    let mut player = Player::new();
+    (0..12).for_each(|at| {
+        player.apply(&numbers.event(at));
+    });
+    let bytes = player.state.save().unwrap();
+    let (mut refused, mut restored) = (0, 0);
+    for index in crate::saved::PREFIX..bytes.len() {
+        for change in [0x01, 0x80, 0xff] {
+            let mut changed = bytes.clone();
+            changed[index] ^= change;
+            crate::saved::seal(&mut changed);
+            let Ok(state) = State::restore(&changed) else {
+                refused += 1;
+                continue;
+            };
+            restored += 1;
+            let mut player = Player { state, ..Player::new() };
+            (20..23).for_each(|at| {
+                player.apply(&numbers.event(at));
+            });
+            State::restore(&player.state.save().unwrap()).unwrap();
+        }
+    }
+    assert!(refused > 100 && restored > 100, "{refused} refused, {restored} restored");
+}
+
+#[test]
 fn taste_is_the_same_whether_it_was_summed_up_on_the_way_or_afresh() {
     let mut numbers = Numbers(7);
     let mut player = Player::new();
