@@ -1,5 +1,7 @@
 //! What comes in from outside: checked, then put to use; whatever is refused leaves the last good one working.
 
+#[cfg(any(feature = "tract", test))]
+use super::Appointed;
 use super::{Engine, Surface};
 use crate::error::{Code, Error, Result};
 use crate::limits;
@@ -36,18 +38,15 @@ impl Engine {
 
     /// Puts a generation's manifest in force; then its policies, ranker and the subject's pack can be accepted.
     ///
+    /// Until its pack is accepted, the pack and the ranker of the generation before go on together; a policy goes on
+    /// until another is accepted for its surface.
+    ///
     /// # Errors
     /// `too_large`, `envelope_damaged`, `signer_unknown`, `signature_invalid`, `format_unknown`,
     /// `payload_damaged`, `generation_older`, `manifest_expired`.
     pub fn accept_manifest(&mut self, bytes: &[u8], now_ms: i64) -> Result<&Manifest> {
         self.trust.accept_manifest(bytes, now_ms)?;
-        let manifest: &Manifest = self.trust.manifest()?;
-        self.ranker_wanted = manifest.ranker.is_some();
-        if !self.ranker_wanted {
-            self.ranker = None;
-            self.faults.ranker = false;
-        }
-        Ok(manifest)
+        Ok(self.trust.manifest()?)
     }
 
     /// Puts to use the policy that the manifest names for `surface`.
@@ -78,10 +77,19 @@ impl Engine {
     /// `model_operator_unknown`, `model_inputs_mismatch`.
     #[cfg(feature = "tract")]
     pub fn accept_ranker(&mut self, model: &[u8], schema: &[u8]) -> Result<()> {
-        let accepted = self.open_ranker(model, schema);
-        self.faults.ranker = accepted.is_err();
-        self.ranker = Some(accepted?);
-        self.ranker_hash = self.trust.manifest()?.ranker.as_ref().map(|named| named.model.hash.clone());
+        let opened = self.open_ranker(model, schema);
+        self.faults.ranker = opened.is_err();
+        self.appoint(opened?)
+    }
+
+    /// Puts to use the ranker that the manifest names.
+    #[cfg(any(feature = "tract", test))]
+    pub(super) fn appoint(&mut self, ranker: super::Ranker) -> Result<()> {
+        self.ranker = Some(ranker);
+        let manifest = self.trust.manifest()?;
+        let before = self.appointed.take().filter(|before| manifest.ranker.as_ref() == Some(&before.named));
+        let now = || Some(Appointed { named: manifest.ranker.clone()?, since: manifest.generation });
+        self.appointed = before.or_else(now);
         Ok(())
     }
 
@@ -103,6 +111,9 @@ impl Engine {
     /// liked and followed stays, and so does the direction of its interest where the new vectors come from the same
     /// towers. Where they do not, that is taken anew from the remembered events whose items the new pack holds.
     ///
+    /// A ranker that the manifest no longer names leaves with the pack before: its own order is ranked with
+    /// `fallback_no_model` until the one that it names is accepted.
+    ///
     /// After an error the pack before stays in use, in its own order with `fallback_pack_refused`, until a pack
     /// is accepted.
     ///
@@ -117,6 +128,19 @@ impl Engine {
         let opened = VerifiedPack::open(bytes, self.trust.key(), manifest, subject, now_ms);
         self.faults.pack = opened.is_err();
         self.replace_pack(opened?);
+        self.dismiss_ranker()?;
         self.pack()
+    }
+
+    /// Drops a ranker that was not made for the pack just accepted.
+    fn dismiss_ranker(&mut self) -> Result<()> {
+        let named = self.trust.manifest()?.ranker.as_ref();
+        self.ranker_wanted = named.is_some();
+        if self.appointed.as_ref().map(|appointed| &appointed.named) != named {
+            self.ranker = None;
+            self.appointed = None;
+        }
+        self.faults.ranker &= self.ranker_wanted;
+        Ok(())
     }
 }

@@ -95,7 +95,7 @@ impl Engine {
 
     /// The utilities of an empty session, kept while pack, ranker and context stay the same.
     fn without_session(&mut self, request: &Request) -> Vec<f32> {
-        let key = (self.ranker_hash.clone(), request.context.clone());
+        let key = (self.ranker_hash(), request.context.clone());
         let kept = self.surfaces.get(&request.surface).and_then(|surface| surface.without_session.as_ref());
         if let Some((_, utilities)) = kept.filter(|(kept, _)| *kept == key) {
             return utilities.clone();

@@ -28,13 +28,21 @@ use crate::reason::ReasonCode;
 #[cfg(feature = "encode")]
 use crate::score::Scorer;
 use crate::session::{Applied, Event, State};
-use crate::trust::{PublicKey, Trust};
+use crate::trust::{self, PublicKey, Trust};
 
 /// What was refused and has not been replaced since.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Faults {
     pack: bool,
     ranker: bool,
+}
+
+/// The accepted ranker by its hashes, and since which generation manifests have named it.
+#[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "tract"), allow(dead_code, reason = "only a build with tract accepts rankers"))]
+pub(crate) struct Appointed {
+    named: trust::Ranker,
+    since: u64,
 }
 
 /// The engine. It knows no clock and does no I/O: time, bytes and context come with each call.
@@ -52,8 +60,8 @@ pub struct Engine {
     ranker: Option<Ranker>,
     /// A ranker is named by the manifest, or was handed over by a server.
     ranker_wanted: bool,
-    /// Hash of the accepted ranker.
-    ranker_hash: Option<String>,
+    /// The accepted ranker as manifests name it.
+    appointed: Option<Appointed>,
     pack: Option<VerifiedPack>,
     /// What list rules ask of the pack's candidates.
     traits: Option<Traits>,
@@ -99,7 +107,7 @@ impl Engine {
             surfaces: BTreeMap::new(),
             ranker: None,
             ranker_wanted: false,
-            ranker_hash: None,
+            appointed: None,
             pack: None,
             traits: None,
             state: State::default(),
@@ -171,7 +179,19 @@ impl Engine {
         if self.faults.ranker {
             return Some(ReasonCode::FallbackModelRefused);
         }
-        (self.ranker_wanted && self.ranker.is_none()).then_some(ReasonCode::FallbackNoModel)
+        (self.ranker_wanted && !self.ranker_fits()).then_some(ReasonCode::FallbackNoModel)
+    }
+
+    /// Hash of the accepted ranker.
+    fn ranker_hash(&self) -> Option<String> {
+        self.appointed.as_ref().map(|appointed| appointed.named.model.hash.clone())
+    }
+
+    /// There is a ranker, and it is not one for packs newer than the one in use, whose vectors may come from other
+    /// towers.
+    fn ranker_fits(&self) -> bool {
+        let since = self.appointed.as_ref().map_or(0, |appointed| appointed.since);
+        self.ranker.is_some() && self.pack.as_ref().is_none_or(|pack| pack.generation() >= since)
     }
 
     fn replace_pack(&mut self, pack: VerifiedPack) {

@@ -159,7 +159,7 @@ impl Engine {
             surface: request.surface.clone(),
             generation: pack.generation(),
             policy: self.surfaces.get(&request.surface).and_then(|surface| surface.hash.clone()),
-            ranker: self.ranker.as_ref().and_then(|_| self.ranker_hash.clone()),
+            ranker: self.ranker_hash(),
             order: if scores.fallback.is_some() { Order::Fallback } else { Order::Ranked },
             fallback: scores.fallback,
             stale: request.now_ms >= pack.expires_ms(),

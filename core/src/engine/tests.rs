@@ -43,13 +43,17 @@ fn pack(generation: u64, subject: &str) -> Vec<u8> {
 }
 
 fn manifest(generation: u64) -> Vec<u8> {
+    manifest_with(generation, None)
+}
+
+fn manifest_with(generation: u64, ranker: Option<trust::Ranker>) -> Vec<u8> {
     let manifest = Manifest {
         format: Manifest::FORMAT,
         generation,
         created_ms: 0,
         expires_ms: 10_000,
         towers: "none".into(),
-        ranker: None,
+        ranker,
         policies: [("radio".to_string(), Artefact::of(policies::RADIO))].into(),
     };
     manifest.seal(&key()).unwrap()
@@ -149,10 +153,14 @@ impl Scorer for Broken {
 
 fn with_scorer(scorer: Box<dyn Scorer + Send>) -> Engine {
     let mut engine = engine();
+    engine.ranker = Some(ranker(scorer));
+    engine
+}
+
+fn ranker(scorer: Box<dyn Scorer + Send>) -> Ranker {
     let head = Head { name: "next".into(), kind: HeadKind::Probability, calibration: Calibration::None };
     let schema = Schema { heads: vec![head], ..Schema::linear(["user_similarity"].into_iter()).unwrap() };
-    engine.ranker = Some(Ranker { schema, scorer, assembler: None });
-    engine
+    Ranker { schema, scorer, assembler: None }
 }
 
 #[test]
@@ -165,6 +173,40 @@ fn scores_that_are_no_numbers_and_a_model_that_fails_give_the_packs_order() {
         assert_eq!((slate.order, slate.fallback), (Order::Fallback, Some(code)));
         assert_eq!(items(&slate), ["t0", "t1", "t2"]);
     }
+}
+
+struct Even;
+
+impl Scorer for Even {
+    fn score(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
+        Ok(vec![0.5; inputs.count])
+    }
+}
+
+#[test]
+fn a_ranker_never_ranks_a_pack_of_a_generation_that_it_was_not_made_for() {
+    let named =
+        |bytes: &[u8]| Some(trust::Ranker { model: Artefact::of(bytes), schema: Artefact::of(b"schema") });
+    let mut engine = engine();
+    let mut feed = |generation, model: Option<&[u8]>, accepts: bool, takes_pack: bool| {
+        engine.accept_manifest(&manifest_with(generation, model.and_then(named)), NOW).unwrap();
+        if accepts {
+            engine.appoint(ranker(Box::new(Even))).unwrap();
+        }
+        if takes_pack {
+            engine.accept_pack(&pack(generation, "user:u"), "user:u", NOW).unwrap();
+        }
+        engine.rank(&request(3)).unwrap().fallback
+    };
+    let missing = Some(ReasonCode::FallbackNoModel);
+    assert_eq!(feed(2, Some(b"old"), true, true), None);
+    assert_eq!(feed(3, Some(b"old"), false, true), None, "the same ranker goes on");
+    assert_eq!(feed(4, Some(b"new"), false, false), None, "the old pack and ranker go on together");
+    assert_eq!(feed(4, Some(b"new"), true, false), missing, "a newer ranker waits for its pack");
+    assert_eq!(feed(4, Some(b"new"), false, true), None);
+    assert_eq!(feed(5, Some(b"newest"), false, true), missing, "the ranker left with its pack");
+    assert_eq!(feed(5, Some(b"newest"), true, false), None);
+    assert_eq!(feed(6, None, false, true), None, "the policy's own weights rank");
 }
 
 #[test]
