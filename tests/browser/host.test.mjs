@@ -154,7 +154,7 @@ test("a full outbox drops impressions, counts them, and keeps every like", { ski
     const likes = await page.evaluate(async () => {
       const { item } = globalThis.host.list.places[0];
       // Some 7,000 bytes each, more than 4 MiB together.
-      const context = Object.fromEntries(Array.from({ length: 26 }, (_, entry) => [`note${entry}`, "x".repeat(250)]));
+      const context = Object.fromEntries(Array.from({ length: 26 }, (_, entry) => [`note${entry}`.padEnd(128, "-"), "x".repeat(128)]));
       const ids = [globalThis.host.apply({ kind: "like", item, context }).event_id];
       for (let count = 0; count < 650; count += 1) globalThis.host.apply({ kind: "impression", item, context });
       await globalThis.host.commit();
@@ -304,6 +304,29 @@ test("an event the service will never take is counted and named, and the others 
     await until(page, { waiting: 0, sent: 1 });
     assert.deepEqual((await state(page)).lost, { dropped: 0, refused: 1 });
     assert.equal(await known([id]), 1);
+  });
+});
+
+test("a pack that runs thin is asked for before it ends, and not again with every list", { skip }, async () => {
+  await inPage(async (page) => {
+    const isManifest = (request) => request.url().endsWith("/api/v1/manifest");
+    const asked = [];
+    page.on("request", (request) => isManifest(request) && asked.push(request));
+    await openHost(page, service.url, options);
+    await page.evaluate(() => globalThis.host.rank());
+    const before = asked.length;
+    const answered = page.waitForResponse(isManifest);
+    await page.evaluate(() => {
+      const [now, ahead] = [Date.now, globalThis.host.pack.expires_ms - 60_000 - Date.now()];
+      Date.now = () => now() + ahead;
+      globalThis.host.rank();
+    });
+    await answered;
+    await page.evaluate(() => {
+      for (let lists = 0; lists < 5; lists += 1) globalThis.host.rank();
+      return fetch("/api/v1/rotations").then((answer) => answer.text());
+    });
+    assert.equal(asked.length, before + 1);
   });
 });
 

@@ -6,5 +6,5 @@ export interface SegueError extends Error {
 
 /** Whether something caught came from the engine and carries a code. */
 export function isSegueError(caught: unknown): caught is SegueError {
-  return caught instanceof Error && typeof (caught as Partial<SegueError>).code === "string";
+  return caught instanceof Error && caught.name === "SegueError";
 }

@@ -22,6 +22,9 @@ export interface Stage {
   applied(events: SegueEvent[]): void;
 }
 
+/** A pack that runs thin is asked for no more often than this. */
+const REFILL_MS = 60_000;
+
 /** The parts of a host, connected. */
 export class Backstage {
   readonly sender: Sender;
@@ -91,12 +94,18 @@ export class Backstage {
   async refresh(): Promise<void> {
     this.askedAt = Date.now();
     try {
-      if (!(await this.supply.refresh()) || this.closed) return;
-      this.stage?.fed();
+      if (!(await this.supply.refresh())) return;
+      this.fed();
       this.tabs.tell({ tell: "supply", subject: this.settings.subject });
     } catch (failure) {
       if (asHostError(failure).code !== "network_unreachable") this.failed(asHostError(failure));
     }
+  }
+
+  /** The list was made: the pack may be running thin. */
+  ranked(): void {
+    if (Date.now() - this.askedAt < REFILL_MS) return;
+    if (this.supply.engine.refill(Date.now())) void this.refresh();
   }
 
   /** Where things are kept has changed. */
@@ -107,6 +116,7 @@ export class Backstage {
 
   /** Tells of something that failed; the host goes on. */
   failed(failure: HostError): void {
+    if (this.closed) return;
     if (this.stage) this.stage.emit("error", failure);
     else this.unheard.push(failure);
   }
@@ -115,9 +125,13 @@ export class Backstage {
   close(): void {
     this.closed = true;
     for (const stop of this.stops) stop();
-    this.sender.close();
     this.tabs.close();
+    void this.sender.close().then(() => this.store.close());
     this.supply.engine.free();
+  }
+
+  private fed(): void {
+    if (!this.closed) this.stage?.fed();
   }
 
   private online(): void {
@@ -143,7 +157,7 @@ export class Backstage {
     // Events of a session this tab does not know yet are part of what was kept, as is a new session.
     if (message.tell === "supply") await this.supply.reload();
     else await this.session.restore();
-    this.stage?.fed();
+    this.fed();
   }
 
   private async count(taken: number): Promise<void> {

@@ -136,6 +136,7 @@ export class Host {
     if (count === this.settings.count) {
       this.slate = slate;
       this.emitter.emit("list", slate);
+      this.backstage.ranked();
     }
     return slate;
   }

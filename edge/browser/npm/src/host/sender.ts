@@ -31,6 +31,7 @@ export class Sender {
   private closed = false;
   private pumping = false;
   private again = false;
+  private running: Promise<void> = Promise.resolve();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -75,10 +76,11 @@ export class Sender {
     void done.then(() => this.pump());
   }
 
-  /** Stops; a request on its way goes on. */
-  close(): void {
+  /** Stops; resolves once the answer to a request on its way is stored. */
+  close(): Promise<void> {
     this.closed = true;
     this.stopTimer();
+    return this.running;
   }
 
   /** What only this tab's memory holds nobody else can send. */
@@ -86,20 +88,22 @@ export class Sender {
     return !this.closed && (this.leads || this.store.storage === "memory");
   }
 
-  /** Sends until nothing waits or the outbox says to wait. */
-  async pump(): Promise<void> {
-    if (!this.sends) return;
-    if (this.pumping) {
-      this.again = true;
-      return;
-    }
+  /** Sends until nothing waits or the outbox says to wait; resolves then. */
+  pump(): Promise<void> {
+    if (!this.sends) return Promise.resolve();
+    if (this.pumping) this.again = true;
+    else this.running = this.run();
+    return this.running;
+  }
+
+  private async run(): Promise<void> {
     this.pumping = true;
     this.stopTimer();
     try {
       do {
         this.again = false;
         await this.drain();
-      } while (this.again);
+      } while (this.again && !this.closed);
     } catch (failure) {
       this.desk.failed(asHostError(failure));
       this.pumpIn(STORAGE_WAIT_MS);
@@ -119,12 +123,13 @@ export class Sender {
 
   /** Sends the rows at hand; answers what the outbox says in the end. */
   private async sendAll(): Promise<Next> {
-    for (;;) {
+    while (!this.closed) {
       const next = this.outbox.next(Date.now(), MOST_BYTES);
       if (next.next !== "send") return next;
       this.desk.sending("sending");
       await this.deliver(next);
     }
+    return { next: "busy" };
   }
 
   private async deliver({ body }: { body: string }): Promise<void> {

@@ -32,7 +32,7 @@ export interface HostStore {
   readonly storage: Storage;
   /** A value. */
   read<T>(key: string): Promise<T | undefined>;
-  /** Keeps values, all or none. */
+  /** Keeps values, all or none; they survive a crash once this returns. */
   write(values: Values): Promise<void>;
   /** Keeps events and values, all or none; they survive a crash once this returns. */
   record(events: SegueEvent[], values: Values): Promise<Recorded>;

@@ -33,7 +33,7 @@ export class IndexedStore implements HostStore {
   }
 
   write(values: Values): Promise<void> {
-    return this.change("relaxed", async (table) => put(table(VALUES), values));
+    return this.change("strict", async (table) => put(table(VALUES), values));
   }
 
   record(events: SegueEvent[], values: Values): Promise<Recorded> {
@@ -50,6 +50,7 @@ export class IndexedStore implements HostStore {
     return settled(this.database.transaction(OUTBOX).objectStore(OUTBOX).getAll(null, most) as IDBRequest<Row[]>);
   }
 
+  /** Relaxed: what a power cut brings back is sent again, and the service notices. */
   settle(change: Change): Promise<void> {
     return this.change("relaxed", async (table) => carryOut(table, await meterIn(table(VALUES)), change));
   }

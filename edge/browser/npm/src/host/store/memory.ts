@@ -30,8 +30,9 @@ export class MemoryStore implements HostStore {
 
   async record(events: SegueEvent[], values: Values): Promise<Recorded> {
     const { change, refusal } = await admit(events, this.kept, async () => [...this.rows.values()]);
-    await this.settle(change);
+    // First, as it fails on what cannot be kept, and then nothing is.
     await this.write(values);
+    await this.settle(change);
     return { rows: change.put, refusal };
   }
 

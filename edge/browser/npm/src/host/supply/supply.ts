@@ -41,6 +41,7 @@ export class Supply {
    * whether the service has still to be asked.
    */
   async open(): Promise<boolean> {
+    await this.restoreTrust();
     const kept = await this.store.read<Bundle>(this.key);
     if (kept && this.take(kept, feed(this.engine, kept))) return true;
     await this.first();
@@ -66,6 +67,21 @@ export class Supply {
 
   private get key(): string {
     return `bundle:${this.settings.subject}`;
+  }
+
+  /** Kept beside the bundle, as trust in a newer generation would refuse an older bundle at a start without a network. */
+  private get trustKey(): string {
+    return `trust:${this.settings.subject}`;
+  }
+
+  /** An older generation, and a key that was given up, are refused after a restart too. */
+  private async restoreTrust(): Promise<void> {
+    const kept = await this.store.read<Uint8Array>(this.trustKey);
+    try {
+      if (kept) this.engine.restore_trust(kept);
+    } catch (failure) {
+      this.complain(asHostError(failure));
+    }
   }
 
   private async look(): Promise<boolean> {
@@ -105,7 +121,7 @@ export class Supply {
     this.refused = fed.refused.length > 0;
     fed.refused.forEach(this.complain);
     if (!this.take(last, fed)) return false;
-    await this.store.write({ [this.key]: last });
+    await this.store.write({ [this.key]: last, [this.trustKey]: this.engine.save_trust() });
     return true;
   }
 
