@@ -24,6 +24,8 @@ enum Command {
     Generate(commands::generate::Arguments),
     /// Make, show or rotate the signing keys.
     Keys(commands::keys::Arguments),
+    /// Check a policy before it is published.
+    Policy(commands::policy::Arguments),
     /// Build packs for every user and publish them as one generation.
     Refresh(commands::refresh::Arguments),
     /// Serve packs, models, items and events over HTTP, and the player.
@@ -40,6 +42,7 @@ fn main() -> std::process::ExitCode {
         Command::Import(arguments) => commands::import::run(&arguments),
         Command::Generate(arguments) => commands::generate::run(&arguments),
         Command::Keys(arguments) => commands::keys::run(&arguments),
+        Command::Policy(arguments) => commands::policy::run(&arguments),
         Command::Refresh(arguments) => commands::refresh::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments),

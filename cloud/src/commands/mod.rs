@@ -5,5 +5,6 @@ pub mod features;
 pub mod generate;
 pub mod import;
 pub mod keys;
+pub mod policy;
 pub mod refresh;
 pub mod serve;
