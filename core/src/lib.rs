@@ -13,7 +13,7 @@
 //! engine.accept_policy("radio", policy)?;
 //! engine.accept_pack(pack, "user:ada", now_ms)?;
 //! engine.apply(&Event::new("e1", "track-7", EventKind::Skip, now_ms))?;
-//! let request = Request { surface: "radio".into(), count: 12, now_ms, seed: 1, context: [].into() };
+//! let request = Request { surface: "radio".into(), count: 12, now_ms, seed: 1, context: [].into(), log_features: false };
 //! for place in engine.rank(&request)?.places {
 //!     println!("{} {} - {}", place.position, place.item, place.text);
 //! }

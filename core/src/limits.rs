@@ -44,6 +44,8 @@ pub const LATEST_MS: i64 = 253_402_300_799_999;
 pub const EXPLORATION_ITEMS: usize = 128;
 /// Most places in one slate.
 pub const PLACES: usize = 500;
+/// Most places of a slate that a feature log tells of.
+pub const LOGGED_PLACES: usize = 50;
 /// Most entries of a context.
 pub const CONTEXT_ENTRIES: usize = 32;
 /// Most columns a model may take per candidate or per event.

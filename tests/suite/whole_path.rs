@@ -57,7 +57,14 @@ fn pack(data: &Path, subject: &str) -> Vec<u8> {
 }
 
 fn rank(engine: &mut Engine) -> Slate {
-    let request = Request { surface: "radio".into(), count: 12, now_ms: NOW_MS, seed: 1, context: [].into() };
+    let request = Request {
+        surface: "radio".into(),
+        count: 12,
+        now_ms: NOW_MS,
+        seed: 1,
+        context: [].into(),
+        log_features: false,
+    };
     engine.rank(&request).unwrap()
 }
 

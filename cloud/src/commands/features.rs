@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
+use segue_core::features::Schema;
+
 use crate::catalog::Catalogue;
-use crate::examples::{ranker, towers};
+use crate::examples::{logged, ranker, towers};
 
 /// Arguments of `segue features`.
 #[derive(clap::Args)]
@@ -35,6 +38,21 @@ enum Model {
         #[arg(long, value_name = "DIR")]
         towers: PathBuf,
     },
+    /// What the session ranker learns from where hosts keep feature logs.
+    Logged {
+        /// The data folder, with the events about the slates.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Where the arrays go.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// JSON lines of `user`, `slate` and `features`.
+        #[arg(long, value_name = "FILE")]
+        logs: PathBuf,
+        /// The schema.json of the ranker that was served.
+        #[arg(long, value_name = "FILE")]
+        schema: PathBuf,
+    },
 }
 
 /// Runs `segue features`; the last line printed is a JSON object with what was written.
@@ -46,6 +64,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Model::Towers { data, out } => serde_json::to_string(&towers::write(&Catalogue::load(data)?, out)?),
         Model::Ranker { data, out, towers } => {
             serde_json::to_string(&ranker::write(&Catalogue::load(data)?, towers, out)?)
+        }
+        Model::Logged { data, out, logs, schema } => {
+            let bytes = std::fs::read(schema).with_context(|| format!("cannot read {}", schema.display()))?;
+            let schema = Schema::from_json(&bytes)?;
+            serde_json::to_string(&logged::write(&Catalogue::load(data)?, &schema, logs, out)?)
         }
     };
     println!("{}", summary?);

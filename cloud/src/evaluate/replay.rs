@@ -194,6 +194,7 @@ impl<'a> Replay<'a> {
             now_ms: event.time_ms,
             seed: 0,
             context: event.context.clone(),
+            log_features: false,
         }
     }
 }

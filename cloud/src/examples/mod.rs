@@ -1,10 +1,12 @@
 //! Training examples: the exact model inputs that serving computes, as `.npy` arrays.
 //!
 //! [`towers`] writes what the two towers learn from, [`ranker`] what the session
-//! ranker learns from. Both use only training events: what items looked like is
+//! ranker learns from, [`logged`] the same from what was served. All use only training events: what items looked like is
 //! taken at the middle of the training events ([`Moment`]), the sessions to learn
 //! from come after it, so that no count contains the answer.
 
+mod arrays;
+pub mod logged;
 pub mod npy;
 pub mod ranker;
 mod sample;

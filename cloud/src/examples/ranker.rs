@@ -1,15 +1,5 @@
-//! What the session ranker learns from: steps of training sessions, as the core feeds them to the ranker.
-//!
-//! | file | holds |
-//! |---|---|
-//! | `schema.json` | the feature schema that the arrays follow |
-//! | `candidates.npy` f32 `[B, C, Fc]` | the candidates of each step: what is fixed while a pack is in use |
-//! | `live.npy` f32 `[B, C, Fl]` | what the session says about each |
-//! | `labels.npy` f32 `[B, C, H]` | what is known of each by head; NaN where nothing is |
-//! | `events.npy` f32 `[rows, Fe]` | the events before each step, newest first |
-//! | `offsets.npy` i32 `[B + 1]` | where each step's events begin and end |
-//! | `context.npy` f32 `[B, K]` | the context of each step |
-//! | `groups.npy` i32 `[B]` | whose session it is |
+//! What the session ranker learns from: steps of training sessions, as the core feeds them to the ranker
+//! ([`Arrays`]).
 //!
 //! Candidates are the next item that did well, the item that was really played next, and others drawn from what
 //! would have been retrieved for the user just before the session.
@@ -19,15 +9,16 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow, ensure};
 use rayon::prelude::*;
-use segue_core::features::{Assembler, Inputs, Schema};
+use segue_core::features::{Assembler, Schema};
 use segue_core::pack::{PackSource, VerifiedPack};
 use segue_core::policy::Policy;
 use segue_core::session::State;
 use serde::Serialize;
 
+use super::Moment;
+use super::arrays::{Arrays, Labels};
 use super::sample::{self, Outcome};
-use super::schema::{HEADS, schema};
-use super::{Moment, npy};
+use super::schema::schema;
 use crate::candidates::CandidateFacts;
 use crate::catalog::{Catalogue, Item, SessionLog, User};
 use crate::evaluate::{Step, steps};
@@ -55,19 +46,6 @@ pub struct Summary {
     pub steps: usize,
     /// Steps left out because the right item would not have been retrieved.
     pub not_retrieved: usize,
-}
-
-/// Arrays of some sessions, in order.
-#[derive(Debug, Clone, Default)]
-struct Arrays {
-    candidates: Vec<f32>,
-    live: Vec<f32>,
-    labels: Vec<f32>,
-    events: Vec<f32>,
-    counts: Vec<u32>,
-    context: Vec<f32>,
-    groups: Vec<u32>,
-    not_retrieved: usize,
 }
 
 struct Writer<'a> {
@@ -100,20 +78,18 @@ pub fn write(catalogue: &Catalogue, towers: &Path, out: &Path) -> anyhow::Result
         items,
     };
     let bar = progress::bar("sessions", sessions.len());
-    let parts: Vec<Arrays> = sessions
+    let parts: Vec<(Arrays, usize)> = sessions
         .par_iter()
         .zip(users.par_chunks_exact(dimension))
         .map(|(session, user)| writer.session(session, user).inspect(|_| bar.inc(1)))
         .collect::<anyhow::Result<_>>()?;
     bar.finish_and_clear();
-    let mut all = Arrays::default();
-    parts.into_iter().for_each(|part| all.append(part));
-    ensure!(
-        !all.groups.is_empty(),
-        "no training session has a step whose next item would have been retrieved"
-    );
-    all.write(&writer.schema, out)?;
-    Ok(Summary { sessions: sessions.len(), steps: all.groups.len(), not_retrieved: all.not_retrieved })
+    let mut all = Arrays::new(&writer.schema, CANDIDATES);
+    let not_retrieved = parts.iter().map(|(_, not_retrieved)| not_retrieved).sum();
+    parts.into_iter().for_each(|(part, _)| all.append(part));
+    ensure!(all.steps() > 0, "no training session has a step whose next item would have been retrieved");
+    all.write(out)?;
+    Ok(Summary { sessions: sessions.len(), steps: all.steps(), not_retrieved })
 }
 
 fn tower(folder: &Path, name: &'static str) -> anyhow::Result<Tower> {
@@ -147,37 +123,51 @@ fn user_vectors(
 }
 
 impl Writer<'_> {
-    fn session(&self, session: &SessionLog, user: &[f32]) -> anyhow::Result<Arrays> {
-        let mut arrays = Arrays::default();
+    /// The arrays of one session, and how many of its steps had a target that would not have been retrieved.
+    fn session(&self, session: &SessionLog, user: &[f32]) -> anyhow::Result<(Arrays, usize)> {
+        let mut arrays = Arrays::new(&self.schema, CANDIDATES);
         let mut random = sample::generator(session);
         let retrieved = self.retrieve(session, user);
         let mut steps = steps(self.catalogue, session);
         let all = steps.len();
         steps.retain(|step| retrieved.contains(&(step.target as u32)));
-        arrays.not_retrieved = all - steps.len();
+        let not_retrieved = all - steps.len();
         let steps = sample::steps(steps, STEPS, &mut random);
         if steps.is_empty() {
-            return Ok(arrays);
+            return Ok((arrays, not_retrieved));
         }
-        let outcomes = sample::outcomes(self.catalogue, session);
+        let outcomes = sample::outcomes(sample::about_items(self.catalogue, session));
         let pool = sample::draw(&retrieved, POOL, &mut random);
         let pack = self.pack(session, user, &pool)?;
-        let mut assembler = Assembler::new(self.schema.clone(), &pack);
+        self.replay(session, &pack, &steps, &mut arrays, |step| {
+            self.rows(session, step, &pool, &outcomes, &mut random)
+        })?;
+        Ok((arrays, not_retrieved))
+    }
+
+    /// What the core feeds to the ranker at each step, for the candidates that `rows` names.
+    fn replay(
+        &self,
+        session: &SessionLog,
+        pack: &VerifiedPack,
+        steps: &[Step],
+        arrays: &mut Arrays,
+        mut rows: impl FnMut(Step) -> Vec<(u32, Labels)>,
+    ) -> anyhow::Result<()> {
+        let mut assembler = Assembler::new(self.schema.clone(), pack);
         let mut state = State::default();
         let mut applied = 0;
-        for step in steps {
+        for &step in steps {
             while applied < step.known {
                 let event = &self.catalogue.events[session.events[applied] as usize];
                 state.apply(event, pack.find(&event.item), &self.policy.feedback)?;
                 applied += 1;
             }
             let event = session.events[step.known] as usize;
-            let inputs = assembler.assemble(&pack, &state, &self.catalogue.events[event].context);
-            let rows = self.rows(session, step, &pool, &outcomes, &mut random);
-            arrays.push(inputs, &self.schema, &self.placed(&rows, &pack), state.remembered().count());
-            arrays.groups.push(session.user.unwrap_or_default());
+            let inputs = assembler.assemble(pack, &state, &self.catalogue.events[event].context);
+            arrays.push(inputs, &self.placed(&rows(step), pack), session.user.unwrap_or_default());
         }
-        Ok(arrays)
+        Ok(())
     }
 
     /// The items nearest to the user that he could get when the session began.
@@ -229,7 +219,7 @@ impl Writer<'_> {
         pool: &[u32],
         outcomes: &BTreeMap<u32, Outcome>,
         random: &mut rand_chacha::ChaCha8Rng,
-    ) -> Vec<(u32, [f32; HEADS.len()])> {
+    ) -> Vec<(u32, Labels)> {
         let item = |at: usize| self.catalogue.event_items[session.events[at] as usize];
         let before: Vec<u32> = (0..step.known).filter_map(item).collect();
         let target = step.target as u32;
@@ -250,11 +240,7 @@ impl Writer<'_> {
     }
 
     /// The rows' places in the pack.
-    fn placed(
-        &self,
-        rows: &[(u32, [f32; HEADS.len()])],
-        pack: &VerifiedPack,
-    ) -> Vec<(usize, [f32; HEADS.len()])> {
+    fn placed(&self, rows: &[(u32, Labels)], pack: &VerifiedPack) -> Vec<(usize, Labels)> {
         let id = |item: u32| self.catalogue.items[item as usize].item.as_str();
         let place = |item: u32| pack.candidates().iter().position(|candidate| candidate.item == id(item));
         rows.iter().filter_map(|(item, labels)| Some((place(*item)?, *labels))).collect()
@@ -268,64 +254,14 @@ fn is_available(item: &Item, user: Option<&User>, time_ms: i64) -> bool {
         && item.available_until_ms.is_none_or(|until| time_ms < until)
 }
 
-impl Arrays {
-    fn push(
-        &mut self,
-        inputs: &Inputs,
-        schema: &Schema,
-        rows: &[(usize, [f32; HEADS.len()])],
-        events: usize,
-    ) {
-        let (width, live) = (schema.candidate_width(), schema.live_width());
-        for (place, labels) in rows {
-            self.candidates.extend(&inputs.candidates[place * width..][..width]);
-            self.live.extend(&inputs.live[place * live..][..live]);
-            self.labels.extend(labels);
-        }
-        let missing = CANDIDATES - rows.len().min(CANDIDATES);
-        self.candidates.extend(std::iter::repeat_n(0.0, missing * width));
-        self.live.extend(std::iter::repeat_n(0.0, missing * live));
-        self.labels.extend(std::iter::repeat_n(f32::NAN, missing * HEADS.len()));
-        self.events.extend(&inputs.events[..events * schema.event_width()]);
-        self.counts.push(events as u32);
-        self.context.extend(&inputs.context);
-    }
-
-    fn append(&mut self, mut other: Self) {
-        self.candidates.append(&mut other.candidates);
-        self.live.append(&mut other.live);
-        self.labels.append(&mut other.labels);
-        self.events.append(&mut other.events);
-        self.counts.append(&mut other.counts);
-        self.context.append(&mut other.context);
-        self.groups.append(&mut other.groups);
-        self.not_retrieved += other.not_retrieved;
-    }
-
-    fn write(&self, schema: &Schema, out: &Path) -> anyhow::Result<()> {
-        let steps = self.groups.len();
-        let mut offsets = vec![0];
-        offsets.extend(self.counts.iter().scan(0, |sum, count| {
-            *sum += count;
-            Some(*sum)
-        }));
-        let rows = offsets[steps] as usize;
-        let shape = |width: usize| [steps, CANDIDATES, width];
-        npy::write_floats(out, "candidates", &shape(schema.candidate_width()), &self.candidates)?;
-        npy::write_floats(out, "live", &shape(schema.live_width()), &self.live)?;
-        npy::write_floats(out, "labels", &shape(HEADS.len()), &self.labels)?;
-        npy::write_floats(out, "events", &[rows, schema.event_width()], &self.events)?;
-        npy::write_integers(out, "offsets", &[steps + 1], &offsets)?;
-        npy::write_floats(out, "context", &[steps, schema.context_width()], &self.context)?;
-        npy::write_integers(out, "groups", &[steps], &self.groups)?;
-        std::fs::write(out.join("schema.json"), serde_json::to_vec_pretty(schema)?)
-            .context("cannot write schema.json")
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use segue_core::engine::{Engine, Request, Slate};
+    use segue_core::features::Inputs;
+    use segue_core::score::Scorer;
+
     use super::*;
+    use crate::examples::schema::HEADS;
     use crate::towers::samples;
 
     fn writer(catalogue: &Catalogue) -> Writer<'_> {
@@ -343,14 +279,67 @@ mod tests {
     fn the_first_step_knows_no_event_and_each_step_has_one_right_item() {
         let catalogue = samples::catalogue();
         let session = catalogue.sessions().into_iter().find(|session| session.events.len() > 1).unwrap();
-        let arrays = writer(&catalogue).session(&session, &[1.0, 0.0]).unwrap();
+        let (arrays, _) = writer(&catalogue).session(&session, &[1.0, 0.0]).unwrap();
         assert_eq!(arrays.counts[0], 0);
-        for step in arrays.labels.chunks_exact(CANDIDATES * HEADS.len()) {
-            let right = step.chunks_exact(HEADS.len()).filter(|labels| labels[3] == 1.0).count();
-            assert_eq!(right, 1);
+        for step in arrays.labels.chunks_exact(CANDIDATES) {
+            assert_eq!(step.iter().filter(|labels| labels[3] == 1.0).count(), 1);
         }
-        assert_eq!(arrays.candidates.len(), arrays.groups.len() * CANDIDATES * (2 + 6));
-        assert_eq!(arrays.live.len(), arrays.groups.len() * CANDIDATES * 7);
+        assert_eq!(arrays.candidates.len(), arrays.steps() * CANDIDATES * (2 + 6));
+        assert_eq!(arrays.live.len(), arrays.steps() * CANDIDATES * 7);
+    }
+
+    /// Heads that differ from candidate to candidate.
+    struct Sums(usize);
+
+    impl Scorer for Sums {
+        fn score(&mut self, inputs: &Inputs) -> segue_core::Result<Vec<f32>> {
+            let rows = inputs.live.chunks_exact(inputs.live.len() / inputs.count);
+            let head = |row: &[f32]| std::iter::repeat_n(row.iter().sum::<f32>(), self.0).collect::<Vec<_>>();
+            Ok(rows.flat_map(head).collect())
+        }
+    }
+
+    fn bits(values: &[f32]) -> Vec<u32> {
+        values.iter().map(|value| value.to_bits()).collect()
+    }
+
+    #[test]
+    fn what_was_served_and_logged_is_what_training_computes() {
+        let catalogue = samples::catalogue();
+        let (writer, user) = (writer(&catalogue), [1.0, 0.0]);
+        let session = catalogue.sessions().into_iter().find(|session| session.events.len() > 1).unwrap();
+        let pool: Vec<u32> = (0..samples::ITEMS as u32).collect();
+        let pack = writer.pack(&session, &user, &pool).unwrap();
+        let step = *steps(&catalogue, &session).last().unwrap();
+        let event = |at: usize| &catalogue.events[session.events[at] as usize];
+
+        let scorer: Box<dyn Scorer + Send> = Box::new(Sums(HEADS.len()));
+        let mut engine =
+            Engine::of_server(writer.policy.clone(), Some((writer.schema.clone(), scorer))).unwrap();
+        engine.begin(pack.clone());
+        (0..step.known).for_each(|at| assert!(engine.apply(event(at)).is_ok()));
+        let request = Request {
+            surface: "radio".into(),
+            count: 5,
+            now_ms: event(step.known).time_ms,
+            seed: 0,
+            context: event(step.known).context.clone(),
+            log_features: true,
+        };
+        let slate = serde_json::to_vec(&engine.rank(&request).unwrap()).unwrap();
+        let log = serde_json::from_slice::<Slate>(&slate).unwrap().features.unwrap();
+        assert!(step.known > 0 && log.places.len() == 5);
+
+        let item = |at: usize| catalogue.item_index(&log.places[at].item).unwrap() as u32;
+        let rows: Vec<(u32, Labels)> = (0..5).map(|at| (item(at), [0.0; HEADS.len()])).collect();
+        let mut computed = Arrays::new(&writer.schema, 5);
+        writer.replay(&session, &pack, &[step], &mut computed, |_| rows.clone()).unwrap();
+        let inputs = log.inputs(&writer.schema).unwrap();
+        assert_eq!(bits(&inputs.candidates), bits(&computed.candidates));
+        assert_eq!(bits(&inputs.live), bits(&computed.live));
+        assert_eq!(bits(&log.events), bits(&computed.events));
+        assert_eq!(bits(&inputs.context), bits(&computed.context));
+        assert!(inputs.live.iter().any(|value| *value != 0.0));
     }
 
     #[test]

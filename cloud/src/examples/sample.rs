@@ -42,13 +42,13 @@ fn below(count: usize, random: &mut ChaCha8Rng) -> usize {
     (random.next_u64() % count.max(1) as u64) as usize
 }
 
-/// What became of each item that the session played.
-pub(super) fn outcomes(catalogue: &Catalogue, session: &SessionLog) -> BTreeMap<u32, Outcome> {
+/// What became of each item that these events are about.
+pub(super) fn outcomes<'a, I: Ord + Copy>(
+    events: impl Iterator<Item = (I, &'a Event)>,
+) -> BTreeMap<I, Outcome> {
     let mut outcomes = BTreeMap::new();
     let mut liked = BTreeSet::new();
-    for &index in &session.events {
-        let Some(item) = catalogue.event_items[index as usize] else { continue };
-        let event = &catalogue.events[index as usize];
+    for (item, event) in events {
         if is_liked(event) {
             liked.insert(item);
         }
@@ -60,6 +60,16 @@ pub(super) fn outcomes(catalogue: &Catalogue, session: &SessionLog) -> BTreeMap<
         outcomes.entry(item).or_insert([1.0, 0.0, 0.0])[2] = 1.0;
     }
     outcomes
+}
+
+/// The session's events that are about an item of the catalogue.
+pub(super) fn about_items<'a>(
+    catalogue: &'a Catalogue,
+    session: &'a SessionLog,
+) -> impl Iterator<Item = (u32, &'a Event)> {
+    let item =
+        |&index: &u32| Some((catalogue.event_items[index as usize]?, &catalogue.events[index as usize]));
+    session.events.iter().filter_map(item)
 }
 
 /// 1 when the event ends a play well, 0 when it breaks it off.
@@ -107,6 +117,6 @@ mod tests {
         like.kind = EventKind::Like;
         catalogue.add_events(vec![like]);
         let session = catalogue.sessions().into_iter().find(|session| session.user == Some(0)).unwrap();
-        assert_eq!(outcomes(&catalogue, &session).get(&0), Some(&[1.0, 0.0, 1.0]));
+        assert_eq!(outcomes(about_items(&catalogue, &session)).get(&0), Some(&[1.0, 0.0, 1.0]));
     }
 }

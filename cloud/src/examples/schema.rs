@@ -73,6 +73,9 @@ fn context() -> Vec<Feature> {
     let features = [
         ("session_events", Transform::Logarithm { factor: 0.25 }),
         ("session_negative_share", Transform::Identity),
+        ("session_focus", Transform::Identity),
+        ("session_discovery", Transform::Identity),
+        ("session_drift", Transform::Identity),
     ];
     features.map(feature).into()
 }

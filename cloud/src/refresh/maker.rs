@@ -82,6 +82,7 @@ impl<'a> PackMaker<'a> {
             now_ms: self.prepared.as_of_ms,
             seed: 0,
             context: [].into(),
+            log_features: false,
         };
         let utilities = self.engine.utilities(&request)?;
         let mut ranked: Ranked = retrieved.iter().map(|(item, _)| *item).zip(utilities).collect();

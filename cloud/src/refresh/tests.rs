@@ -106,7 +106,14 @@ fn a_client_accepts_what_was_published_and_ranks_with_it() {
     }
     let pack = generation.get("user:u0").unwrap().unwrap();
     client.accept_pack(&pack, "user:u0", NOW).unwrap();
-    let request = Request { surface: "radio".into(), count: 5, now_ms: NOW, seed: 1, context: [].into() };
+    let request = Request {
+        surface: "radio".into(),
+        count: 5,
+        now_ms: NOW,
+        seed: 1,
+        context: [].into(),
+        log_features: false,
+    };
     let slate = client.rank(&request).unwrap();
     assert_eq!(slate.places.len(), 5);
     assert!(slate.fallback.is_none());

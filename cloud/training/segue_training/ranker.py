@@ -1,8 +1,10 @@
 """The session ranker: each candidate attends to the session's events; experts with a gate per head answer.
 
-Written so that the core can cut its graph in three: what needs the candidates' fixed columns only is computed once per
-pack, what needs the session only once per event. What is left per candidate and event is a small product with the
-candidate's live columns, the attention's products of `heads x size` numbers per event, and the experts' first layer.
+Written so that the core can cut its graph in three. What needs the candidates' fixed columns only is computed once per
+pack. What needs the session only is computed once per event: the session writes the weights of the experts' first
+layer, attention included, since attention without a softmax is linear in the query. What is left per candidate and
+event is that layer, the experts' answers, and a small product with the candidate's live columns, whatever the number
+of events.
 """
 
 from __future__ import annotations
@@ -25,8 +27,7 @@ NEXT = HEADS.index("next")
 class Settings:
     """How the ranker is built and trained."""
 
-    attention_heads: int = 2
-    size: int = 16
+    size: int = 32
     encoded: int = 32
     experts: int = 3
     expert_size: int = 24
@@ -49,20 +50,9 @@ class Widths:
     context: int
 
 
-class Split(nn.Module):
-    """A linear layer over a candidate's fixed and live columns, as the sum of both parts."""
-
-    def __init__(self, widths: Widths, size: int) -> None:
-        super().__init__()
-        self.fixed = nn.Linear(widths.candidate, size)
-        self.live = nn.Linear(widths.live, size, bias=False)
-
-    def forward(self, candidates, live):
-        return self.fixed(candidates) + self.live(live)
-
-
 class Ranker(nn.Module):
-    """Target attention over event slots, then MMoE.
+    """Linear target attention over event slots (Katharopoulos et al., Transformers are RNNs, 2020), then experts with a
+    gate per head (Ma et al., MMoE, 2018).
 
     Written without reshapes, so that one candidate list `[C, ...]` and a batch of lists `[B, C, ...]` take the same
     path and the exported graph needs few operators.
@@ -70,91 +60,78 @@ class Ranker(nn.Module):
 
     def __init__(self, widths: Widths, slots: int, settings: Settings) -> None:
         super().__init__()
-        size, encoded, heads = settings.size, settings.encoded, range(settings.attention_heads)
-        self.slots, self.size = slots, size
-        self.queries = nn.ModuleList(Split(widths, size) for _ in heads)
-        self.keys = nn.ModuleList(nn.Linear(widths.event, size) for _ in heads)
-        self.values = nn.ModuleList(nn.Linear(encoded, size) for _ in heads)
-        # Newer events count more; how much more is learned per slot and head.
-        self.recency = nn.ParameterList(nn.Parameter(-2.0 * torch.arange(slots) / slots) for _ in heads)
-        # A slot that says nothing: an empty session gives zeros, weak matches stay weak.
-        self.nothing = nn.ParameterList(nn.Parameter(torch.zeros(1, size)) for _ in heads)
+        self.slots, self.number = slots, settings.experts
+        self.encode = nn.Linear(widths.candidate, settings.encoded)
+        self.query = nn.Linear(widths.candidate, settings.size)
+        self.key = nn.Linear(widths.event, settings.size)
+        # Newer events count more; how much more is learned per slot.
+        self.recency = nn.Parameter(-2.0 * torch.arange(slots) / slots)
         # Feedback times content: what was refused must not look like what was liked.
-        self.content = nn.Linear(widths.event, encoded)
-        self.feedback = nn.Linear(widths.event, encoded)
-        self.encode = Split(widths, encoded)
-        self.surroundings = nn.Linear(widths.context, encoded)
-        attended = settings.attention_heads * size
-        experts = range(settings.experts)
-        self.experts = nn.ModuleList(Mixed(encoded, attended, settings.expert_size) for _ in experts)
-        self.gates = nn.ModuleList(Mixed(encoded, attended, len(HEADS)) for _ in experts)
+        self.content = nn.Linear(widths.event, settings.encoded)
+        self.feedback = nn.Linear(widths.event, settings.encoded)
+        self.surroundings = nn.Linear(widths.context, settings.encoded)
+        self.experts = Mixed(widths.live, settings, settings.experts * settings.expert_size)
+        self.gates = Mixed(widths.live, settings, settings.experts * len(HEADS))
         self.towers = nn.Linear(settings.expert_size, len(HEADS), bias=False)
-        self.wide = Split(widths, len(HEADS))
+        self.wide = nn.Linear(widths.candidate, len(HEADS))
+        self.wide_live = nn.Linear(widths.live, len(HEADS), bias=False)
+        blocks = torch.kron(torch.eye(settings.experts), torch.ones(settings.expert_size, len(HEADS)))
+        self.register_buffer("blocks", blocks)
+        self.register_buffer("by_head", torch.eye(len(HEADS)).repeat(settings.experts, 1))
         self.register_buffer("candidate_scale", torch.ones(widths.candidate))
         self.register_buffer("live_scale", torch.ones(widths.live))
         self.register_buffer("event_scale", torch.ones(widths.event))
 
-    def attend(self, candidates, live, events, told, mask):
-        """What the session says about each candidate, one part per attention head; nothing where nothing happened."""
-        hidden = (mask - 1.0) * 1e9
-        answers = []
-        for query, key, value, recency, nothing in zip(
-            self.queries, self.keys, self.values, self.recency, self.nothing
-        ):
-            recency = recency if mask.shape[-1] == self.slots else recency[: mask.shape[-1]]
-            silent = spread(nothing, events)
-            keys = torch.cat([key(events), silent], -2) / math.sqrt(self.size)
-            values = torch.cat([value(told), silent * 0.0], -2)
-            bias = torch.cat([recency + hidden, silent.sum(-1) * 0.0], -1).unsqueeze(-2)
-            scores = query(candidates, live) @ keys.transpose(-1, -2)
-            answers.append(torch.softmax(scores + bias, -1) @ values)
-        return answers
+    def session(self, events, mask, context):
+        """What the session comes to: its mood `[..., 1, E]`, what attention finds `[..., S, E]`, its surroundings."""
+        used, events = mask.unsqueeze(-1), events * self.event_scale
+        told = self.content(events) * torch.tanh(self.feedback(events)) * used
+        mood = torch.tanh(told.sum(-2, keepdim=True) / torch.sqrt(used.sum(-2, keepdim=True) + 1.0))
+        weight = torch.exp(self.recency[: mask.shape[-1]] if mask.shape[-1] != self.slots else self.recency).unsqueeze(-1)
+        keys = torch.relu(self.key(events)) * weight
+        found = keys.transpose(-1, -2) @ told / torch.sqrt((weight * used).sum(-2, keepdim=True) + 1.0)
+        return mood, found, torch.tanh(self.surroundings(context)).unsqueeze(-2)
 
     def logits(self, candidates, live, events, mask, context):
         """Log odds of each head for each candidate."""
-        candidates, live, events = candidates * self.candidate_scale, live * self.live_scale, events * self.event_scale
-        told = self.content(events) * torch.tanh(self.feedback(events))
-        used = mask.unsqueeze(-1)
-        mood = torch.tanh((told * used).sum(-2, keepdim=True) / torch.sqrt(used.sum(-2, keepdim=True) + 1.0))
-        around = torch.tanh(self.surroundings(context)).unsqueeze(-2)
-        rows = torch.cat([self.encode(candidates, live), *self.attend(candidates, live, events, told, mask)], -1)
-        read = [self.towers(torch.relu(expert(rows, mood, around))).unsqueeze(-2) for expert in self.experts]
-        gates = torch.cat([gate(rows, mood, around).unsqueeze(-2) for gate in self.gates], -2)
-        # [..., C, experts, heads]: each head has a gate of its own over what it read from every expert.
-        chosen = (torch.softmax(gates, -2) * torch.cat(read, -2)).sum(-2)
-        return chosen + self.wide(candidates, live)
+        candidates, live = candidates * self.candidate_scale, live * self.live_scale
+        session = self.session(events, mask, context)
+        rows = torch.cat([self.encode(candidates), torch.relu(self.query(candidates))], -1)
+        # [..., C, experts x heads]: what each head reads from every expert, and its gate over them.
+        towers = self.towers.weight.T.repeat(self.number, self.number) * self.blocks
+        read = torch.relu(self.experts(rows, live, *session)) @ towers
+        gates = torch.sigmoid(self.gates(rows, live, *session))
+        return (gates * read) @ self.by_head + (self.wide(candidates) + self.wide_live(live))
 
     def forward(self, candidates, live, events, mask, context):
         return torch.sigmoid(self.logits(candidates, live, events, mask, context))
 
 
 class Mixed(nn.Module):
-    """A linear layer over what is known of a candidate: itself among its surroundings, itself in the session's mood,
-    and what it attended to. Mood and surroundings go into the layer's own weights, which are few."""
+    """A linear layer over a candidate in its surroundings, in the session's mood, what it attended to and its live
+    columns. All that the session says goes into the layer's weights, which are few."""
 
-    def __init__(self, encoded: int, attended: int, size: int) -> None:
+    def __init__(self, live: int, settings: Settings, size: int) -> None:
         super().__init__()
-        self.itself = nn.Linear(encoded, size)
-        self.moody = nn.Linear(encoded, size, bias=False)
-        self.attended = nn.Linear(attended, size, bias=False)
+        self.itself = nn.Linear(settings.encoded, size)
+        self.moody = nn.Linear(settings.encoded, size, bias=False)
+        self.attended = nn.Linear(settings.encoded, size, bias=False)
+        self.live = nn.Linear(live, size, bias=False)
 
-    def forward(self, rows, mood, around):
-        """`rows` are `[..., C, encoded + attended]`, `mood` and `around` `[..., 1, encoded]`."""
-        own = self.itself.weight + self.moody.weight * mood
-        attended = self.attended.weight
-        if own.dim() == 3:
-            attended = attended.expand(own.shape[0], -1, -1)
-        return rows @ torch.cat([own, attended], -1).transpose(-1, -2) + self.itself(around)
-
-
-def spread(parameter: torch.Tensor, events: torch.Tensor) -> torch.Tensor:
-    """The parameter for each list of a batch; itself where there is one list only."""
-    return parameter if events.dim() == 2 else parameter.expand(events.shape[0], -1, -1)
+    def forward(self, rows, live, mood, found, around):
+        """`rows` are the candidates `[..., C, E + S]`."""
+        own = (self.itself.weight + self.moody.weight * mood).transpose(-1, -2)
+        weights = torch.cat([own, self.attended(found)], -2)
+        return rows @ weights + (self.live(live) + self.itself(around))
 
 
 def for_data(data: RankerData, settings: Settings) -> Ranker:
     """A new ranker of the data's widths, untrained; columns are scaled to a deviation of about 1."""
-    model = Ranker(widths(data), data.schema["slots"], settings)
+    return scaled(Ranker(widths(data), data.schema["slots"], settings), data)
+
+
+def scaled(model: nn.Module, data: RankerData) -> nn.Module:
+    """The model with its scales set by the data."""
     model.candidate_scale.copy_(scale(data.candidates.flatten(0, 1)))
     model.live_scale.copy_(scale(data.live.flatten(0, 1)))
     model.event_scale.copy_(scale(data.events))
@@ -192,7 +169,7 @@ def listwise(logits, target, known):
 
 
 @torch.no_grad()
-def measure(model: Ranker, data: RankerData, steps: torch.Tensor, with_session: bool = True) -> dict[str, float]:
+def measure(model: nn.Module, data: RankerData, steps: torch.Tensor, with_session: bool = True) -> dict[str, float]:
     """NDCG@10 of the next positive item among the step's candidates, and the AUC of the other heads."""
     model.eval()
     gains, answers, truths = [], [], []
@@ -230,10 +207,10 @@ def auc(answers: torch.Tensor, truths: torch.Tensor) -> float:
     return float((order[truths].sum() - positive * (positive + 1) / 2) / (positive * negative))
 
 
-def train(data: RankerData, settings: Settings = Settings()) -> tuple[Ranker, dict[str, float]]:
-    """The ranker with the best NDCG@10 on users held back, and its metrics there."""
+def train(data: RankerData, settings: Settings = Settings(), build=for_data) -> tuple[nn.Module, dict[str, float]]:
+    """What `build` makes with the best NDCG@10 on users held back, and its metrics there."""
     torch.manual_seed(settings.seed)
-    model = for_data(data, settings)
+    model = build(data, settings)
     learned, held_back = by_group(data.groups, 0.1, settings.seed)
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
     batches = max(1, math.ceil(len(learned) / settings.batch))

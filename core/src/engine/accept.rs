@@ -104,7 +104,7 @@ impl Engine {
         trust::check(schema, &named.schema, "schema")?;
         let schema = Schema::from_json(schema)?;
         let scorer = Box::new(TractScorer::new(model, &schema)?);
-        Ok(super::Ranker { schema, scorer, assembler: None })
+        Ok(super::Ranker::new(schema, scorer))
     }
 
     /// Puts to use the pack of `subject` (`user:ID` or `region:NAME`); the session goes on: what was seen, barred,

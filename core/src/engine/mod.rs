@@ -90,7 +90,7 @@ impl Engine {
         let mut engine = Self::trusting(nobody)?;
         engine.surfaces.insert(policy.surface.clone(), Surface::new(policy)?);
         engine.ranker_wanted = ranker.is_some();
-        engine.ranker = ranker.map(|(schema, scorer)| Ranker { schema, scorer, assembler: None });
+        engine.ranker = ranker.map(|(schema, scorer)| Ranker::new(schema, scorer));
         Ok(engine)
     }
 

@@ -6,6 +6,7 @@ use super::line::Line;
 use super::{Engine, Order, Place, Ranker, Request, Slate, Surface};
 use crate::budget::Budget;
 use crate::error::{Code, Error, Result};
+use crate::features::FeatureLog;
 use crate::pack::VerifiedPack;
 use crate::policy::{Eligibility, Eligible, ListRules, Placed, Placement, Seen, Traits};
 use crate::reason::{Reason, ReasonCode};
@@ -45,8 +46,19 @@ impl Engine {
         let eligible = self.eligible(request)?;
         let line = self.line(request, &eligible, &scores, budget)?;
         let placed = self.placed(request, &line, scores.fallback.is_some())?;
+        // Before the reasons, which may ask the model about sessions that did not happen.
+        let is_logged = request.log_features && scores.fallback.is_none();
+        let features = if is_logged { self.seen(&placed)? } else { None };
         let reasons = self.reasons(request, &eligible, &placed, &scores, budget)?;
-        self.slate(request, &eligible, &scores, &placed, reasons, budget)
+        let slate = self.slate(request, &eligible, &scores, &placed, reasons, budget)?;
+        Ok(Slate { features, ..slate })
+    }
+
+    /// What the model saw and said of the places; nothing where no model was asked.
+    fn seen(&self, placed: &[Placed]) -> Result<Option<FeatureLog>> {
+        let candidates = self.pack()?.candidates();
+        let item = |one: &Placed| Some((candidates.get(one.index)?.item.as_str(), one.index));
+        Ok(self.ranker.as_ref().and_then(|ranker| ranker.log(placed.iter().filter_map(item))))
     }
 
     /// The utility of each candidate after the last event, in the pack's order; servers order packs with it.
@@ -165,6 +177,7 @@ impl Engine {
             stale: request.now_ms >= pack.expires_ms(),
             units: budget.taken(),
             complete: !budget.is_exhausted(),
+            features: None,
             places: places.collect(),
         })
     }

@@ -73,6 +73,7 @@ fn request(numbers: &mut Numbers, surface: &str) -> Request {
         now_ms: NOW,
         seed: numbers.below(1_000),
         context: [("region".to_owned(), "fr".to_owned())].into(),
+        log_features: false,
     }
 }
 

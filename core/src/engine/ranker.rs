@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::budget::Budget;
 use crate::error::{Code, Error, Result};
-use crate::features::{Assembler, Schema};
+use crate::features::{Assembler, FeatureLog, Schema};
 use crate::pack::VerifiedPack;
 use crate::policy::Policy;
 use crate::score::{Scorer, check_heads};
@@ -15,9 +15,21 @@ pub(crate) struct Ranker {
     pub(super) schema: Schema,
     pub(super) scorer: Box<dyn Scorer + Send>,
     pub(super) assembler: Option<Assembler>,
+    /// What the scorer said last, after calibration.
+    heads: Vec<f32>,
 }
 
 impl Ranker {
+    pub(super) fn new(schema: Schema, scorer: Box<dyn Scorer + Send>) -> Self {
+        Self { schema, scorer, assembler: None, heads: Vec::new() }
+    }
+
+    /// What the model saw and said of these candidates (item and place in the pack) when it was asked last.
+    pub(super) fn log<'a>(&self, placed: impl Iterator<Item = (&'a str, usize)>) -> Option<FeatureLog> {
+        let inputs = self.assembler.as_ref()?.inputs();
+        Some(FeatureLog::new(&self.schema, inputs, &self.heads, placed))
+    }
+
     pub(super) fn utilities(
         &mut self,
         policy: &Policy,
@@ -29,9 +41,9 @@ impl Ranker {
         budget.take();
         let assembler = self.assembler.get_or_insert_with(|| Assembler::new(self.schema.clone(), pack));
         let inputs = assembler.assemble(pack, state, context);
-        let heads = self.scorer.score(inputs)?;
-        check_heads(&heads, inputs.count, &self.schema)?;
-        utilities(policy, &self.schema, &heads)
+        self.heads = self.scorer.score(inputs)?;
+        check_heads(&self.heads, inputs.count, &self.schema)?;
+        utilities(policy, &self.schema, &self.heads)
     }
 }
 

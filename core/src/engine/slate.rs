@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Result};
+use crate::features::FeatureLog;
 use crate::limits;
 use crate::reason::{Reason, ReasonCode};
 
@@ -24,6 +25,9 @@ pub struct Request {
     /// (how many the person had before this session, which exploration may depend on), ...
     #[serde(default)]
     pub context: BTreeMap<String, String>,
+    /// Whether the slate is to tell what the model saw, [`Slate::features`].
+    #[serde(default)]
+    pub log_features: bool,
 }
 
 impl Request {
@@ -81,6 +85,9 @@ pub struct Slate {
     pub units: u32,
     /// Whether it was done before the deadline.
     pub complete: bool,
+    /// What the model saw and said of the first places, if the request asked for it and the model was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeatureLog>,
     /// The list, best first.
     pub places: Vec<Place>,
 }

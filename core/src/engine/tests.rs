@@ -68,7 +68,7 @@ fn engine() -> Engine {
 }
 
 fn request(count: usize) -> Request {
-    Request { surface: "radio".into(), count, now_ms: NOW, seed: 1, context: [].into() }
+    Request { surface: "radio".into(), count, now_ms: NOW, seed: 1, context: [].into(), log_features: false }
 }
 
 fn items(slate: &Slate) -> Vec<&str> {
@@ -160,7 +160,7 @@ fn with_scorer(scorer: Box<dyn Scorer + Send>) -> Engine {
 fn ranker(scorer: Box<dyn Scorer + Send>) -> Ranker {
     let head = Head { name: "next".into(), kind: HeadKind::Probability, calibration: Calibration::None };
     let schema = Schema { heads: vec![head], ..Schema::linear(["user_similarity"].into_iter()).unwrap() };
-    Ranker { schema, scorer, assembler: None }
+    Ranker::new(schema, scorer)
 }
 
 #[test]
@@ -175,11 +175,11 @@ fn scores_that_are_no_numbers_and_a_model_that_fails_give_the_packs_order() {
     }
 }
 
-struct Even;
+struct Positions;
 
-impl Scorer for Even {
+impl Scorer for Positions {
     fn score(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
-        Ok(vec![0.5; inputs.count])
+        Ok((0..inputs.count).map(|at| at as f32 / 10.0).collect())
     }
 }
 
@@ -191,7 +191,7 @@ fn a_ranker_never_ranks_a_pack_of_a_generation_that_it_was_not_made_for() {
     let mut feed = |generation, model: Option<&[u8]>, accepts: bool, takes_pack: bool| {
         engine.accept_manifest(&manifest_with(generation, model.and_then(named)), NOW).unwrap();
         if accepts {
-            engine.appoint(ranker(Box::new(Even))).unwrap();
+            engine.appoint(ranker(Box::new(Positions))).unwrap();
         }
         if takes_pack {
             engine.accept_pack(&pack(generation, "user:u"), "user:u", NOW).unwrap();
@@ -207,6 +207,19 @@ fn a_ranker_never_ranks_a_pack_of_a_generation_that_it_was_not_made_for() {
     assert_eq!(feed(5, Some(b"newest"), false, true), missing, "the ranker left with its pack");
     assert_eq!(feed(5, Some(b"newest"), true, false), None);
     assert_eq!(feed(6, None, false, true), None, "the policy's own weights rank");
+}
+
+#[test]
+fn a_slate_tells_what_the_model_saw_when_it_is_asked_to() {
+    let mut engine = with_scorer(Box::new(Positions));
+    assert_eq!(engine.rank(&request(3)).unwrap().features, None);
+    let slate = engine.rank(&Request { log_features: true, ..request(3) }).unwrap();
+    let log = slate.features.as_ref().unwrap();
+    let logged: Vec<&str> = log.places.iter().map(|place| place.item.as_str()).collect();
+    assert_eq!(logged, items(&slate));
+    assert_eq!(log.places[0].heads, [0.7]);
+    let mut broken = with_scorer(Box::new(Broken));
+    assert_eq!(broken.rank(&Request { log_features: true, ..request(3) }).unwrap().features, None);
 }
 
 #[test]

@@ -72,6 +72,12 @@ impl Assembler {
         &self.schema
     }
 
+    /// The inputs as they are; of a new assembler, those of the candidates alone.
+    #[must_use]
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
     /// The inputs after the session's last event; `pack` is the one this was made for.
     pub fn assemble(
         &mut self,

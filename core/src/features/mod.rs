@@ -7,6 +7,7 @@ mod assemble;
 mod calibration;
 mod column;
 mod live;
+mod log;
 mod schema;
 mod session;
 mod source;
@@ -15,9 +16,10 @@ mod vector;
 
 pub use assemble::{Assembler, Inputs};
 pub use calibration::Calibration;
+pub use log::{FeatureLog, LoggedPlace};
 pub use schema::{Feature, Head, HeadKind, Schema};
 pub use source::{
     CANDIDATE, CONTEXT, CandidateSource, ContextSource, EVENT, EventSource, LIVE, LiveSource, Source,
 };
-pub use transform::Transform;
+pub use transform::{TRANSFORMS, Transform};
 pub(crate) use vector::{normalise, similarity};

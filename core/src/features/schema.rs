@@ -136,6 +136,13 @@ impl Schema {
         Ok(schema)
     }
 
+    /// SHA-256 of the schema as compact JSON, 64 hexadecimal digits; spaces in its file do not matter.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        // Names, numbers and lists always have a JSON form.
+        crate::trust::hash(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
     /// Columns per candidate that are fixed while a pack is in use.
     #[must_use]
     pub fn candidate_width(&self) -> usize {

@@ -41,6 +41,9 @@ impl Session {
             let raw = match column.source {
                 ContextSource::SessionEvents => Raw::Number(state.remembered().count() as f32),
                 ContextSource::SessionNegativeShare => Raw::Number(state.negative_share()),
+                ContextSource::SessionFocus => Raw::Number(state.focus()),
+                ContextSource::SessionDiscovery => Raw::Number(state.discovery()),
+                ContextSource::SessionDrift => Raw::Number(state.drift()),
                 ContextSource::Context => {
                     context.get(&column.argument).map_or(Raw::Absent, |text| Raw::Text(text))
                 }

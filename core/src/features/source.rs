@@ -72,6 +72,12 @@ pub enum ContextSource {
     SessionEvents,
     /// Share of them that spoke against their item.
     SessionNegativeShare,
+    /// How alike the newest items spoken for are.
+    SessionFocus,
+    /// How much of them is new to the person.
+    SessionDiscovery,
+    /// How far taste has moved of late.
+    SessionDrift,
     /// What the host says.
     Context,
 }
@@ -116,6 +122,9 @@ pub const EVENT: &[Source<EventSource>] = sources! { EventSource:
 pub const CONTEXT: &[Source<ContextSource>] = sources! { ContextSource:
     "session_events" SessionEvents, "events", "0 to 50", "how many events are remembered";
     "session_negative_share" SessionNegativeShare, "share", "0 to 1", "remembered events that spoke against their item";
+    "session_focus" SessionFocus, "share", "0 to 1", "how alike the newest items spoken for are (EVENTS.md)";
+    "session_discovery" SessionDiscovery, "share", "0 to 1", "how many of them are by creators new to the session";
+    "session_drift" SessionDrift, "share", "0 to 1", "how far the newest moved away from those before";
     "context:NAME" Context, "text", "any", "what the host says under this name; numbers are read from their text";
 };
 

@@ -38,6 +38,21 @@ pub enum Transform {
     },
 }
 
+/// Every transform as `docs/FEATURES.md` lists it: kind, parameters, columns, value.
+pub const TRANSFORMS: &[[&str; 4]] = &[
+    ["identity", "-", "1", "the number itself; `vector` as it is"],
+    ["z_score", "`mean`, `deviation` (not 0)", "1", "`(x - mean) / deviation`"],
+    ["logarithm", "`factor`", "1", "`ln(1 + max(x, 0)) * factor`"],
+    ["cycle", "`period` (not 0)", "2", "sine and cosine of `x / period` turns"],
+    ["one_hot", "`values`", "one per value", "1 where the text is the value"],
+    [
+        "hash",
+        "`buckets` (1 to 1,024)",
+        "one per bucket",
+        "1 for the text's 64-bit FNV-1a hash modulo `buckets`",
+    ],
+];
+
 /// A raw value on its way into columns; absent ones become zeros.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Raw<'a> {
@@ -134,6 +149,20 @@ mod tests {
         assert_eq!(columns(&one_hot, Raw::Text("b")), [0.0, 1.0]);
         assert_eq!(columns(&one_hot, Raw::Text("c")), [0.0, 0.0]);
         assert_eq!(columns(&Transform::Hash { buckets: 7 }, Raw::Text("x")).iter().sum::<f32>(), 1.0);
+    }
+
+    #[test]
+    fn every_transform_is_listed_by_its_kind() {
+        let all = [
+            Transform::Identity,
+            Transform::ZScore { mean: 0.0, deviation: 1.0 },
+            Transform::Logarithm { factor: 1.0 },
+            Transform::Cycle { period: 1.0 },
+            Transform::OneHot { values: vec!["a".into()] },
+            Transform::Hash { buckets: 1 },
+        ];
+        let kinds = all.map(|one| serde_json::to_value(one).unwrap()["kind"].as_str().unwrap().to_owned());
+        assert_eq!(kinds.to_vec(), TRANSFORMS.iter().map(|row| row[0]).collect::<Vec<_>>());
     }
 
     #[test]

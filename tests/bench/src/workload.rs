@@ -48,7 +48,14 @@ pub(crate) fn event(at: usize, candidates: usize) -> Event {
 /// What is asked after it.
 pub(crate) fn request(at: usize) -> Request {
     let context = context().map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    Request { surface: SURFACE.into(), count: PLACES, now_ms: time(at), seed: at as u64, context }
+    Request {
+        surface: SURFACE.into(),
+        count: PLACES,
+        now_ms: time(at),
+        seed: at as u64,
+        context,
+        log_features: false,
+    }
 }
 
 /// Applies the first `count` events.

@@ -173,7 +173,14 @@ pub fn engine_with(items: &[Item], surface: &str, policy: &[u8]) -> Engine {
 /// A request for `count` places of `surface`.
 #[must_use]
 pub fn request(surface: &str, count: usize) -> Request {
-    Request { surface: surface.into(), count, now_ms: NOW_MS, seed: 1, context: [].into() }
+    Request {
+        surface: surface.into(),
+        count,
+        now_ms: NOW_MS,
+        seed: 1,
+        context: [].into(),
+        log_features: false,
+    }
 }
 
 /// Event number `at` of a session: one a second, its id made from the number.

@@ -130,7 +130,14 @@ fn vectors_of_other_towers_replace_the_remembered_ones_as_far_as_the_pack_holds_
     assert!(session.is_barred("t2") && session.creator_affinity("t1") > 0.0);
     accept(&mut engine, 3, &pack(3, "towers-3", 50, &[[0.6, 0.8]]));
     assert!(engine.session().interest().is_empty(), "nothing liked is in the pack");
-    let request = Request { surface: "radio".into(), count: 1, now_ms: NOW, seed: 1, context: [].into() };
+    let request = Request {
+        surface: "radio".into(),
+        count: 1,
+        now_ms: NOW,
+        seed: 1,
+        context: [].into(),
+        log_features: false,
+    };
     assert_eq!(
         engine.rank(&request).unwrap().places[0].item,
         "t50",

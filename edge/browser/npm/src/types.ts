@@ -126,6 +126,8 @@ export interface RankRequest {
   seed: number;
   /** Circumstances: `region`, `device`, `network`, `local_hour` (0 to 23), `weekday` (0 is Monday), ... */
   context?: Record<string, string>;
+  /** Whether the slate is to tell what the model saw (`features`), for training on what was served. */
+  log_features?: boolean;
 }
 
 /** Why an item has its place. */
@@ -180,8 +182,26 @@ export interface Slate {
   units: number;
   /** Whether it was done before the deadline; what it did not reach has the reason `fallback_deadline`. */
   complete: boolean;
+  /** What the model saw and said of the first places, if the request asked for it and the model was used. */
+  features?: FeatureLog;
   /** The places, best first. */
   places: Place[];
+}
+
+/** What the model saw and said for one slate: a line for `segue features logged`, together with user and slate. */
+export interface FeatureLog {
+  /** Version of this record. */
+  format: number;
+  /** SHA-256 of the feature schema. */
+  schema: string;
+  /** The context's columns. */
+  context: number[];
+  /** The columns of each remembered event, one after the other, newest first. */
+  events: number[];
+  /** How many events that were. */
+  used: number;
+  /** The first places, in the slate's order. */
+  places: { item: string; candidate: number[]; live: number[]; heads: number[] }[];
 }
 
 /** A new pack is wanted. */
