@@ -159,9 +159,9 @@ fn what_is_barred_is_in_no_pack() {
 #[test]
 fn a_policy_of_the_data_folder_replaces_the_shipped_one_and_its_seen_rule_holds() {
     let (data, _) = folder();
-    let text = String::from_utf8(segue_core::policies::RADIO.to_vec()).unwrap();
-    let never = text.replace(r#"{ "rule": "session" }"#, r#"{ "rule": "never" }"#);
-    assert_ne!(text, never);
+    let mut policy: serde_json::Value = serde_json::from_slice(segue_core::policies::RADIO).unwrap();
+    policy["seen"] = serde_json::json!({ "rule": "never" });
+    let never = policy.to_string();
     std::fs::create_dir(data.path().join("policies")).unwrap();
     std::fs::write(data.path().join("policies/radio.json"), &never).unwrap();
     run(data.path(), &options()).unwrap();
