@@ -17,6 +17,8 @@ pub struct Arguments {
 enum Action {
     /// Say whether a policy file is valid, or which value is not and what is allowed.
     Check(Check),
+    /// Print the JSON Schema of policy files, for editors.
+    Schema,
 }
 
 /// Which file.
@@ -35,7 +37,16 @@ struct Check {
 /// # Errors
 /// Says which value is out of its range, or that the file cannot be read.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let Action::Check(Check { file, json }) = &arguments.action;
+    match &arguments.action {
+        Action::Check(arguments) => check(arguments),
+        Action::Schema => {
+            println!("{:#}", Policy::json_schema());
+            Ok(())
+        }
+    }
+}
+
+fn check(Check { file, json }: &Check) -> anyhow::Result<()> {
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let checked = Policy::from_json(&bytes);
     if *json {

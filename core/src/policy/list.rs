@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How the list is put together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListRules {
     /// How lists are searched for.
@@ -37,6 +38,7 @@ pub struct ListRules {
 /// Adaptive beam search over the discounted list reward (Kuaishou, CIKM 2022, arXiv 2208.09577): the sum over places of
 /// P(the person gets that far) times the value of the place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Search {
     /// Lists kept side by side, 1 (greedy) to 16.
@@ -59,6 +61,7 @@ impl Default for Search {
 
 /// What young items get on top of their relevance (0 to 1 within a list).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Fresh {
     /// Added to the relevance of young items, 0 to 1.
@@ -75,6 +78,7 @@ impl Default for Fresh {
 
 /// What popular items lose of their relevance (0 to 1 within a list).
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Popularity {
     /// Taken away per unit of the pack's column `popularity_rank` above `above`, 0 to 1.
@@ -85,6 +89,7 @@ pub struct Popularity {
 
 /// How often one creator, or one category, may come.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Caps {
     /// Most in a row; 0 turns it off.
@@ -103,6 +108,7 @@ impl Default for Caps {
 
 /// A place that is given away before all others: to one item, or to the best of a source. One of both is named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
     /// The place, from 0.
@@ -117,6 +123,7 @@ pub struct Pin {
 
 /// How much of a list tries what is little known, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Exploration {
     /// Share of places by how many interactions the person has; the first step that covers them counts.
@@ -130,6 +137,7 @@ pub struct Exploration {
 
 /// People with up to some interactions have this share of exploration.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ShareStep {
     /// Fewer interactions than this; absent in the last step.
@@ -141,6 +149,7 @@ pub struct ShareStep {
 
 /// How an item is chosen for a place of exploration.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "rule", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Method {
     /// With the probability that it is the best (Thompson, Biometrika 1933; Chapelle and Li, NIPS 2011).
@@ -160,6 +169,7 @@ pub enum Method {
 
 /// Whose posterior exploration looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ArmsOf {
     /// Each item's own.
@@ -171,6 +181,7 @@ pub enum ArmsOf {
 
 /// Chance among the first places, so that a screen seen often is not always the same.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Variety {
     /// How much chance, in units of relevance (0 to 1 within a list): the temperature of a softmax, 0 (off) to 1.

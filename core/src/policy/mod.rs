@@ -42,6 +42,7 @@ use crate::limits;
 
 /// A surface's rules.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Version of this record, [`Policy::FORMAT`].
@@ -76,6 +77,13 @@ impl Policy {
     /// The version this crate reads.
     pub const FORMAT: u16 = 2;
 
+    /// The JSON Schema of a policy file, for editors: names, types and choices. Ranges are checked by [`Policy::from_json`].
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(Self).into()
+    }
+
     /// Reads a policy file (JSON) and checks every range.
     ///
     /// # Errors
@@ -107,6 +115,15 @@ mod tests {
         for (surface, bytes) in crate::policies::ALL {
             assert_eq!(Policy::from_json(bytes).unwrap().surface, *surface);
         }
+    }
+
+    #[cfg(feature = "schema")]
+    #[test]
+    fn the_committed_schema_is_that_of_the_code() {
+        let committed = include_str!("../../policies/policy.schema.json");
+        let committed: serde_json::Value = serde_json::from_str(committed).unwrap();
+        let again = "make it again: segue policy schema > core/policies/policy.schema.json";
+        assert_eq!(committed, Policy::json_schema(), "{again}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A pack is asked for before the person notices that the one in use runs thin.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RefillRules {
     /// When fewer candidates are left that may be shown and were not played in this session.

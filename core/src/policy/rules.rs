@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Whether and when an item may come again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "rule", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Seen {
     /// Never again.
@@ -29,6 +30,7 @@ pub enum Seen {
 
 /// What each event says about taste: above 0 for, below 0 against.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Feedback {
     /// What is left of an event's weight after each later one; above 0, at most 1.
@@ -43,6 +45,7 @@ pub struct Feedback {
 
 /// Skips up to some played time have this strength.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SkipStep {
     /// Played less than this, in milliseconds; absent in the last step.
@@ -54,6 +57,7 @@ pub struct SkipStep {
 
 /// One term of the utility.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Term {
     /// A head of the ranker, by the schema's name.
@@ -67,6 +71,7 @@ pub struct Term {
 
 /// Applied to a head's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Function {
     /// The value itself.
