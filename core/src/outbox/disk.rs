@@ -11,7 +11,7 @@ pub trait Disk {
     /// `storage_failed`.
     fn read(&mut self) -> Result<Vec<u8>>;
 
-    /// Adds bytes at the end; nothing is promised until [`Disk::sync`].
+    /// Adds bytes at the end of what [`Disk::replace`] put there before; nothing is promised until [`Disk::sync`].
     ///
     /// # Errors
     /// `storage_failed`: the bytes were not written, or only some of them.

@@ -14,8 +14,9 @@ const ROW_OVERHEAD: usize = 160;
 
 /// Rows in a log of records on a [`Disk`].
 ///
-/// Each commit appends one record and syncs it. When the log has grown to twice what its rows need, or after a failed
-/// write, the rows are written anew in one [`Disk::replace`]; the cost per event stays constant.
+/// Each commit appends one record and syncs it. The rows are written anew in one [`Disk::replace`] when the log has
+/// grown to twice what they need, which keeps the cost per event constant; after a failed write; and with the first
+/// commit after a start, as nobody knows what a killed process left unsynced, be it bytes or the name of the file.
 #[derive(Debug)]
 pub struct LogStore<D> {
     disk: D,
@@ -27,8 +28,8 @@ struct State {
     ledger: Ledger,
     /// Bytes in the file.
     written: usize,
-    /// The end of the file is not known to be whole: it has to be rewritten.
-    torn: bool,
+    /// The file is known to be whole and to survive a power cut, so that it may be appended to.
+    sound: bool,
 }
 
 impl<D: Disk> LogStore<D> {
@@ -43,8 +44,7 @@ impl<D: Disk> LogStore<D> {
             Some(state) => state,
             None => {
                 let bytes = self.disk.read()?;
-                let (ledger, torn) = replay(&bytes)?;
-                State { ledger, written: bytes.len(), torn }
+                State { ledger: replay(&bytes)?, written: bytes.len(), sound: false }
             }
         };
         Ok(self.state.insert(state))
@@ -55,7 +55,7 @@ impl<D: Disk> LogStore<D> {
         ledger.apply(change);
         let bytes = snapshot(&ledger)?;
         self.disk.replace(&bytes)?;
-        self.state = Some(State { ledger, written: bytes.len(), torn: false });
+        self.state = Some(State { ledger, written: bytes.len(), sound: true });
         Ok(())
     }
 }
@@ -68,14 +68,15 @@ impl<D: Disk> Store for LogStore<D> {
     fn commit(&mut self, change: &Change) -> Result<()> {
         let record = encode(change)?;
         let state = self.state()?;
-        if state.torn || state.written.saturating_add(record.len()) > worth_keeping(&state.ledger) {
+        // Until this write has gone well, anything may be in the file.
+        let sound = std::mem::take(&mut state.sound);
+        if !sound || state.written.saturating_add(record.len()) > worth_keeping(&state.ledger) {
             return self.rewrite(change);
         }
-        state.torn = true;
         self.disk.append(&record)?;
         self.disk.sync()?;
         let state = self.state()?;
-        state.torn = false;
+        state.sound = true;
         state.written = state.written.saturating_add(record.len());
         state.ledger.apply(change);
         Ok(())

@@ -9,7 +9,10 @@ use crate::error::{Code, Error, Result};
 #[derive(Debug, Clone, Default)]
 struct Content {
     written: Vec<u8>,
+    /// How much of it is synced.
     durable: usize,
+    /// What the name stands for after a power cut, while the rename that put `written` in its place is not durable.
+    older: Option<Vec<u8>>,
     replacements: usize,
     /// Pretends that a sync had happened: the fault the tests must be able to see.
     lies_about_sync: bool,
@@ -29,20 +32,34 @@ impl PowerCutDisk {
 
     /// A disk that dies after so many writes and syncs.
     pub(super) fn dying_after(deeds: usize) -> Self {
-        Self(Rc::new(RefCell::new(Content { deeds_left: Some(deeds), ..Content::default() })))
+        let disk = Self::default();
+        disk.die_after(deeds);
+        disk
+    }
+
+    /// Makes it die after so many writes and syncs.
+    pub(super) fn die_after(&self, deeds: usize) {
+        self.0.borrow_mut().deeds_left = Some(deeds);
     }
 
     /// The disk after a power cut: of what was not synced, the first `kept` bytes survive.
     pub(super) fn after_power_cut(&self, kept: usize) -> Self {
         let content = self.0.borrow();
         let length = content.written.len().min(content.durable + kept);
-        let written = content.written[..length].to_vec();
-        Self(Rc::new(RefCell::new(Content { written, durable: length, ..Content::default() })))
+        Self::holding(content.written[..length].to_vec())
     }
 
-    /// Bytes that are written and not yet synced.
-    pub(super) fn unsynced(&self) -> usize {
-        self.0.borrow().written.len() - self.0.borrow().durable
+    /// All that the disk may be after a power cut: every byte of what was not synced, or some of it when it is much, and
+    /// the content before a rename that is not durable.
+    pub(super) fn after_power_cuts(&self) -> Vec<Self> {
+        let unsynced = self.0.borrow().written.len() - self.0.borrow().durable;
+        let cuts = (0..=unsynced).step_by(1 + unsynced / 500).map(|kept| self.after_power_cut(kept));
+        cuts.chain(self.0.borrow().older.clone().map(Self::holding)).collect()
+    }
+
+    fn holding(written: Vec<u8>) -> Self {
+        let durable = written.len();
+        Self(Rc::new(RefCell::new(Content { written, durable, ..Content::default() })))
     }
 
     /// How often the whole content was replaced.
@@ -95,15 +112,24 @@ impl Disk for PowerCutDisk {
         Ok(())
     }
 
+    /// Two deeds: the rename, then the sync of the folder that makes it durable.
     fn replace(&mut self, bytes: &[u8]) -> Result<()> {
         if !self.works() {
             return died();
         }
-        let mut content = self.0.borrow_mut();
-        content.replacements += 1;
-        // A rename of a file that was never synced may leave an empty file behind.
-        content.durable = if content.lies_about_sync { 0 } else { bytes.len() };
-        content.written = bytes.to_vec();
+        {
+            let mut content = self.0.borrow_mut();
+            let durable = content.written[..content.durable].to_vec();
+            content.older.get_or_insert(durable);
+            content.replacements += 1;
+            // A file that was never synced may be found empty.
+            content.durable = if content.lies_about_sync { 0 } else { bytes.len() };
+            content.written = bytes.to_vec();
+        }
+        if !self.works() {
+            return died();
+        }
+        self.0.borrow_mut().older = None;
         Ok(())
     }
 }

@@ -54,26 +54,25 @@ pub fn encode(change: &Change) -> Result<Vec<u8>> {
 /// # Errors
 /// `too_large`, `format_unknown`, as when a store on these bytes is opened.
 pub fn read(bytes: &[u8]) -> Result<Stored> {
-    replay(bytes).map(|(ledger, _)| ledger.stored())
+    replay(bytes).map(|ledger| ledger.stored())
 }
 
-/// Everything a log's records add up to, and whether it held any byte that is part of no record.
+/// Everything a log's records add up to.
 ///
 /// # Errors
 /// `too_large` above [`limits::OUTBOX_FILE_BYTES`]; `format_unknown` when a newer version wrote one of the records.
-pub(super) fn replay(bytes: &[u8]) -> Result<(Ledger, bool)> {
+pub(super) fn replay(bytes: &[u8]) -> Result<Ledger> {
     if bytes.len() > limits::OUTBOX_FILE_BYTES {
         return Err(Error::new(Code::TooLarge, format!("an outbox of {} bytes.", bytes.len())));
     }
-    let mut reader = Reader { rest: bytes, work: bytes.len().saturating_mul(4), damaged: false };
+    let mut reader = Reader { rest: bytes, work: bytes.len().saturating_mul(4) };
     let mut ledger = Ledger::default();
     while let Some(payload) = reader.next_payload() {
-        match decode(payload)? {
-            Some(change) => ledger.apply(&change),
-            None => reader.damaged = true,
+        if let Some(change) = decode(payload)? {
+            ledger.apply(&change);
         }
     }
-    Ok((ledger, reader.damaged))
+    Ok(ledger)
 }
 
 fn decode(payload: &[u8]) -> Result<Option<Change>> {
@@ -89,7 +88,6 @@ fn decode(payload: &[u8]) -> Result<Option<Change>> {
 struct Reader<'a> {
     rest: &'a [u8],
     work: usize,
-    damaged: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -99,7 +97,6 @@ impl<'a> Reader<'a> {
                 self.rest = self.rest.get(HEADER + payload.len()..).unwrap_or_default();
                 return Some(payload);
             }
-            self.damaged = true;
             let after = self.rest.get(1..).unwrap_or_default();
             let next = after.windows(MAGIC.len()).position(|window| window == MAGIC);
             self.rest = next.and_then(|at| after.get(at..)).unwrap_or_default();
@@ -154,8 +151,8 @@ mod tests {
         let settled =
             Change { remove: vec![1, 2], lost: Lost { dropped: 1, refused: 1 }, ..Change::default() };
         bytes.extend(encode(&settled).unwrap());
-        let (ledger, damaged) = replay(&bytes).unwrap();
-        assert_eq!((ledger.rows().len(), ledger.lost(), damaged), (1, settled.lost, false));
+        let ledger = replay(&bytes).unwrap();
+        assert_eq!((ledger.rows().len(), ledger.lost()), (1, settled.lost));
     }
 
     #[test]
@@ -178,7 +175,6 @@ mod tests {
             let hit = (at / one) as u64 + 1;
             let expected: Vec<u64> = (1..=3).filter(|sequence| *sequence != hit).collect();
             assert_eq!(sequences(&changed), expected, "byte {at}");
-            assert!(replay(&changed).unwrap().1);
         }
     }
 
