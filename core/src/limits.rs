@@ -38,7 +38,7 @@ pub const SESSION_CATEGORIES: usize = 512;
 pub const SESSION_REFUSED: usize = 50;
 /// Most candidates one logged event may list.
 pub const EVENT_CANDIDATES: usize = 1_000;
-/// Latest time of an event, in milliseconds since 1970: the end of the year 9999.
+/// Latest time of an event or a request, in milliseconds since 1970: the end of the year 9999.
 pub const LATEST_MS: i64 = 253_402_300_799_999;
 /// Most items of a pack that exploration chooses among.
 pub const EXPLORATION_ITEMS: usize = 128;

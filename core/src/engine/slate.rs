@@ -16,7 +16,7 @@ pub struct Request {
     pub surface: String,
     /// Places wanted, 1 to 500.
     pub count: usize,
-    /// The host's time, in milliseconds since 1970.
+    /// The host's time, in milliseconds since 1970, 0 to [`limits::LATEST_MS`].
     pub now_ms: i64,
     /// Seed of whatever is drawn; part of the slate's id.
     #[serde(default)]
@@ -37,6 +37,9 @@ impl Request {
         let invalid = |detail: String| Err(Error::new(Code::RequestInvalid, detail));
         if self.count == 0 || self.count > limits::PLACES {
             return invalid(format!("count is {}, allowed is 1 to {}.", self.count, limits::PLACES));
+        }
+        if !(0..=limits::LATEST_MS).contains(&self.now_ms) {
+            return invalid(format!("now_ms is {}, allowed is 0 to {}.", self.now_ms, limits::LATEST_MS));
         }
         let long = |text: &String| text.len() > limits::ID_BYTES;
         let too_long = self.context.iter().any(|(name, text)| long(name) || long(text));

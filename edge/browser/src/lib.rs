@@ -3,15 +3,19 @@
 //! The records and their documentation are in `npm/src/types.ts`.
 
 mod error;
+mod event;
 mod outbox;
+mod record;
 
-use segue_core::{Applied, Event, Request};
+use segue_core::Applied;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 
 use error::{invalid, to_error};
+use event::{event, request};
+use record::time;
 
 pub use outbox::Outbox;
 
@@ -51,7 +55,8 @@ impl Engine {
 
     /// Puts a generation's manifest in force.
     pub fn accept_manifest(&mut self, bytes: &[u8], now_ms: f64) -> Result<JsValue, JsValue> {
-        to_object(self.0.accept_manifest(bytes, now_ms as i64).map_err(to_error)?)
+        let now_ms = time(now_ms).map_err(to_error)?;
+        to_object(self.0.accept_manifest(bytes, now_ms).map_err(to_error)?)
     }
 
     /// Puts a surface's policy to use.
@@ -66,29 +71,29 @@ impl Engine {
 
     /// Puts the subject's pack to use.
     pub fn accept_pack(&mut self, bytes: &[u8], subject: &str, now_ms: f64) -> Result<JsValue, JsValue> {
-        let pack = self.0.accept_pack(bytes, subject, now_ms as i64).map_err(to_error)?;
+        let now_ms = time(now_ms).map_err(to_error)?;
+        let pack = self.0.accept_pack(bytes, subject, now_ms).map_err(to_error)?;
         to_object(&PackInfo {
             generation: pack.generation(),
             subject: pack.subject(),
             created_ms: pack.created_ms(),
             expires_ms: pack.expires_ms(),
             candidates: pack.candidates().len(),
-            stale: now_ms as i64 >= pack.expires_ms(),
+            stale: now_ms >= pack.expires_ms(),
         })
     }
 
     /// Applies one event.
-    pub fn apply(&mut self, event: JsValue) -> Result<JsValue, JsValue> {
-        let event: Event = from_object(event, "event")?;
-        let applied = self.0.apply(&event).map_err(to_error)?;
+    pub fn apply(&mut self, told: JsValue) -> Result<JsValue, JsValue> {
+        let applied = event(&told).and_then(|event| self.0.apply(&event)).map_err(to_error)?;
         let reason = (applied != Applied::Yes).then(|| applied.name());
         to_object(&AppliedInfo { applied: applied.is_applied(), reason })
     }
 
     /// The list after the last event.
-    pub fn rank(&mut self, request: JsValue) -> Result<JsValue, JsValue> {
-        let request: Request = from_object(request, "request")?;
-        to_object(&self.0.rank(&request).map_err(to_error)?)
+    pub fn rank(&mut self, wanted: JsValue) -> Result<JsValue, JsValue> {
+        let slate = request(&wanted).and_then(|request| self.0.rank(&request)).map_err(to_error)?;
+        to_object(&slate)
     }
 
     /// The session as bytes.
@@ -108,7 +113,7 @@ impl Engine {
 
     /// Whether and why a new pack is wanted.
     pub fn refill(&self, now_ms: f64) -> Result<JsValue, JsValue> {
-        to_object(&self.0.refill(now_ms as i64))
+        to_object(&self.0.refill(time(now_ms).map_err(to_error)?))
     }
 
     /// What is trusted, as bytes.

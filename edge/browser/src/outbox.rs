@@ -1,11 +1,13 @@
 //! The outbox's decisions; the host keeps the rows, sends and waits.
 
+use segue_core::outbox;
 use segue_core::outbox::{Answer, Change, Next, Queue, Row, Stored};
-use segue_core::{Event, outbox};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 use crate::error::to_error;
+use crate::event::event;
+use crate::record::time;
 use crate::{from_object, to_object};
 
 /// Waiting events and how their delivery goes.
@@ -53,9 +55,8 @@ impl Outbox {
     }
 
     /// The row that `event` becomes at a place of the order.
-    pub fn row(event: JsValue, sequence: f64) -> Result<JsValue, JsValue> {
-        let event: Event = from_object(event, "event")?;
-        to_object(&Row::of(&event, sequence as u64).map_err(to_error)?)
+    pub fn row(told: JsValue, sequence: f64) -> Result<JsValue, JsValue> {
+        to_object(&event(&told).and_then(|event| Row::of(&event, sequence as u64)).map_err(to_error)?)
     }
 
     /// Whether a row of `bytes` fits beside the waiting ones without dropping any.
@@ -64,9 +65,8 @@ impl Outbox {
     }
 
     /// What has to be stored to take `event` in beside the rows at hand.
-    pub fn admit(&self, event: JsValue) -> Result<JsValue, JsValue> {
-        let event: Event = from_object(event, "event")?;
-        to_object(&self.0.admit(&event).map_err(to_error)?)
+    pub fn admit(&self, told: JsValue) -> Result<JsValue, JsValue> {
+        to_object(&event(&told).and_then(|event| self.0.admit(&event)).map_err(to_error)?)
     }
 
     /// Puts the rows that the host keeps in place of those at hand.
@@ -83,7 +83,7 @@ impl Outbox {
 
     /// What to do now.
     pub fn next(&mut self, now_ms: f64, most_bytes: usize) -> Result<JsValue, JsValue> {
-        to_object(&match self.0.next(now_ms as i64, most_bytes) {
+        to_object(&match self.0.next(time(now_ms).map_err(to_error)?, most_bytes) {
             Next::Empty => NextInfo::Empty,
             Next::Busy => NextInfo::Busy,
             Next::Wait(milliseconds) => NextInfo::Wait { milliseconds: milliseconds as f64 },
@@ -94,10 +94,11 @@ impl Outbox {
 
     /// What the answer to the batch on its way means.
     pub fn answered(&mut self, answer: JsValue, now_ms: f64) -> Result<JsValue, JsValue> {
+        let now_ms = time(now_ms).map_err(to_error)?;
         let answer: AnswerInfo = from_object(answer, "answer")?;
         let retry_after_ms = answer.retry_after_ms.map(|milliseconds| milliseconds as u64);
         let answer = Answer { status: answer.status, retry_after_ms, body: answer.body.as_bytes() };
-        let outcome = self.0.answered(&answer, now_ms as i64);
+        let outcome = self.0.answered(&answer, now_ms);
         let refused = outcome.refused.into_iter().map(RefusalInfo::from).collect();
         to_object(&OutcomeInfo {
             verdict: outcome.verdict.name(),

@@ -27,32 +27,35 @@ export type EventKind =
   | "restore"
   | (string & {});
 
+/** The ways to leave an optional field of an event or request out. */
+export type Absent = null | undefined;
+
 /** One thing the person did: applied to the session and posted to `POST /api/v1/events`. */
 export interface SegueEvent {
   /** Unique id made by the host (`crypto.randomUUID()`); a second event with the same id has no effect. */
   event_id: string;
   /** Who did it; absent for anonymous people. */
-  user?: string;
+  user?: string | Absent;
   /** The session it belongs to. */
-  session?: string;
+  session?: string | Absent;
   /** The item it is about; absent where there is none (a search). */
-  item?: string;
+  item?: string | Absent;
   /** What happened. */
   kind: EventKind;
   /** When, in milliseconds since 1970-01-01 UTC. */
   time_ms: number;
   /** Place in the slate it was shown at, from 0. */
-  position?: number;
+  position?: number | Absent;
   /** The slate (shown list) it came from. */
-  slate?: string;
+  slate?: string | Absent;
   /** How much was played, in milliseconds. */
-  played_ms?: number;
+  played_ms?: number | Absent;
   /** The item's whole length, in milliseconds. */
-  total_ms?: number;
+  total_ms?: number | Absent;
   /** Rating, price paid or another amount the kind calls for. */
-  value?: number;
+  value?: number | Absent;
   /** Circumstances: `surface`, `region`, `device`, `local_hour`, `weekday`, ... */
-  context?: Record<string, string>;
+  context?: Record<string, string | Absent> | Absent;
 }
 
 /** What `apply` did with an event. */
@@ -125,9 +128,9 @@ export interface RankRequest {
   /** Where the engine's random draws start; the same seed gives the same list. */
   seed: number;
   /** Circumstances: `region`, `device`, `network`, `local_hour` (0 to 23), `weekday` (0 is Monday), ... */
-  context?: Record<string, string>;
+  context?: Record<string, string | Absent> | Absent;
   /** Whether the slate is to tell what the model saw (`features`), for training on what was served. */
-  log_features?: boolean;
+  log_features?: boolean | Absent;
 }
 
 /** Why an item has its place. */
@@ -224,9 +227,9 @@ export interface Engine {
   accept_ranker(model: Uint8Array, schema: Uint8Array): void;
   /** Verifies and takes the pack of `subject` (`user:u1` or `region:all`). After a refusal the last good pack stays. */
   accept_pack(bytes: Uint8Array, subject: string, now_ms: number): PackInfo;
-  /** Applies one event to the session. */
+  /** Applies one event to the session; `event_invalid` names the field that is missing or of another type. */
   apply(event: SegueEvent): Applied;
-  /** Ranks the pack for the session as it is now. */
+  /** Ranks the pack for the session as it is now; `request_invalid` names the field that is missing or of another type. */
   rank(request: RankRequest): Slate;
   /** The session as bytes, to be kept by the host. */
   save_session(): Uint8Array;

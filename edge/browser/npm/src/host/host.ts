@@ -219,10 +219,16 @@ export class Host {
       session: this.session.id,
       time_ms: Date.now(),
       ...shown,
-      ...event,
+      ...present(event),
       context: { ...circumstances(surface, this.settings.context()), ...event.context },
     };
   }
+}
+
+/** What is told of an event, without the fields that are left out by a value. */
+function present(event: NewEvent): NewEvent {
+  const told = Object.entries(event).filter(([, value]) => value !== null && value !== undefined);
+  return Object.fromEntries(told) as unknown as NewEvent;
 }
 
 /** The app's names cannot meet the host's own. */
