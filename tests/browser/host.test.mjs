@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { chromiumMissing, launchChromium, launchMortal } from "./support/chromium.mjs";
+import { chromiumMissing, crash, forbidStorage, launchChromium, launchMortal } from "./support/chromium.mjs";
 import { eventsTaken, failed, list, listener, openHost, record, serveHost, state, taken, until } from "./support/host.mjs";
 import { serviceMissing, startService } from "./support/service.mjs";
 
@@ -39,6 +39,16 @@ async function inPage(use) {
   }
 }
 
+/** A browser profile on disk, for browsers that are started more than once or in a way of their own. */
+async function inProfile(use) {
+  const profile = await mkdtemp(join(tmpdir(), "segue-profile-"));
+  try {
+    await use(profile);
+  } finally {
+    await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
+}
+
 /** Posts the ids again: those the service knows come back as duplicates. */
 async function known(ids) {
   const events = ids.map((event_id) => ({ event_id, kind: "x_probe", time_ms: 1 }));
@@ -47,8 +57,7 @@ async function known(ids) {
 }
 
 test("what was acknowledged before the browser was killed arrives exactly once after its restart", { skip }, async () => {
-  const profile = await mkdtemp(join(tmpdir(), "segue-profile-"));
-  try {
+  await inProfile(async (profile) => {
     const before = await eventsTaken(service.url);
     let mortal = await launchMortal(profile);
     await serveHost(mortal.context, service.url);
@@ -78,9 +87,7 @@ test("what was acknowledged before the browser was killed arrives exactly once a
     await until(page, { waiting: 0 });
     assert.equal(await eventsTaken(service.url), before + 5);
     await mortal.kill();
-  } finally {
-    await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
-  }
+  });
 });
 
 test("a tab closed right after an event loses nothing", { skip }, async () => {
@@ -98,7 +105,7 @@ test("a tab closed right after an event loses nothing", { skip }, async () => {
   });
 });
 
-test("of two tabs one sends, both show a skip, and the other goes on when the first is closed", { skip }, async () => {
+test("of two tabs one sends, both show a skip, and the other goes on when the first crashes", { skip }, async () => {
   await inPage(async (first, context) => {
     const second = await context.newPage();
     const posts = new Map([[first, 0], [second, 0]]);
@@ -120,7 +127,7 @@ test("of two tabs one sends, both show a skip, and the other goes on when the fi
     assert.ok(posts.get(first) > 0);
     assert.equal(posts.get(second), 0, "only the first sends");
 
-    await first.close();
+    await crash(first);
     await record(second, "skip");
     await until(second, { waiting: 0 });
     assert.ok(posts.get(second) > 0, "the second sends when the first is gone");
@@ -173,17 +180,19 @@ test("a full outbox drops impressions, counts them, and keeps every like", { ski
   });
 });
 
-test("without IndexedDB the host works in memory and says so", { skip }, async () => {
-  await inPage(async (page) => {
+test("in a browser that lets sites keep nothing the host works in memory, says so, and still sends", { skip }, async () => {
+  await inProfile(async (profile) => {
     const before = await eventsTaken(service.url);
-    await page.addInitScript(() => {
-      Object.defineProperty(globalThis, "indexedDB", {
-        get() {
-          throw new DOMException("storage is closed to this page", "SecurityError");
-        },
-      });
-    });
+    await forbidStorage(profile);
+    const { context, kill } = await launchMortal(profile);
+    await serveHost(context, service.url);
+    const page = await context.newPage();
     await openHost(page, service.url, options);
+    assert.equal(await page.evaluate(() => new Promise((resolve) => {
+      const opening = indexedDB.open("probe");
+      opening.onsuccess = () => resolve("opened");
+      opening.onerror = () => resolve("refused");
+    }).catch(({ name }) => name)), "refused", "the browser keeps nothing");
     await failed(page, "storage_unavailable");
     assert.equal((await state(page)).storage, "memory");
     const first = await list(page);
@@ -191,6 +200,26 @@ test("without IndexedDB the host works in memory and says so", { skip }, async (
     assert.notDeepEqual(await list(page), first);
     await until(page, { waiting: 0 });
     assert.equal(await eventsTaken(service.url), before + 1);
+    await kill();
+  });
+});
+
+test("a private window keeps the session until it is closed, and nothing after that", { skip }, async () => {
+  await inPage(async (page, context) => {
+    await page.route(EVENTS, (route) => route.abort());
+    await openHost(page, service.url, options);
+    const first = await list(page);
+    await record(page, "skip");
+    const kept = await list(page);
+    await openHost(page, service.url, options);
+    assert.deepEqual(await list(page), kept, "a reload goes on with the session");
+    assert.deepEqual([(await state(page)).storage, (await state(page)).waiting], ["persistent", 1]);
+    await context.close();
+    await inPage(async (another) => {
+      await openHost(another, service.url, options);
+      assert.deepEqual((await list(another)).toSorted(), first.toSorted(), "the next window knows nothing of it");
+      assert.equal((await state(another)).waiting, 0);
+    });
   });
 });
 

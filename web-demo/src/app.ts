@@ -27,7 +27,12 @@ export class App {
   offline: boolean | null = null;
   readonly catalogue: Catalogue;
   readonly playback: Playback;
+  /** How many players are being opened. */
+  opening = 0;
   private keptAt = 0;
+  /** Players are opened one after the other; `asked` counts them. */
+  private turn: Promise<unknown> = Promise.resolve();
+  private asked = 0;
 
   constructor(
     private readonly rootKey: string,
@@ -53,22 +58,13 @@ export class App {
     for (const turn of ["online", "offline"]) window.addEventListener(turn, () => this.listener.changed());
   }
 
-  /** Lets `user` listen. */
+  /** Lets `user` listen; of several asked for at once the last one does. */
   async open(user: string, surface?: string): Promise<void> {
-    const wanted = surface ?? setting<string>("surface");
-    const opened = await Player.open(user, wanted, {
-      rootKey: this.rootKey,
-      catalogue: this.catalogue,
-      changed: () => this.listener.changed(),
-      notify: (notice) => this.listener.notified(notice),
-      offline: () => this.offline === true,
-    });
-    await this.player?.close();
-    this.player = opened;
-    keepSetting("user", user);
-    if (surface !== undefined) keepSetting("surface", surface);
-    this.startTrack();
-    this.listener.changed();
+    this.asked += 1;
+    const asked = this.asked;
+    const opened = this.turn.then(() => (asked === this.asked ? this.change(user, surface) : undefined));
+    this.turn = opened.catch(() => undefined);
+    await this.during(opened);
   }
 
   /** Tells the engine what happened to the item that plays. */
@@ -132,6 +128,33 @@ export class App {
   /** Says what went wrong. */
   complain(failure: unknown): void {
     this.listener.notified(noticeOf(failure));
+  }
+
+  private async during(opened: Promise<void>): Promise<void> {
+    this.opening += 1;
+    this.listener.changed();
+    try {
+      await opened;
+    } finally {
+      this.opening -= 1;
+      this.listener.changed();
+    }
+  }
+
+  private async change(user: string, surface?: string): Promise<void> {
+    const before = this.player;
+    this.player = await Player.open(user, surface ?? setting<string>("surface"), {
+      rootKey: this.rootKey,
+      catalogue: this.catalogue,
+      changed: () => this.listener.changed(),
+      notify: (notice) => this.listener.notified(notice),
+      offline: () => this.offline === true,
+    });
+    keepSetting("user", user);
+    if (surface !== undefined) keepSetting("surface", surface);
+    this.startTrack();
+    this.listener.changed();
+    await before?.close();
   }
 
   private async awaitWorker(): Promise<void> {

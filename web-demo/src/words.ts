@@ -10,12 +10,12 @@ const FALLBACKS: Record<string, string> = {
   fallback_scores_invalid: "The model gave scores that are no numbers. The pack plays on in the service's order.",
 };
 
-/** What the service and the player itself report; the engine's messages name their remedy. */
+/** What the service and the host report; the engine's messages name their remedy. */
 const REMEDIES: [RegExp, string][] = [
-  [/^network_/, "It is tried again by itself as soon as the network is back."],
-  [/not_found|http_404/, "Run segue refresh on the data folder, then load the page again."],
-  [/^http_5/, "The service failed; its log says why. It is tried again by itself."],
-  [/^pack_for_everyone$/, "Refresh the data folder so that this listener gets a pack."],
+  [/^network_unreachable$/, "It is tried again by itself as soon as the network is back."],
+  [/^(generation|pack|artefact)_missing$/, "Run segue refresh on the data folder, then load the page again."],
+  [/^(internal|events_busy|events_unavailable|request_timeout|http_5\d\d)$/, "The service failed; its log says why. It is tried again by itself."],
+  [/^storage_/, "What happens from now on is kept only for as long as this page is open."],
 ];
 
 const DEEDS: Record<string, string> = {

@@ -2,6 +2,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/usr/bin/google-chrome-stable"];
@@ -22,6 +24,21 @@ export function chromiumMissing(environment = process.env) {
 /** Starts it. Root has no user namespace to build a sandbox in. */
 export function launchChromium() {
   return chromium.launch({ executablePath: chromiumPath(), chromiumSandbox: process.getuid?.() !== 0 });
+}
+
+/** Kills the process of a page, as when its memory runs out. */
+export async function crash(page) {
+  const crashed = page.waitForEvent("crash");
+  const developer = await page.context().newCDPSession(page);
+  developer.send("Page.crash").catch(() => {});
+  await crashed;
+}
+
+/** Sites may keep nothing in a browser that is started with this profile: no cookies, databases, locks or channels. */
+export async function forbidStorage(profile) {
+  await mkdir(join(profile, "Default"), { recursive: true });
+  const preferences = { profile: { default_content_setting_values: { cookies: 2 } } };
+  await writeFile(join(profile, "Default/Preferences"), JSON.stringify(preferences));
 }
 
 /** Starts a browser with a profile that outlives it, and that can be killed like a phone's battery. */

@@ -1,10 +1,12 @@
 /** The top of the page: who listens, where, and the network switch. */
 import type { App } from "../app";
+import { keepSetting, setting } from "../data/settings";
+import type { Player } from "../player/player";
 import { countWords } from "../words";
 import { assign, element, setText } from "./element";
 import { icon } from "./icons";
 
-const THEME = "segue-theme";
+const THEME = "theme";
 
 /** The header. */
 export class Header {
@@ -21,9 +23,9 @@ export class Header {
     private readonly app: App,
     openDrawer: () => void,
   ) {
-    this.user = element("select", { id: "user", "aria-label": "Listener", onchange: () => void this.choose(this.user.value) });
+    this.user = element("select", { id: "user", "aria-label": "Listener", onchange: () => this.choose(this.user.value) });
     this.user.append(...app.users.map((user) => element("option", { value: user }, user === "region:all" ? "Guest" : user)));
-    this.surface = element("select", { "aria-label": "Surface", onchange: () => void this.choose(this.user.value, this.surface.value) });
+    this.surface = element("select", { "aria-label": "Surface", onchange: () => this.choose(this.user.value, this.surface.value) });
     this.network = element(
       "button",
       { type: "button", class: "switch", role: "switch", id: "offline-switch", onclick: () => void app.setOffline(!app.offline) },
@@ -31,7 +33,7 @@ export class Header {
       this.networkWord,
     );
     this.outbox.append(icon("outbox"), this.outboxCount, this.outboxWord);
-    applyTheme(localStorage.getItem(THEME));
+    applyTheme(setting<string>(THEME));
     this.node = element(
       "header",
       { class: "header" },
@@ -49,8 +51,8 @@ export class Header {
   /** Shows the state as it is now. */
   update(): void {
     const { app } = this;
-    if (app.player) this.user.value = app.player.user;
-    this.updateSurfaces();
+    assign(this.node, { "aria-busy": app.opening > 0 });
+    if (app.player && app.opening === 0) this.showChoice(app.player);
     assign(this.network, {
       "aria-checked": app.offline === true,
       "aria-label": "Offline: fail every request",
@@ -67,9 +69,8 @@ export class Header {
     });
   }
 
-  private updateSurfaces(): void {
-    const { player } = this.app;
-    if (!player) return;
+  private showChoice(player: Player): void {
+    this.user.value = player.user;
     const surfaces = Object.keys(player.manifest.policies).sort();
     const shown = [...this.surface.options].map((option) => option.value);
     if (surfaces.join() !== shown.join()) {
@@ -79,26 +80,18 @@ export class Header {
     this.surface.hidden = surfaces.length < 2;
   }
 
-  private async choose(user: string, surface?: string): Promise<void> {
-    this.node.setAttribute("aria-busy", "true");
-    try {
-      await this.app.open(user, surface);
-    } catch (failure) {
-      this.app.complain(failure);
-    } finally {
-      this.node.removeAttribute("aria-busy");
-      this.update();
-    }
+  private choose(user: string, surface?: string): void {
+    this.app.open(user, surface).catch((failure: unknown) => this.app.complain(failure));
   }
 }
 
 function turnTheme(): void {
   const dark = getComputedStyle(document.documentElement).colorScheme === "dark" || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
   const theme = dark ? "light" : "dark";
-  localStorage.setItem(THEME, theme);
+  keepSetting(THEME, theme);
   applyTheme(theme);
 }
 
-function applyTheme(theme: string | null): void {
+function applyTheme(theme: string | undefined): void {
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 }

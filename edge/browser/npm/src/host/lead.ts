@@ -19,8 +19,8 @@ export function lead(name: string, begin: () => void): () => void {
     begin();
     return held;
   };
-  // Giving up while waiting is no failure.
-  locks.request(name, { signal: waiting.signal }, hold).catch(() => undefined);
+  // Giving up while waiting is no failure; a browser that refuses locks to this page is like one without them.
+  locks.request(name, { signal: waiting.signal }, hold).catch(() => waiting.signal.aborted || begin());
   return () => {
     waiting.abort();
     release();
