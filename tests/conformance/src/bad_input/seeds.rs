@@ -4,7 +4,10 @@ use segue_core::trust::envelope::{self, Purpose};
 use segue_core::trust::{PrivateKey, rotate, write_rotations};
 use segue_core::{Event, EventKind, limits, policies};
 
-use crate::world;
+use crate::{ranker, world};
+
+/// Between the schema and the model of a ranker; no JSON document holds it.
+pub(super) const SEPARATOR: u8 = 0;
 
 /// Sound inputs of the target called `name`; none for a name that is no target.
 #[must_use]
@@ -15,6 +18,7 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
             Purpose::Manifest,
             &world::sealed_manifest(1, &[("radio", policies::RADIO)], Some((b"model", b"schema"))),
         ),
+        "model" => rankers(),
         "outbox" => super::outbox::seeds(),
         "pack" => [3, 24]
             .iter()
@@ -56,6 +60,15 @@ fn saved() -> Vec<Vec<u8>> {
     }
     saved.push(engine.save_session().unwrap_or_default());
     saved
+}
+
+/// The small ranker with heads within their range, beyond it, and no numbers at all.
+fn rankers() -> Vec<Vec<u8>> {
+    let ranker = |operator| {
+        let model = ranker::finished(ranker::logits(), operator);
+        [ranker::schema().as_slice(), &[SEPARATOR], &model].concat()
+    };
+    ["Sigmoid", "Exp", "Sqrt", "Softmax"].into_iter().map(ranker).collect()
 }
 
 fn rotations() -> Vec<Vec<u8>> {

@@ -1,0 +1,122 @@
+//! Writes small ONNX files: the few fields of the format that a ranker needs, by their numbers in `onnx.proto`.
+
+/// The operator set that rankers are written for.
+const OPERATORS: u64 = 20;
+/// The version of the file format that goes with it.
+const FORMAT: u64 = 9;
+/// What ONNX calls f32.
+const F32: u64 = 1;
+/// What ONNX calls an attribute that is an integer.
+const INTEGER: u64 = 2;
+/// What ONNX calls an attribute that is a list of integers.
+const INTEGERS: u64 = 7;
+
+/// An attribute of an operator.
+#[derive(Debug, Clone, Copy)]
+pub enum Attribute {
+    /// An integer by its name.
+    Integer(&'static str, u64),
+    /// A list of integers by its name.
+    Integers(&'static str, &'static [u64]),
+}
+
+/// A file in the making; all tensors are f32.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    nodes: Vec<u8>,
+    constants: Vec<u8>,
+    ends: Vec<u8>,
+}
+
+impl Graph {
+    /// Declares an input; an axis of 0 is one whose size is not known yet.
+    pub fn input(&mut self, name: &str, shape: &[u64]) {
+        self.ends.extend(field(11, &value(name, shape)));
+    }
+
+    /// Declares the output.
+    pub fn output(&mut self, name: &str, shape: &[u64]) {
+        self.ends.extend(field(12, &value(name, shape)));
+    }
+
+    /// A constant of this shape.
+    pub fn constant(&mut self, name: &str, shape: &[u64], values: &[f32]) {
+        let mut tensor: Vec<u8> = shape.iter().flat_map(|&size| number(1, size)).collect();
+        tensor.extend(number(2, F32));
+        tensor.extend(field(8, name.as_bytes()));
+        tensor.extend(field(9, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()));
+        self.constants.extend(field(5, &tensor));
+    }
+
+    /// An operator that reads `inputs` and writes `output`.
+    pub fn node(&mut self, operator: &str, inputs: &[&str], output: &str, attributes: &[Attribute]) {
+        let mut node: Vec<u8> = inputs.iter().flat_map(|input| field(1, input.as_bytes())).collect();
+        node.extend(field(2, output.as_bytes()));
+        node.extend(field(3, output.as_bytes()));
+        node.extend(field(4, operator.as_bytes()));
+        attributes.iter().for_each(|attribute| node.extend(field(5, &attribute.bytes())));
+        self.nodes.extend(field(1, &node));
+    }
+
+    /// The whole file.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let graph = [&self.nodes, field(2, b"ranker").as_slice(), &self.constants, &self.ends].concat();
+        let operators = [field(1, b""), number(2, OPERATORS)].concat();
+        [number(1, FORMAT), field(7, &graph), field(8, &operators)].concat()
+    }
+}
+
+impl Attribute {
+    fn bytes(self) -> Vec<u8> {
+        match self {
+            Self::Integer(name, value) => {
+                [field(1, name.as_bytes()), number(3, value), number(20, INTEGER)].concat()
+            }
+            Self::Integers(name, values) => {
+                let values = values.iter().flat_map(|&value| number(8, value));
+                field(1, name.as_bytes()).into_iter().chain(values).chain(number(20, INTEGERS)).collect()
+            }
+        }
+    }
+}
+
+/// A name with the type "f32 tensor of this shape".
+fn value(name: &str, shape: &[u64]) -> Vec<u8> {
+    let axis = |&size: &u64| field(1, &if size == 0 { field(2, b"C") } else { number(1, size) });
+    let shape: Vec<u8> = shape.iter().flat_map(axis).collect();
+    let tensor = [number(1, F32), field(2, &shape)].concat();
+    [field(1, name.as_bytes()), field(2, &field(1, &tensor))].concat()
+}
+
+/// A field that holds bytes or another message.
+fn field(field: u64, bytes: &[u8]) -> Vec<u8> {
+    [varint(field << 3 | 2), varint(bytes.len() as u64), bytes.to_vec()].concat()
+}
+
+/// A field that holds a number.
+fn number(field: u64, value: u64) -> Vec<u8> {
+    [varint(field << 3), varint(value)].concat()
+}
+
+/// Seven bits a byte, the lowest first; the highest bit says that more follow.
+fn varint(mut value: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_written_as_the_documentation_of_protobuf_shows_them() {
+        assert_eq!(number(1, 150), [0x08, 0x96, 0x01]);
+        assert_eq!(field(2, b"testing"), [&[0x12, 0x07], b"testing".as_slice()].concat());
+    }
+}
