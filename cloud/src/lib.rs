@@ -4,6 +4,7 @@ mod api;
 pub mod app;
 pub mod candidates;
 pub mod catalog;
+pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod display;

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
 use segue_core::trust::{Manifest, Trust, hash};
 
+use crate::clock::now_ms;
 use crate::config::Config;
 use crate::display::Display;
 use crate::error::{ApiError, Code};
@@ -209,11 +209,4 @@ impl AppState {
             metrics::gauge!("segue_generation_age_seconds").set(age as f64 / 1000.0);
         }
     }
-}
-
-/// The service's clock, in milliseconds since 1970.
-#[must_use]
-pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Shared;
+use crate::clock::now_ms;
 use crate::error::{ApiError, Code};
 use crate::events::{Reject, validate};
-use crate::state::now_ms;
 
 #[derive(Deserialize)]
 struct Body {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -12,6 +12,7 @@ use super::disk::{Disk, FolderDisk};
 use super::error::StoreError;
 use super::ledger::{Counted, Ledger, Row};
 use super::validate::Batch;
+use crate::clock::now_ms;
 use crate::lock::FileLock;
 
 /// How much the store holds and waits for.
@@ -182,9 +183,4 @@ fn answer(jobs: Vec<Job>, result: Result<Vec<Counted>, StoreError>) {
             let _ = job.answer.send(Err(error.clone()));
         }),
     }
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

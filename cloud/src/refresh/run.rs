@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use rayon::prelude::*;
@@ -17,6 +17,7 @@ use super::maker::{SealedPack, Stamp};
 use super::report::Sizes;
 use super::{KEPT, Moment, PackMaker, Prepared, Ranking, Report, Viewer};
 use crate::catalog::Catalogue;
+use crate::clock::now_ms;
 use crate::index;
 use crate::keys::{KeyStore, Keys};
 use crate::packs::{PackStore, ShardWriter, Staging, shard_of};
@@ -55,7 +56,7 @@ impl Default for Options {
 /// When something is missing or does not fit; what was published before is then still served.
 pub fn run(data: &Path, options: &Options) -> anyhow::Result<Report> {
     let started = Instant::now();
-    let now_ms = options.now_ms.map_or_else(clock, Ok)?;
+    let now_ms = options.now_ms.unwrap_or_else(now_ms);
     let mut remarks = Vec::new();
     let (keys, made) = KeyStore::new(data).load_or_init().context("the signing keys")?;
     if made {
@@ -101,11 +102,6 @@ pub fn run(data: &Path, options: &Options) -> anyhow::Result<Report> {
             report
         })?;
     Ok(written)
-}
-
-fn clock() -> anyhow::Result<i64> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
-    Ok(i64::try_from(since.as_millis())?)
 }
 
 /// The tables, and the events that the service received since they were written.
