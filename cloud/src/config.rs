@@ -67,37 +67,3 @@ impl Default for Limits {
         }
     }
 }
-
-/// Reads `90s`, `30m`, `2h` or `1d`.
-///
-/// # Errors
-/// Says which text is no time span.
-pub fn parse_span(text: &str) -> Result<Duration, String> {
-    let refuse = || format!("`{text}` is no time span; write 90s, 30m, 2h or 1d");
-    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let seconds = match &text[digits.len()..] {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return Err(refuse()),
-    };
-    let count: u64 = digits.parse().map_err(|_| refuse())?;
-    let total = count.checked_mul(seconds).filter(|total| *total > 0).ok_or_else(refuse)?;
-    Ok(Duration::from_secs(total))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_span_is_a_number_and_a_unit() {
-        assert_eq!(parse_span("30m"), Ok(Duration::from_secs(1_800)));
-        assert_eq!(parse_span("90s"), Ok(Duration::from_secs(90)));
-        for bad in ["", "30", "m", "0m", "-1m", "1w", "99999999999999999999d", "18446744073709551615h", "1é"]
-        {
-            assert!(parse_span(bad).is_err(), "{bad}");
-        }
-    }
-}

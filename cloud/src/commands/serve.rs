@@ -10,7 +10,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::router;
-use crate::config::{Config, parse_span};
+use crate::clock::now_ms;
+use crate::config::Config;
+use crate::refresh::parse_duration;
 use crate::refresher::Refresher;
 use crate::server;
 use crate::state::AppState;
@@ -31,7 +33,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     pub player: Option<PathBuf>,
     /// Refresh from time to time: 30m, 2h.
-    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    #[arg(long, value_name = "SPAN", value_parser = parse_duration)]
     pub refresh_every: Option<Duration>,
     /// A web origin that may call the API from a browser; may be given several times.
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
@@ -90,8 +92,17 @@ fn check_origins(origins: &[String]) -> anyhow::Result<Vec<String>> {
 
 fn start_refresher(arguments: &Arguments, state: &AppState, every: Duration) -> anyhow::Result<Refresher> {
     let program = std::env::current_exe().context("finding this program, to start refreshes")?;
-    let first = if state.published().is_ok() { every } else { Duration::ZERO };
+    let created_ms = state.published().ok().and_then(|published| published.created_ms);
+    let first = first_wait(every, created_ms, now_ms());
     Refresher::start(program, arguments.data.clone(), first, every).context("starting the refresh timer")
+}
+
+/// What is left until the generation in force is `every` old; nothing without one: a service that is started again and
+/// again refreshes all the same.
+fn first_wait(every: Duration, created_ms: Option<i64>, now_ms: i64) -> Duration {
+    let Some(created_ms) = created_ms else { return Duration::ZERO };
+    let age_ms = u64::try_from(now_ms.saturating_sub(created_ms)).unwrap_or(0);
+    every.saturating_sub(Duration::from_millis(age_ms))
 }
 
 async fn serve(arguments: &Arguments, state: Arc<AppState>) -> anyhow::Result<()> {
@@ -154,4 +165,19 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
         }
         tracing::info!("stopping: open requests are finished first");
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_does_not_put_off_the_refresh_that_is_due() {
+        let every = Duration::from_secs(1_800);
+        assert_eq!(first_wait(every, Some(0), 1_200_000), Duration::from_secs(600));
+        assert_eq!(first_wait(every, Some(0), 9_000_000), Duration::ZERO);
+        assert_eq!(first_wait(every, None, 0), Duration::ZERO);
+        // A clock that was set back.
+        assert_eq!(first_wait(every, Some(5_000), 0), every);
+    }
 }
