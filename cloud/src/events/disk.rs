@@ -5,7 +5,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use crate::packs::sync_folder;
 
 /// A folder of segment files that only grow.
 pub trait Disk: Send {
@@ -71,11 +73,7 @@ impl FolderDisk {
     /// # Errors
     /// The folder cannot be made or synced.
     pub fn create_folder(&self) -> io::Result<()> {
-        std::fs::create_dir_all(&self.folder)?;
-        match self.folder.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
-            _ => Ok(()),
-        }
+        crate::packs::create_folder(&self.folder)
     }
 
     fn file(&mut self, name: &str) -> io::Result<&mut File> {
@@ -132,9 +130,4 @@ impl Disk for FolderDisk {
         file.sync_all()?;
         sync_folder(&self.folder)
     }
-}
-
-/// A new name in a folder survives a power cut only once the folder is synced.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }

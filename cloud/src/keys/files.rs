@@ -13,11 +13,13 @@ pub(super) fn create_private_folder(folder: &Path) -> anyhow::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .with_context(|| format!("creating {}", folder.display()))
+    let creating = || format!("creating {}", folder.display());
+    let above = folder.parent().unwrap_or(Path::new("."));
+    crate::packs::create_folder(above).with_context(creating)?;
+    match fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).with_context(creating),
+        _ => crate::packs::sync_folder(above).with_context(creating),
+    }
 }
 
 /// Writes a private key that only the owner can read, durably; a file that is there is never overwritten.
@@ -57,9 +59,7 @@ pub(super) fn read_private(path: &Path) -> anyhow::Result<PrivateKey> {
 
 /// Renames `from` to `to`, durably.
 pub(super) fn replace(from: &Path, to: &Path) -> anyhow::Result<()> {
-    fs::rename(from, to).with_context(|| format!("renaming {}", from.display()))?;
-    let folder = to.parent().unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all().with_context(|| format!("syncing {}", folder.display()))
+    crate::packs::rename_synced(from, to).with_context(|| format!("renaming {}", from.display()))
 }
 
 /// Removes a file.

@@ -24,7 +24,6 @@ pub fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub(crate) fn rename_synced(from: &Path, to: &Path) -> io::Result<()> {
     fault::point()?;
     fs::rename(from, to)?;
-    fault::point()?;
     sync_parent(to)
 }
 
@@ -34,14 +33,19 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Creates a folder and makes its name durable; a folder that is there is left alone.
+/// Creates a folder and those above it, and makes the name of each durable; a folder that is there is left alone.
 pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
+    if let Some(parent) = parent(folder) {
+        create_folder(parent)?;
+    }
     fault::point()?;
-    fs::create_dir_all(folder)?;
-    sync_parent(folder)
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_parent(folder),
+    }
 }
 
 /// Removes a folder and everything in it.
@@ -57,7 +61,12 @@ pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    sync_folder(parent(path).unwrap_or(Path::new(".")))
+}
+
+/// The folder above, when the path names one.
+fn parent(path: &Path) -> Option<&Path> {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty())
 }
 
 /// Where tests interrupt; nothing in a normal build.
@@ -95,6 +104,24 @@ pub(crate) mod fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_folder_that_is_made_is_synced_into_the_one_above() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("served/generations");
+        // Two folders, each made and its name synced: four operations, none of which may fail unnoticed.
+        for operations in 0..4 {
+            let _ = fs::remove_dir_all(folder.path().join("served"));
+            fault::after(Some(operations));
+            assert!(create_folder(&deep).is_err(), "{operations}");
+            fault::after(None);
+        }
+        let _ = fs::remove_dir_all(folder.path().join("served"));
+        fault::after(Some(4));
+        create_folder(&deep).unwrap();
+        fault::after(None);
+        create_folder(&deep).unwrap();
+    }
 
     #[test]
     fn an_interrupted_write_leaves_the_old_content() {

@@ -10,6 +10,7 @@ mod shard;
 mod store;
 
 pub use disk::write_synced;
+pub(crate) use disk::{create_folder, rename_synced, sync_folder};
 pub use generation::Generation;
 pub use shard::{Entry, ShardReader, ShardSummary, ShardWriter, shard_of};
 pub use store::{PackStore, Staging};
