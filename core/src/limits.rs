@@ -24,6 +24,8 @@ pub const PACK_DIMENSION: usize = 64;
 pub const CATEGORIES_PER_CANDIDATE: usize = 4;
 /// Longest id (user, item, event, creator, category), in bytes.
 pub const ID_BYTES: usize = 128;
+/// Longest subject of a pack, in bytes: an id after `user:` or `region:`.
+pub const SUBJECT_BYTES: usize = ID_BYTES + "region:".len();
 /// Most events the session remembers with their features; older ones live on in the decayed state.
 pub const SESSION_EVENTS: usize = 50;
 /// Most event ids remembered to recognise duplicates.

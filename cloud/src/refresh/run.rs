@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use rayon::prelude::*;
-use segue_core::limits::ID_BYTES;
+use segue_core::limits::{ID_BYTES, SUBJECT_BYTES};
 use segue_core::policies;
 use segue_core::policy::Policy;
 use segue_core::trust::{Artefact, Manifest, PrivateKey, Ranker};
@@ -324,7 +324,7 @@ fn subjects(catalogue: &Catalogue) -> Vec<(String, Subject)> {
     let user =
         |(index, user): (usize, &crate::catalog::User)| (format!("user:{}", user.user), Subject::User(index));
     subjects.extend(catalogue.users.iter().enumerate().map(user));
-    subjects.retain(|(name, _)| name.len() <= ID_BYTES);
+    subjects.retain(|(name, _)| name.len() <= SUBJECT_BYTES);
     subjects.sort_by(|one, other| one.0.cmp(&other.0));
     subjects.dedup_by(|one, other| one.0 == other.0);
     subjects

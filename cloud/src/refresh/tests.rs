@@ -121,6 +121,22 @@ fn a_client_accepts_what_was_published_and_ranks_with_it() {
 }
 
 #[test]
+fn a_user_with_the_longest_id_gets_a_pack_too() {
+    let (data, mut catalogue) = folder();
+    let id = "u".repeat(segue_core::limits::ID_BYTES);
+    catalogue.users.push(User { user: id.clone(), ..User::default() });
+    write(data.path(), &catalogue);
+    run(data.path(), &options()).unwrap();
+    let subject = format!("user:{id}");
+    assert_eq!(open(data.path(), &subject).subject(), subject);
+    let store = PackStore::new(data.path());
+    let generation = store.open_current().unwrap().unwrap();
+    let mut client = Engine::new(&root(data.path()).to_hex()).unwrap();
+    client.accept_manifest(generation.manifest(), NOW).unwrap();
+    client.accept_pack(&generation.get(&subject).unwrap().unwrap(), &subject, NOW).unwrap();
+}
+
+#[test]
 fn packs_are_in_the_rankers_order_and_fit_their_user() {
     let (data, catalogue) = folder();
     run(data.path(), &options()).unwrap();

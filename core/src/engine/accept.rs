@@ -121,7 +121,7 @@ impl Engine {
     /// `manifest_missing`, `too_large`, `envelope_damaged`, `signer_unknown`, `signature_invalid`,
     /// `format_unknown`, `payload_damaged`, `pack_wrong_subject`, `pack_wrong_generation`, `pack_expired`.
     pub fn accept_pack(&mut self, bytes: &[u8], subject: &str, now_ms: i64) -> Result<&VerifiedPack> {
-        if subject.len() > limits::ID_BYTES {
+        if subject.len() > limits::SUBJECT_BYTES {
             return Err(Error::new(Code::RequestInvalid, format!("a subject of {} bytes.", subject.len())));
         }
         let manifest = self.trust.manifest()?;
