@@ -353,7 +353,9 @@ fn make(
     if ranked.is_empty() {
         return Ok(None);
     }
-    maker.seal(name, &vector, &ranked, stamp, key).map(Some)
+    // A region's list is popularity's order, not the ranker's.
+    let ranker = stamp.ranker.filter(|_| matches!(subject, Subject::User(_)));
+    maker.seal(name, &vector, &ranked, Stamp { ranker, ..stamp }, key).map(Some)
 }
 
 /// The mean of what is most popular: where a person stands about whom nothing is known.
