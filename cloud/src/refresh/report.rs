@@ -31,9 +31,10 @@ pub struct Report {
     pub recall_at_100: f64,
     /// Share of the best ten items that survives shortening the vectors for packs.
     pub pack_vector_recall_at_10: f64,
-    /// Users whose packs were built, signed and stored in a second, from the loaded catalogue to the moved pointer.
+    /// Users whose packs were built, signed and stored in a second, from the loaded catalogue to the last pack on the
+    /// disk.
     pub refresh_users_per_second: f64,
-    /// The whole run.
+    /// The run but for publishing, which the report is part of.
     pub seconds: f64,
     /// Reading the catalogue and the events.
     pub seconds_load: f64,

@@ -94,6 +94,7 @@ pub fn run(data: &Path, options: &Options) -> anyhow::Result<Report> {
     let written =
         publish(staging, &prepared, model.as_ref(), &policies, &keys, times, |mut report: Report| {
             report.remarks.splice(0..0, remarks.iter().cloned());
+            // To the last pack on the disk: the report itself is part of what is then published.
             report.seconds = started.elapsed().as_secs_f64();
             report.seconds_load = seconds_load;
             report.seconds_prepare = seconds_prepare;
