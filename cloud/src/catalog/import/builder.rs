@@ -112,6 +112,12 @@ impl Builder {
         }
     }
 
+    /// Rows counted so far, good and bad.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
     /// The rejected rows so far.
     #[must_use]
     pub fn rejects(&self) -> &[RejectRow] {

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
+use anyhow::bail;
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 
 use super::LINE_BYTES;
@@ -70,7 +71,7 @@ impl<'a> Row<'a> {
 /// first cell is a number), `columns` are the names in order.
 ///
 /// # Errors
-/// When the file cannot be read; a bad row is a reject of the builder instead.
+/// When the file cannot be read, or its header where there has to be one; a bad row is a reject of the builder instead.
 pub fn for_each_row(
     path: &Path,
     table: &str,
@@ -84,7 +85,11 @@ pub fn for_each_row(
         let text = String::from_utf8_lossy(&raw.line.bytes).into_owned();
         let cells = match split(&raw) {
             Ok(cells) => cells,
+            Err(reject) if names.is_none() && columns.is_empty() => {
+                bail!("the header of {} cannot be read: {}", path.display(), reject.detail);
+            }
             Err(reject) => {
+                builder.count_row();
                 builder.reject(table, raw.line.number, reject, &text);
                 continue;
             }
@@ -238,6 +243,19 @@ mod tests {
         let (read, rejects) = rows(b"a,b\n1,\"x\n2,y\n3,z\n", &[]);
         assert_eq!(read, ["3:2|y", "4:3|z"]);
         assert_eq!(rejects, [(2, Reason::NotCsv)]);
+    }
+
+    #[test]
+    fn a_bad_row_counts_and_a_bad_header_ends_the_import() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.csv");
+        let mut builder = Builder::new("made");
+        std::fs::write(&path, "a,b\n1,x\n2,\"y\n").unwrap();
+        for_each_row(&path, "f", &[], &mut builder, |_, _| Ok(())).unwrap();
+        assert_eq!((builder.rows(), builder.rejects().len()), (2, 1));
+        std::fs::write(&path, "\"a,b\n1,x\n2,y\n").unwrap();
+        let error = for_each_row(&path, "f", &[], &mut builder, |_, _| Ok(())).unwrap_err().to_string();
+        assert!(error.contains("header") && error.contains("f.csv"), "{error}");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! `jsonl`, `csv` and `parquet`: files named after the four tables.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, ensure};
+use parquet::basic::{LogicalType, TimeUnit};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
 use rayon::prelude::*;
@@ -22,6 +24,7 @@ use super::{Format, LINE_BYTES};
 const BATCH: usize = 8_192;
 
 const MICROSECONDS: i64 = 1_000;
+const NANOSECONDS: i64 = 1_000_000;
 const DAY_MS: i64 = 86_400_000;
 
 /// Imports a folder of tables, or one file named after its table.
@@ -127,12 +130,13 @@ fn read_parquet(table: Table, path: &Path, builder: &mut Builder) -> anyhow::Res
     let unreadable = || format!("{} is not a Parquet file that can be read", path.display());
     catch_unwind(AssertUnwindSafe(|| {
         let reader = SerializedFileReader::new(file).with_context(unreadable)?;
+        let nanoseconds = nanosecond_columns(&reader);
         for (row, number) in reader.get_row_iter(None).with_context(unreadable)?.zip(1..) {
             builder.count_row();
             let (outcome, text) = match row {
                 Ok(row) => {
                     let text = shorten(&row.to_string(), 500);
-                    (table.add(builder, number, cells(row)), text)
+                    (table.add(builder, number, cells(row, &nanoseconds)), text)
                 }
                 Err(error) => (Err(Reject::new(Reason::NotParquet, error.to_string())), String::new()),
             };
@@ -145,8 +149,20 @@ fn read_parquet(table: Table, path: &Path, builder: &mut Builder) -> anyhow::Res
     .map_err(|_| anyhow!("{} has a column type that cannot be read", path.display()))?
 }
 
-fn cells(row: Row) -> Map<String, Value> {
-    row.into_columns().into_iter().map(|(name, field)| (name, value(&field))).collect()
+// The record reader hands these out as plain whole numbers.
+fn nanosecond_columns(reader: &impl FileReader) -> HashSet<String> {
+    let columns = reader.metadata().file_metadata().schema_descr().columns();
+    let nanoseconds = |kind: Option<&LogicalType>| matches!(kind, Some(LogicalType::Timestamp(time)) if time.unit == TimeUnit::NANOS);
+    let named = columns.iter().filter(|column| nanoseconds(column.logical_type_ref()));
+    named.map(|column| column.path().string()).collect()
+}
+
+fn cells(row: Row, nanoseconds: &HashSet<String>) -> Map<String, Value> {
+    let cell = |(name, field): (String, Field)| match field {
+        Field::Long(time) if nanoseconds.contains(&name) => (name, time.div_euclid(NANOSECONDS).into()),
+        field => (name, value(&field)),
+    };
+    row.into_columns().into_iter().map(cell).collect()
 }
 
 fn value(field: &Field) -> Value {

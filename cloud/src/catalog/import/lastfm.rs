@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use segue_core::session::event::{Event, EventKind};
+use serde_json::Value;
 
 use super::builder::{Builder, Description, Outcome, tally};
 use super::lines::Lines;
@@ -20,13 +21,13 @@ const STEP_MS: i64 = 60_000;
 
 pub(super) fn import(path: &Path, data: &Path, mut builder: Builder) -> anyhow::Result<Outcome> {
     let negatives = negatives(&path.join("LastFM_sample.txt"), &mut builder)?;
-    let tags = tags(&path.join("LastFM_item2attributes.json"))?;
+    let tags = tags(&path.join("LastFM_item2attributes.json"), &mut builder)?;
     let mut lines = Lines::open(&path.join("LastFM.txt"))?;
     while let Some(line) = lines.next_line()? {
         builder.count_row();
-        let text = String::from_utf8_lossy(&line.bytes).into_owned();
-        if let Err(reject) = history(&mut builder, &text, &negatives, &tags) {
-            builder.reject("LastFM", line.number, reject, &text);
+        let added = line.text().and_then(|text| history(&mut builder, &text, &negatives, &tags));
+        if let Err(reject) = added {
+            builder.reject("LastFM", line.number, reject, &String::from_utf8_lossy(&line.bytes));
         }
     }
     builder.finish(Description { surface: "radio", timed: false, rule: Some(Rule::LeaveOneOut) }, data)
@@ -41,23 +42,36 @@ fn negatives(path: &Path, builder: &mut Builder) -> anyhow::Result<HashMap<Strin
     let mut lines = Lines::open(path)?;
     while let Some(line) = lines.next_line()? {
         builder.count_row();
-        let text = String::from_utf8_lossy(&line.bytes).into_owned();
-        match numbers(&text) {
+        match line.text().and_then(|text| numbers(&text)) {
             Ok((user, items)) => drop(negatives.insert(user, items)),
-            Err(reject) => builder.reject("LastFM_sample", line.number, reject, &text),
+            Err(reject) => {
+                builder.reject("LastFM_sample", line.number, reject, &String::from_utf8_lossy(&line.bytes));
+            }
         }
     }
     Ok(negatives)
 }
 
-fn tags(path: &Path) -> anyhow::Result<HashMap<String, Vec<String>>> {
+// An item whose entry is no list of numbers goes without tags.
+fn tags(path: &Path, builder: &mut Builder) -> anyhow::Result<HashMap<String, Vec<String>>> {
     if !path.is_file() {
         return Ok(HashMap::new());
     }
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let lists: BTreeMap<String, Vec<u32>> = serde_json::from_str(&text)
+    let entries: BTreeMap<String, Value> = serde_json::from_str(&text)
         .with_context(|| format!("{} does not map items to lists of tags", path.display()))?;
-    Ok(lists.into_iter().map(|(item, list)| (item, most_frequent(&list))).collect())
+    let mut tags = HashMap::new();
+    for ((item, entry), number) in entries.into_iter().zip(1..) {
+        let text = entry.to_string();
+        match serde_json::from_value::<Vec<u32>>(entry) {
+            Ok(list) => drop(tags.insert(item, most_frequent(&list))),
+            Err(_) => {
+                let reject = Reject::invalid(&item, &text, "a list of whole numbers");
+                builder.reject("LastFM_item2attributes", number, reject, &text);
+            }
+        }
+    }
+    Ok(tags)
 }
 
 fn most_frequent(tags: &[u32]) -> Vec<String> {

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::LINE_BYTES;
+use super::reject::{Reason, Reject};
 
 /// One line without its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,19 @@ pub struct Line {
     pub bytes: Vec<u8>,
     /// Whether it was longer than [`LINE_BYTES`].
     pub too_long: bool,
+}
+
+impl Line {
+    /// The text; bytes that are not UTF-8 are replaced.
+    ///
+    /// # Errors
+    /// `line_too_long`.
+    pub fn text(&self) -> Result<String, Reject> {
+        if self.too_long {
+            return Err(Reject::new(Reason::LineTooLong, format!("more than {LINE_BYTES} bytes")));
+        }
+        Ok(String::from_utf8_lossy(&self.bytes).into_owned())
+    }
 }
 
 /// Reads a file line by line; memory stays bounded whatever the file holds.

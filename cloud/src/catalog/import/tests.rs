@@ -179,6 +179,34 @@ fn parquet_rows_are_read_without_a_schema_of_their_own() {
 }
 
 #[test]
+fn parquet_times_in_nanoseconds_become_milliseconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = "message events {
+        REQUIRED BYTE_ARRAY item (UTF8);
+        REQUIRED BYTE_ARRAY kind (UTF8);
+        REQUIRED INT64 time_ms (TIMESTAMP(NANOS,true));
+    }";
+    let file = std::fs::File::create(folder.path().join("events.parquet")).unwrap();
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let properties = Arc::new(WriterProperties::builder().build());
+    let mut writer = SerializedFileWriter::new(file, schema, properties).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for text in ["a", "click"] {
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&[ByteArray::from(text)], None, None).unwrap();
+        column.close().unwrap();
+    }
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<Int64Type>().write_batch(&[1_700_000_000_123_456_789], None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+    let data = folder.path().join("data");
+    run(Format::Parquet, folder.path(), None, &data).unwrap();
+    assert_eq!(Catalogue::load(&data).unwrap().events[0].time_ms, 1_700_000_000_123);
+}
+
+#[test]
 fn movielens_is_read_with_and_without_headers() {
     let with_headers = import(
         Format::Movielens,
@@ -247,13 +275,21 @@ fn segmm_rows_of_one_request_are_a_slate() {
 }
 
 #[test]
+fn a_history_that_is_cut_off_at_the_longest_line_is_left_out() {
+    let long = format!("1 5 6\n2 {}\n", "7 ".repeat(LINE_BYTES / 2));
+    let imported = import(Format::Lastfm, &[("LastFM.txt", long.as_bytes())]);
+    assert_eq!(imported.reasons(), [("line_too_long", 1)]);
+    assert_eq!(imported.catalogue.events.len(), 2);
+}
+
+#[test]
 fn lastfm_holds_out_the_last_item_against_its_negatives() {
     let imported = import(
         Format::Lastfm,
         &[
             ("LastFM.txt", b"1 5 6 7\n2 5 x\n3 9\n"),
             ("LastFM_sample.txt", b"1 8 9\n"),
-            ("LastFM_item2attributes.json", br#"{"5": [3, 3, 4], "6": []}"#),
+            ("LastFM_item2attributes.json", br#"{"5": [3, 3, 4], "6": [], "7": "none"}"#),
         ],
     );
     let catalogue = &imported.catalogue;
@@ -267,7 +303,7 @@ fn lastfm_holds_out_the_last_item_against_its_negatives() {
     assert_eq!(last.candidates, ["7", "8", "9"]);
     assert_eq!(catalogue.items[0].categories, ["tag 3", "tag 4"]);
     assert!(!catalogue.dataset.timed);
-    assert_eq!(imported.reasons(), [("value_invalid", 1)]);
+    assert_eq!(imported.reasons(), [("value_invalid", 2)]);
 }
 
 #[test]
