@@ -73,9 +73,6 @@ impl Format {
     }
 }
 
-/// Surfaces that have a policy.
-const SURFACES: [&str; 5] = ["radio", "weekly", "home", "feed", "shop"];
-
 /// Reads `path` and replaces the tables of the data folder. `surface` says where
 /// the events come from, when it is not the format's usual one.
 ///
@@ -85,8 +82,12 @@ pub fn run(format: Format, path: &Path, surface: Option<&str>, data: &Path) -> a
     ensure!(path.exists(), "{} does not exist", path.display());
     let mut builder = Builder::new(format.name());
     if let Some(surface) = surface {
-        let known = SURFACES.contains(&surface);
-        ensure!(known, "the surface {surface:?} is unknown: use one of {}", SURFACES.join(", "));
+        let known: Vec<&str> = segue_core::policies::ALL.iter().map(|(name, _)| *name).collect();
+        ensure!(
+            known.contains(&surface),
+            "the surface {surface:?} is unknown: use one of {}",
+            known.join(", ")
+        );
         builder.surface(surface);
     }
     match format {
