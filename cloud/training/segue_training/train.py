@@ -95,7 +95,7 @@ def demo(program: Path, work: Path, out: Path, tracks: int, users: int) -> None:
     report = work / "judged.json"
     segue(
         *(program, "evaluate", "--data", work / "judged", "--model", out),
-        *("--sessions", JUDGED_SESSIONS, "--json", report),
+        *("--scorer", "ort", "--sessions", JUDGED_SESSIONS, "--json", report),
     )
     facts |= {"judged": json.loads(report.read_text()), "tracks": tracks, "users": users}
     card.write(out, facts, TRAINING_SEED, (JUDGED_SEED, JUDGED_USERS, JUDGED_SESSIONS))
