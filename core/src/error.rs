@@ -106,6 +106,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
+    fn every_code_is_in_the_documents_table_with_its_remedy() {
+        let table = include_str!("../../docs/ERRORS.md");
+        for code in Code::ALL {
+            let row = format!("| `{}` | {} |", code.name(), code.remedy());
+            assert!(table.contains(&row), "docs/ERRORS.md lacks the row `{row}`");
+        }
+    }
+
+    #[test]
     fn codes_are_distinct_words() {
         let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.name()).collect();
         assert_eq!(names.len(), Code::ALL.len());
