@@ -7,10 +7,12 @@
 //! ```
 //! use segue_core::{Engine, Event, EventKind, Request};
 //!
-//! # fn run(root: &str, manifest: &[u8], policy: &[u8], pack: &[u8], now_ms: i64) -> segue_core::Result<()> {
+//! # fn run(root: &str, manifest: &[u8], policy: &[u8], model: &[u8], schema: &[u8], pack: &[u8], now_ms: i64) -> segue_core::Result<()> {
 //! let mut engine = Engine::new(root)?;
 //! engine.accept_manifest(manifest, now_ms)?;
 //! engine.accept_policy("radio", policy)?;
+//! # #[cfg(feature = "tract")]
+//! engine.accept_ranker(model, schema)?;
 //! engine.accept_pack(pack, "user:ada", now_ms)?;
 //! engine.apply(&Event::new("e1", "track-7", EventKind::Skip, now_ms))?;
 //! let request = Request { surface: "radio".into(), count: 12, now_ms, seed: 1, context: [].into(), log_features: false };
