@@ -4,20 +4,21 @@ use anyhow::{Context as _, bail};
 
 use crate::paths::Paths;
 use crate::shell;
-use crate::steps::{Counts, Step};
+use crate::steps::Steps;
 
 /// The largest file that is searched; what is larger holds data.
 const LARGEST: u64 = 1 << 20;
 
 /// Looks through every tracked text file.
-///
-/// # Errors
+pub(crate) fn run(paths: &Paths, steps: &Steps) {
+    match shell::answer(&mut shell::program(paths, "git", ["ls-files", "-z"])) {
+        Some(listed) => drop(steps.run("checkout", |_| check(paths, &listed))),
+        None => steps.skip("checkout", "git knows no tracked files here", "cargo xtask test, in a git clone"),
+    }
+}
+
 /// Names each file that holds a home folder or, being a lock file, a registry's address.
-pub(crate) fn check(paths: &Paths, step: &Step) -> anyhow::Result<((), Counts)> {
-    let Some(listed) = shell::answer(&mut shell::program(paths, "git", ["ls-files", "-z"])) else {
-        step.message("not a git checkout");
-        return Ok(((), Counts { skipped: 1, ..Counts::default() }));
-    };
+fn check(paths: &Paths, listed: &str) -> anyhow::Result<()> {
     let mut problems = Vec::new();
     for name in listed.split('\0').filter(|name| !name.is_empty()) {
         let file = paths.file(name);
@@ -30,7 +31,7 @@ pub(crate) fn check(paths: &Paths, step: &Step) -> anyhow::Result<((), Counts)> 
         }
     }
     if problems.is_empty() {
-        return Ok(((), Counts::ONE));
+        return Ok(());
     }
     bail!("{}", problems.join("\n"))
 }

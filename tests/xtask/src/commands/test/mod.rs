@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let steps = Steps::new(&paths, "test")?;
     steps.run("formatting", |step| rust::formatting(&paths, step));
     steps.run_counted("licences and duplicate versions", |step| dependencies::check(&paths, step));
-    steps.run_counted("checkout", |step| checkout::check(&paths, step));
+    checkout::run(&paths, &steps);
     let library = steps.run("ONNX Runtime", |step| onnxruntime::ensure(&paths, step));
     let (player, segue) = build_both(&paths, &steps, library);
     match &segue {
