@@ -35,6 +35,10 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let paths = Paths::find()?;
     let steps = Steps::new(&paths, "demo")?;
+    // Before anything is built: the first run takes long.
+    if !arguments.once {
+        server::check_port(arguments.port)?;
+    }
     let Some(demo) = prepare(&paths, &steps, arguments) else { return Ok(steps.exit_code()) };
     if arguments.once {
         if let Some(report) = once(&paths, &steps, &demo) {
