@@ -17,8 +17,10 @@ use crate::steps::Step;
 use crate::tools::onnxruntime;
 
 /// What decides the bytes of a generated catalogue besides its arguments.
-const GENERATOR_SOURCES: [&str; 3] =
-    ["cloud/src/commands/generate.rs", "cloud/src/generate", "cloud/src/catalog"];
+const GENERATOR_SOURCES: [&str; 2] = ["cloud/src/commands/generate.rs", "cloud/src/catalog"];
+
+/// Where a service keeps the events it received, inside its data folder.
+const RECEIVED: &str = "received";
 
 /// How long a demo's generation is shown again instead of being made anew.
 const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -185,11 +187,37 @@ impl Segue {
     }
 }
 
-/// Looks at every route a client uses and sends two events, one of them twice.
+/// Serves what `data` holds, looks at every route a client uses and sends an event twice.
+///
+/// The server runs on a folder of its own that shares the data's files: the event must not reach the next refresh.
 ///
 /// # Errors
 /// Names the route whose answer is not the documented one.
-pub(crate) fn probe(server: &Server) -> anyhow::Result<()> {
+pub(crate) fn probe(paths: &Paths, step: &Step, segue: &Segue, data: &Path) -> anyhow::Result<()> {
+    let apart = paths.cache.join(format!("probe-{}", std::process::id()));
+    share(data, &apart)
+        .with_context(|| format!("cannot share {} with {}", data.display(), apart.display()))?;
+    let probed = segue.serve(paths, step, &apart, None, 0).and_then(|server| routes(&server));
+    fs::remove_dir_all(&apart).with_context(|| format!("cannot remove {}", apart.display()))?;
+    probed
+}
+
+/// Makes `to` with the same files as `from`, but for the events that a service received.
+fn share(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (name, target) = (entry.file_name(), to.join(entry.file_name()));
+        match entry.file_type()?.is_dir() {
+            true if name == RECEIVED => {}
+            true => share(&entry.path(), &target)?,
+            false => fs::hard_link(entry.path(), target)?,
+        }
+    }
+    Ok(())
+}
+
+fn routes(server: &Server) -> anyhow::Result<()> {
     expect(server, "/healthz", 200)?;
     let manifest = expect(server, "/api/v1/manifest", 200)?;
     if manifest.is_empty() {

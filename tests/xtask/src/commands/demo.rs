@@ -99,8 +99,8 @@ pub(crate) fn build_server(paths: &Paths, step: &Step) -> anyhow::Result<PathBuf
 
 fn once(paths: &Paths, steps: &Steps, demo: &Demo) -> Option<Value> {
     let rerank = steps.run("serve and re-rank under Node", |step| {
+        whole_path::probe(paths, step, &demo.segue, &demo.data)?;
         let server = demo.segue.serve(paths, step, &demo.data, Some(&demo.player), 0)?;
-        whole_path::probe(&server)?;
         whole_path::rerank_under_node(paths, step, &server)
     })?;
     let quality =

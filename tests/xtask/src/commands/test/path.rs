@@ -101,10 +101,7 @@ fn public_set(paths: &Paths, steps: &Steps, segue: &Segue, set: &PublicSet, sour
 
 fn refresh_and_serve(paths: &Paths, steps: &Steps, segue: &Segue, name: &str, data: &Path) -> Option<()> {
     steps.run(&format!("{name}: refresh"), |step| refresh(paths, step, segue, data))?;
-    steps.run(&format!("{name}: serve"), |step| {
-        let server = segue.serve(paths, step, data, None, 0)?;
-        whole_path::probe(&server)
-    })
+    steps.run(&format!("{name}: serve"), |step| whole_path::probe(paths, step, segue, data))
 }
 
 fn refresh(paths: &Paths, step: &Step, segue: &Segue, data: &Path) -> anyhow::Result<()> {
