@@ -38,6 +38,10 @@ pub const SESSION_CREATORS: usize = 1_024;
 pub const SESSION_CATEGORIES: usize = 512;
 /// Most items it remembers the vectors of because nothing like them is wanted.
 pub const SESSION_REFUSED: usize = 50;
+/// Longest kind of event, in bytes.
+pub const KIND_BYTES: usize = 64;
+/// Longest name or text in the context of an event, in bytes.
+pub const CONTEXT_BYTES: usize = 256;
 /// Most candidates one logged event may list.
 pub const EVENT_CANDIDATES: usize = 1_000;
 /// Latest time of an event or a request, in milliseconds since 1970: the end of the year 9999.

@@ -1,17 +1,11 @@
 //! What an event must look like. A bad row is refused by itself; the good rows of its batch are kept.
 
-use segue_core::limits::{CONTEXT_ENTRIES, ID_BYTES};
+use segue_core::session::EventFault;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::ledger::{Row, fingerprint};
-use crate::catalog::{Event, EventKind};
-
-/// The longest kind, context key or context value, in bytes.
-const NAME_BYTES: usize = 256;
-
-/// The most candidates an event may list.
-const CANDIDATES: usize = 1_000;
+use crate::catalog::Event;
 
 /// How far ahead of the service a client's clock may be: a day covers every time zone mistake.
 const AHEAD_MS: i64 = 24 * 60 * 60 * 1000;
@@ -99,70 +93,31 @@ fn without_nulls(mut row: Value) -> Value {
 }
 
 fn check_event(event: &Event, now_ms: i64) -> Result<(), Refusal> {
-    check_ids(event)?;
-    if event.kind.name().len() > NAME_BYTES {
-        return Err((
-            "kind_too_long",
-            format!("`kind` has {} bytes, at most {NAME_BYTES}", event.kind.name().len()),
-        ));
-    }
-    if event.time_ms < 0 || event.time_ms > now_ms.saturating_add(AHEAD_MS) {
-        let detail = format!("`time_ms` {} is not between 0 and a day from now ({now_ms})", event.time_ms);
+    event.examine().map_err(|(fault, detail)| (code(fault), detail))?;
+    if event.time_ms > now_ms.saturating_add(AHEAD_MS) {
+        let detail = format!("`time_ms` {} is more than a day from now ({now_ms})", event.time_ms);
         return Err(("time_out_of_range", detail));
     }
-    if !event.has_subject() {
-        return Err(("item_missing", format!("an event of kind `{}` is about an item", event.kind.name())));
-    }
-    if event.kind == EventKind::Rating && !event.value.is_some_and(|value| (0.0..=5.0).contains(&value)) {
-        return Err((
-            "value_out_of_range",
-            format!("a rating is a `value` from 0 to 5, not {:?}", event.value),
-        ));
-    }
-    check_sizes(event)
-}
-
-fn check_ids(event: &Event) -> Result<(), Refusal> {
-    let slate = event.slate.as_deref().unwrap_or_default();
-    let ids = [
-        ("event_id", event.event_id.as_str()),
-        ("user", &event.user),
-        ("session", &event.session),
-        ("item", &event.item),
-        ("slate", slate),
-    ];
-    let long = ids.into_iter().find(|(_, id)| id.len() > ID_BYTES);
-    match long {
-        Some((name, id)) => {
-            Err(("id_too_long", format!("`{name}` has {} bytes, at most {ID_BYTES}", id.len())))
-        }
-        None => Ok(()),
-    }
-}
-
-fn check_sizes(event: &Event) -> Result<(), Refusal> {
-    if event.context.len() > CONTEXT_ENTRIES {
-        let detail = format!("`context` has {} entries, at most {CONTEXT_ENTRIES}", event.context.len());
-        return Err(("context_too_large", detail));
-    }
-    if let Some((key, _)) = event.context.iter().find(|(key, value)| key.len().max(value.len()) > NAME_BYTES)
-    {
-        let shown: String = key.chars().take(32).collect();
-        return Err(("context_too_large", format!("`context.{shown}` is longer than {NAME_BYTES} bytes")));
-    }
-    if event.candidates.len() > CANDIDATES {
-        let detail = format!("`candidates` has {} items, at most {CANDIDATES}", event.candidates.len());
-        return Err(("candidates_too_many", detail));
-    }
-    if let Some(item) = event.candidates.iter().find(|item| item.len() > ID_BYTES) {
-        return Err(("id_too_long", format!("a candidate has {} bytes, at most {ID_BYTES}", item.len())));
-    }
     Ok(())
+}
+
+fn code(fault: EventFault) -> &'static str {
+    match fault {
+        EventFault::IdMissing => "event_id_missing",
+        EventFault::IdInvalid => "id_invalid",
+        EventFault::KindInvalid => "kind_invalid",
+        EventFault::TimeOutOfRange => "time_out_of_range",
+        EventFault::SubjectMissing => "item_missing",
+        EventFault::ValueOutOfRange => "value_out_of_range",
+        EventFault::ContextTooLarge => "context_too_large",
+        EventFault::CandidatesTooMany => "candidates_too_many",
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use segue_core::limits::{CONTEXT_BYTES, EVENT_CANDIDATES, ID_BYTES, KIND_BYTES};
     use serde_json::json;
 
     const NOW: i64 = 1_767_225_600_000;
@@ -194,14 +149,16 @@ mod tests {
         assert_eq!(code_of(with("time_ms", json!(-1))), Some("time_out_of_range"));
         assert_eq!(code_of(with("time_ms", json!(NOW + AHEAD_MS + 1))), Some("time_out_of_range"));
         assert_eq!(code_of(with("item", json!(""))), Some("item_missing"));
-        assert_eq!(code_of(with("user", json!("u".repeat(ID_BYTES + 1)))), Some("id_too_long"));
-        assert_eq!(code_of(with("kind", json!("k".repeat(NAME_BYTES + 1)))), Some("kind_too_long"));
+        assert_eq!(code_of(with("user", json!("u".repeat(ID_BYTES + 1)))), Some("id_invalid"));
+        assert_eq!(code_of(with("session", json!("a\tb"))), Some("id_invalid"));
+        assert_eq!(code_of(with("kind", json!("k".repeat(KIND_BYTES + 1)))), Some("kind_invalid"));
+        assert_eq!(code_of(with("kind", json!("Not A Word"))), Some("kind_invalid"));
         assert_eq!(
-            code_of(with("candidates", json!(vec!["a"; CANDIDATES + 1]))),
+            code_of(with("candidates", json!(vec!["a"; EVENT_CANDIDATES + 1]))),
             Some("candidates_too_many")
         );
         assert_eq!(
-            code_of(with("context", json!({"k": "v".repeat(NAME_BYTES + 1)}))),
+            code_of(with("context", json!({"k": "v".repeat(CONTEXT_BYTES + 1)}))),
             Some("context_too_large")
         );
     }

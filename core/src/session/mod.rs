@@ -23,6 +23,7 @@ mod taste;
 mod without;
 
 pub use apply::Applied;
+pub use check::{EventFault, check_id};
 pub use event::{Event, EventKind};
 pub use facts::ItemFacts;
 pub use remember::{LATE_MS, Remembered};

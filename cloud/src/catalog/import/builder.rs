@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::ensure;
-use indicatif::{ProgressBar, ProgressStyle};
-use segue_core::limits::{CONTEXT_ENTRIES, ID_BYTES};
-use segue_core::session::event::{Event, EventKind};
+use indicatif::ProgressBar;
+use segue_core::session::{self, Event, EventFault};
 
 use super::reject::{Reason, Reject, RejectRow, shorten};
 use super::vocabulary;
@@ -15,17 +14,14 @@ use crate::catalog::sessions;
 use crate::catalog::split::{Rule, Split};
 use crate::catalog::writer::Tables;
 use crate::catalog::{AttributeValue, Collection, Item, User};
+use crate::progress;
 
 /// Most bytes of a rejected row that are kept in `rejects.jsonl`.
 const REJECT_TEXT_BYTES: usize = 500;
-/// Most entries of `candidates`.
-const CANDIDATES: usize = 1_000;
 /// Most items of one collection.
 const COLLECTION_ITEMS: usize = 10_000;
 /// Most categories, attributes or regions of one item.
 const ITEM_LIST: usize = 256;
-/// Last accepted moment: the end of the year 9999.
-const LAST_MS: i64 = 253_402_300_799_999;
 
 /// How the imported set is described and divided.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +85,7 @@ impl Builder {
             vector_length: None,
             items_are_given: false,
             rows: 0,
-            progress: progress(),
+            progress: progress::count("rows"),
             surface: None,
         }
     }
@@ -289,13 +285,6 @@ impl Builder {
     }
 }
 
-// Hidden by itself when stderr is not a terminal.
-fn progress() -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {human_pos} rows, {per_sec}")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner());
-    ProgressBar::no_length().with_style(style)
-}
-
 /// How often each entry occurs.
 pub(super) fn tally<'a>(entries: impl Iterator<Item = &'a str>) -> HashMap<&'a str, u64> {
     entries.fold(HashMap::new(), |mut counts, entry| {
@@ -305,44 +294,16 @@ pub(super) fn tally<'a>(entries: impl Iterator<Item = &'a str>) -> HashMap<&'a s
 }
 
 fn check_event(event: &Event) -> Result<(), Reject> {
-    check_id("event_id", &event.event_id)?;
-    check_optional_id("user", &event.user)?;
-    check_optional_id("session", &event.session)?;
-    check_optional_id("item", &event.item)?;
-    check_optional_id("slate", event.slate.as_deref().unwrap_or_default())?;
-    check_kind(&event.kind)?;
-    if !event.has_subject() {
-        return Err(Reject::missing("item"));
-    }
-    if !(0..=LAST_MS).contains(&event.time_ms) {
-        let detail = format!("`time_ms` is {}, outside 0..={LAST_MS}", event.time_ms);
-        return Err(Reject::new(Reason::ValueOutOfRange, detail));
-    }
-    if let Some(value) = event.value {
-        check_finite("value", value)?;
-        if event.kind == EventKind::Rating && !(0.0..=5.0).contains(&value) {
-            return Err(Reject::new(
-                Reason::ValueOutOfRange,
-                format!("the rating is {value}, outside 0..=5"),
-            ));
-        }
-    } else if event.kind == EventKind::Rating {
-        return Err(Reject::missing("value"));
-    }
-    check_length("context", event.context.len(), CONTEXT_ENTRIES)?;
-    check_length("candidates", event.candidates.len(), CANDIDATES)?;
-    event.candidates.iter().try_for_each(|item| check_id("candidates", item))
-}
-
-fn check_kind(kind: &EventKind) -> Result<(), Reject> {
-    let name = kind.name();
-    let word = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    if word && name.len() <= 64 && name.starts_with(|first: char| first.is_ascii_lowercase()) {
-        return Ok(());
-    }
-    let detail =
-        format!("`kind` is {:?}: use a word of a-z, 0-9 and _ of at most 64 bytes", shorten(name, 80));
-    Err(Reject::new(Reason::KindInvalid, detail))
+    event.examine().map_err(|(fault, detail)| {
+        let reason = match fault {
+            EventFault::IdMissing | EventFault::SubjectMissing => Reason::ColumnMissing,
+            EventFault::IdInvalid => Reason::IdInvalid,
+            EventFault::KindInvalid => Reason::KindInvalid,
+            EventFault::TimeOutOfRange | EventFault::ValueOutOfRange => Reason::ValueOutOfRange,
+            EventFault::ContextTooLarge | EventFault::CandidatesTooMany => Reason::ListTooLong,
+        };
+        Reject::new(reason, detail)
+    })
 }
 
 fn check_id(column: &str, id: &str) -> Result<(), Reject> {
@@ -350,14 +311,7 @@ fn check_id(column: &str, id: &str) -> Result<(), Reject> {
 }
 
 fn check_optional_id(column: &str, id: &str) -> Result<(), Reject> {
-    if id.len() > ID_BYTES {
-        let detail = format!("`{column}` has {} bytes, at most {ID_BYTES} are allowed", id.len());
-        return Err(Reject::new(Reason::IdInvalid, detail));
-    }
-    if id.chars().any(char::is_control) {
-        return Err(Reject::new(Reason::IdInvalid, format!("`{column}` holds a control character")));
-    }
-    Ok(())
+    session::check_id(column, id).map_err(|detail| Reject::new(Reason::IdInvalid, detail))
 }
 
 fn check_finite(column: &str, value: f64) -> Result<(), Reject> {
