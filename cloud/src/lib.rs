@@ -12,6 +12,7 @@ pub mod error;
 pub mod evaluate;
 pub mod events;
 pub mod examples;
+pub mod hash;
 pub mod index;
 pub mod keys;
 mod lock;

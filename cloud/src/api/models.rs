@@ -8,6 +8,7 @@ use axum::response::Response;
 use super::conditional::{is_current, respond};
 use super::{Shared, blocking};
 use crate::error::{ApiError, Code};
+use crate::hash::is_sha256;
 
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
@@ -17,7 +18,7 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let hash = path.map(|Path(hash)| hash).unwrap_or_default();
-    if hash.len() != 64 || !hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+    if !is_sha256(&hash) {
         let shown: String = hash.chars().take(80).collect();
         let detail = format!("`{shown}` is not 64 lower-case hexadecimal digits; take it from the manifest");
         return Err(ApiError::new(Code::HashInvalid, detail));

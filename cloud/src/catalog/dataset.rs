@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
+use segue_core::trust;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 /// The version of `dataset.json` that this program writes and reads.
 pub const FORMAT: u32 = 1;
@@ -108,7 +108,7 @@ impl Dataset {
         text.push_str("],\"categories\":");
         canonical_strings(&mut text, &self.categories);
         text.push('}');
-        hex(&Sha256::digest(text.as_bytes()))
+        trust::hash(text.as_bytes())
     }
 }
 
@@ -130,15 +130,6 @@ fn canonical_attribute(text: &mut String, attribute: &Attribute) {
 fn canonical_strings(text: &mut String, values: &[String]) {
     let list: Vec<serde_json::Value> = values.iter().map(|value| value.as_str().into()).collect();
     let _ = write!(text, "{}", serde_json::Value::from(list));
-}
-
-/// Lower-case hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -4,9 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use segue_core::limits::ID_BYTES;
 use segue_core::session::event::Event;
-use sha2::{Digest, Sha256};
-
-use super::dataset::hex;
+use segue_core::trust;
 
 /// A pause of more than this begins a new session.
 pub const GAP_MS: i64 = 30 * 60_000;
@@ -44,7 +42,7 @@ pub fn derive(events: &mut [Event]) {
 
 fn name(user: &str, number: u64) -> String {
     let name = format!("{user}:{number}");
-    if name.len() <= ID_BYTES { name } else { hex(&Sha256::digest(name.as_bytes())) }
+    if name.len() <= ID_BYTES { name } else { trust::hash(name.as_bytes()) }
 }
 
 #[cfg(test)]

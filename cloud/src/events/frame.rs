@@ -13,7 +13,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::catalog::dataset::hex;
+use crate::hash::hex;
 
 /// The format this version writes, and the newest it reads.
 pub(crate) const FORMAT: u32 = 1;

@@ -11,6 +11,7 @@ use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use super::disk::fault;
+use crate::hash::hex;
 
 const MAGIC: &[u8; 8] = b"segue-ix";
 const FORMAT: u32 = 1;
@@ -133,7 +134,7 @@ impl Entry {
     /// The hash in hexadecimal digits.
     #[must_use]
     pub fn hash_hex(&self) -> String {
-        self.hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.hash)
     }
 }
 

@@ -9,6 +9,7 @@ use segue_core::trust::Artefact;
 
 use super::disk::{self, write_synced};
 use super::generation::Generation;
+use crate::hash::is_sha256;
 use crate::lock::FileLock;
 
 /// How many generations are kept: the one in force and those that slow clients may still be reading.
@@ -59,9 +60,7 @@ impl PackStore {
     /// # Errors
     /// When the disk refuses, or the content is not what its name says.
     pub fn blob(&self, hash: &str) -> anyhow::Result<Option<Vec<u8>>> {
-        if hash.len() != 64
-            || !hash.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-        {
+        if !is_sha256(hash) {
             return Ok(None);
         }
         let path = self.blobs().join(hash);

@@ -7,7 +7,7 @@ use anyhow::Context;
 use sha2::{Digest, Sha256};
 
 use crate::catalog::Dataset;
-use crate::catalog::dataset::hex;
+use crate::hash::hex;
 
 /// A model's files in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
