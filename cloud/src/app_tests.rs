@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
+use crate::catalog::dataset;
 use crate::config::Config;
 use crate::events::power_cut::PowerCutDisk;
 use crate::events::{EventStore, Limits};
@@ -40,6 +41,16 @@ impl Service {
         let events = EventStore::on_disk(disk.clone(), limits).unwrap();
         let state = AppState::with_events(Config::new(data.path()), events, monitor::install());
         Self { data, state }
+    }
+
+    /// Writes the description of data whose events come from `surface`.
+    fn describe(&self, surface: &str) {
+        let counts = json!({"items": 0, "users": 0, "events": 0, "collections": 0, "rejects": 0});
+        let dataset = json!({
+            "format": dataset::FORMAT, "name": "made", "attributes": [], "categories": [],
+            "counts": counts, "surface": surface, "timed": true
+        });
+        std::fs::write(self.data.path().join(dataset::FILE), dataset.to_string()).unwrap();
     }
 
     /// Publishes a generation whose packs are short texts: the service never looks into a pack.
@@ -129,6 +140,7 @@ async fn before_the_first_refresh_the_service_says_what_is_missing() {
 #[tokio::test]
 async fn a_published_generation_is_served_with_tags_and_swapped_for_the_next() {
     let service = Service::empty();
+    service.describe("shop");
     let policy = service.publish();
     service.state.reload();
     let ready = service.get("/readyz").await;
@@ -153,7 +165,10 @@ async fn a_published_generation_is_served_with_tags_and_swapped_for_the_next() {
     let model = service.get(&format!("/api/v1/models/{policy}")).await;
     assert_eq!(model.body, b"{\"policy\":1}");
     assert!(model.header("cache-control").contains("immutable"));
-    assert_eq!(service.get("/api/v1/users?limit=1").await.json(), json!({"users": ["u1"]}));
+    assert_eq!(
+        service.get("/api/v1/users?limit=1").await.json(),
+        json!({"users": ["u1"], "surface": "shop"})
+    );
     assert_eq!(service.get("/api/v1/keys/root").await.json()["root"].as_str().unwrap().len(), 64);
 }
 

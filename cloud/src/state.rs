@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
 use segue_core::trust::{Manifest, Trust, hash};
 
+use crate::catalog::Dataset;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::display::Display;
@@ -34,6 +35,8 @@ pub struct Published {
     pub rotations_hash: String,
     /// When it was made.
     pub created_ms: Option<i64>,
+    /// The surface that the data's events come from.
+    pub surface: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -140,7 +143,8 @@ impl AppState {
         let rotations = Bytes::copy_from_slice(packs.rotations());
         let created_ms = self.check_manifest(&manifest, &rotations, packs.number())?;
         let (manifest_hash, rotations_hash) = (hash(&manifest), hash(&rotations));
-        Ok(Some(Published { packs, manifest, manifest_hash, rotations, rotations_hash, created_ms }))
+        let surface = Dataset::read(&self.config.data).ok().map(|dataset| dataset.surface);
+        Ok(Some(Published { packs, manifest, manifest_hash, rotations, rotations_hash, created_ms, surface }))
     }
 
     /// Checks the manifest as a client would (but for its expiry: an old generation is better than none).

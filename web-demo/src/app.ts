@@ -1,5 +1,6 @@
 /** What the page can do, in one object: views read it and call it. */
-import type { EventKind, Place } from "@segue/browser";
+import { EVERYONE, type EventKind, type Place } from "@segue/browser";
+import type { People } from "./data/api";
 import { Catalogue } from "./data/catalogue";
 import { keepSetting, setting } from "./data/settings";
 import type { Store } from "./data/store";
@@ -26,6 +27,8 @@ export class App {
   /** The offline switch; null until the service worker can be asked. */
   offline: boolean | null = null;
   readonly catalogue: Catalogue;
+  /** Who may listen. */
+  readonly users: string[];
   readonly playback: Playback;
   /** How many players are being opened. */
   opening = 0;
@@ -37,10 +40,11 @@ export class App {
   constructor(
     private readonly rootKey: string,
     store: Store,
-    readonly users: string[],
+    private readonly people: People,
     private readonly listener: Listener,
   ) {
     this.catalogue = new Catalogue(store);
+    this.users = [...people.users, EVERYONE];
     this.playback = new Playback(
       () => this.ticked(),
       () => void this.act("complete"),
@@ -143,7 +147,7 @@ export class App {
 
   private async change(user: string, surface?: string): Promise<void> {
     const before = this.player;
-    this.player = await Player.open(user, surface ?? setting<string>("surface"), {
+    this.player = await Player.open(user, surface ?? setting<string>("surface") ?? this.people.surface, {
       rootKey: this.rootKey,
       catalogue: this.catalogue,
       changed: () => this.listener.changed(),

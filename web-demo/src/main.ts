@@ -25,28 +25,28 @@ async function knownRootKey(): Promise<string> {
   }
 }
 
-async function knownUsers(): Promise<string[]> {
+async function knownPeople(): Promise<api.People> {
   try {
-    const users = await api.users(USERS_SHOWN);
-    keepSetting("users", users);
-    return [...users, "region:all"];
+    const people = await api.people(USERS_SHOWN);
+    keepSetting("people", people);
+    return people;
   } catch (failure) {
-    const kept = setting<string[]>("users");
-    if (kept) return [...kept, "region:all"];
+    const kept = setting<api.People>("people");
+    if (kept) return kept;
     throw failure;
   }
 }
 
 async function start(root: HTMLElement): Promise<void> {
   const rootKey = await knownRootKey();
-  const [users, store] = await Promise.all([knownUsers(), Store.open(rootKey)]);
+  const [people, store] = await Promise.all([knownPeople(), Store.open(rootKey)]);
   let page: Page | undefined;
   const listener: Listener = {
     changed: () => page?.update(),
     ticked: () => page?.tick(),
     notified: (notice) => page?.toast(notice),
   };
-  const app = new App(rootKey, store, users, listener);
+  const app = new App(rootKey, store, people, listener);
   page = new Page(app);
   await app.start();
   root.replaceChildren(page.node);

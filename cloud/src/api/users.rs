@@ -1,4 +1,4 @@
-//! `GET /api/v1/users?limit=`: some users that have packs, for the demonstration player.
+//! `GET /api/v1/users?limit=`: some users that have packs and the data's surface, for the demonstration player.
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -13,6 +13,8 @@ const DEFAULT: usize = 20;
 #[derive(Serialize)]
 pub(super) struct Users {
     users: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    surface: Option<String>,
 }
 
 pub(super) async fn get(
@@ -22,7 +24,8 @@ pub(super) async fn get(
     let limit = limit_of(query.as_deref().unwrap_or_default(), state.config.limits.users)?;
     let published = state.published()?;
     let users = published.packs.subjects().filter_map(|subject| subject.strip_prefix("user:"));
-    Ok(Json(Users { users: users.take(limit).map(str::to_owned).collect() }))
+    let users = users.take(limit).map(str::to_owned).collect();
+    Ok(Json(Users { users, surface: published.surface.clone() }))
 }
 
 fn limit_of(query: &str, most: usize) -> Result<usize, ApiError> {

@@ -50,9 +50,17 @@ export async function rootKey(): Promise<string> {
   return (await json<{ root: string }>("keys/root")).root;
 }
 
-/** Some people who have a pack. */
-export async function users(limit: number): Promise<string[]> {
-  return (await json<{ users: string[] }>(`users?limit=${limit}`)).users;
+/** Who is there to listen. */
+export interface People {
+  /** Some people who have a pack. */
+  users: string[];
+  /** The surface that the service's data come from. */
+  surface?: string;
+}
+
+/** At most `limit` people. */
+export function people(limit: number): Promise<People> {
+  return json<People>(`users?limit=${limit}`);
 }
 
 /** Display data of some items. */
