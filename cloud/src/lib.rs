@@ -1,4 +1,4 @@
-//! The Segue backbone: catalogue in, signed packs out, events back.
+#![doc = include_str!("../README.md")]
 
 mod api;
 pub mod app;
