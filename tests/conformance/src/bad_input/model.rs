@@ -6,7 +6,7 @@ use segue_core::{EventKind, ReasonCode, policies};
 
 use super::check_slate;
 use super::seeds::SEPARATOR;
-use crate::{ranker, world};
+use crate::world;
 
 /// Candidates of the packs: one alone, and so many that they are scored in more than one run.
 const COUNTS: [usize; 2] = [1, 130];
@@ -41,6 +41,7 @@ pub fn model(data: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ranker;
 
     #[test]
     fn the_small_ranker_is_accepted_and_ranks() {
