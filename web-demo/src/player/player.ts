@@ -164,10 +164,10 @@ export class Player {
   /** Learns what the list names, and goes on with what played, or with the first item. */
   private async begin(): Promise<void> {
     const all = this.host.rank(MOST_PLACES).places.map((place) => place.item);
-    const slate = this.host.list;
-    this.around.catalogue.mention(slate.places);
+    this.around.catalogue.mention(this.host.list.places);
     await this.around.catalogue.learn([...this.shown(), ...all.slice(0, SHOWN + 1)]).catch(() => undefined);
-    const before = this.slate;
+    // The list may have been made again in the meantime.
+    const [before, slate] = [this.slate, this.host.list];
     if (this.session.track === null) await this.first(slate);
     else if (before?.fallback !== slate.fallback || before.generation !== slate.generation) await this.relisted(slate);
     // Any candidate may come up while the network is away, so all are learnt.

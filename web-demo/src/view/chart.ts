@@ -29,7 +29,7 @@ export class Chart {
     const middle = median(all);
     const shown = all.slice(-BARS);
     setText(this.figure, middle === null ? "" : `${middle.toFixed(1)} ms`);
-    setText(this.note, middle === null ? "One bar for each event, from gesture to new order." : `Median of ${all.length}; a frame of the display lasts 16.7 ms.`);
+    setText(this.note, middle === null ? "One bar for each event, from gesture to new order." : `Median of ${all.length}; a frame at 60 Hz lasts 16.7 ms.`);
     const top = Math.max(4, ...shown.map((rerank) => rerank.milliseconds)) * 1.15;
     const y = (milliseconds: number): number => HEIGHT - (milliseconds / top) * HEIGHT;
     const bars = shown.map(({ kind, milliseconds }, index) =>

@@ -38,7 +38,7 @@ export class NowPlaying {
       this.like,
       this.toggle,
       control("skip", "Skip", "S", () => void app.act("skip")),
-      control("complete", "Play through", "P", () => void app.act("complete")),
+      control("complete", "Finish", "P", () => void app.act("complete")),
     );
     this.node = element(
       "section",

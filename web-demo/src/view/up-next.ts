@@ -19,7 +19,7 @@ export class UpNext {
   private readonly pill = new Pill();
   private readonly banner = element("p", { class: "banner", role: "alert", hidden: true });
   private readonly rows = new Map<string, { row: HTMLLIElement; face: string }>();
-  private told: Story | null | undefined;
+  private told = "";
 
   constructor(private readonly app: App) {
     this.node = element(
@@ -36,7 +36,8 @@ export class UpNext {
   update(): void {
     const session = this.app.player?.session;
     if (!session) return;
-    this.tell(session.story);
+    const ranked = session.slate?.order !== "fallback";
+    this.tell(session.story, ranked);
     if (session.slate) this.showState(session.slate);
     const before = new Map([...this.rows].map(([item, { row }]) => [item, row.getBoundingClientRect().top]));
     let changed = session.upNext.length !== this.list.children.length;
@@ -99,11 +100,12 @@ export class UpNext {
     return { row, fresh: true };
   }
 
-  private tell(story: Story | null): void {
-    if (story === this.told) return;
-    this.told = story;
+  private tell(story: Story | null, ranked: boolean): void {
+    const told = JSON.stringify([story, ranked]);
+    if (told === this.told) return;
+    this.told = told;
     if (!story) {
-      this.story.replaceChildren("Skip or like something: the list answers at once, here in the page.");
+      this.story.replaceChildren(ranked ? "Skip or like something: the list answers at once, here in the page." : "What you do is kept: the list answers to it when it is ranked again.");
       return;
     }
     const name = (id: string): HTMLElement => element("strong", {}, this.app.catalogue.item(id).title);
