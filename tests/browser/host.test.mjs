@@ -236,6 +236,9 @@ test("with no room left the host goes on in memory, says so, and keeps things ag
     await developer.send("Storage.overrideQuotaForOrigin", { origin: service.url });
     await record(page, "skip");
     assert.equal((await state(page)).storage, "persistent");
+    const kept = await list(page);
+    await openHost(page, service.url, options);
+    assert.deepEqual([(await state(page)).waiting, await list(page)], [2, kept], "what lay in memory outlives the page now");
     await page.unroute(EVENTS);
     await page.evaluate(() => globalThis.host.wake());
     await until(page, { waiting: 0 });

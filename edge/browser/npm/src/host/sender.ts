@@ -49,7 +49,9 @@ export class Sender {
 
   /** Events wait: they are sent together with those that follow soon. */
   queued(rows: Row[] = []): void {
-    if (rows.length > 0) this.outbox.apply({ put: rows, remove: [], lost: { dropped: 0, refused: 0 } });
+    if (!this.sends) return;
+    // More are read from the store when these are sent.
+    if (this.outbox.waiting() < WINDOW) this.outbox.apply({ put: rows, remove: [], lost: { dropped: 0, refused: 0 } });
     if (this.pumping) this.again = true;
     else this.timer ??= setTimeout(() => void this.pump(), this.gatherMs);
   }

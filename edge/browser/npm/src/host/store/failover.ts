@@ -11,11 +11,12 @@ const FIRST_IN_MEMORY = 2 ** 40;
 
 /**
  * Both stores as one. Each write tries the database first, so that it is used again as soon as it takes writes; what
- * it refused (no room, private mode, closed by the browser) stays in memory and is sent from there.
+ * it refused (no room, private mode, closed by the browser) stays in memory until then and is sent from there.
  */
 export class FailoverStore implements HostStore {
   private readonly memory = new MemoryStore(FIRST_IN_MEMORY);
   private kept: Storage;
+  private turn: Promise<unknown> = Promise.resolve();
 
   private constructor(
     private readonly database: HostStore | null,
@@ -76,18 +77,38 @@ export class FailoverStore implements HostStore {
     this.database?.close();
   }
 
-  private async either<T>(values: Values, work: (store: HostStore) => Promise<T>): Promise<T> {
-    if (!this.database) return work(this.memory);
+  /** One write after the other, so that what moves from memory never comes after what is newer. */
+  private either<T>(values: Values, work: (store: HostStore) => Promise<T>): Promise<T> {
+    const done = this.turn.then(() => this.attempt(values, work));
+    this.turn = done.catch(() => undefined);
+    return done;
+  }
+
+  private async attempt<T>(values: Values, work: (store: HostStore) => Promise<T>): Promise<T> {
+    const { database } = this;
+    if (!database) return work(this.memory);
     try {
-      const result = await work(this.database);
+      const result = await work(database);
       this.memory.forget(Object.keys(values));
-      this.move("persistent", null);
+      // Where there is no room for all of it yet, the next write tries again.
+      if (this.kept === "memory") await this.moveIn(database).catch(() => undefined);
       return result;
     } catch (failure) {
       const result = await work(this.memory);
       this.move("memory", asHostError(failure));
       return result;
     }
+  }
+
+  /** The database takes writes again: what lies in memory moves along, all or none of it. */
+  private async moveIn(database: HostStore): Promise<void> {
+    const { rows, values } = this.memory.content();
+    const { refusal } = await database.record(rows.map((row) => JSON.parse(row.json) as SegueEvent), values);
+    // Events that are in both places now are sent twice and count once.
+    if (refusal) return;
+    this.memory.forget(Object.keys(values));
+    await this.memory.settle({ put: [], remove: rows.map((row) => row.sequence), lost: { dropped: 0, refused: 0 } });
+    this.move("persistent", null);
   }
 
   private move(storage: Storage, why: HostError | null): void {

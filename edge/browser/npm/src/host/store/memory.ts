@@ -51,6 +51,11 @@ export class MemoryStore implements HostStore {
     return this.kept;
   }
 
+  /** Everything it holds, to be kept elsewhere. */
+  content(): { rows: Row[]; values: Values } {
+    return { rows: [...this.rows.values()], values: Object.fromEntries(this.values) };
+  }
+
   /** Forgets values that another store keeps now. */
   forget(keys: string[]): void {
     for (const key of keys) this.values.delete(key);
