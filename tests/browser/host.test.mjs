@@ -12,6 +12,7 @@ import { serviceMissing, startService } from "./support/service.mjs";
 
 const skip = serviceMissing() ?? chromiumMissing() ?? false;
 const EVENTS = "**/api/v1/events";
+const MODELS = "**/api/v1/models/**";
 let service;
 let browser;
 let options;
@@ -376,24 +377,90 @@ test("a second start asks only for what has changed", { skip }, async () => {
   });
 });
 
+test("what arrives damaged in a model's place is asked for again until it is whole", { skip }, async () => {
+  await inPage(async (page) => {
+    await page.route(MODELS, (route) => route.fulfill({ contentType: "text/html", body: "<h1>Welcome to the hotel</h1>" }));
+    await openHost(page, service.url, options);
+    assert.equal(await page.evaluate(() => globalThis.host.list.order), "fallback");
+    await page.unroute(MODELS);
+    await page.evaluate(() => globalThis.host.refresh());
+    assert.equal(await page.evaluate(() => globalThis.host.list.order), "ranked");
+  });
+});
+
+test("a first start shows a list even where no model can be had, and ranks once they are there", { skip }, async () => {
+  await inPage(async (page) => {
+    await page.route(MODELS, (route) => route.fulfill({ status: 404, body: "" }));
+    await openHost(page, service.url, options);
+    assert.deepEqual(await page.evaluate(() => [globalThis.host.list.order, globalThis.host.list.places.length]), ["fallback", 12]);
+    await failed(page, "hash_mismatch");
+    await page.unroute(MODELS);
+    await openHost(page, service.url, options);
+    await page.waitForFunction(() => globalThis.host.list.order === "ranked");
+  });
+});
+
+test("an unknown surface is refused, at the first start and from a kept pack", { skip }, async () => {
+  await inPage(async (page) => {
+    await page.goto(`${service.url}/host-test/`);
+    const opened = (surface) =>
+      page.evaluate(async (options) => {
+        const { openSegue } = await import("/host-test/index.js");
+        return openSegue(options).then((host) => host.close().then(() => "opened"), ({ code }) => code);
+      }, { ...options, surface });
+    for (let starts = 0; starts < 2; starts += 1) assert.equal(await opened("raido"), "surface_unknown");
+    assert.equal(await opened("radio"), "opened");
+  });
+});
+
+test("record rejects what is malformed instead of throwing, and takes durations in fractions", { skip }, async () => {
+  await inPage(async (page) => {
+    await openHost(page, service.url, options);
+    assert.equal(await page.evaluate(() => {
+      const rejected = globalThis.host.record({ kind: "rating", item: globalThis.host.list.places[0].item });
+      return rejected.then(() => "kept", ({ code }) => code);
+    }), "event_invalid");
+    await page.evaluate(() => globalThis.host.record({ kind: "skip", item: globalThis.host.list.places[0].item, played_ms: 3_012.4, total_ms: 180_000.5 }));
+    await until(page, { waiting: 0, sent: 1 });
+  });
+});
+
 const refreshMissing = skip || (process.env.SEGUE_BIN && process.env.SEGUE_DATA ? false : "no SEGUE_BIN and SEGUE_DATA to publish a newer generation with");
+
+/** The generation that the page works with after asking for a newer one. */
+const generation = (page) => page.evaluate(() => globalThis.host.refresh().then(() => globalThis.host.manifest.generation));
+
+/** Publishes a generation and waits until the page works with it; the service takes a moment to notice. */
+async function publish(page, before) {
+  await promisify(execFile)(process.env.SEGUE_BIN, ["refresh", "--data", process.env.SEGUE_DATA]);
+  for (let tries = 0; tries < 200 && (await generation(page)) === before; tries += 1) await page.waitForTimeout(50);
+  assert.ok((await generation(page)) > before);
+}
 
 test("a newer generation is taken over while the page is open, and an older one refused after a reload", { skip: refreshMissing }, async () => {
   await inPage(async (page, context) => {
     const older = Buffer.from(await (await fetch(`${service.url}/api/v1/manifest`)).arrayBuffer());
     await openHost(page, service.url, options);
-    const generation = () => page.evaluate(() => globalThis.host.refresh().then(() => globalThis.host.manifest.generation));
-    const before = await generation();
-    await promisify(execFile)(process.env.SEGUE_BIN, ["refresh", "--data", process.env.SEGUE_DATA]);
-    // The service takes a moment to notice what was published.
-    for (let tries = 0; tries < 200 && (await generation()) === before; tries += 1) await page.waitForTimeout(50);
-    assert.ok((await generation()) > before);
+    const before = await generation(page);
+    await publish(page, before);
     const skipped = await record(page, "skip");
 
     await context.route("**/api/v1/manifest", (route) => route.fulfill({ contentType: "application/cose", body: older }));
     await openHost(page, service.url, options);
     await failed(page, "generation_older");
-    assert.ok((await generation()) > before);
+    assert.ok((await generation(page)) > before);
     assert.ok(!(await list(page)).includes(skipped), "the session outlives the change of generation");
+  });
+});
+
+test("a person without a pack of their own follows everyone's from one generation to the next", { skip: refreshMissing }, async () => {
+  await inPage(async (page) => {
+    await openHost(page, service.url, { ...options, user: "new-here" });
+    const packed = () => page.evaluate(() => [globalThis.host.pack.subject, globalThis.host.pack.generation]);
+    const before = await generation(page);
+    assert.deepEqual(await packed(), ["region:all", before]);
+    await publish(page, before);
+    assert.deepEqual(await packed(), ["region:all", await generation(page)]);
+    assert.deepEqual(await page.evaluate(() => globalThis.failures), []);
   });
 });

@@ -147,18 +147,27 @@ export class App {
 
   private async change(user: string, surface?: string): Promise<void> {
     const before = this.player;
-    this.player = await Player.open(user, surface ?? setting<string>("surface") ?? this.people.surface, {
-      rootKey: this.rootKey,
-      catalogue: this.catalogue,
-      changed: () => this.listener.changed(),
-      notify: (notice) => this.listener.notified(notice),
-      offline: () => this.offline === true,
+    const wanted = surface ?? setting<string>("surface");
+    this.player = await this.openPlayer(user, wanted).catch((failure: unknown) => {
+      // The one kept may be of other data.
+      if (wanted === undefined || noticeOf(failure).code !== "surface_unknown") throw failure;
+      return this.openPlayer(user);
     });
     keepSetting("user", user);
     if (surface !== undefined) keepSetting("surface", surface);
     this.startTrack();
     this.listener.changed();
     await before?.close();
+  }
+
+  private openPlayer(user: string, surface = this.people.surface): Promise<Player> {
+    return Player.open(user, surface, {
+      rootKey: this.rootKey,
+      catalogue: this.catalogue,
+      changed: () => this.listener.changed(),
+      notify: (notice) => this.listener.notified(notice),
+      offline: () => this.offline === true,
+    });
   }
 
   private async awaitWorker(): Promise<void> {

@@ -114,10 +114,13 @@ export class Host {
    * Tells what the person did: the list is made again before this returns, and the promise resolves once the event
    * survives a crash. It rejects with `outbox_full`, `event_invalid` or `too_large` when the event will not be sent.
    */
-  record(event: NewEvent, keep: Values = {}): Promise<void> {
+  async record(event: NewEvent, keep: Values = {}): Promise<void> {
     this.apply(event);
-    this.rank();
-    return this.commit(keep);
+    try {
+      this.rank();
+    } finally {
+      await this.commit(keep);
+    }
   }
 
   /** Applies an event to the session without making the list or keeping anything; `commit` keeps it. */
@@ -225,10 +228,14 @@ export class Host {
   }
 }
 
-/** What is told of an event, without the fields that are left out by a value. */
+/** Players tell durations in fractions of a second. */
+const DURATIONS = ["played_ms", "total_ms"];
+
+/** What is told of an event, without the fields that are left out by a value, durations in whole milliseconds. */
 function present(event: NewEvent): NewEvent {
   const told = Object.entries(event).filter(([, value]) => value !== null && value !== undefined);
-  return Object.fromEntries(told) as unknown as NewEvent;
+  const exact = told.map(([name, value]) => [name, DURATIONS.includes(name) && typeof value === "number" ? Math.round(value) : value]);
+  return Object.fromEntries(exact) as unknown as NewEvent;
 }
 
 /** The app's names cannot meet the host's own. */

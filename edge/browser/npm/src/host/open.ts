@@ -14,8 +14,8 @@ import { Supply } from "./supply/supply.js";
 /**
  * A host that works: with a network or without one once a pack was kept, with storage or in memory.
  *
- * Rejects with a code where there is neither a kept pack nor an answer: `network_unreachable`, `pack_missing`,
- * `generation_missing`, `key_invalid`, ...
+ * Rejects with a code where there is neither a kept pack nor an answer (`network_unreachable`, `pack_missing`,
+ * `generation_missing`, `key_invalid`, ...) and with `surface_unknown` where the service has no such surface.
  */
 export async function openSegue(options: HostOptions): Promise<Host> {
   await init(options.module);
@@ -35,7 +35,8 @@ export async function openSegue(options: HostOptions): Promise<Host> {
     const session = new Session(engine, store, settings.subject);
     const failure = await session.restore();
     if (failure) complain(failure);
-    settings.surface = knownSurface(settings.surface, Object.keys(supply.last.manifest.policies));
+    // An app may have learnt of a surface since its pack was kept.
+    if (ask && !(settings.surface in supply.last.manifest.policies)) await supply.refresh();
     backstage = new Backstage(name, store, supply, session, settings, service);
     for (const each of early) backstage.failed(each);
     const host = new Host(settings, session, backstage);
@@ -48,8 +49,4 @@ export async function openSegue(options: HostOptions): Promise<Host> {
     engine.free();
     throw asHostError(failure);
   }
-}
-
-function knownSurface(wanted: string, known: string[]): string {
-  return known.includes(wanted) ? wanted : (known.sort()[0] ?? wanted);
 }

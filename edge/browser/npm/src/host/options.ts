@@ -9,7 +9,7 @@ export interface HostOptions {
   baseUrl?: string;
   /** Whose pack and session; absent for guests, who get `region:all`. */
   user?: string;
-  /** The surface `list` is made for; one the manifest does not have is replaced by the first it has. */
+  /** The surface `list` is made for, one that the manifest has a policy for. */
   surface: string;
   /** How many places `list` has, 1 to 500; 20 where absent. */
   count?: number;

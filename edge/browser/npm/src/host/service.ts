@@ -16,9 +16,9 @@ export class Service {
   constructor(private readonly settings: Pick<Settings, "baseUrl" | "headers">) {}
 
   /** Reads a resource, or answers with what is known of it when it has not changed. */
-  async read(path: string, known?: Tagged | null): Promise<Tagged> {
+  async read(path: string, known?: Tagged | null, cache: RequestCache = "default"): Promise<Tagged> {
     const conditional: Record<string, string> = known?.etag ? { "if-none-match": known.etag } : {};
-    const answer = await this.ask(path, { headers: conditional, cache: known?.etag ? "no-store" : "default" });
+    const answer = await this.ask(path, { headers: conditional, cache: known?.etag ? "no-store" : cache });
     if (answer.status === 304 && known) return known;
     if (!answer.ok) throw await refusal(path, answer);
     return { bytes: new Uint8Array(await answer.arrayBuffer()), etag: answer.headers.get("etag") };

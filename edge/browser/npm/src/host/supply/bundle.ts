@@ -1,7 +1,7 @@
 /** Everything an engine is fed with, and how it is fed. */
 import type { Engine } from "../../engine.js";
 import { isSegueError } from "../../errors.js";
-import type { Manifest, PackInfo } from "../../types.js";
+import type { Artefact, Manifest, PackInfo } from "../../types.js";
 import { HostError } from "../failure.js";
 import type { Tagged } from "../service.js";
 
@@ -11,8 +11,8 @@ export interface Bundle {
   rotations: Tagged | null;
   manifest: Tagged;
   pack: Tagged;
-  /** Policies, ranker and schema by their hash. */
-  artefacts: Record<string, Uint8Array>;
+  /** Policies, ranker and schema by their hash, as far as they could be had. */
+  artefacts: Record<string, Uint8Array<ArrayBuffer>>;
   /** When they were fetched: expiry governs accepting, so kept bytes are judged by the time they were accepted. */
   accepted_ms: number;
 }
@@ -53,9 +53,8 @@ export function feed(engine: Engine, bundle: Bundle): Fed {
   return { manifest, pack, refused };
 }
 
-/** The hashes of everything a manifest names. */
-export function hashesOf(manifest: Manifest): string[] {
-  const { ranker } = manifest;
-  const policies = Object.values(manifest.policies).map((policy) => policy.hash);
-  return [...new Set([...policies, ...(ranker ? [ranker.hash, ranker.schema.hash] : [])])];
+/** Everything a manifest names, each thing once. */
+export function artefactsOf({ policies, ranker }: Manifest): Artefact[] {
+  const all = [...Object.values(policies), ...(ranker ? [ranker, ranker.schema] : [])];
+  return [...new Map(all.map((artefact) => [artefact.hash, artefact])).values()];
 }

@@ -1,27 +1,61 @@
 /** Fetches a bundle, of which nothing is believed yet but the manifest's list. */
 import { Engine } from "../../engine.js";
 import { isSegueError } from "../../errors.js";
-import type { Manifest } from "../../types.js";
-import { HostError } from "../failure.js";
+import type { Artefact, Manifest } from "../../types.js";
+import { asHostError } from "../failure.js";
+import { EVERYONE } from "../options.js";
 import type { Service, Tagged } from "../service.js";
-import { hashesOf, type Bundle } from "./bundle.js";
+import { artefactsOf, type Bundle } from "./bundle.js";
 
-/** The bundle of `subject`; `known` itself when nothing has changed since. */
+/**
+ * The bundle of `subject`, or everyone's where the service has none for them; `known` itself when nothing has changed
+ * since. An artefact that cannot be had is left out, as the pack's own order needs none, and asked for the next time.
+ */
 export async function download(service: Service, root: string, subject: string, known?: Bundle): Promise<Bundle> {
-  const owner = encodeURIComponent(subject.replace(/^user:/, "")).replaceAll("%3A", ":");
-  const before = known?.subject === subject ? known : undefined;
-  const [rotations, manifest, pack] = await Promise.all([
-    optional(service.read("rotations", before?.rotations)),
-    service.read("manifest", before?.manifest),
-    service.read(`packs/${owner}`, before?.pack),
+  const [rotations, manifest, own] = await Promise.all([
+    optional(service.read("rotations", known?.rotations)),
+    service.read("manifest", known?.manifest),
+    packOf(service, subject, known),
   ]);
-  if (before && manifest === before.manifest && pack === before.pack && rotations === before.rotations) return before;
-  const bundle: Bundle = { subject, rotations, manifest, pack, artefacts: {}, accepted_ms: Date.now() };
-  const listed = peek(root, bundle);
-  for (const hash of listed ? hashesOf(listed) : []) {
-    bundle.artefacts[hash] = before?.artefacts[hash] ?? (await service.read(`models/${hash}`)).bytes;
+  const unchanged = manifest === known?.manifest && own.pack === known.pack && rotations === known.rotations;
+  const bundle: Bundle = unchanged ? known : { ...own, rotations, manifest, artefacts: {}, accepted_ms: Date.now() };
+  const artefacts = await artefactsFor(service, peek(root, bundle), known?.artefacts ?? {});
+  const isWhole = Object.keys(artefacts).every((hash) => artefacts[hash] === known?.artefacts[hash]);
+  return unchanged && isWhole ? known : { ...bundle, artefacts };
+}
+
+/** A person's pack, or everyone's where there is none of their own. */
+async function packOf(service: Service, subject: string, known?: Bundle): Promise<Pick<Bundle, "subject" | "pack">> {
+  const owner = encodeURIComponent(subject.replace(/^user:/, "")).replaceAll("%3A", ":");
+  try {
+    return { subject, pack: await service.read(`packs/${owner}`, known?.subject === subject ? known.pack : null) };
+  } catch (failure) {
+    if (subject === EVERYONE || asHostError(failure).status !== 404) throw failure;
+    return packOf(service, EVERYONE, known);
   }
-  return bundle;
+}
+
+/** What can be had of what a manifest lists, by its hash. */
+async function artefactsFor(service: Service, listed: Manifest | null, before: Bundle["artefacts"]): Promise<Bundle["artefacts"]> {
+  const wanted = listed ? artefactsOf(listed) : [];
+  const found = await Promise.all(wanted.map(async (artefact) => [artefact.hash, await artefactBytes(service, artefact, before[artefact.hash])] as const));
+  return Object.fromEntries(found.filter((entry): entry is [string, Uint8Array<ArrayBuffer>] => entry[1] !== null));
+}
+
+/** Bytes that fit their name: those at hand, those of the service, or those of the service past any cache on the way. */
+async function artefactBytes(service: Service, artefact: Artefact, before?: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null> {
+  if (before && (await fits(before, artefact))) return before;
+  for (const cache of ["default", "reload"] as const) {
+    const read = await service.read(`models/${artefact.hash}`, null, cache).catch(() => null);
+    if (read && (await fits(read.bytes, artefact))) return read.bytes;
+  }
+  return null;
+}
+
+async function fits(bytes: Uint8Array<ArrayBuffer>, artefact: Artefact): Promise<boolean> {
+  if (bytes.length !== artefact.bytes) return false;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return artefact.hash === [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** What the manifest lists, read by an engine of its own; null when it is refused, which feeding it will tell. */
@@ -43,7 +77,7 @@ async function optional(request: Promise<Tagged>): Promise<Tagged | null> {
   try {
     return await request;
   } catch (failure) {
-    if (failure instanceof HostError && failure.status === 404) return null;
+    if (asHostError(failure).status === 404) return null;
     throw failure;
   }
 }

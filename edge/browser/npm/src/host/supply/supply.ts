@@ -92,7 +92,7 @@ export class Supply {
     return true;
   }
 
-  /** The first bundle ever, or everyone's in its place. */
+  /** The first bundle ever, or everyone's where the person's own cannot be used. */
   private async first(): Promise<void> {
     const { root, subject } = this.settings;
     let wanted: Bundle | null = null;
