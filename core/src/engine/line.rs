@@ -32,7 +32,9 @@ impl Engine {
         let (pack, traits) = (self.pack()?, self.traits()?);
         let utility = |&index: &usize| Some((index, *scores.utilities.get(index)?));
         let scored: Vec<(usize, f32)> = eligible.indices.iter().filter_map(utility).collect();
-        let entrants = policy::entrants(pack.candidates(), traits, rules, &scored, &[], request.now_ms);
+        let named = rules.search.continue_head.as_ref().zip(self.ranker.as_ref());
+        let goes_on = named.map_or_else(Vec::new, |(name, ranker)| ranker.head(name));
+        let entrants = policy::entrants(pack.candidates(), traits, rules, &scored, &goes_on, request.now_ms);
         let chosen = policy::search(traits, rules, &entrants, request.count, budget);
         let mut worth = vec![0.0; pack.candidates().len()];
         entrants.iter().for_each(|entrant| worth[entrant.index] = entrant.worth);

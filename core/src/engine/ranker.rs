@@ -30,6 +30,13 @@ impl Ranker {
         Some(FeatureLog::new(&self.schema, inputs, &self.heads, placed))
     }
 
+    /// What one head said of each candidate scored last, in the pack's order; nothing where there is no such head.
+    pub(super) fn head(&self, name: &str) -> Vec<f32> {
+        let column = self.schema.heads.iter().position(|head| head.name == name);
+        let rows = self.heads.chunks_exact(self.schema.heads.len().max(1));
+        column.map_or_else(Vec::new, |column| rows.filter_map(|row| row.get(column).copied()).collect())
+    }
+
     pub(super) fn utilities(
         &mut self,
         policy: &Policy,
