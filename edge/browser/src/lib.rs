@@ -7,7 +7,8 @@ mod event;
 mod outbox;
 mod record;
 
-use segue_core::Applied;
+use js_sys::Function;
+use segue_core::{Applied, Budget};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_wasm_bindgen::Serializer;
@@ -90,9 +91,15 @@ impl Engine {
         to_object(&AppliedInfo { applied: applied.is_applied(), reason })
     }
 
-    /// The list after the last event.
-    pub fn rank(&mut self, wanted: JsValue) -> Result<JsValue, JsValue> {
-        let slate = request(&wanted).and_then(|request| self.0.rank(&request)).map_err(to_error)?;
+    /// The list after the last event, or the best one found before `is_due` says that the time is up.
+    pub fn rank(&mut self, wanted: JsValue, is_due: Option<Function>) -> Result<JsValue, JsValue> {
+        let request = request(&wanted).map_err(to_error)?;
+        // A check that throws would throw at each unit: the time counts as up.
+        let mut expired = || {
+            let is_due = is_due.as_ref().map(|is_due| is_due.call0(&JsValue::UNDEFINED));
+            is_due.is_some_and(|due| due.map_or(true, |due| due.is_truthy()))
+        };
+        let slate = self.0.rank_within(&request, &mut Budget::until(&mut expired)).map_err(to_error)?;
         to_object(&slate)
     }
 

@@ -229,8 +229,11 @@ export interface Engine {
   accept_pack(bytes: Uint8Array, subject: string, now_ms: number): PackInfo;
   /** Applies one event to the session; `event_invalid` names the field that is missing or of another type. */
   apply(event: SegueEvent): Applied;
-  /** Ranks the pack for the session as it is now; `request_invalid` names the field that is missing or of another type. */
-  rank(request: RankRequest): Slate;
+  /**
+   * Ranks the pack for the session as it is now, or as far as it got when `isDue`, asked between work units, says that
+   * the time is up. `request_invalid` names the field that is missing or of another type.
+   */
+  rank(request: RankRequest, isDue?: () => boolean): Slate;
   /** The session as bytes, to be kept by the host. */
   save_session(): Uint8Array;
   /** Takes back what `save_session` returned. */
