@@ -2,7 +2,7 @@
 
 /** The outcomes of a case; `file(name)` answers the bytes of a shared file. */
 export function run(Engine, case_, file) {
-  const host = { engine: undefined, saved: new Uint8Array() };
+  const host = { engine: undefined, saved: new Uint8Array(), trust: new Uint8Array() };
   const bytes = (given) => (typeof given === "string" ? file(given) : new Uint8Array(given.zeros));
   const calls = {
     new_engine: ({ root }) => {
@@ -16,15 +16,21 @@ export function run(Engine, case_, file) {
     accept_ranker: (step) => host.engine.accept_ranker(bytes(step.model), bytes(step.schema)),
     accept_pack: (step) => ({ candidates: host.engine.accept_pack(bytes(step.bytes), step.subject, step.now_ms).candidates }),
     apply: ({ event }) => ({ applied: host.engine.apply(event).reason ?? "applied" }),
-    rank: ({ request }) => host.engine.rank(request),
+    rank: ({ request, units }) => host.engine.rank(request, units === undefined ? undefined : dueAfter(units)),
     save_session: () => void (host.saved = host.engine.save_session()),
     restore_session: (step) => host.engine.restore_session(step.bytes === undefined ? host.saved : bytes(step.bytes)),
     reset_session: () => host.engine.reset_session(),
+    save_trust: () => void (host.trust = host.engine.save_trust()),
+    restore_trust: (step) => host.engine.restore_trust(step.bytes === undefined ? host.trust : bytes(step.bytes)),
+    refill: (step) => ({ refill: host.engine.refill(step.now_ms) }),
   };
   const outcomes = case_.steps.map((step) => outcome(() => calls[step.call](step)));
   host.engine?.free();
   return outcomes;
 }
+
+/** A host's check that lets so many work units pass. */
+const dueAfter = (units) => () => units-- <= 0;
 
 function outcome(call) {
   try {
@@ -57,4 +63,6 @@ function first(values, find) {
   return null;
 }
 
-const told = (at, expected, actual) => `${at} is ${JSON.stringify(actual)}, expected ${JSON.stringify(expected)}`;
+const told = (at, expected, actual) => `${at} is ${short(actual)}, expected ${short(expected)}`;
+
+const short = (value) => String(JSON.stringify(value)).slice(0, 200);

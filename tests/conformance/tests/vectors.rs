@@ -36,6 +36,15 @@ fn the_stated_closeness_is_the_one_compared_with() {
 
 #[cfg(feature = "tract")]
 #[test]
+fn the_cases_touch_every_event_kind_policy_rule_reason_and_error() {
+    let generated = vectors::generate().unwrap();
+    assert!(generated.cases.len() >= 40);
+    let touched = vectors::Touched::by(&generated);
+    assert_eq!(vectors::missing(&touched), Vec::<String>::new());
+}
+
+#[cfg(feature = "tract")]
+#[test]
 fn the_committed_files_are_what_the_recipes_give() {
     let generated = vectors::generate().unwrap();
     if let Err(problems) = vectors::check(&generated) {

@@ -80,18 +80,3 @@ fn rotations() -> Vec<Vec<u8>> {
         .collect();
     vec![write_rotations(&records).unwrap_or_default(), write_rotations(&[]).unwrap_or_default()]
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bad_input::TARGETS;
-
-    #[test]
-    fn every_target_takes_its_own_seeds() {
-        for target in TARGETS {
-            let seeds = seeds(target.name);
-            assert!(!seeds.is_empty(), "{} has no seeds", target.name);
-            seeds.iter().for_each(|seed| (target.run)(seed));
-        }
-    }
-}

@@ -86,6 +86,9 @@ pub enum Step {
     Rank {
         /// The request.
         request: Request,
+        /// The time is up after so many work units; absent for as long as it takes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        units: Option<u32>,
     },
     /// Saves the session; the runner keeps the bytes.
     SaveSession,
@@ -97,4 +100,17 @@ pub enum Step {
     },
     /// Forgets the session.
     ResetSession,
+    /// Saves what is trusted; the runner keeps the bytes.
+    SaveTrust,
+    /// Takes up kept trust.
+    RestoreTrust {
+        /// The bytes; without them those that the last `save_trust` gave.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<Bytes>,
+    },
+    /// Asks whether a new pack is wanted.
+    Refill {
+        /// The host's time.
+        now_ms: i64,
+    },
 }

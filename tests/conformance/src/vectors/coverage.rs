@@ -14,7 +14,9 @@ pub const UNREACHABLE: &[(&str, &str)] = &[
         "a host never sees it: the list is the pack's order with fallback_scores_invalid",
     ),
     ("error key_is_for_tests", "whether the test key is refused depends on the build, not on what is done"),
-    ("error trust_damaged", "no step restores trust; the core's tests refuse every damage of it"),
+    ("error outbox_full", "vectors rank; what sends has a suite of its own, segue_core::outbox::suite"),
+    ("error storage_failed", "only a host's storage gives it"),
+    ("reason fallback_model_failed", "a ranker that was accepted fails only where memory does"),
 ];
 
 /// What a set of cases touches.
@@ -62,25 +64,9 @@ fn note(outcome: &Value, touched: &mut BTreeSet<String>) {
 pub fn missing(touched: &Touched) -> Vec<String> {
     let kinds = EventKind::KNOWN.iter().map(EventKind::name).chain(["custom"]);
     let mut wanted: BTreeSet<String> = kinds.map(|kind| format!("event {kind}")).collect();
-    wanted.extend(REASONS.iter().map(|code| format!("reason {}", code.name())));
+    wanted.extend(ReasonCode::ALL.iter().map(|code| format!("reason {}", code.name())));
     wanted.extend(Code::ALL.iter().map(|code| format!("error {}", code.name())));
     wanted.extend(rules::places().into_iter().map(|place| format!("rule {place}")));
     let excused = |name: &String| UNREACHABLE.iter().any(|(excused, _)| excused == name);
     wanted.into_iter().filter(|name| !touched.0.contains(name) && !excused(name)).collect()
 }
-
-const REASONS: &[ReasonCode] = &[
-    ReasonCode::BecauseYouLiked,
-    ReasonCode::MoreFromCreator,
-    ReasonCode::FitsSession,
-    ReasonCode::NewFrom,
-    ReasonCode::Trending,
-    ReasonCode::YourTaste,
-    ReasonCode::PlayedBefore,
-    ReasonCode::FallbackNoModel,
-    ReasonCode::FallbackModelRefused,
-    ReasonCode::FallbackPackRefused,
-    ReasonCode::FallbackPolicyRefused,
-    ReasonCode::FallbackScoresInvalid,
-    ReasonCode::FallbackModelFailed,
-];

@@ -26,22 +26,23 @@ pub struct Generated {
 /// Runs every recipe.
 ///
 /// # Errors
-/// Names the first case whose scores lie too close together, or whose twin gives the same list.
+/// Names each case whose scores lie too close together, or whose twin gives the same list.
 pub fn generate() -> Result<Generated, String> {
     let Book { shared, recipes } = cases::book();
     let mut generated = Generated { shared, ..Generated::default() };
+    let mut problems = Vec::new();
     for Recipe { name, case, twin } in recipes {
         let steps = outcomes(&case, &generated.shared);
-        neighbours_are_apart(&name, &case, &generated.shared)?;
+        problems.extend(neighbours_are_apart(&name, &case, &generated.shared).err());
         if let Some(twin) = twin {
-            twin_differs(&name, &steps, &twin)?;
+            problems.extend(twin_differs(&name, &steps, &twin).err());
             generated.rules.extend(twin.paths);
         }
         if generated.cases.insert(name.clone(), (case, Expected { steps })).is_some() {
-            return Err(format!("{name}: two cases have this name"));
+            problems.push(format!("{name}: two cases have this name"));
         }
     }
-    Ok(generated)
+    if problems.is_empty() { Ok(generated) } else { Err(problems.join("\n")) }
 }
 
 fn outcomes(case: &Case, shared: &Shared) -> Vec<Value> {
@@ -53,7 +54,7 @@ fn outcomes(case: &Case, shared: &Shared) -> Vec<Value> {
 fn neighbours_are_apart(name: &str, case: &Case, shared: &Shared) -> Result<(), String> {
     let mut wider = case.clone();
     for step in &mut wider.steps {
-        if let Step::Rank { request } = step {
+        if let Step::Rank { request, .. } = step {
             request.count = request.count.clamp(0, 1) * limits::PLACES;
         }
     }
@@ -70,11 +71,15 @@ fn neighbours_are_apart(name: &str, case: &Case, shared: &Shared) -> Result<(), 
 
 fn twin_differs(name: &str, steps: &[Value], twin: &Twin) -> Result<(), String> {
     let other = outcomes(&twin.case, &twin.shared);
-    let last = |steps: &[Value]| steps.iter().rev().find(|step| step.get("places").is_some()).cloned();
-    match (last(steps), last(&other)) {
-        (Some(list), Some(other)) if compare(&other["places"], &list["places"]).is_err() => Ok(()),
-        (list, _) => Err(format!("{name}: what it is about changes nothing: {list:?}")),
+    match (steps.last().map(told), other.last().map(told)) {
+        (Some(this), Some(other)) if compare(&other, &this).is_err() => Ok(()),
+        _ => Err(format!("{name}: what it is about changes nothing")),
     }
+}
+
+/// What an outcome says that a person would see: of a list its places.
+fn told(outcome: &Value) -> Value {
+    outcome.get("places").unwrap_or(outcome).clone()
 }
 
 /// Says what the committed files are not.

@@ -9,6 +9,34 @@ use serde_json::{Value, json};
 /// Tables whose keys are free: a place in them is named `*`.
 const FREE: [&str; 1] = ["/feedback/strengths/"];
 
+/// What a policy says about itself.
+const NO_RULES: [&str; 3] = ["/format", "/surface", "/notes"];
+
+/// Places that hold one of a few words, each of which is a rule of its own: `/seen/rule = never`.
+const WORDS: [&str; 4] =
+    ["/seen/rule", "/exploration/method/rule", "/exploration/arms", "/utility/*/function"];
+
+/// Rules that neither the policies that ship nor [`neutral`] spell out.
+const FURTHER: [&str; 17] = [
+    "/seen/rule = never",
+    "/seen/rule = window",
+    "/seen/rule = fatigue",
+    "/seen/days",
+    "/seen/half_life_hours",
+    "/seen/most",
+    "/utility/*/function = log_one_plus",
+    "/list/search/continue_head",
+    "/list/pins/*/place",
+    "/list/pins/*/item",
+    "/list/pins/*/source",
+    "/exploration/share/*/below",
+    "/exploration/method/rule = epsilon_greedy",
+    "/exploration/method/epsilon",
+    "/exploration/method/rule = ucb",
+    "/exploration/method/width",
+    "/exploration/arms = category",
+];
+
 /// A policy that orders by the profile alone: every rule is off.
 #[must_use]
 pub fn neutral() -> Value {
@@ -19,7 +47,19 @@ pub fn neutral() -> Value {
         "feedback": { "decay": 1.0, "strengths": {}, "skip": [], "not_interested_similarity": 2.0 },
         "utility": [],
         "linear": { "refresh_score": 1.0 },
-        "list": { "diversity": 0.0, "creator": {}, "category": {} },
+        "list": {
+            "search": { "beams": 1, "settled": 0.95, "continue": 1.0 },
+            "diversity": 0.0,
+            "calibration": 0.0,
+            "fresh": { "boost": 0.0, "hours": 48.0 },
+            "popularity": { "penalty": 0.0, "above": 0.0 },
+            "creator": { "in_a_row": 0, "share": 1.0, "spacing": 0 },
+            "category": { "in_a_row": 0, "share": 1.0, "spacing": 0 },
+            "pins": []
+        },
+        "exploration": { "share": [], "method": { "rule": "thompson" }, "arms": "item" },
+        "variety": { "temperature": 0.0, "places": 1 },
+        "refill": { "min_left": 0, "drift": 2.0, "before_expiry_ms": 0 }
     })
 }
 
@@ -66,16 +106,21 @@ pub fn place(pointer: &str) -> String {
     pointer.split('/').map(word).collect::<Vec<_>>().join("/")
 }
 
-/// Every place of the policies that ship, but format and surface.
+/// Every rule there is: the places of the policies that ship and of [`neutral`], and those that none of them has.
 #[must_use]
 pub fn places() -> BTreeSet<String> {
-    let mut leaves = BTreeMap::new();
-    for (_, bytes) in policies::ALL {
+    let shipped = policies::ALL.iter().map(|(_, bytes)| {
         let policy = Policy::from_json(bytes).ok().and_then(|policy| serde_json::to_value(policy).ok());
-        walk(&policy.unwrap_or_default(), "", &mut leaves);
-    }
-    let places = leaves.keys().map(|pointer| place(pointer));
-    places.filter(|place| place != "/format" && place != "/surface").collect()
+        policy.unwrap_or_default()
+    });
+    let mut leaves = BTreeMap::new();
+    shipped.chain([neutral()]).for_each(|policy| walk(&policy, "", &mut leaves));
+    let mut off = BTreeMap::new();
+    walk(&neutral(), "", &mut off);
+    let is_off = |pointer: &String| pointer.contains(" = ") && off.contains_key(pointer);
+    let places = leaves.keys().filter(|pointer| !is_off(pointer)).map(|pointer| place(pointer));
+    let rules = places.filter(|place| !NO_RULES.iter().any(|no_rule| place.starts_with(no_rule)));
+    rules.chain(FURTHER.map(str::to_owned)).collect()
 }
 
 fn walk(value: &Value, at: &str, leaves: &mut BTreeMap<String, Value>) {
@@ -88,6 +133,9 @@ fn walk(value: &Value, at: &str, leaves: &mut BTreeMap<String, Value>) {
                 .iter()
                 .enumerate()
                 .for_each(|(index, value)| walk(value, &format!("{at}/{index}"), leaves));
+        }
+        Value::String(word) if WORDS.contains(&place(at).as_str()) => {
+            leaves.insert(format!("{at} = {word}"), Value::Null);
         }
         leaf => {
             leaves.insert(at.to_owned(), leaf.clone());

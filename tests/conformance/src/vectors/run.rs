@@ -1,6 +1,6 @@
 //! Makes a case's calls and notes what came of each.
 
-use segue_core::{Code, Engine, Error, Result};
+use segue_core::{Budget, Code, Engine, Error, Result};
 use serde_json::{Value, json};
 
 use super::{Bytes, Case, Step};
@@ -18,9 +18,10 @@ const NOT_COMPARED: [&str; 4] = ["text", "title", "creator", "position"];
 /// | `accept_pack` | `candidates`: how many it holds |
 /// | `apply` | `applied`: the word for what became of it |
 /// | `rank` | the slate |
-/// | `save_session` | none; the bytes are for the next `restore_session` |
+/// | `save_session`, `save_trust` | none; the bytes are for the next `restore_session` or `restore_trust` |
+/// | `refill` | `refill`: null, or why a new pack is wanted and how many candidates are left |
 pub fn run(case: &Case, file: impl Fn(&str) -> Vec<u8>) -> Vec<Value> {
-    let mut host = Host { engine: None, saved: Vec::new(), file };
+    let mut host = Host { engine: None, saved: Vec::new(), trust: Vec::new(), file };
     let outcome = |step| host.step(step).unwrap_or_else(|error| json!({ "error": error.code().name() }));
     case.steps.iter().map(outcome).collect()
 }
@@ -29,6 +30,7 @@ pub fn run(case: &Case, file: impl Fn(&str) -> Vec<u8>) -> Vec<Value> {
 struct Host<F> {
     engine: Option<Engine>,
     saved: Vec<u8>,
+    trust: Vec<u8>,
     file: F,
 }
 
@@ -44,6 +46,17 @@ impl<F: Fn(&str) -> Vec<u8>> Host<F> {
         let outcome = self.call(&mut engine, step);
         self.engine = Some(engine);
         outcome
+    }
+
+    fn trust_call(&mut self, engine: &mut Engine, step: &Step) -> Result<Value> {
+        match step {
+            Step::RestoreTrust { bytes } => {
+                let given = bytes.as_ref().map(|bytes| self.bytes(bytes));
+                engine.restore_trust(given.as_deref().unwrap_or(&self.trust))?;
+            }
+            _ => self.trust = engine.save_trust()?,
+        }
+        Ok(json!({}))
     }
 
     fn call(&mut self, engine: &mut Engine, step: &Step) -> Result<Value> {
@@ -74,8 +87,9 @@ impl<F: Fn(&str) -> Vec<u8>> Host<F> {
     fn session_call(&mut self, engine: &mut Engine, step: &Step) -> Result<Value> {
         match step {
             Step::Apply { event } => Ok(json!({ "applied": engine.apply(event)?.name() })),
-            Step::Rank { request } => {
-                let slate = engine.rank(request)?;
+            Step::Rank { request, units } => {
+                let mut budget = units.map_or_else(Budget::unlimited, Budget::of_units);
+                let slate = engine.rank_within(request, &mut budget)?;
                 let mut slate = serde_json::to_value(slate).unwrap_or_default();
                 leave_out(&mut slate);
                 Ok(slate)
@@ -89,10 +103,12 @@ impl<F: Fn(&str) -> Vec<u8>> Host<F> {
                 engine.restore_session(given.as_deref().unwrap_or(&self.saved))?;
                 Ok(json!({}))
             }
-            _ => {
+            Step::ResetSession => {
                 engine.reset_session();
                 Ok(json!({}))
             }
+            Step::Refill { now_ms } => Ok(json!({ "refill": engine.refill(*now_ms) })),
+            _ => self.trust_call(engine, step),
         }
     }
 

@@ -107,6 +107,21 @@ impl Story<'_> {
         self.pack(world::pack(items, 1));
     }
 
+    /// The same with a ranker of `model` and `schema`.
+    pub fn ready_with_ranker(&mut self, policy: &[u8], items: &[Item], model: Vec<u8>, schema: Vec<u8>) {
+        self.engine();
+        self.manifest(world::sealed_manifest(1, &[("radio", policy)], Some((&model, &schema))));
+        self.policy("radio", policy);
+        self.ranker(model, schema);
+        self.pack(world::pack(items, 1));
+    }
+
+    /// Accepts bytes as a ranker and its feature schema.
+    pub fn ranker(&mut self, model: Vec<u8>, schema: Vec<u8>) {
+        let (model, schema) = (self.file(model, "onnx"), self.file(schema, "schema.json"));
+        self.step(Step::AcceptRanker { model, schema });
+    }
+
     /// Applies an event of `kind` about item number `item`, one second after the last one.
     pub fn event(&mut self, kind: EventKind, item: usize) {
         self.event_with(kind, item, |_| {});
@@ -129,6 +144,11 @@ impl Story<'_> {
     pub fn rank_with(&mut self, surface: &str, count: usize, change: impl FnOnce(&mut Request)) {
         let mut request = world::request(surface, count);
         change(&mut request);
-        self.step(Step::Rank { request });
+        self.step(Step::Rank { request, units: None });
+    }
+
+    /// Asks for `count` places, with time for so many work units.
+    pub fn rank_within(&mut self, surface: &str, count: usize, units: u32) {
+        self.step(Step::Rank { request: world::request(surface, count), units: Some(units) });
     }
 }

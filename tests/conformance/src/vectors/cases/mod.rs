@@ -2,6 +2,7 @@
 
 mod events;
 mod policy;
+mod ranker;
 mod reasons;
 mod session;
 mod trust;
@@ -16,6 +17,7 @@ pub fn book() -> Book {
     events::tell(&mut book);
     session::tell(&mut book);
     policy::tell(&mut book);
+    ranker::tell(&mut book);
     reasons::tell(&mut book);
     book
 }

@@ -9,8 +9,11 @@ use crate::world::{self, Item};
 fn items() -> Vec<Item> {
     let mut items = world::items(12);
     for (at, item) in items.iter_mut().enumerate() {
-        let columns =
-            [("age_days", if at % 3 == 0 { 3.0 } else { 300.0 }), ("popularity_rank", at as f32 / 11.0)];
+        let columns = [
+            ("age_days", if at % 3 == 0 { 3.0 } else { 300.0 }),
+            ("popularity_rank", at as f32 / 11.0),
+            ("regional_popularity_rank", if at == 4 { 0.95 } else { 0.2 }),
+        ];
         item.columns = columns.map(|(name, value)| (name.to_owned(), value)).to_vec();
     }
     items

@@ -102,6 +102,16 @@ pub(super) fn tell(book: &mut Book) {
         story.pack(world::pack(&world::items(20), 2));
         story.rank("radio", 8);
     });
+    book.tell("session-region", "What may not be shown in the person's region is not.", |story| {
+        let mut items = world::items(8);
+        items[0].columns.push(("region:norway".to_owned(), 1.0));
+        items[3].columns.push(("region:kenya".to_owned(), 1.0));
+        story.ready("radio", policies::RADIO, &items);
+        for region in ["norway", "kenya", "peru"] {
+            let context = [("region".to_owned(), region.to_owned())];
+            story.rank_with("radio", 8, |request| request.context = context.into());
+        }
+    });
     damaged(book);
 }
 

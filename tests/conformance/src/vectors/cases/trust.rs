@@ -126,6 +126,24 @@ fn odd_policy(pointer: &str, value: Value) -> Vec<u8> {
 }
 
 fn policies_and_keys(book: &mut Book) {
+    book.tell(
+        "trust-kept",
+        "What was trusted outlives the app: nothing older is believed after it.",
+        |story| {
+            let older = world::sealed_manifest(4, RADIO, None);
+            story.engine();
+            story.manifest(world::sealed_manifest(5, RADIO, None));
+            story.step(Step::SaveTrust);
+            story.engine();
+            let damaged = story.file(*b"not what was kept", "trust");
+            story.step(Step::RestoreTrust { bytes: Some(damaged) });
+            let zeros = Bytes::Zeros { zeros: limits::TRUST_BYTES + 1 };
+            story.step(Step::RestoreTrust { bytes: Some(zeros) });
+            story.step(Step::RestoreTrust { bytes: None });
+            story.manifest(older);
+            story.manifest(world::sealed_manifest(5, RADIO, None));
+        },
+    );
     book.tell("policy-refused", "A refused policy leaves the pack's own order.", |story| {
         let newer = odd_policy("/format", json!(99));
         let out_of_range = odd_policy("/feedback/decay", json!(7.0));
