@@ -2,7 +2,7 @@
 //!
 //! [`towers`] writes what the two towers learn from, [`ranker`] what the session
 //! ranker learns from, [`logged`] the same from what was served. All use only training events: what items looked like is
-//! taken at the middle of the training events ([`Moment`]), the sessions to learn
+//! taken at the middle of the training events ([`Snapshot`]), the sessions to learn
 //! from come after it, so that no count contains the answer.
 
 mod arrays;
@@ -18,7 +18,7 @@ use crate::towers::features::{self, FeatureMatrix};
 use crate::towers::history::{Histories, Signal};
 
 /// What was known of the items at the middle of the training events, and what people did all through them.
-pub struct Moment {
+pub struct Snapshot {
     /// The middle of the training events, in milliseconds since 1970.
     pub time_ms: i64,
     /// The items' rows at that time.
@@ -28,7 +28,7 @@ pub struct Moment {
     histories: Histories,
 }
 
-impl Moment {
+impl Snapshot {
     /// Reads the catalogue's training events.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ impl Moment {
         })
     }
 
-    /// The training sessions of known users that begin at this moment or later, at most `most`, spread evenly.
+    /// The training sessions of known users that begin when it was taken or later, at most `most`, spread evenly.
     #[must_use]
     pub fn sessions(&self, catalogue: &Catalogue, most: usize) -> Vec<SessionLog> {
         let mut sessions = catalogue.sessions();
@@ -76,35 +76,35 @@ mod tests {
     use crate::towers::samples;
 
     #[test]
-    fn sessions_to_learn_from_are_in_training_and_after_the_moment() {
+    fn sessions_to_learn_from_are_in_training_and_after_the_snapshot() {
         let catalogue = samples::catalogue();
-        let moment = Moment::new(&catalogue).unwrap();
-        let sessions = moment.sessions(&catalogue, 100);
+        let snapshot = Snapshot::new(&catalogue).unwrap();
+        let sessions = snapshot.sessions(&catalogue, 100);
         assert!(!sessions.is_empty());
         for session in sessions {
             let first = session.events[0] as usize;
-            assert!(!session.held_out && catalogue.events[first].time_ms >= moment.time_ms);
+            assert!(!session.held_out && catalogue.events[first].time_ms >= snapshot.time_ms);
         }
     }
 
     #[test]
-    fn an_event_after_the_moment_changes_no_item_row() {
+    fn an_event_after_the_snapshot_changes_no_item_row() {
         let catalogue = samples::catalogue();
-        let moment = Moment::new(&catalogue).unwrap();
+        let snapshot = Snapshot::new(&catalogue).unwrap();
         let mut later = catalogue.clone();
-        later.events.retain(|event| event.time_ms < moment.time_ms);
-        let known = Histories::before(&catalogue, Some(moment.time_ms));
-        assert_eq!(known.counts, moment.counts);
-        assert_eq!(moment.counts.iter().sum::<f32>() as usize, later.events.len());
+        later.events.retain(|event| event.time_ms < snapshot.time_ms);
+        let known = Histories::before(&catalogue, Some(snapshot.time_ms));
+        assert_eq!(known.counts, snapshot.counts);
+        assert_eq!(snapshot.counts.iter().sum::<f32>() as usize, later.events.len());
     }
 
     #[test]
     fn a_users_row_knows_nothing_from_its_own_time_on() {
         let catalogue = samples::catalogue();
-        let moment = Moment::new(&catalogue).unwrap();
+        let snapshot = Snapshot::new(&catalogue).unwrap();
         let first = catalogue.events[0].time_ms;
-        let blank = moment.user_row(&catalogue, 0, first);
-        assert!(blank[..3 * moment.items.columns.len()].iter().all(|value| *value == 0.0));
-        assert_ne!(moment.user_row(&catalogue, 0, i64::MAX), blank);
+        let blank = snapshot.user_row(&catalogue, 0, first);
+        assert!(blank[..3 * snapshot.items.columns.len()].iter().all(|value| *value == 0.0));
+        assert_ne!(snapshot.user_row(&catalogue, 0, i64::MAX), blank);
     }
 }

@@ -15,7 +15,7 @@ use segue_core::policy::Policy;
 use segue_core::session::State;
 use serde::Serialize;
 
-use super::Moment;
+use super::Snapshot;
 use super::arrays::{Arrays, Labels};
 use super::sample::{self, Outcome};
 use super::schema::schema;
@@ -63,14 +63,15 @@ struct Writer<'a> {
 /// When there is nothing to learn from, the towers do not fit, or a file cannot be written.
 pub fn write(catalogue: &Catalogue, towers: &Path, out: &Path) -> anyhow::Result<Summary> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    let moment = Moment::new(catalogue)?;
-    let sessions = moment.sessions(catalogue, SESSIONS);
-    let (dimension, items) = tower(towers, "item")?.run(&moment.items)?;
-    let users = user_vectors(catalogue, &moment, &sessions, towers)?;
+    let snapshot = Snapshot::new(catalogue)?;
+    let sessions = snapshot.sessions(catalogue, SESSIONS);
+    let (dimension, items) = tower(towers, "item")?.run(&snapshot.items)?;
+    let users = user_vectors(catalogue, &snapshot, &sessions, towers)?;
     ensure!(users.len() == sessions.len() * dimension, "the towers give vectors of different dimensions");
-    let known = catalogue.training_events().filter(|&event| catalogue.events[event].time_ms < moment.time_ms);
+    let known =
+        catalogue.training_events().filter(|&event| catalogue.events[event].time_ms < snapshot.time_ms);
     let writer = Writer {
-        facts: CandidateFacts::new(catalogue, known, moment.time_ms),
+        facts: CandidateFacts::new(catalogue, known, snapshot.time_ms),
         schema: schema(&catalogue.dataset, dimension),
         policy: policy(&catalogue.dataset.surface)?,
         catalogue,
@@ -109,7 +110,7 @@ fn policy(surface: &str) -> anyhow::Result<Policy> {
 
 fn user_vectors(
     catalogue: &Catalogue,
-    moment: &Moment,
+    snapshot: &Snapshot,
     sessions: &[SessionLog],
     towers: &Path,
 ) -> anyhow::Result<Vec<f32>> {
@@ -117,7 +118,7 @@ fn user_vectors(
     for session in sessions {
         let begins = catalogue.events[session.events[0] as usize].time_ms;
         let user = session.user.context("a session without a user")?;
-        rows.values.extend(moment.user_row(catalogue, user as usize, begins));
+        rows.values.extend(snapshot.user_row(catalogue, user as usize, begins));
     }
     Ok(tower(towers, "user")?.run(&rows)?.1)
 }

@@ -16,7 +16,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::{Moment, npy};
+use super::{Snapshot, npy};
 use crate::catalog::{Catalogue, SessionLog};
 use crate::towers::features::user_columns;
 use crate::towers::history::feedback_weight;
@@ -48,10 +48,10 @@ struct Columns<'a> {
 /// When there is nothing to learn from, or a file cannot be written.
 pub fn write(catalogue: &Catalogue, out: &Path) -> anyhow::Result<Summary> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    let moment = Moment::new(catalogue)?;
+    let snapshot = Snapshot::new(catalogue)?;
     let (mut users, mut groups, mut positives, mut weights) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for session in moment.sessions(catalogue, SESSIONS) {
+    for session in snapshot.sessions(catalogue, SESSIONS) {
         let taken = taken_up(catalogue, &session);
         let (Some(user), false) = (session.user, taken.is_empty()) else { continue };
         let begins = catalogue.events[session.events[0] as usize].time_ms;
@@ -59,25 +59,25 @@ pub fn write(catalogue: &Catalogue, out: &Path) -> anyhow::Result<Summary> {
             positives.extend([groups.len() as u32, item]);
             weights.push(weight);
         }
-        users.extend(moment.user_row(catalogue, user as usize, begins));
+        users.extend(snapshot.user_row(catalogue, user as usize, begins));
         groups.push(user);
     }
     let columns = user_columns(&catalogue.dataset);
     npy::write_floats(
         out,
         "items",
-        &[moment.items.rows(), moment.items.columns.len()],
-        &moment.items.values,
+        &[snapshot.items.rows(), snapshot.items.columns.len()],
+        &snapshot.items.values,
     )?;
-    npy::write_floats(out, "counts", &[moment.counts.len()], &moment.counts)?;
+    npy::write_floats(out, "counts", &[snapshot.counts.len()], &snapshot.counts)?;
     npy::write_floats(out, "users", &[groups.len(), columns.len()], &users)?;
     npy::write_integers(out, "groups", &[groups.len()], &groups)?;
     npy::write_integers(out, "positives", &[weights.len(), 2], &positives)?;
     npy::write_floats(out, "weights", &[weights.len()], &weights)?;
     let named =
-        Columns { dataset: catalogue.dataset.schema_hash(), items: &moment.items.columns, users: &columns };
+        Columns { dataset: catalogue.dataset.schema_hash(), items: &snapshot.items.columns, users: &columns };
     std::fs::write(out.join("columns.json"), serde_json::to_vec_pretty(&named)?)?;
-    Ok(Summary { items: moment.items.rows(), snapshots: groups.len(), positives: weights.len() })
+    Ok(Summary { items: snapshot.items.rows(), snapshots: groups.len(), positives: weights.len() })
 }
 
 /// Items that the session took up, each with its largest weight.
