@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
-use segue_core::policy::Policy;
 
 use crate::catalog::{Catalogue, Rule, SessionLog};
 use crate::evaluate::{Head, Replay, Report, ScorerKind};
 use crate::index::Kind;
 use crate::progress;
-use crate::refresh::{Moment, Prepared, Ranking, policies};
+use crate::refresh::{Moment, Policies, Prepared, Ranking};
 use crate::towers::ModelDirectory;
 
 /// Arguments of `segue evaluate`.
@@ -42,8 +41,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let held_out = held_out(&catalogue, arguments.sessions);
     ensure!(!held_out.is_empty(), "{} has no held-out sessions with a user", arguments.data.display());
     let until_ms = known_until(&catalogue);
+    let policy = Policies::read(&arguments.data)?.of(&catalogue.dataset.surface)?;
     let moment = Moment { until_ms: Some(until_ms), now_ms: until_ms };
-    let ranking = Ranking::new(policy(arguments, &catalogue)?, model.as_ref())?;
+    let ranking = Ranking::new(policy, model.as_ref())?;
     let prepared = Prepared::new(&catalogue, model.as_ref(), ranking, Kind::Exact, moment, &|_| ())?;
 
     let bar = progress::bar("replaying sessions", held_out.len());
@@ -81,13 +81,6 @@ fn model(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<Option<
         arguments.data.display()
     );
     Ok(Some(model))
-}
-
-fn policy(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<Policy> {
-    let surface = &catalogue.dataset.surface;
-    let policies = policies(&arguments.data)?;
-    let bytes = policies.get(surface).with_context(|| format!("no policy for the surface {surface:?}"))?;
-    Ok(Policy::from_json(bytes)?)
 }
 
 /// Where knowledge ends: the boundary of a time split; under other splits the held-out events say so themselves.

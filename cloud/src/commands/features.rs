@@ -7,6 +7,7 @@ use segue_core::features::Schema;
 
 use crate::catalog::Catalogue;
 use crate::examples::{logged, ranker, towers};
+use crate::refresh::Policies;
 
 /// Arguments of `segue features`.
 #[derive(clap::Args)]
@@ -63,7 +64,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let summary = match &arguments.model {
         Model::Towers { data, out } => serde_json::to_string(&towers::write(&Catalogue::load(data)?, out)?),
         Model::Ranker { data, out, towers } => {
-            serde_json::to_string(&ranker::write(&Catalogue::load(data)?, towers, out)?)
+            let catalogue = Catalogue::load(data)?;
+            let policy = Policies::read(data)?.of(&catalogue.dataset.surface)?;
+            serde_json::to_string(&ranker::write(&catalogue, policy, towers, out)?)
         }
         Model::Logged { data, out, logs, schema } => {
             let bytes = std::fs::read(schema).with_context(|| format!("cannot read {}", schema.display()))?;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, ensure};
 use rayon::prelude::*;
 use segue_core::features::{Assembler, Schema};
 use segue_core::pack::{PackSource, VerifiedPack};
@@ -57,11 +57,12 @@ struct Writer<'a> {
     items: Vec<f32>,
 }
 
-/// Writes the arrays into `out`, with vectors by the towers in `towers`.
+/// Writes the arrays into `out`, with vectors by the towers in `towers` and the strengths of `policy`, which must be the
+/// one that is served.
 ///
 /// # Errors
 /// When there is nothing to learn from, the towers do not fit, or a file cannot be written.
-pub fn write(catalogue: &Catalogue, towers: &Path, out: &Path) -> anyhow::Result<Summary> {
+pub fn write(catalogue: &Catalogue, policy: Policy, towers: &Path, out: &Path) -> anyhow::Result<Summary> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let snapshot = Snapshot::new(catalogue)?;
     let sessions = snapshot.sessions(catalogue, SESSIONS);
@@ -73,7 +74,7 @@ pub fn write(catalogue: &Catalogue, towers: &Path, out: &Path) -> anyhow::Result
     let writer = Writer {
         facts: CandidateFacts::new(catalogue, known, snapshot.time_ms),
         schema: schema(&catalogue.dataset, dimension),
-        policy: policy(&catalogue.dataset.surface)?,
+        policy,
         catalogue,
         dimension,
         items,
@@ -98,14 +99,6 @@ fn tower(folder: &Path, name: &'static str) -> anyhow::Result<Tower> {
     let bytes = std::fs::read(&path)
         .with_context(|| format!("cannot read {}: train the towers first", path.display()))?;
     Tower::open(&bytes, name)
-}
-
-fn policy(surface: &str) -> anyhow::Result<Policy> {
-    let (_, bytes) = segue_core::policies::ALL
-        .iter()
-        .find(|(name, _)| *name == surface)
-        .ok_or_else(|| anyhow!("no policy for the surface {surface:?} of this data"))?;
-    Ok(Policy::from_json(bytes)?)
 }
 
 fn user_vectors(
@@ -269,7 +262,7 @@ mod tests {
         Writer {
             catalogue,
             schema: schema(&catalogue.dataset, 2),
-            policy: policy("radio").unwrap(),
+            policy: Policy::from_json(segue_core::policies::RADIO).unwrap(),
             facts: CandidateFacts::new(catalogue, catalogue.training_events(), 0),
             dimension: 2,
             items: (0..samples::ITEMS).flat_map(|item| [1.0, item as f32 / 100.0]).collect(),

@@ -6,8 +6,10 @@
 
 mod barred;
 mod every;
+mod everybody;
 mod maker;
 mod moment;
+mod policies;
 mod popular;
 mod prepare;
 mod report;
@@ -17,10 +19,10 @@ pub use barred::{Barred, Viewer};
 pub use every::{parse_duration, repeat};
 pub use maker::{PackMaker, Ranked, SealedPack, Stamp};
 pub use moment::Moment;
+pub use policies::Policies;
 pub use popular::Popular;
 pub use prepare::{Prepared, Ranking};
 pub use report::Report;
-pub(crate) use run::policies;
 pub use run::{Options, run};
 
 /// Candidates retrieved for each user.

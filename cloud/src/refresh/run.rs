@@ -2,34 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context, bail, ensure};
-use rayon::prelude::*;
-use segue_core::limits::{ID_BYTES, SUBJECT_BYTES};
-use segue_core::policies;
-use segue_core::policy::Policy;
-use segue_core::trust::{Artefact, Manifest, PrivateKey, Ranker};
+use anyhow::{Context, ensure};
+use segue_core::trust::{Artefact, Manifest, Ranker};
 
-use super::barred::countries;
-use super::maker::{SealedPack, Stamp};
-use super::report::Sizes;
-use super::{KEPT, Moment, PackMaker, Prepared, Ranking, Report, Viewer};
+use super::everybody::{Written, write_packs};
+use super::maker::Stamp;
+use super::{Moment, Policies, Prepared, Ranking, Report};
 use crate::catalog::Catalogue;
 use crate::clock::now_ms;
 use crate::index;
 use crate::keys::{KeyStore, Keys};
-use crate::packs::{PackStore, ShardWriter, Staging, shard_of};
+use crate::packs::{PackStore, Staging};
 use crate::progress;
 use crate::towers::ModelDirectory;
-
-/// Packs made before they are written: bounds the memory.
-const CHUNK: usize = 256;
-/// Packs in one shard, about.
-const SHARD: usize = 100_000;
-/// Popular items whose mean stands for a region's taste.
-const TASTE: usize = 100;
 
 /// How to refresh.
 #[derive(Debug, Clone)]
@@ -65,12 +52,8 @@ pub fn run(data: &Path, options: &Options) -> anyhow::Result<Report> {
     let staging = PackStore::new(data).begin()?;
     let catalogue = load(data)?;
     let model = model(data, options, &catalogue, &mut remarks)?;
-    let policies = policies(data)?;
-    let surface = &catalogue.dataset.surface;
-    let policy = policies.get(surface).with_context(|| {
-        format!("the data is of surface `{surface}`: put its policy into {}", policy_folder(data).display())
-    })?;
-    let ranking = Ranking::new(Policy::from_json(policy)?, model.as_ref())?;
+    let policies = Policies::read(data)?;
+    let ranking = Ranking::new(policies.of(&catalogue.dataset.surface)?, model.as_ref())?;
     let seconds_load = started.elapsed().as_secs_f64();
 
     let bar = progress::bar("index", catalogue.items.len());
@@ -141,30 +124,6 @@ fn model(
     Ok(found)
 }
 
-/// The policy of each surface: those shipped, and those of the data folder in their place.
-pub(crate) fn policies(data: &Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
-    let shipped = policies::ALL.iter().map(|(surface, bytes)| ((*surface).to_owned(), bytes.to_vec()));
-    let mut all: BTreeMap<String, Vec<u8>> = shipped.collect();
-    let folder = policy_folder(data);
-    if !folder.is_dir() {
-        return Ok(all);
-    }
-    for entry in std::fs::read_dir(&folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-            let policy =
-                Policy::from_json(&bytes).with_context(|| format!("{} cannot be used", path.display()))?;
-            all.insert(policy.surface, bytes);
-        }
-    }
-    Ok(all)
-}
-
-fn policy_folder(data: &Path) -> PathBuf {
-    data.join("policies")
-}
-
 #[derive(Debug, Clone, Copy)]
 struct Times {
     now_ms: i64,
@@ -176,7 +135,7 @@ fn publish(
     mut staging: Staging,
     prepared: &Prepared<'_>,
     model: Option<&ModelDirectory>,
-    policies: &BTreeMap<String, Vec<u8>>,
+    policies: &Policies,
     keys: &Keys,
     times: Times,
     complete: impl FnOnce(Report) -> Report,
@@ -188,8 +147,8 @@ fn publish(
         None => None,
     };
     let mut named: BTreeMap<String, Artefact> = BTreeMap::new();
-    for (surface, bytes) in policies {
-        named.insert(surface.clone(), staging.put_blob(bytes)?);
+    for (surface, bytes) in policies.files() {
+        named.insert(surface.to_owned(), staging.put_blob(bytes)?);
     }
     let generation = staging.number();
     let manifest = Manifest {
@@ -213,20 +172,6 @@ fn publish(
     let report = complete(written.report(prepared, &manifest, ranker.clone()));
     staging.publish(&sealed, &keys.rotation_list()?, &serde_json::to_vec_pretty(&report)?)?;
     Ok(report)
-}
-
-/// Who gets a pack.
-enum Subject {
-    Region(Option<String>),
-    User(usize),
-}
-
-/// What was written.
-struct Written {
-    packs: usize,
-    region_packs: usize,
-    sizes: Sizes,
-    without: usize,
 }
 
 impl Written {
@@ -268,120 +213,5 @@ impl Written {
             expires_ms: manifest.expires_ms,
             remarks,
         }
-    }
-}
-
-/// Makes packs in parallel and writes them in order, shard after shard.
-fn write_packs(
-    staging: &Staging,
-    prepared: &Prepared<'_>,
-    stamp: Stamp<'_>,
-    key: &PrivateKey,
-) -> anyhow::Result<Written> {
-    let subjects = subjects(prepared.catalogue);
-    let of = subjects.len().div_ceil(SHARD).max(1);
-    let makers = Makers { prepared, idle: Mutex::default() };
-    let bar = progress::bar("packs", subjects.len());
-    let mut written = Written { packs: 0, region_packs: 0, sizes: Sizes::default(), without: 0 };
-    for shard in 0..of {
-        let here: Vec<_> = subjects.iter().filter(|(name, _)| shard_of(name, of) == shard).collect();
-        let mut writer = ShardWriter::create(staging.folder(), shard, of)?;
-        for chunk in here.chunks(CHUNK) {
-            let packs: Vec<Option<SealedPack>> = chunk
-                .par_iter()
-                .map(|(name, subject)| {
-                    let pack = makers.with(|maker| make(maker, prepared, name, subject, stamp, key));
-                    bar.inc(1);
-                    pack.with_context(|| format!("the pack of {name}"))
-                })
-                .collect::<anyhow::Result<_>>()?;
-            for ((name, subject), pack) in chunk.iter().zip(packs) {
-                let Some(pack) = pack else {
-                    written.without += 1;
-                    continue;
-                };
-                writer.push(name, &pack.bytes)?;
-                written.packs += 1;
-                written.region_packs += usize::from(matches!(subject, Subject::Region(_)));
-                written.sizes.add(pack.bytes.len(), pack.display_bytes);
-            }
-        }
-        writer.finish()?;
-    }
-    bar.finish_and_clear();
-    if written.packs == 0 {
-        bail!(
-            "not one pack could be made: every item is barred (availability, regions or ids above {ID_BYTES} bytes)"
-        );
-    }
-    Ok(written)
-}
-
-/// Everyone who gets a pack, in order of the subject's name.
-fn subjects(catalogue: &Catalogue) -> Vec<(String, Subject)> {
-    let mut subjects = vec![("region:all".to_owned(), Subject::Region(None))];
-    let region = |country: String| (format!("region:{country}"), Subject::Region(Some(country)));
-    subjects.extend(countries(catalogue).into_iter().map(region));
-    let user =
-        |(index, user): (usize, &crate::catalog::User)| (format!("user:{}", user.user), Subject::User(index));
-    subjects.extend(catalogue.users.iter().enumerate().map(user));
-    subjects.retain(|(name, _)| name.len() <= SUBJECT_BYTES);
-    subjects.sort_by(|one, other| one.0.cmp(&other.0));
-    subjects.dedup_by(|one, other| one.0 == other.0);
-    subjects
-}
-
-fn make(
-    maker: &mut PackMaker<'_>,
-    prepared: &Prepared<'_>,
-    name: &str,
-    subject: &Subject,
-    stamp: Stamp<'_>,
-    key: &PrivateKey,
-) -> anyhow::Result<Option<SealedPack>> {
-    let (ranked, vector) = match subject {
-        Subject::User(user) => {
-            let viewer = Viewer::of_user(*user, &prepared.catalogue.users[*user]);
-            (maker.rank(&viewer, *user)?, prepared.short.user(*user).to_vec())
-        }
-        Subject::Region(country) => {
-            let viewer = Viewer::of_region(country.as_deref());
-            let list = prepared.popular.list(prepared.catalogue, &prepared.barred, &viewer, KEPT);
-            let vector = taste(prepared, &list);
-            (list, vector)
-        }
-    };
-    if ranked.is_empty() {
-        return Ok(None);
-    }
-    // A region's list is popularity's order, not the ranker's.
-    let ranker = stamp.ranker.filter(|_| matches!(subject, Subject::User(_)));
-    maker.seal(name, &vector, &ranked, Stamp { ranker, ..stamp }, key).map(Some)
-}
-
-/// The mean of what is most popular: where a person stands about whom nothing is known.
-fn taste(prepared: &Prepared<'_>, list: &[(usize, f32)]) -> Vec<f32> {
-    let mut mean = vec![0.0; prepared.short.dimension];
-    for (item, _) in list.iter().take(TASTE) {
-        mean.iter_mut().zip(prepared.short.item(*item)).for_each(|(sum, value)| *sum += value);
-    }
-    index::normalise(&mut mean);
-    mean
-}
-
-/// One maker per thread that wants one; a ranker's session runs one pack at a time.
-struct Makers<'a> {
-    prepared: &'a Prepared<'a>,
-    idle: Mutex<Vec<PackMaker<'a>>>,
-}
-
-impl<'a> Makers<'a> {
-    fn with<T>(&self, work: impl FnOnce(&mut PackMaker<'a>) -> anyhow::Result<T>) -> anyhow::Result<T> {
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = idle().pop();
-        let mut maker = taken.map_or_else(|| PackMaker::new(self.prepared), Ok)?;
-        let result = work(&mut maker);
-        idle().push(maker);
-        result
     }
 }
