@@ -43,9 +43,11 @@ fn post(address: &str, ids: &[String]) -> bool {
         .map(|id| format!(r#"{{"event_id":"{id}","item":"t1","kind":"like","time_ms":1}}"#))
         .collect();
     let body = format!(r#"{{"events":[{}]}}"#, events.join(","));
-    let head = "POST /api/v1/events HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length";
+    let head =
+        "POST /api/v1/events HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json";
     let Ok(mut stream) = TcpStream::connect(address) else { return false };
-    if stream.write_all(format!("{head}: {}\r\n\r\n{body}", body.len()).as_bytes()).is_err() {
+    if stream.write_all(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes()).is_err()
+    {
         return false;
     }
     let mut answer = Vec::new();

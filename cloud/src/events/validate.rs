@@ -124,7 +124,10 @@ mod tests {
 
     fn code_of(row: Value) -> Option<&'static str> {
         let (_, rejects) = validate(vec![row], NOW);
-        rejects.first().map(|reject| reject.code)
+        let code = rejects.first().map(|reject| reject.code);
+        let documented = |code: &str| include_str!("../../../docs/API.md").contains(&format!("`{code}`"));
+        assert!(code.is_none_or(documented), "docs/API.md lacks {code:?}");
+        code
     }
 
     fn good() -> Value {
