@@ -8,7 +8,7 @@ export class HostError extends Error {
   constructor(
     /**
      * `network_unreachable`, `credentials_needed`, `events_refused`, `storage_unavailable`, `storage_full`,
-     * `storage_failed`, `closed`, `http_STATUS`, or a code of the service or the engine.
+     * `storage_failed`, `unexpected`, `http_STATUS`, or a code of the service or the engine (`docs/ERRORS.md`).
      */
     readonly code: string,
     message: string,
