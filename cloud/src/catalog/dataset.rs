@@ -26,7 +26,7 @@ pub struct Dataset {
     pub categories: Vec<String>,
     /// Rows per table.
     pub counts: Counts,
-    /// The surface its events come from: `radio`, `home`, `shop` or `feed`.
+    /// The surface its events come from, such as `radio`.
     pub surface: String,
     /// Whether `time_ms` is real; otherwise only its order means something.
     pub timed: bool,

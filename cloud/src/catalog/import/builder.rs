@@ -26,7 +26,7 @@ const ITEM_LIST: usize = 256;
 /// How the imported set is described and divided.
 #[derive(Debug, Clone, Copy)]
 pub struct Description {
-    /// `radio`, `home`, `shop` or `feed`.
+    /// The surface that events of this format come from, such as `radio`.
     pub surface: &'static str,
     /// Whether `time_ms` is real.
     pub timed: bool,
