@@ -7,7 +7,7 @@
 export { Engine } from "./engine.js";
 export * from "./errors.js";
 export { HostError } from "./host/failure.js";
-export type { Host, HostEvents, HostState, NewEvent } from "./host/host.js";
+export type { Host, HostEvents, HostState, LoggedSlate, NewEvent } from "./host/host.js";
 export { openSegue } from "./host/open.js";
 export { EVERYONE, type HostOptions } from "./host/options.js";
 export type { Bundle } from "./host/supply/bundle.js";

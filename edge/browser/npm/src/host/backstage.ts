@@ -4,11 +4,13 @@ import { asHostError, type HostError } from "./failure.js";
 import type { HostEvents, HostState } from "./host.js";
 import { lead } from "./lead.js";
 import { watchPage } from "./lifecycle.js";
-import type { Settings } from "./options.js";
+import { EVERYONE, type Settings } from "./options.js";
 import { Sender } from "./sender.js";
 import type { Service } from "./service.js";
 import type { Session } from "./session.js";
+import type { Connection } from "./store/connection.js";
 import type { HostStore, Storage, Values } from "./store/contract.js";
+import { FailoverStore } from "./store/failover.js";
 import type { Supply } from "./supply/supply.js";
 import { Tabs, type Message } from "./tabs.js";
 
@@ -18,8 +20,10 @@ export interface Stage {
   emit<Name extends keyof HostEvents>(name: Name, news: HostEvents[Name]): void;
   /** The engine was fed. */
   fed(): void;
-  /** Events happened in another tab. */
+  /** Events happened in another tab, and are applied. */
   applied(events: SegueEvent[]): void;
+  /** Everything kept of the person was deleted in another tab. */
+  forgotten(): void;
 }
 
 /** A pack that runs thin is asked for no more often than this. */
@@ -27,33 +31,28 @@ const REFILL_MS = 60_000;
 
 /** The parts of a host, connected. */
 export class Backstage {
-  readonly sender: Sender;
+  /** The sender of the person's events first, then that of guests', which nobody else may be there to send. */
+  private readonly senders = new Map<string, Sender>();
   readonly tabs: Tabs;
   state: HostState;
   private stage: Stage | null = null;
   private readonly unheard: HostError[] = [];
   private readonly stops: (() => void)[] = [];
-  private askedAt = Date.now();
+  private askedAt = performance.now();
   private closed = false;
 
   constructor(
     readonly name: string,
+    private readonly connection: Connection,
     readonly store: HostStore,
     readonly supply: Supply,
     private readonly session: Session,
     private readonly settings: Settings,
-    service: Service,
+    private readonly service: Service,
   ) {
     this.state = { storage: store.storage, sending: "idle", waiting: 0, sent: 0, lost: { dropped: 0, refused: 0 } };
     this.tabs = new Tabs(name, (message) => void this.heard(message).catch((failure: unknown) => this.failed(asHostError(failure))));
-    this.sender = new Sender(store, service, settings.gatherMs, {
-      sending: (sending) => this.change({ sending }),
-      settled: ({ taken }) => {
-        this.tabs.tell({ tell: "settled", taken });
-        void this.count(taken);
-      },
-      failed: (failure) => this.failed(failure),
-    });
+    this.addSender(settings.subject, store);
   }
 
   /** Whom to tell from now on. */
@@ -62,10 +61,11 @@ export class Backstage {
   }
 
   /** Begins to work: sends, listens and looks for newer packs. */
-  begin(): void {
-    this.stops.push(lead(`${this.name}-sender`, () => this.sender.begin()));
+  async begin(): Promise<void> {
+    if (this.settings.subject !== EVERYONE) this.addSender(EVERYONE, await this.storeOf(EVERYONE));
+    for (const [subject, sender] of this.senders) this.stops.push(lead(`${this.name}-sender-${subject}`, () => sender.begin()));
     this.stops.push(watchPage({
-      leaving: () => this.sender.leaving(),
+      leaving: () => this.senders.forEach((sender) => sender.leaving()),
       returned: () => this.refreshIfOlder(this.settings.refreshMs),
       network: (online) => online && this.online(),
     }));
@@ -78,25 +78,52 @@ export class Backstage {
 
   /** Keeps events and values; resolves once they survive a crash. */
   async keep(events: SegueEvent[], values: Values): Promise<void> {
-    const { rows, refusal } = await this.store.record(events, values);
+    const { subject } = this.settings;
+    const { rows, refusal, step, caughtUp } = await this.session.keep(events, values);
     if (rows.length > 0) {
-      this.sender.queued(rows);
-      this.tabs.tell({ tell: "queued" });
+      this.senders.get(subject)?.queued(rows);
+      this.tabs.tell({ subject, tell: "queued" });
     }
     if (events.length > 0) {
-      this.tabs.tell({ tell: "events", subject: this.settings.subject, session: this.session.id, events });
+      this.tabs.tell({ subject, tell: "events", events, step });
       await this.count(0);
     }
+    if (caughtUp) this.fed();
     if (refusal) throw refusal;
+  }
+
+  /** Sends what waits now. */
+  async flush(): Promise<void> {
+    await this.sendersDo((sender) => sender.pump());
+  }
+
+  /** The network is back. */
+  async wake(): Promise<void> {
+    await this.sendersDo((sender) => sender.wake());
+  }
+
+  /** There are other credentials, in all tabs. */
+  renewCredentials(): void {
+    this.tabs.tell({ subject: this.settings.subject, tell: "credentials" });
+    void this.sendersDo((sender) => sender.renewCredentials());
+  }
+
+  /** Deletes everything kept of a subject, in all tabs. */
+  async forget(subject: string): Promise<void> {
+    const store = subject === this.settings.subject ? this.store : await this.storeOf(subject);
+    await store.forget();
+    this.tabs.tell({ subject, tell: "forgotten" });
+    await this.senders.get(subject)?.pump();
+    await this.count(0);
   }
 
   /** Looks for a newer pack; whatever goes wrong, the present one stays. */
   async refresh(): Promise<void> {
-    this.askedAt = Date.now();
+    this.askedAt = performance.now();
     try {
       if (!(await this.supply.refresh())) return;
       this.fed();
-      this.tabs.tell({ tell: "supply", subject: this.settings.subject });
+      this.tabs.tell({ subject: this.settings.subject, tell: "supply" });
     } catch (failure) {
       if (asHostError(failure).code !== "network_unreachable") this.failed(asHostError(failure));
     }
@@ -104,7 +131,7 @@ export class Backstage {
 
   /** The list was made: the pack may be running thin. */
   ranked(): void {
-    if (Date.now() - this.askedAt < REFILL_MS) return;
+    if (performance.now() - this.askedAt < REFILL_MS) return;
     if (this.supply.engine.refill(Date.now())) void this.refresh();
   }
 
@@ -126,7 +153,7 @@ export class Backstage {
     this.closed = true;
     for (const stop of this.stops) stop();
     this.tabs.close();
-    void this.sender.close().then(() => this.store.close());
+    void this.sendersDo((sender) => sender.close()).then(() => this.connection.close());
     this.supply.engine.free();
   }
 
@@ -135,29 +162,44 @@ export class Backstage {
   }
 
   private online(): void {
-    void this.sender.wake();
+    void this.wake();
     void this.refresh();
   }
 
   private refreshIfOlder(milliseconds: number): void {
-    if (Date.now() - this.askedAt >= milliseconds) void this.refresh();
+    if (performance.now() - this.askedAt >= milliseconds) void this.refresh();
   }
 
   private async heard(message: Message): Promise<void> {
-    if (message.tell === "queued") {
-      this.sender.queued();
-      return this.count(0);
-    }
-    if (message.tell === "settled") return this.count(message.taken);
+    if (message.tell === "queued") this.senders.get(message.subject)?.queued();
+    if (message.tell === "credentials") await this.sendersDo((sender) => sender.renewCredentials());
     if (message.subject !== this.settings.subject) return;
-    if (message.tell === "events" && message.session === this.session.id) {
-      this.stage?.applied(message.events);
-      return;
-    }
-    // Events of a session this tab does not know yet are part of what was kept, as is a new session.
-    if (message.tell === "supply") await this.supply.reload();
-    else await this.session.restore();
-    this.fed();
+    if (message.tell === "queued") await this.count(0);
+    if (message.tell === "settled") await this.count(message.taken);
+    if (message.tell === "events") await this.session.join(message.events, message.step).then(() => this.stage?.applied(message.events));
+    if (message.tell === "session") await this.session.reread().then(() => this.fed());
+    if (message.tell === "supply") await this.supply.reload().then(() => this.fed());
+    if (message.tell === "forgotten") this.stage?.forgotten();
+  }
+
+  private storeOf(subject: string): Promise<HostStore> {
+    return FailoverStore.open(this.connection, subject, () => undefined);
+  }
+
+  private addSender(subject: string, store: HostStore): void {
+    const isOwn = subject === this.settings.subject;
+    this.senders.set(subject, new Sender(store, this.service, this.settings.gatherMs, {
+      sending: (sending) => isOwn && this.change({ sending }),
+      settled: ({ taken }) => {
+        this.tabs.tell({ subject, tell: "settled", taken });
+        if (isOwn) void this.count(taken);
+      },
+      failed: (failure) => this.failed(failure),
+    }));
+  }
+
+  private sendersDo(work: (sender: Sender) => Promise<void>): Promise<void[]> {
+    return Promise.all([...this.senders.values()].map(work));
   }
 
   private async count(taken: number): Promise<void> {

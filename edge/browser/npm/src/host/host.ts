@@ -1,13 +1,14 @@
 /** The browser host: one person's engine, kept fed, remembered, and heard by the service. */
 import type { Engine } from "../engine.js";
 import type { Lost } from "../outbox.js";
-import type { Manifest, PackInfo, SegueEvent, Slate } from "../types.js";
+import type { FeatureLog, Manifest, PackInfo, SegueEvent, Slate } from "../types.js";
 import { circumstances } from "./circumstances.js";
 import { Emitter } from "./emitter.js";
 import { asHostError, type HostError } from "./failure.js";
-import type { Settings } from "./options.js";
+import { subjectOf, type Settings } from "./options.js";
 import type { Sending } from "./sender.js";
 import type { Session } from "./session.js";
+import { Shown } from "./shown.js";
 import type { Storage, Values } from "./store/contract.js";
 import type { Bundle } from "./supply/bundle.js";
 import type { Backstage } from "./backstage.js";
@@ -21,7 +22,7 @@ export interface HostState {
   storage: Storage;
   /** What this tab does about waiting events; `idle` also when another tab sends. */
   sending: Sending;
-  /** Events that wait to be sent, of all tabs. */
+  /** Events of this person that wait to be sent, of all tabs. */
   waiting: number;
   /** Events the service has received since the page was loaded. */
   sent: number;
@@ -29,10 +30,19 @@ export interface HostState {
   lost: Lost;
 }
 
+/** What the model saw of a list: a line for `segue features logged`. */
+export interface LoggedSlate {
+  user: string;
+  slate: string;
+  features: FeatureLog;
+}
+
 /** What the host tells. */
 export interface HostEvents {
   /** The list was made again. */
   list: Slate;
+  /** What the model saw of the list, where `logFeatures` asks for it. */
+  slate: LoggedSlate;
   /** Something about the host's state has changed. */
   state: HostState;
   /** Something was refused or failed; the host goes on. */
@@ -45,6 +55,7 @@ export interface HostEvents {
 export class Host {
   private readonly emitter = new Emitter<HostEvents>();
   private slate: Slate | null = null;
+  private readonly seen = new Shown();
   private pending: SegueEvent[] = [];
   private saving: Promise<void> = Promise.resolve();
 
@@ -57,6 +68,7 @@ export class Host {
       emit: (name, news) => this.emitter.emit(name, news),
       fed: () => void this.rank(),
       applied: (events) => this.appliedElsewhere(events),
+      forgotten: () => this.leave(),
     });
   }
 
@@ -113,32 +125,50 @@ export class Host {
   /**
    * Tells what the person did: the list is made again before this returns, and the promise resolves once the event
    * survives a crash. It rejects with `outbox_full`, `event_invalid` or `too_large` when the event will not be sent.
+   *
+   * The event carries the newest slate that was shown with its item. Being shown moves nothing, so an impression
+   * leaves the list as it is.
    */
   async record(event: NewEvent, keep: Values = {}): Promise<void> {
     this.apply(event);
     try {
-      this.rank();
+      if (event.kind !== "impression") this.rank();
     } finally {
       await this.commit(keep);
     }
   }
 
+  /**
+   * Tells that items of a list are on the screen, all of its places where none are named: their impressions are kept
+   * in one transaction, and the events that follow carry this slate. The list stays as it is.
+   */
+  shown(slate: Slate, items = slate.places.map((place) => place.item)): Promise<void> {
+    const places = slate.places.filter((place) => items.includes(place.item));
+    this.seen.add(slate, places);
+    for (const { item } of places) this.apply({ kind: "impression", item });
+    return this.commit();
+  }
+
   /** Applies an event to the session without making the list or keeping anything; `commit` keeps it. */
   apply(event: NewEvent): SegueEvent {
+    this.session.awake();
     const whole = this.whole(event);
-    this.engine.apply(whole);
+    this.session.apply(whole);
     this.pending.push(whole);
     return whole;
   }
 
   /** Makes the list again, of `count` places where given. */
   rank(count = this.settings.count): Slate {
-    const { surface } = this.settings;
+    const { surface, user } = this.settings;
     const context = circumstances(surface, this.settings.context());
-    const slate = this.engine.rank({ surface, count, now_ms: Date.now(), seed: this.session.seed, context });
-    if (count === this.settings.count) {
+    const isList = count === this.settings.count;
+    const log_features = isList && this.settings.logFeatures;
+    const slate = this.engine.rank({ surface, count, now_ms: Date.now(), seed: this.session.seed, context, log_features });
+    if (isList) {
       this.slate = slate;
       this.emitter.emit("list", slate);
+      if (slate.features) this.emitter.emit("slate", { user, slate: slate.slate, features: slate.features });
       this.backstage.ranked();
     }
     return slate;
@@ -150,8 +180,7 @@ export class Host {
    */
   commit(keep: Values = {}): Promise<void> {
     const events = this.pending.splice(0);
-    const values = { ...appValues(keep), ...this.session.values() };
-    const saved = this.saving.then(() => this.backstage.keep(events, values));
+    const saved = this.saving.then(() => this.backstage.keep(events, appValues(keep)));
     // A failure is its caller's to hear; the next one is kept even so.
     this.saving = saved.catch(() => undefined);
     return saved;
@@ -176,25 +205,35 @@ export class Host {
 
   /** Sends what waits now instead of gathering more. */
   flush(): Promise<void> {
-    return this.backstage.sender.pump();
+    return this.backstage.flush();
   }
 
   /** The network is back, where the browser does not notice by itself: waits end that the service did not ask for. */
   wake(): Promise<void> {
-    return this.backstage.sender.wake();
+    return this.backstage.wake();
   }
 
-  /** Tells that `headers` gives other credentials now. */
+  /** Tells that `headers` gives other credentials now, to all tabs. */
   renewCredentials(): void {
-    this.backstage.sender.renewCredentials();
+    this.backstage.renewCredentials();
   }
 
   /** Forgets the session and begins another, in all tabs. */
   async startOver(): Promise<void> {
-    this.session.begin();
-    this.rank();
+    this.begin();
     await this.commit();
-    this.backstage.tabs.tell({ tell: "session", subject: this.settings.subject });
+    this.backstage.tabs.tell({ subject: this.settings.subject, tell: "session" });
+  }
+
+  /**
+   * Deletes everything this browser keeps of a person, of the host's own where none is named: pack, session, values of
+   * the app, and events that still wait. Send those first (`flush`) where they are to count.
+   */
+  async forget(user = this.settings.user): Promise<void> {
+    const subject = subjectOf(user);
+    if (subject === this.settings.subject) this.leave();
+    await this.saving;
+    await this.backstage.forget(subject);
   }
 
   /** Waits until everything is kept, then releases the engine; nothing may be called afterwards. */
@@ -203,25 +242,31 @@ export class Host {
     this.backstage.close();
   }
 
-  private appliedElsewhere(events: SegueEvent[]): void {
-    for (const event of events) this.engine.apply(event);
+  private begin(): void {
+    this.session.begin();
     this.rank();
+  }
+
+  /** What was kept of the person is gone; what is not kept yet goes too. */
+  private leave(): void {
+    this.pending = [];
+    this.begin();
+  }
+
+  private appliedElsewhere(events: SegueEvent[]): void {
+    if (events.some((event) => event.kind !== "impression")) this.rank();
     this.emitter.emit("events", events);
-    this.saving = this.saving
-      .then(() => this.backstage.store.write(this.session.values()))
-      .catch((failure: unknown) => this.emitter.emit("error", asHostError(failure)));
   }
 
   private whole(event: NewEvent): SegueEvent {
-    const place = this.slate?.places.find((each) => each.item === event.item);
-    const shown = place && this.slate ? { slate: this.slate.slate, position: place.position } : {};
     const { user, surface } = this.settings;
+    const isPlaced = event.slate !== undefined || event.position !== undefined;
     return {
       event_id: crypto.randomUUID(),
       user,
       session: this.session.id,
       time_ms: Date.now(),
-      ...shown,
+      ...(isPlaced ? {} : this.seen.of(event.item)),
       ...present(event),
       context: { ...circumstances(surface, this.settings.context()), ...event.context },
     };

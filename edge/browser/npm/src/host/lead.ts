@@ -1,4 +1,4 @@
-/** One tab sends for all tabs: the one that holds the lock. */
+/** One tab sends for all tabs of a subject: the one that holds the lock. */
 
 /**
  * Calls `begin` once this tab may send: at once where no other does, else when the one that does is closed. The

@@ -7,8 +7,8 @@ import { Host } from "./host.js";
 import { settingsOf, type HostOptions } from "./options.js";
 import { Service } from "./service.js";
 import { Session } from "./session.js";
-import type { Storage } from "./store/contract.js";
-import { FailoverStore } from "./store/failover.js";
+import { Connection } from "./store/connection.js";
+import { FailoverStore, type Moved } from "./store/failover.js";
 import { Supply } from "./supply/supply.js";
 
 /**
@@ -25,27 +25,28 @@ export async function openSegue(options: HostOptions): Promise<Host> {
   const early: HostError[] = [];
   let backstage: Backstage | undefined;
   const complain = (failure: HostError): void => void (backstage ? backstage.failed(failure) : early.push(failure));
-  const moved = (storage: Storage, why: HostError | null): void => (backstage ? backstage.moved(storage, why) : why ? complain(why) : undefined);
+  const moved: Moved = (storage, why) => (backstage ? backstage.moved(storage, why) : why ? complain(why) : undefined);
 
-  const store = await FailoverStore.open(name, moved);
+  const connection = new Connection(name);
+  const store = await FailoverStore.open(connection, settings.subject, moved);
   const service = new Service(settings);
   const supply = new Supply(engine, service, store, settings, complain);
   try {
     const ask = await supply.open();
-    const session = new Session(engine, store, settings.subject);
+    const session = new Session(engine, store);
     const failure = await session.restore();
     if (failure) complain(failure);
     // An app may have learnt of a surface since its pack was kept.
     if (ask && !(settings.surface in supply.last.manifest.policies)) await supply.refresh();
-    backstage = new Backstage(name, store, supply, session, settings, service);
+    backstage = new Backstage(name, connection, store, supply, session, settings, service);
     for (const each of early) backstage.failed(each);
     const host = new Host(settings, session, backstage);
     host.rank();
-    backstage.begin();
+    await backstage.begin();
     if (ask) void backstage.refresh();
     return host;
   } catch (failure) {
-    store.close();
+    connection.close();
     engine.free();
     throw asHostError(failure);
   }

@@ -13,7 +13,7 @@ export interface HostOptions {
   surface: string;
   /** How many places `list` has, 1 to 500; 20 where absent. */
   count?: number;
-  /** Headers of every request, asked for each time: `() => ({ authorization: ... })`. */
+  /** Headers of every request, asked for each time and once more after they were refused: `() => ({ authorization: ... })`. */
   headers?: () => Record<string, string> | Promise<Record<string, string>>;
   /** More circumstances for requests and events, such as `region`. */
   context?: () => Record<string, string>;
@@ -21,6 +21,8 @@ export interface HostOptions {
   refreshMs?: number;
   /** How long events gather before they are sent together, in milliseconds; one second where absent. */
   gatherMs?: number;
+  /** Whether each list comes with what the model saw, as the event `slate`, for `segue features logged`. */
+  logFeatures?: boolean;
   /** Where the WebAssembly module comes from when not from beside this script. */
   module?: ModuleSource;
 }
@@ -37,10 +39,14 @@ export interface Settings {
   context: () => Record<string, string>;
   refreshMs: number;
   gatherMs: number;
+  logFeatures: boolean;
 }
 
 /** The subject of packs for everyone. */
 export const EVERYONE = "region:all";
+
+/** Whose pack, session and events a user's are; guests share everyone's. */
+export const subjectOf = (user: string): string => (user === "" ? EVERYONE : `user:${user}`);
 
 /** Fills in what was left out. */
 export function settingsOf(options: HostOptions): Settings {
@@ -49,12 +55,13 @@ export function settingsOf(options: HostOptions): Settings {
     root: options.root,
     baseUrl: (options.baseUrl ?? "").replace(/\/+$/, ""),
     user,
-    subject: user === "" ? EVERYONE : `user:${user}`,
+    subject: subjectOf(user),
     surface: options.surface,
     count: options.count ?? 20,
     headers: options.headers ?? (() => ({})),
     context: options.context ?? (() => ({})),
     refreshMs: options.refreshMs ?? 5 * 60_000,
     gatherMs: options.gatherMs ?? 1_000,
+    logFeatures: options.logFeatures ?? false,
   };
 }

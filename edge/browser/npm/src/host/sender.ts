@@ -10,6 +10,8 @@ const MOST_BYTES = 60_000;
 const WINDOW = 500;
 /** How long to wait after the browser's storage failed. */
 const STORAGE_WAIT_MS = 60_000;
+/** How long to wait before credentials that were refused are tried again: those of cookies change unseen. */
+const CREDENTIALS_WAIT_MS = 5 * 60_000;
 
 /** What the sender is doing. */
 export type Sending = "idle" | "sending" | "waiting" | "credentials";
@@ -31,6 +33,11 @@ export class Sender {
   private closed = false;
   private pumping = false;
   private again = false;
+  /** Whether other credentials than those refused have been tried already. */
+  private renewed = false;
+  /** When those refused are tried again. */
+  private retryAt = 0;
+  private now: Sending = "idle";
   private running: Promise<void> = Promise.resolve();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -53,7 +60,7 @@ export class Sender {
     // More are read from the store when these are sent.
     if (this.outbox.waiting() < WINDOW) this.outbox.apply({ put: rows, remove: [], lost: { dropped: 0, refused: 0 } });
     if (this.pumping) this.again = true;
-    else this.timer ??= setTimeout(() => void this.pump(), this.gatherMs);
+    else if (this.timer === undefined || this.now === "credentials") this.pumpIn(this.gatherMs);
   }
 
   /** The network is back: a wait that the service did not ask for ends. */
@@ -63,9 +70,10 @@ export class Sender {
   }
 
   /** There are other credentials. */
-  renewCredentials(): void {
+  renewCredentials(): Promise<void> {
+    this.renewed = false;
     this.outbox.renew_credentials();
-    void this.pump();
+    return this.pump();
   }
 
   /** The page may be gone in a moment: sends what is at hand without asking the storage first. */
@@ -87,7 +95,7 @@ export class Sender {
 
   /** What only this tab's memory holds nobody else can send. */
   private get sends(): boolean {
-    return !this.closed && (this.leads || this.store.storage === "memory");
+    return !this.closed && (this.leads || this.store.unshared);
   }
 
   /** Sends until nothing waits or the outbox says to wait; resolves then. */
@@ -116,7 +124,7 @@ export class Sender {
 
   private async drain(): Promise<void> {
     for (;;) {
-      const rows = await this.store.oldest(WINDOW);
+      const rows = await this.store.oldest(WINDOW, this.leads);
       this.outbox.replace(rows);
       const next = await this.sendAll();
       if (next.next !== "empty" || rows.length < WINDOW) return this.rest(next);
@@ -127,15 +135,25 @@ export class Sender {
   private async sendAll(): Promise<Next> {
     while (!this.closed) {
       const next = this.outbox.next(Date.now(), MOST_BYTES);
+      if (next.next === "credentials" && (await this.hasOthers())) continue;
       if (next.next !== "send") return next;
-      this.desk.sending("sending");
+      this.turnTo("sending");
       await this.deliver(next);
     }
     return { next: "busy" };
   }
 
+  /** Whether the app gives other credentials than those refused; they are tried at once, but only once. */
+  private async hasOthers(): Promise<boolean> {
+    if (this.renewed || !(await this.service.hasOtherCredentials())) return false;
+    this.renewed = true;
+    this.outbox.renew_credentials();
+    return true;
+  }
+
   private async deliver({ body }: { body: string }): Promise<void> {
     const outcome = this.outbox.answered(await this.service.post(body), Date.now());
+    if (outcome.verdict === "accepted") this.renewed = false;
     await this.store.settle(outcome.change);
     this.outbox.apply(outcome.change);
     this.report(outcome);
@@ -145,20 +163,40 @@ export class Sender {
     this.desk.settled(outcome);
     const [refused] = outcome.refused;
     if (refused) this.desk.failed(new HostError("events_refused", `${outcome.refused.length} event(s) refused: ${refused.code}, ${refused.detail}`));
-    if (outcome.verdict === "credentials") this.desk.failed(new HostError("credentials_needed", "The service wants other credentials."));
   }
 
   private rest(next: Next): void {
-    if (next.next === "wait") this.pumpIn(next.milliseconds);
     // A batch sent while the page seemed to go is still on its way; its answer goes on with the rest.
     if (next.next === "busy") return;
-    this.desk.sending(next.next === "wait" ? "waiting" : next.next === "credentials" ? "credentials" : "idle");
+    if (next.next === "wait") this.pumpIn(next.milliseconds);
+    if (next.next === "credentials") this.awaitCredentials();
+    this.turnTo(next.next === "wait" ? "waiting" : next.next === "credentials" ? "credentials" : "idle");
+  }
+
+  private awaitCredentials(): void {
+    if (this.now !== "credentials") {
+      this.retryAt = performance.now() + CREDENTIALS_WAIT_MS;
+      this.desk.failed(new HostError("credentials_needed", "The service wants other credentials."));
+    }
+    this.wakeIn(this.retryAt - performance.now(), () => this.renewCredentials());
+  }
+
+  private turnTo(now: Sending): void {
+    this.now = now;
+    this.desk.sending(now);
   }
 
   private pumpIn(milliseconds: number): void {
+    this.wakeIn(milliseconds, () => this.pump());
+  }
+
+  private wakeIn(milliseconds: number, then: () => Promise<void>): void {
     if (this.closed) return;
     this.stopTimer();
-    this.timer = setTimeout(() => void this.pump(), milliseconds);
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      void then();
+    }, milliseconds);
   }
 
   private stopTimer(): void {

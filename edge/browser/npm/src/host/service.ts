@@ -13,6 +13,9 @@ export interface Tagged {
 
 /** The service as one host sees it. */
 export class Service {
+  /** The headers of the last batch. */
+  private shown = "";
+
   constructor(private readonly settings: Pick<Settings, "baseUrl" | "headers">) {}
 
   /** Reads a resource, or answers with what is known of it when it has not changed. */
@@ -27,16 +30,23 @@ export class Service {
   /** Posts a batch. Every request may outlive its page, so its body stays below 64 KB. Never throws. */
   async post(body: string): Promise<Answer> {
     try {
+      const credentials = await this.settings.headers();
+      this.shown = JSON.stringify(credentials);
       const headers = { "content-type": "application/json" };
-      const answer = await this.ask("events", { method: "POST", headers, body, keepalive: true });
+      const answer = await this.ask("events", { method: "POST", headers, body, keepalive: true }, credentials);
       return { status: answer.status, retry_after_ms: retryAfter(answer), body: await answer.text() };
     } catch {
       return { status: 0, retry_after_ms: null, body: "" };
     }
   }
 
-  private async ask(path: string, options: RequestInit): Promise<Response> {
-    const headers = { ...(await this.settings.headers()), ...(options.headers as Record<string, string>) };
+  /** Whether the app gives other headers than those of the last batch. */
+  async hasOtherCredentials(): Promise<boolean> {
+    return JSON.stringify(await this.settings.headers()) !== this.shown;
+  }
+
+  private async ask(path: string, options: RequestInit, credentials?: Record<string, string>): Promise<Response> {
+    const headers = { ...(credentials ?? (await this.settings.headers())), ...(options.headers as Record<string, string>) };
     try {
       const signal = AbortSignal.timeout(TIMEOUT_MS);
       return await fetch(`${this.settings.baseUrl}/api/v1/${path}`, { ...options, headers, signal });

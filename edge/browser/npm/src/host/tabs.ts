@@ -1,18 +1,24 @@
 /** Tells other tabs of the same service what happened in this one. */
 import type { SegueEvent } from "../types.js";
+import type { Step } from "./session.js";
 
-/** What tabs tell each other. */
-export type Message =
-  /** Events to apply to the session; they are kept already. */
-  | { tell: "events"; subject: string; session: string; events: SegueEvent[] }
+/** What tabs tell each other about one subject. */
+export type Message = { subject: string } & (
+  /** Events to apply to the session; without a step they lie in the other tab's memory only. */
+  | { tell: "events"; events: SegueEvent[]; step: Step | null }
   /** Events wait to be sent. */
   | { tell: "queued" }
   /** What waits has changed. */
   | { tell: "settled"; taken: number }
+  /** There are other credentials. */
+  | { tell: "credentials" }
   /** A new session has begun. */
-  | { tell: "session"; subject: string }
+  | { tell: "session" }
+  /** Everything kept was deleted. */
+  | { tell: "forgotten" }
   /** A newer pack was kept. */
-  | { tell: "supply"; subject: string };
+  | { tell: "supply" }
+);
 
 /** The other tabs; nobody where the browser has no channel. */
 export class Tabs {

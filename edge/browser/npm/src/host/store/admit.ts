@@ -14,35 +14,47 @@ export interface Admission {
 }
 
 /**
- * Decides what to store for `events`. The waiting rows are read only when room has run out; then the core says
- * what goes.
+ * Decides what to store for events. The waiting rows are read only when room has run out; then the core says what
+ * goes, and they stay at hand for as long as nobody else changes them.
  */
-export async function admit(events: SegueEvent[], meter: Meter, waiting: () => Promise<Row[]>): Promise<Admission> {
-  const change: Change = { put: [], remove: [], lost: { dropped: 0, refused: 0 } };
-  let refusal: HostError | null = null;
-  let [count, bytes, sequence] = [meter.events, meter.bytes, meter.next];
-  let full: Outbox | undefined;
-  try {
+export class Room {
+  private full: Outbox | null = null;
+  /** The meter that the rows at hand belong to. */
+  private held = emptyMeter();
+
+  /** `carried` are rows to take over from elsewhere: they were acknowledged, so they are never refused. */
+  async admit(events: SegueEvent[], carried: Row[], meter: Meter, waiting: () => Promise<Row[]>): Promise<Admission> {
+    const moved = carried.map((row, place) => ({ ...row, sequence: meter.next + place }));
+    const change: Change = { put: moved, remove: [], lost: { dropped: 0, refused: 0 } };
+    let refusal: HostError | null = null;
+    if (meter.next !== this.held.next || meter.events !== this.held.events) this.clear();
+    this.full?.apply(change);
+    let [count, bytes, sequence] = [meter.events + moved.length, meter.bytes + sum(moved), meter.next + moved.length];
     for (const event of events) {
       try {
         const row = Outbox.row(event, sequence);
-        if (!full && !Outbox.fits(count, bytes, bytesOf(row))) full = await outboxOf(waiting, change.put);
-        if (full) makeRoom(full, event, row, change);
+        if (!this.full && !Outbox.fits(count, bytes, bytesOf(row))) this.full = outboxOf([...(await waiting()), ...change.put]);
+        if (this.full) makeRoom(this.full, event, row, change);
         [count, bytes, sequence] = [count + 1, bytes + bytesOf(row), sequence + 1];
         change.put.push(row);
       } catch (caught) {
         refusal ??= asHostError(caught);
       }
     }
-  } finally {
-    full?.free();
+    if (this.full) this.held = { ...meter, events: this.full.waiting(), next: sequence };
+    return { change, refusal };
   }
-  return { change, refusal };
+
+  /** Lets go of the rows at hand. */
+  clear(): void {
+    this.full?.free();
+    this.full = null;
+  }
 }
 
-async function outboxOf(waiting: () => Promise<Row[]>, put: Row[]): Promise<Outbox> {
+function outboxOf(rows: Row[]): Outbox {
   const outbox = new Outbox(0);
-  outbox.replace([...(await waiting()), ...put]);
+  outbox.replace(rows);
   return outbox;
 }
 

@@ -2,12 +2,16 @@
 import type { Change, Row } from "../../outbox.js";
 import type { SegueEvent } from "../../types.js";
 import { asHostError, HostError } from "../failure.js";
-import type { HostStore, Meter, Recorded, Storage, Values } from "./contract.js";
+import type { Connection } from "./connection.js";
+import type { HostStore, Meter, Recorded, Storage, Successor, Values } from "./contract.js";
 import { IndexedStore } from "./indexed.js";
 import { MemoryStore } from "./memory.js";
 
 /** Rows in memory come after all in the database, so one number says where a row lies. */
 const FIRST_IN_MEMORY = 2 ** 40;
+
+/** Is told where things are kept from now on, and why not in the database. */
+export type Moved = (storage: Storage, why: HostError | null) => void;
 
 /**
  * Both stores as one. Each write tries the database first, so that it is used again as soon as it takes writes; what
@@ -15,45 +19,55 @@ const FIRST_IN_MEMORY = 2 ** 40;
  */
 export class FailoverStore implements HostStore {
   private readonly memory = new MemoryStore(FIRST_IN_MEMORY);
-  private kept: Storage;
+  private readonly database: IndexedStore;
+  private kept: Storage = "persistent";
   private turn: Promise<unknown> = Promise.resolve();
 
   private constructor(
-    private readonly database: HostStore | null,
-    private readonly moved: (storage: Storage, why: HostError | null) => void,
+    connection: Connection,
+    subject: string,
+    private readonly moved: Moved,
   ) {
-    this.kept = database ? "persistent" : "memory";
+    this.database = new IndexedStore(connection, subject);
   }
 
-  /** Opens the database of this name; `moved` is told where things are kept from then on. */
-  static async open(name: string, moved: (storage: Storage, why: HostError | null) => void): Promise<FailoverStore> {
+  /** A subject's store; in memory as long as the database cannot be opened. */
+  static async open(connection: Connection, subject: string, moved: Moved): Promise<FailoverStore> {
+    const store = new FailoverStore(connection, subject, moved);
     try {
-      return new FailoverStore(await IndexedStore.open(name), moved);
+      await connection.open();
     } catch (failure) {
       const { message } = asHostError(failure);
-      moved("memory", new HostError("storage_unavailable", `The browser keeps nothing for this page: ${message}`));
-      return new FailoverStore(null, moved);
+      store.move("memory", new HostError("storage_unavailable", `The browser keeps nothing for this page: ${message}`));
     }
+    return store;
   }
 
   get storage(): Storage {
     return this.kept;
   }
 
+  get unshared(): boolean {
+    return this.memory.unshared;
+  }
+
   async read<T>(key: string): Promise<T | undefined> {
-    return (await this.memory.read<T>(key)) ?? (await this.database?.read<T>(key).catch(() => undefined));
+    return (await this.memory.read<T>(key)) ?? (await this.database.read<T>(key).catch(() => undefined));
   }
 
-  write(values: Values): Promise<void> {
-    return this.either(values, (store) => store.write(values));
+  async write(values: Values): Promise<void> {
+    await this.record([], values);
   }
 
-  record(events: SegueEvent[], values: Values): Promise<Recorded> {
-    return this.either(values, (store) => store.record(events, values));
+  /** One write after the other, so that what moves from memory never comes after what is newer. */
+  record(events: SegueEvent[], values: Values, successor?: Successor): Promise<Recorded> {
+    const done = this.turn.then(() => this.attempt(events, values, successor));
+    this.turn = done.catch(() => undefined);
+    return done;
   }
 
-  async oldest(most: number): Promise<Row[]> {
-    const rows = (await this.database?.oldest(most).catch(() => [])) ?? [];
+  async oldest(most: number, shared: boolean): Promise<Row[]> {
+    const rows = shared ? await this.database.oldest(most).catch(() => []) : [];
     return [...rows, ...(await this.memory.oldest(most - rows.length))];
   }
 
@@ -62,53 +76,48 @@ export class FailoverStore implements HostStore {
     const inDatabase = change.remove.filter((sequence) => sequence < FIRST_IN_MEMORY);
     const none = { dropped: 0, refused: 0 };
     await this.memory.settle({ put: [], remove: inMemory, lost: inDatabase.length === 0 ? change.lost : none });
-    if (inDatabase.length > 0) await this.database?.settle({ put: [], remove: inDatabase, lost: change.lost });
+    if (inDatabase.length > 0) await this.database.settle({ put: [], remove: inDatabase, lost: change.lost });
   }
 
   async meter(): Promise<Meter> {
     const memory = await this.memory.meter();
-    const database = await this.database?.meter().catch(() => undefined);
+    const database = await this.database.meter().catch(() => undefined);
     if (!database) return memory;
     const lost = { dropped: database.lost.dropped + memory.lost.dropped, refused: database.lost.refused + memory.lost.refused };
     return { events: database.events + memory.events, bytes: database.bytes + memory.bytes, next: database.next, lost };
   }
 
-  close(): void {
-    this.database?.close();
+  async forget(): Promise<void> {
+    await this.turn;
+    await this.memory.forget();
+    if (this.kept === "persistent") await this.database.forget();
   }
 
-  /** One write after the other, so that what moves from memory never comes after what is newer. */
-  private either<T>(values: Values, work: (store: HostStore) => Promise<T>): Promise<T> {
-    const done = this.turn.then(() => this.attempt(values, work));
-    this.turn = done.catch(() => undefined);
-    return done;
-  }
-
-  private async attempt<T>(values: Values, work: (store: HostStore) => Promise<T>): Promise<T> {
-    const { database } = this;
-    if (!database) return work(this.memory);
+  private async attempt(events: SegueEvent[], values: Values, successor?: Successor): Promise<Recorded> {
+    const carried = await this.memory.oldest(Infinity);
     try {
-      const result = await work(database);
-      this.memory.forget(Object.keys(values));
-      // Where there is no room for all of it yet, the next write tries again.
-      if (this.kept === "memory") await this.moveIn(database).catch(() => undefined);
-      return result;
+      const recorded = await this.database.record(events, values, successor, carried);
+      await this.memory.settle({ put: [], remove: carried.map((row) => row.sequence), lost: { dropped: 0, refused: 0 } });
+      this.memory.release([...Object.keys(values), ...(successor ? [successor.key] : [])]);
+      if (this.kept === "memory") await this.moveValues();
+      return recorded;
     } catch (failure) {
-      const result = await work(this.memory);
+      const recorded = await this.memory.record(events, values, successor);
       this.move("memory", asHostError(failure));
-      return result;
+      return recorded;
     }
   }
 
-  /** The database takes writes again: what lies in memory moves along, all or none of it. */
-  private async moveIn(database: HostStore): Promise<void> {
-    const { rows, values } = this.memory.content();
-    const { refusal } = await database.record(rows.map((row) => JSON.parse(row.json) as SegueEvent), values);
-    // Events that are in both places now are sent twice and count once.
-    if (refusal) return;
-    this.memory.forget(Object.keys(values));
-    await this.memory.settle({ put: [], remove: rows.map((row) => row.sequence), lost: { dropped: 0, refused: 0 } });
-    this.move("persistent", null);
+  /** The database takes writes again: the values in memory follow the events. */
+  private async moveValues(): Promise<void> {
+    const values = this.memory.content();
+    try {
+      await this.database.write(values);
+      this.memory.release(Object.keys(values));
+      this.move("persistent", null);
+    } catch {
+      // There is no room for all of them yet; the next write tries again.
+    }
   }
 
   private move(storage: Storage, why: HostError | null): void {

@@ -1,19 +1,24 @@
 /** Keeps things for as long as the page lives. */
 import type { Change, Row } from "../../outbox.js";
 import type { SegueEvent } from "../../types.js";
-import { admit, emptyMeter, measured } from "./admit.js";
-import type { HostStore, Meter, Recorded, Values } from "./contract.js";
+import { emptyMeter, measured, Room } from "./admit.js";
+import type { HostStore, Meter, Recorded, Successor, Values } from "./contract.js";
 
 /** A store in memory. */
 export class MemoryStore implements HostStore {
   readonly storage = "memory";
   private readonly values = new Map<string, unknown>();
   private readonly rows = new Map<number, Row>();
+  private readonly room = new Room();
   private kept: Meter;
 
   /** `first` is the place of its first event in the order. */
-  constructor(first = 1) {
+  constructor(private readonly first = 1) {
     this.kept = emptyMeter(first);
+  }
+
+  get unshared(): boolean {
+    return this.rows.size > 0;
   }
 
   async read<T>(key: string): Promise<T | undefined> {
@@ -28,12 +33,13 @@ export class MemoryStore implements HostStore {
     }
   }
 
-  async record(events: SegueEvent[], values: Values): Promise<Recorded> {
-    const { change, refusal } = await admit(events, this.kept, async () => [...this.rows.values()]);
+  async record(events: SegueEvent[], values: Values, successor?: Successor): Promise<Recorded> {
+    const { change, refusal } = await this.room.admit(events, [], this.kept, async () => [...this.rows.values()]);
     // First, as it fails on what cannot be kept, and then nothing is.
     await this.write(values);
+    if (successor) await this.write({ [successor.key]: successor.after(this.values.get(successor.key)) });
     await this.settle(change);
-    return { rows: change.put, refusal };
+    return { storage: this.storage, rows: change.put, refusal };
   }
 
   async oldest(most: number): Promise<Row[]> {
@@ -51,15 +57,19 @@ export class MemoryStore implements HostStore {
     return this.kept;
   }
 
-  /** Everything it holds, to be kept elsewhere. */
-  content(): { rows: Row[]; values: Values } {
-    return { rows: [...this.rows.values()], values: Object.fromEntries(this.values) };
+  async forget(): Promise<void> {
+    this.values.clear();
+    this.rows.clear();
+    this.kept = emptyMeter(this.first);
   }
 
-  /** Forgets values that another store keeps now. */
-  forget(keys: string[]): void {
+  /** The values it holds, to be kept elsewhere. */
+  content(): Values {
+    return Object.fromEntries(this.values);
+  }
+
+  /** Lets go of values that another store keeps now. */
+  release(keys: string[]): void {
     for (const key of keys) this.values.delete(key);
   }
-
-  close(): void {}
 }

@@ -8,6 +8,10 @@ import type { HostStore } from "../store/contract.js";
 import { feed, type Bundle, type Fed } from "./bundle.js";
 import { download } from "./download.js";
 
+const BUNDLE = "bundle";
+/** Kept beside the bundle, as trust in a newer generation would refuse an older bundle at a start without a network. */
+const TRUST = "trust";
+
 /** What the engine was fed with last and took. */
 interface Good {
   bundle: Bundle;
@@ -42,7 +46,7 @@ export class Supply {
    */
   async open(): Promise<boolean> {
     await this.restoreTrust();
-    const kept = await this.store.read<Bundle>(this.key);
+    const kept = await this.store.read<Bundle>(BUNDLE);
     if (kept && this.take(kept, feed(this.engine, kept))) return true;
     await this.first();
     return false;
@@ -61,22 +65,13 @@ export class Supply {
 
   /** Takes over what another tab has kept; answers whether anything was fed. */
   async reload(): Promise<boolean> {
-    const kept = await this.store.read<Bundle>(this.key);
+    const kept = await this.store.read<Bundle>(BUNDLE);
     return kept !== undefined && this.take(kept, feed(this.engine, kept));
-  }
-
-  private get key(): string {
-    return `bundle:${this.settings.subject}`;
-  }
-
-  /** Kept beside the bundle, as trust in a newer generation would refuse an older bundle at a start without a network. */
-  private get trustKey(): string {
-    return `trust:${this.settings.subject}`;
   }
 
   /** An older generation, and a key that was given up, are refused after a restart too. */
   private async restoreTrust(): Promise<void> {
-    const kept = await this.store.read<Uint8Array>(this.trustKey);
+    const kept = await this.store.read<Uint8Array>(TRUST);
     try {
       if (kept) this.engine.restore_trust(kept);
     } catch (failure) {
@@ -121,7 +116,7 @@ export class Supply {
     this.refused = fed.refused.length > 0;
     fed.refused.forEach(this.complain);
     if (!this.take(last, fed)) return false;
-    await this.store.write({ [this.key]: last, [this.trustKey]: this.engine.save_trust() });
+    await this.store.write({ [BUNDLE]: last, [TRUST]: this.engine.save_trust() });
     return true;
   }
 

@@ -1,0 +1,97 @@
+/** The connection to one database, made again whenever the browser has closed it. */
+
+const VERSION = 1;
+/** Values by subject and name. */
+export const VALUES = "values";
+/** Waiting events by subject and place in the order. */
+export const OUTBOX = "outbox";
+
+/** A table within a transaction. */
+export type Table = (name: typeof VALUES | typeof OUTBOX) => IDBObjectStore;
+
+/** A database that is open whenever it is needed. */
+export class Connection {
+  private opening: Promise<IDBDatabase> | null = null;
+
+  constructor(private readonly name: string) {}
+
+  /** The open database; fails where the browser keeps none. */
+  open(): Promise<IDBDatabase> {
+    this.opening ??= this.connect().catch((failure: unknown) => {
+      this.opening = null;
+      throw failure;
+    });
+    return this.opening;
+  }
+
+  /** One transaction over both tables; it is over, or nothing of it happened, when this returns. */
+  async transact<T>(mode: IDBTransactionMode, durability: IDBTransactionDurability, work: (table: Table) => Promise<T>): Promise<T> {
+    const transaction = await this.begin(mode, durability);
+    const over = finished(transaction);
+    try {
+      const result = await work((name) => transaction.objectStore(name));
+      await over;
+      return result;
+    } catch (failure) {
+      over.catch(() => undefined);
+      abort(transaction);
+      // The transaction knows best why its requests failed.
+      throw transaction.error ?? failure;
+    }
+  }
+
+  /** Closes it until it is needed again. */
+  close(): void {
+    const { opening } = this;
+    this.opening = null;
+    opening?.then((database) => database.close(), () => undefined);
+  }
+
+  private async begin(mode: IDBTransactionMode, durability: IDBTransactionDurability): Promise<IDBTransaction> {
+    const begin = (database: IDBDatabase): IDBTransaction => database.transaction([VALUES, OUTBOX], mode, { durability });
+    const database = await this.open();
+    try {
+      return begin(database);
+    } catch {
+      // Closed without a word, as browsers do with pages they put to sleep.
+      this.close();
+      return begin(await this.open());
+    }
+  }
+
+  private async connect(): Promise<IDBDatabase> {
+    const opening = indexedDB.open(this.name, VERSION);
+    opening.onupgradeneeded = () => {
+      opening.result.createObjectStore(VALUES);
+      opening.result.createObjectStore(OUTBOX, { keyPath: ["subject", "sequence"] });
+    };
+    const database = await settled(opening);
+    database.onclose = () => this.close();
+    // A later version of this package may want to change the layout; it must not wait for this page.
+    database.onversionchange = () => this.close();
+    return database;
+  }
+}
+
+/** What a request answers. */
+export function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error ?? new Error("the browser's storage did not answer"));
+  });
+}
+
+function finished(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error ?? new Error("the browser's storage refused"));
+  });
+}
+
+function abort(transaction: IDBTransaction): void {
+  try {
+    transaction.abort();
+  } catch {
+    // It is over already.
+  }
+}
