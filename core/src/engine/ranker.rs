@@ -20,6 +20,10 @@ pub(crate) struct Ranker {
 }
 
 impl Ranker {
+    #[cfg_attr(
+        not(any(feature = "tract", feature = "encode")),
+        allow(dead_code, reason = "nothing brings a ranker")
+    )]
     pub(super) fn new(schema: Schema, scorer: Box<dyn Scorer + Send>) -> Self {
         Self { schema, scorer, assembler: None, heads: Vec::new() }
     }
