@@ -65,7 +65,7 @@ impl<'a> Build<'a> {
     /// # Errors
     /// When the target cannot be installed or the compiler fails.
     pub(crate) fn compile(&self, step: &Step) -> anyhow::Result<()> {
-        rust_target::ensure(self.paths, step)?;
+        rust_target::ensure(self.paths, step, rust_target::WASM)?;
         // As a cdylib alone: with an rlib beside it, cargo leaves link-time optimisation out.
         let mut arguments =
             vec!["rustc", "--locked", "--package", "segue-wasm", "--lib", "--crate-type", "cdylib"];

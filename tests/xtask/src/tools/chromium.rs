@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::paths::Paths;
 use crate::shell;
 use crate::steps::Step;
+use crate::tools::debian;
 
 /// The environment variable that names the user's own browser.
 pub(crate) const VARIABLE: &str = "CHROME_PATH";
@@ -35,17 +36,9 @@ pub(crate) fn ensure(paths: &Paths, step: &Step) -> anyhow::Result<Option<PathBu
     if let Some(browser) = find() {
         return Ok(Some(browser));
     }
-    if !is_root(paths) || shell::on_path("apt-get").is_none() {
+    if !debian::can_install(paths) {
         return Ok(None);
     }
-    let mut update = shell::program(paths, "apt-get", ["update"]);
-    shell::run(step, update.env("DEBIAN_FRONTEND", "noninteractive"))?;
-    let arguments = ["install", "-y", "--no-install-recommends", "chromium"];
-    let mut install = shell::program(paths, "apt-get", arguments);
-    shell::run(step, install.env("DEBIAN_FRONTEND", "noninteractive"))?;
+    debian::install(paths, step, "chromium")?;
     Ok(find())
-}
-
-fn is_root(paths: &Paths) -> bool {
-    shell::answer(&mut shell::program(paths, "id", ["-u"])).is_some_and(|id| id == "0")
 }

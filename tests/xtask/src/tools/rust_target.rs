@@ -1,4 +1,4 @@
-//! The compiler's WebAssembly target.
+//! The compiler's targets beside this machine's own.
 
 use anyhow::{Context as _, bail};
 
@@ -9,23 +9,23 @@ use crate::steps::Step;
 /// The target of everything that runs in a browser.
 pub(crate) const WASM: &str = "wasm32-unknown-unknown";
 
-/// Installs the target through rustup when it is missing.
+/// Installs `target` through rustup when it is missing.
 ///
 /// # Errors
 /// When it is missing and rustup is too, or the download fails.
-pub(crate) fn ensure(paths: &Paths, step: &Step) -> anyhow::Result<()> {
-    if is_installed(paths)? {
+pub(crate) fn ensure(paths: &Paths, step: &Step, target: &str) -> anyhow::Result<()> {
+    if is_installed(paths, target)? {
         return Ok(());
     }
     if shell::on_path("rustup").is_none() {
-        bail!("the compiler has no {WASM} target: install it, or use rustup (https://rustup.rs)");
+        bail!("the compiler has no {target} target: install it, or use rustup (https://rustup.rs)");
     }
-    shell::run(step, &mut shell::program(paths, "rustup", ["target", "add", WASM]))?;
+    shell::run(step, &mut shell::program(paths, "rustup", ["target", "add", target]))?;
     Ok(())
 }
 
-fn is_installed(paths: &Paths) -> anyhow::Result<bool> {
+fn is_installed(paths: &Paths, target: &str) -> anyhow::Result<bool> {
     let sysroot = shell::answer(&mut shell::program(paths, "rustc", ["--print", "sysroot"]));
     let sysroot = sysroot.context("`rustc --print sysroot` fails: is the toolchain installed?")?;
-    Ok(std::path::Path::new(&sysroot).join("lib/rustlib").join(WASM).join("lib").is_dir())
+    Ok(std::path::Path::new(&sysroot).join("lib/rustlib").join(target).join("lib").is_dir())
 }

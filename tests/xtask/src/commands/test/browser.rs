@@ -23,6 +23,18 @@ pub(super) fn run(paths: &Paths, steps: &Steps, segue: &Segue, player: &Path, da
     }
 }
 
+/// Runs the golden vectors against the packed module under Node and, where there is one, in Chromium.
+pub(super) fn vectors(paths: &Paths, steps: &Steps) {
+    let browser = steps.run("Chromium", |step| chromium::ensure(paths, step)).flatten();
+    steps.run_counted("golden vectors under Node and in Chromium", |step| {
+        let folder = paths.file(FOLDER);
+        node_packages::ensure(paths, step, &folder)?;
+        let mut command = shell::program(paths, "node", ["--test", "--test-reporter=tap", "vectors.mjs"]);
+        command.current_dir(folder).envs(browser.map(|browser| (chromium::VARIABLE, browser)));
+        rust::counted(step, &mut command, summary::of_node)
+    });
+}
+
 fn tests(
     paths: &Paths,
     step: &Step,

@@ -2,6 +2,7 @@
 
 mod browser;
 mod path;
+mod platforms;
 mod rust;
 mod summary;
 mod training;
@@ -22,7 +23,7 @@ use crate::whole_path::Segue;
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Also run what is slow: the training's own tests and training the models again.
+    /// Also run what is slow: the core's tests on ARM, the training's own tests, training the models again.
     #[arg(long)]
     all: bool,
 }
@@ -39,6 +40,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     checkout::run(&paths, &steps);
     let library = steps.run("ONNX Runtime", |step| onnxruntime::ensure(&paths, step));
     let (player, segue) = build_both(&paths, &steps, library);
+    match &player {
+        Some(_) => browser::vectors(&paths, &steps),
+        None => steps.skip("golden vectors in browsers", "the npm package was not built", "cargo xtask wasm"),
+    }
+    platforms::run(&paths, &steps, arguments.all);
     match &segue {
         Some(segue) => whole_paths(&paths, &steps, segue, player),
         None => steps.skip("whole paths", "the server was not built", "cargo xtask test"),

@@ -15,9 +15,10 @@ use crate::whole_path::Segue;
 /// Feature sets that users may choose and that the workspace build never tries alone.
 ///
 /// `segue-core` with `tract` alone is what the WebAssembly build compiles.
-const FEATURES_ALONE: [(&str, &[&str]); 3] = [
+const FEATURES_ALONE: [(&str, &[&str]); 4] = [
     ("segue-core", &["--no-default-features"]),
     ("segue-core", &["--no-default-features", "--features", "encode"]),
+    ("segue-core", &["--no-default-features", "--features", "test-support"]),
     ("segue-cloud", &["--no-default-features"]),
 ];
 
