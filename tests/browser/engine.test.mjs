@@ -23,7 +23,7 @@ before(async () => {
 const refusal = (code, named) => (thrown) => {
   assert.equal(thrown.name, "SegueError");
   assert.equal(thrown.code, code);
-  assert.match(thrown.message, new RegExp(`: ${named} `));
+  assert.match(thrown.message, new RegExp(`: \`?${named}\`? `));
   return true;
 };
 

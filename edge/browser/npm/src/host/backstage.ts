@@ -71,7 +71,7 @@ export class Backstage {
     }));
     const timer = setInterval(() => void this.refresh(), this.settings.refreshMs);
     this.stops.push(() => clearInterval(timer));
-    void this.count(0);
+    await this.count(0);
     // Not before the app had the time to listen.
     setTimeout(() => this.unheard.splice(0).forEach((failure) => this.failed(failure)));
   }

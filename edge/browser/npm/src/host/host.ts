@@ -160,17 +160,13 @@ export class Host {
 
   /** Makes the list again, of `count` places where given. */
   rank(count = this.settings.count): Slate {
-    const { surface, user } = this.settings;
+    const { surface, deadlineMs, logFeatures } = this.settings;
     const context = circumstances(surface, this.settings.context());
     const isList = count === this.settings.count;
-    const log_features = isList && this.settings.logFeatures;
-    const slate = this.engine.rank({ surface, count, now_ms: Date.now(), seed: this.session.seed, context, log_features });
-    if (isList) {
-      this.slate = slate;
-      this.emitter.emit("list", slate);
-      if (slate.features) this.emitter.emit("slate", { user, slate: slate.slate, features: slate.features });
-      this.backstage.ranked();
-    }
+    const end = performance.now() + deadlineMs;
+    const request = { surface, count, now_ms: Date.now(), seed: this.session.seed, context, log_features: isList && logFeatures };
+    const slate = this.engine.rank(request, () => performance.now() >= end);
+    if (isList) this.listed(slate);
     return slate;
   }
 
@@ -240,6 +236,13 @@ export class Host {
   async close(): Promise<void> {
     await this.saving;
     this.backstage.close();
+  }
+
+  private listed(slate: Slate): void {
+    this.slate = slate;
+    this.emitter.emit("list", slate);
+    if (slate.features) this.emitter.emit("slate", { user: this.settings.user, slate: slate.slate, features: slate.features });
+    this.backstage.ranked();
   }
 
   private begin(): void {

@@ -21,6 +21,8 @@ export interface HostOptions {
   refreshMs?: number;
   /** How long events gather before they are sent together, in milliseconds; one second where absent. */
   gatherMs?: number;
+  /** How long making a list may take, in milliseconds; what it does not reach keeps the pack's order. No limit where absent. */
+  deadlineMs?: number;
   /** Whether each list comes with what the model saw, as the event `slate`, for `segue features logged`. */
   logFeatures?: boolean;
   /** Where the WebAssembly module comes from when not from beside this script. */
@@ -39,6 +41,7 @@ export interface Settings {
   context: () => Record<string, string>;
   refreshMs: number;
   gatherMs: number;
+  deadlineMs: number;
   logFeatures: boolean;
 }
 
@@ -62,6 +65,7 @@ export function settingsOf(options: HostOptions): Settings {
     context: options.context ?? (() => ({})),
     refreshMs: options.refreshMs ?? 5 * 60_000,
     gatherMs: options.gatherMs ?? 1_000,
+    deadlineMs: options.deadlineMs ?? Infinity,
     logFeatures: options.logFeatures ?? false,
   };
 }
