@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::features::{Assembler, FeatureLog, Schema};
 use crate::pack::VerifiedPack;
 use crate::policy::Policy;
-use crate::score::{Scorer, check_heads};
+use crate::score::{Scorer, calibrate, check_heads};
 use crate::session::State;
 
 /// A ranker ready to run.
@@ -54,6 +54,7 @@ impl Ranker {
         let inputs = assembler.assemble(pack, state, context);
         self.heads = self.scorer.score(inputs)?;
         check_heads(&self.heads, inputs.count, &self.schema)?;
+        calibrate(&mut self.heads, &self.schema);
         utilities(policy, &self.schema, &self.heads)
     }
 }

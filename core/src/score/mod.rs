@@ -1,11 +1,13 @@
 //! Scoring: numbers in, one row of heads per candidate out.
 
+mod calibrate;
 mod linear;
 #[cfg(feature = "tract")]
 mod operators;
 #[cfg(feature = "tract")]
 mod tract;
 
+pub(crate) use calibrate::calibrate;
 pub(crate) use linear::LinearScorer;
 #[cfg(feature = "tract")]
 pub use tract::TractScorer;
