@@ -56,8 +56,20 @@ pub const LOGGED_PLACES: usize = 50;
 pub const CONTEXT_ENTRIES: usize = 32;
 /// Most columns a model may take per candidate or per event.
 pub const FEATURE_WIDTH: usize = 1_024;
+/// Most protobuf fields in a model's file.
+pub const MODEL_FIELDS: usize = 65_536;
 /// Most nodes in a model's graph.
-pub const MODEL_NODES: usize = 4_096;
+pub const MODEL_NODES: usize = 1_024;
+/// Most steps that a model's graph becomes.
+pub const MODEL_STEPS: usize = 4_096;
+/// Most axes of a value in a model.
+pub const MODEL_AXES: usize = 8;
+/// Most numbers that one run of a model computes.
+pub const MODEL_VALUES: usize = 8 << 20;
+/// Most multiplications in the matrix products of one run of a model.
+pub const MODEL_PRODUCTS: usize = 256 << 20;
+/// Most numbers that are kept for each candidate of a pack between events.
+pub const MODEL_KEPT: usize = 2_048;
 /// Most events that wait in the outbox.
 pub const OUTBOX_EVENTS: usize = 10_000;
 /// Most bytes of waiting events.

@@ -250,6 +250,7 @@ fn is_available(item: &Item, user: Option<&User>, time_ms: i64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use segue_core::Budget;
     use segue_core::engine::{Engine, Request, Slate};
     use segue_core::features::Inputs;
     use segue_core::score::Scorer;
@@ -286,7 +287,7 @@ mod tests {
     struct Sums(usize);
 
     impl Scorer for Sums {
-        fn score(&mut self, inputs: &Inputs) -> segue_core::Result<Vec<f32>> {
+        fn score(&mut self, inputs: &Inputs, _: &mut Budget<'_>) -> segue_core::Result<Vec<f32>> {
             let rows = inputs.live.chunks_exact(inputs.live.len() / inputs.count);
             let head = |row: &[f32]| std::iter::repeat_n(row.iter().sum::<f32>(), self.0).collect::<Vec<_>>();
             Ok(rows.flat_map(head).collect())

@@ -7,23 +7,15 @@ use ort::session::Session;
 use ort::value::TensorRef;
 use segue_core::features::{Inputs, Schema};
 use segue_core::score::{Scorer, names};
-use segue_core::{Code, Error, Result};
+use segue_core::{Budget, Code, Error, Result};
 
 use crate::towers::onnx;
 
 /// A ranker (ONNX) on ONNX Runtime, one thread. Takes any number of candidates.
 pub struct OrtScorer {
     session: Session,
-    widths: Widths,
-    heads: usize,
-}
-
-struct Widths {
-    candidate: usize,
-    live: usize,
-    event: usize,
     slots: usize,
-    context: usize,
+    heads: usize,
 }
 
 impl OrtScorer {
@@ -33,34 +25,36 @@ impl OrtScorer {
     /// When ONNX Runtime cannot be loaded, or the model is no ranker of this schema.
     pub fn new(model: &[u8], schema: &Schema) -> anyhow::Result<Self> {
         let session = onnx::session(model, 1).context("the ranker cannot be used")?;
-        let widths = Widths {
-            candidate: schema.candidate_width(),
-            live: schema.live_width(),
-            event: schema.event_width(),
-            slots: schema.slots,
-            context: schema.context_width(),
-        };
-        let mut scorer = Self { session, widths, heads: schema.heads.len() };
-        scorer.score(&Inputs::zeros(schema, 2)).context("the ranker cannot be used")?;
+        let mut scorer = Self { session, slots: schema.slots, heads: schema.heads.len() };
+        let inputs = Inputs::zeros(schema, 2);
+        scorer.score(&inputs, &mut Budget::unlimited()).context("the ranker cannot be used")?;
         Ok(scorer)
     }
 }
 
 impl Scorer for OrtScorer {
-    fn score(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
-        let widths = &self.widths;
-        let candidates = ([inputs.count, widths.candidate], inputs.candidates.as_slice());
-        let live = ([inputs.count, widths.live], inputs.live.as_slice());
-        let events = ([widths.slots, widths.event], inputs.events.as_slice());
-        let mask = ([widths.slots], inputs.mask.as_slice());
-        let context = ([widths.context], inputs.context.as_slice());
-        let values = ort::inputs![
-            names::CANDIDATES => TensorRef::from_array_view(candidates).map_err(mismatch)?,
-            names::LIVE => TensorRef::from_array_view(live).map_err(mismatch)?,
-            names::EVENTS => TensorRef::from_array_view(events).map_err(mismatch)?,
-            names::MASK => TensorRef::from_array_view(mask).map_err(mismatch)?,
-            names::CONTEXT => TensorRef::from_array_view(context).map_err(mismatch)?,
+    /// All candidates in one piece, one unit: servers rank each pack once, so nothing is worth keeping.
+    fn score(&mut self, inputs: &Inputs, budget: &mut Budget<'_>) -> Result<Vec<f32>> {
+        if inputs.count == 0 || !budget.take() {
+            return Ok(Vec::new());
+        }
+        let tables = [
+            (names::CANDIDATES, Some(inputs.count), &inputs.candidates),
+            (names::LIVE, Some(inputs.count), &inputs.live),
+            (names::EVENTS, Some(self.slots), &inputs.events),
+            (names::MASK, None, &inputs.mask),
+            (names::CONTEXT, None, &inputs.context),
         ];
+        let mut values = Vec::with_capacity(tables.len());
+        // A table without columns is no input.
+        for (name, rows, numbers) in tables.into_iter().filter(|(_, _, numbers)| !numbers.is_empty()) {
+            let shape = match rows {
+                Some(rows) => vec![rows, numbers.len() / rows.max(1)],
+                None => vec![numbers.len()],
+            };
+            let table = TensorRef::from_array_view((shape, numbers.as_slice())).map_err(mismatch)?;
+            values.push((name, table));
+        }
         let outputs = self.session.run(values).map_err(mismatch)?;
         let heads = outputs.get(names::HEADS).ok_or_else(|| mismatch("it has no output `heads`"))?;
         let (shape, heads) = heads.try_extract_tensor::<f32>().map_err(mismatch)?;
@@ -106,6 +100,11 @@ mod tests {
         inputs
     }
 
+    fn scored(scorer: &mut impl Scorer, inputs: &Inputs) -> Vec<f32> {
+        scorer.prepare(inputs).unwrap();
+        scorer.score(inputs, &mut Budget::unlimited()).unwrap()
+    }
+
     #[test]
     fn the_server_scores_as_the_browser_does() {
         let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo");
@@ -122,7 +121,7 @@ mod tests {
         let mut browser = TractScorer::new(&ranker, &schema).unwrap();
         for count in [1, 64, 500, 1_000] {
             let inputs = inputs(&schema, count);
-            let (here, there) = (server.score(&inputs).unwrap(), browser.score(&inputs).unwrap());
+            let (here, there) = (scored(&mut server, &inputs), scored(&mut browser, &inputs));
             assert_eq!(here.len(), there.len());
             let largest = here.iter().zip(&there).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
             assert!(largest < 1e-4, "{count} candidates differ by {largest}");

@@ -168,7 +168,9 @@ mod tests {
             mask: (0..schema.slots).map(|slot| f32::from(u8::from(slot < 4))).collect(),
             context: vec![0.5; schema.context_width()],
         };
-        let heads = TractScorer::new(&model.ranker, &schema).unwrap().score(&inputs).unwrap();
+        let mut scorer = TractScorer::new(&model.ranker, &schema).unwrap();
+        scorer.prepare(&inputs).unwrap();
+        let heads = scorer.score(&inputs, &mut segue_core::Budget::unlimited()).unwrap();
         check_heads(&heads, inputs.count, &schema).unwrap();
         assert!(heads.iter().all(|probability| (0.0..=1.0).contains(probability)), "{heads:?}");
     }

@@ -49,10 +49,14 @@ impl Ranker {
         context: &BTreeMap<String, String>,
         budget: &mut Budget<'_>,
     ) -> Result<Vec<f32>> {
-        budget.take();
-        let assembler = self.assembler.get_or_insert_with(|| Assembler::new(self.schema.clone(), pack));
+        if self.assembler.is_none() {
+            let assembler = Assembler::new(self.schema.clone(), pack);
+            self.scorer.prepare(assembler.inputs())?;
+            self.assembler = Some(assembler);
+        }
+        let Some(assembler) = &mut self.assembler else { return Ok(Vec::new()) };
         let inputs = assembler.assemble(pack, state, context);
-        self.heads = self.scorer.score(inputs)?;
+        self.heads = self.scorer.score(inputs, budget)?;
         check_heads(&self.heads, inputs.count, &self.schema)?;
         calibrate(&mut self.heads, &self.schema);
         utilities(policy, &self.schema, &self.heads)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::budget::Budget;
 use crate::error::Result;
 use crate::features::{Assembler, Schema};
 use crate::pack::{Candidate, VerifiedPack};
@@ -69,7 +70,7 @@ impl Surface {
         let assembler =
             self.assembler.get_or_insert_with(|| Assembler::new(self.linear_schema.clone(), pack));
         let inputs = assembler.assemble(pack, state, context);
-        let heads = self.linear.score(inputs)?;
+        let heads = self.linear.score(inputs, &mut Budget::unlimited())?;
         check_heads(&heads, inputs.count, &self.linear_schema)?;
         Ok(heads)
     }

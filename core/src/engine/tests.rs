@@ -1,6 +1,7 @@
 //! The engine as hosts see it.
 
 use super::*;
+use crate::budget::Budget;
 use crate::features::{Calibration, Head, HeadKind, Inputs};
 use crate::pack::{CandidateSource, PackSource};
 use crate::policies;
@@ -138,7 +139,7 @@ fn what_is_barred_stays_away_even_in_a_fallback_and_seen_is_relaxed_before_the_s
 struct NotANumber;
 
 impl Scorer for NotANumber {
-    fn score(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
+    fn score(&mut self, inputs: &Inputs, _: &mut Budget<'_>) -> Result<Vec<f32>> {
         Ok(vec![f32::NAN; inputs.count])
     }
 }
@@ -146,7 +147,7 @@ impl Scorer for NotANumber {
 struct Broken;
 
 impl Scorer for Broken {
-    fn score(&mut self, _: &Inputs) -> Result<Vec<f32>> {
+    fn score(&mut self, _: &Inputs, _: &mut Budget<'_>) -> Result<Vec<f32>> {
         Err(Error::new(Code::ModelDamaged, "broken."))
     }
 }
@@ -178,7 +179,7 @@ fn scores_that_are_no_numbers_and_a_model_that_fails_give_the_packs_order() {
 struct Positions;
 
 impl Scorer for Positions {
-    fn score(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
+    fn score(&mut self, inputs: &Inputs, _: &mut Budget<'_>) -> Result<Vec<f32>> {
         Ok((0..inputs.count).map(|at| at as f32 / 10.0).collect())
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Scorer;
+use crate::budget::Budget;
 use crate::error::Result;
 use crate::features::{Feature, Inputs, Schema};
 
@@ -25,7 +26,11 @@ impl LinearScorer {
 }
 
 impl Scorer for LinearScorer {
-    fn score(&mut self, inputs: &Inputs) -> Result<Vec<f32>> {
+    /// All candidates in one unit.
+    fn score(&mut self, inputs: &Inputs, budget: &mut Budget<'_>) -> Result<Vec<f32>> {
+        if !budget.take() {
+            return Ok(Vec::new());
+        }
         let mut utilities = vec![0.0; inputs.count];
         for (weights, rows) in [(&self.candidate, &inputs.candidates), (&self.live, &inputs.live)] {
             for (utility, row) in utilities.iter_mut().zip(rows.chunks_exact(weights.len().max(1))) {

@@ -3,8 +3,6 @@
 mod calibrate;
 mod linear;
 #[cfg(feature = "tract")]
-mod operators;
-#[cfg(feature = "tract")]
 mod tract;
 
 pub(crate) use calibrate::calibrate;
@@ -12,16 +10,32 @@ pub(crate) use linear::LinearScorer;
 #[cfg(feature = "tract")]
 pub use tract::TractScorer;
 
+use crate::budget::Budget;
 use crate::error::{Code, Error, Result};
 use crate::features::{Inputs, Schema};
 
 /// Something that scores candidates. The core brings a linear one and one on tract; the cloud brings one on ONNX Runtime.
 pub trait Scorer {
-    /// The heads of every candidate, row-major f32 `[C, H]` in the schema's order.
+    /// Does what depends on the candidates alone; called once per pack, before the first [`Scorer::score`].
+    ///
+    /// Of `inputs`, only `count` and `candidates` matter. A scorer that keeps nothing leaves this out.
     ///
     /// # Errors
-    /// `model_damaged` or `model_inputs_mismatch` when the model cannot run on these inputs.
-    fn score(&mut self, inputs: &Inputs) -> Result<Vec<f32>>;
+    /// `model_damaged` or `model_inputs_mismatch` when the model cannot run on these candidates.
+    fn prepare(&mut self, inputs: &Inputs) -> Result<()> {
+        let _ = inputs;
+        Ok(())
+    }
+
+    /// The heads of the first candidates, row-major f32 `[n, H]` in the schema's order.
+    ///
+    /// Takes a unit of `budget` before each fixed number of candidates; `n` is less than their number only when it ran
+    /// out.
+    ///
+    /// # Errors
+    /// `model_damaged` or `model_inputs_mismatch` when the model cannot run on these inputs, or on candidates that were
+    /// not prepared.
+    fn score(&mut self, inputs: &Inputs, budget: &mut Budget<'_>) -> Result<Vec<f32>>;
 }
 
 /// Names of a ranker's inputs and of its output.
@@ -40,23 +54,21 @@ pub mod names {
     pub const HEADS: &str = "heads";
 }
 
-/// Refuses heads that are not one finite row per candidate.
+/// Refuses heads that are not finite rows of the first candidates, at most `count`.
 ///
 /// # Errors
 /// `scores_invalid`.
 pub fn check_heads(heads: &[f32], count: usize, schema: &Schema) -> Result<()> {
-    if heads.len() != count * schema.heads.len() {
-        let detail =
-            format!("{} values for {count} candidates and {} heads.", heads.len(), schema.heads.len());
+    let width = schema.heads.len().max(1);
+    if !heads.len().is_multiple_of(width) || heads.len() / width > count {
+        let detail = format!("{} values for {count} candidates and {width} heads.", heads.len());
         return Err(Error::new(Code::ScoresInvalid, detail));
     }
     match heads.iter().position(|value| !value.is_finite()) {
         Some(at) => {
-            let (row, head) = (at / schema.heads.len(), &schema.heads[at % schema.heads.len()].name);
-            Err(Error::new(
-                Code::ScoresInvalid,
-                format!("head {head:?} of candidate {row} is {}.", heads[at]),
-            ))
+            let head = schema.heads.get(at % width).map_or("", |head| &head.name);
+            let detail = format!("head {head:?} of candidate {} is {}.", at / width, heads[at]);
+            Err(Error::new(Code::ScoresInvalid, detail))
         }
         None => Ok(()),
     }
