@@ -17,6 +17,7 @@ def write(out: Path, facts: dict, seed: int, judged: tuple[int, int, int]) -> No
         *again(facts, seed, judged),
         *files(out, facts),
         *quality(facts, judged),
+        *cost(facts),
         *inputs(facts),
     ])
     (out / "CARD.md").write_text(text + "\n")
@@ -87,7 +88,7 @@ def quality(facts: dict, judged_data: tuple[int, int, int]) -> list[str]:
         "",
         "```",
         f"segue generate --tracks {facts['tracks']} --users {judged_users} --seed {judged_seed} --data D",
-        f"segue evaluate --data D --model demo --sessions {sessions} --json FILE",
+        f"segue evaluate --data D --model demo --scorer ort --sessions {sessions} --json FILE",
         "```",
         "",
         f"{judged['sessions']} sessions, {judged['steps']} steps, scored by {judged['scorer']}; {judged['in_pack']:.1%} of the",
@@ -110,6 +111,31 @@ def quality(facts: dict, judged_data: tuple[int, int, int]) -> list[str]:
         f"  {ranker['ndcg_at_10_empty_session']:.3f}; AUC complete {ranker['auc_complete']:.3f}, skip {ranker['auc_skip']:.3f},",
         f"  like {ranker['auc_like']:.3f}; {ranker['steps']:,} steps, best after {ranker['epochs']} epochs.",
     ]
+
+
+def cost(facts: dict) -> list[str]:
+    """What is computed when, and what the cheaper architecture costs in quality."""
+    ours, others = facts["judged"], facts["judged_reference"]
+    lines = [
+        "",
+        "## Cost",
+        "",
+        "The core cuts the graph by what its nodes depend on (docs/FEATURES.md). MFLOP in matrix products at 500 candidates and",
+        "50 events, and NDCG@10 as above; the reference is `segue_training/reference.py`, learned from the same arrays:",
+        "",
+        "| architecture | once per pack | per event: session | per event: candidates | NDCG@10 |",
+        "|---|---|---|---|---|",
+    ]
+    for name, judged in (("this ranker", ours), ("reference", others)):
+        parts = facts["parts" if judged is ours else "parts_reference"]
+        mflop = " | ".join(f"{parts[part]:.2f}" for part in ("pack", "session", "cross"))
+        lines.append(f"| {name} | {mflop} | {ndcg(judged):.4f} |")
+    return lines
+
+
+def ndcg(judged: dict) -> float:
+    """NDCG@10 of the re-ranked lists."""
+    return next(row["ndcg10"] for row in judged["rows"] if row["method"] == "segue")
 
 
 def inputs(facts: dict) -> list[str]:

@@ -1,11 +1,13 @@
 """What a ranker costs where: its graph cut as the core cuts it, with multiplications counted.
 
-Only matrix products are counted, two operations per multiplication; everything else is small beside them.
+`python -m segue_training.parts MODEL.onnx` prints it. Only matrix products are counted, two operations per
+multiplication; everything else is small beside them.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from pathlib import Path
 
 import onnx
@@ -50,3 +52,7 @@ def shapes(model: onnx.ModelProto) -> dict[str, list[int]]:
     values = [*known.input, *known.value_info, *known.output]
     found = {value.name: [axis.dim_value for axis in value.type.tensor_type.shape.dim] for value in values}
     return found | {tensor.name: list(tensor.dims) for tensor in known.initializer}
+
+
+if __name__ == "__main__":
+    print(count(Path(sys.argv[1])))

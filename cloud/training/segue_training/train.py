@@ -1,7 +1,8 @@
-"""The whole way: arrays by `segue features`, towers, ranker, ONNX, checks, card."""
+"""The whole way: arrays by `segue features`, towers, ranker, ONNX, checks, a reference beside it, card."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from . import card, export, ranker, two_tower
+from . import card, export, parts, ranker, reference, two_tower
 from .data import RankerData, TowerData
 
 TRAINING_SEED = 1001
@@ -91,15 +92,42 @@ def demo(program: Path, work: Path, out: Path, tracks: int, users: int) -> None:
     """The demo's models: data of one seed to learn from, of another to be judged on."""
     generate(program, tracks, users, TRAINING_SEED, work / "data")
     facts = fit(program, work / "data", work, out)
+    beside = work / "reference"
+    train_reference(RankerData.load(work / "ranker"), out, beside)
     generate(program, tracks, JUDGED_USERS, JUDGED_SEED, work / "judged")
-    report = work / "judged.json"
-    segue(
-        *(program, "evaluate", "--data", work / "judged", "--model", out),
-        *("--scorer", "ort", "--sessions", JUDGED_SESSIONS, "--json", report),
-    )
-    facts |= {"judged": json.loads(report.read_text()), "tracks": tracks, "users": users}
+    facts |= {"judged": judge(program, work, out), "judged_reference": judge(program, work, beside)}
+    facts |= {"parts": parts.count(out / "ranker.onnx"), "parts_reference": parts.count(beside / "ranker.onnx")}
+    facts |= {"tracks": tracks, "users": users}
+    write_quality(facts, out)
     card.write(out, facts, TRAINING_SEED, (JUDGED_SEED, JUDGED_USERS, JUDGED_SESSIONS))
     print(f"the model is in {out}")
+
+
+def train_reference(data: RankerData, model: Path, out: Path) -> None:
+    """The reference architecture, learned from the same arrays, with the same towers and schema."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ("item_tower.onnx", "user_tower.onnx", "schema.json"):
+        shutil.copyfile(model / name, out / name)
+    module, _ = ranker.train(data, build=reference.for_data)
+    export_ranker(module, data, out)
+
+
+def judge(program: Path, work: Path, model: Path) -> dict:
+    """What `segue evaluate` says about a model on data of another seed."""
+    report = work / f"judged-{model.name}.json"
+    segue(
+        *(program, "evaluate", "--data", work / "judged", "--model", model),
+        *("--scorer", "ort", "--sessions", JUDGED_SESSIONS, "--json", report),
+    )
+    return json.loads(report.read_text())
+
+
+def write_quality(facts: dict, out: Path) -> None:
+    """The figures that `cargo xtask bench` shows beside its own, and the ranker they are about."""
+    names = {"ndcg10_split": "judged", "ndcg10_reference": "judged_reference"}
+    quality = {key: card.ndcg(facts[judged]) for key, judged in names.items()}
+    quality["ranker"] = hashlib.sha256((out / "ranker.onnx").read_bytes()).hexdigest()
+    (out / "quality.json").write_text(json.dumps(quality, indent=2) + "\n")
 
 
 def generate(program: Path, tracks: int, users: int, seed: int, data: Path) -> None:
