@@ -413,6 +413,21 @@ test("what is shown is logged with its own slate and place, and moves nothing", 
   });
 });
 
+test("an app that tells what it shows whenever the list is made keeps each event before what followed from it", { skip }, async () => {
+  await inPage(async (page) => {
+    await openHost(page, service.url, options);
+    const sent = posted(page);
+    const told = await page.evaluate(async () => {
+      globalThis.host.on("list", (slate) => void globalThis.host.shown(slate));
+      await globalThis.host.record({ kind: "skip", item: globalThis.host.list.places[0].item }, { note: "kept with it" });
+      return globalThis.host.kept("note");
+    });
+    assert.equal(told, "kept with it");
+    await until(page, { waiting: 0, sent: 13 });
+    assert.deepEqual(sent.map(({ kind }) => kind), ["skip", ...Array.from({ length: 12 }, () => "impression")]);
+  });
+});
+
 test("a list has to be there by its deadline, whatever of it is ranked then", { skip }, async () => {
   await inPage(async (page) => {
     await openHost(page, service.url, { ...options, deadlineMs: 0 });

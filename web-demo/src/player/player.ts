@@ -188,6 +188,8 @@ export class Player {
     if (!event) return;
     const started = performance.now();
     for (const each of events) this.host.apply(each);
+    // After a long silence they are the first of another session.
+    this.session.id = this.host.sessionId;
     const slate = this.silently(() => this.host.rank());
     measure(this.session, { kind: event.kind, milliseconds: performance.now() - started });
 

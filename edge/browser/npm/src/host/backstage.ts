@@ -153,7 +153,7 @@ export class Backstage {
     this.closed = true;
     for (const stop of this.stops) stop();
     this.tabs.close();
-    void this.sendersDo((sender) => sender.close()).then(() => this.connection.close());
+    void this.sendersDo((sender) => sender.close()).then(() => this.connection.end());
     this.supply.engine.free();
   }
 

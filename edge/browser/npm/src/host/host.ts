@@ -131,11 +131,10 @@ export class Host {
    */
   async record(event: NewEvent, keep: Values = {}): Promise<void> {
     this.apply(event);
-    try {
-      if (event.kind !== "impression") this.rank();
-    } finally {
-      await this.commit(keep);
-    }
+    // Before the list is made, as whoever hears of that may have impressions to keep.
+    const saved = this.commit(keep);
+    if (event.kind !== "impression") this.rank();
+    await saved;
   }
 
   /**

@@ -46,7 +46,7 @@ export async function openSegue(options: HostOptions): Promise<Host> {
     if (ask) void backstage.refresh();
     return host;
   } catch (failure) {
-    connection.close();
+    connection.end();
     engine.free();
     throw asHostError(failure);
   }

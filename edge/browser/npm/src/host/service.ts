@@ -13,8 +13,8 @@ export interface Tagged {
 
 /** The service as one host sees it. */
 export class Service {
-  /** The headers of the last batch. */
-  private shown = "";
+  /** The credentials of the last batch. */
+  private used = "";
 
   constructor(private readonly settings: Pick<Settings, "baseUrl" | "headers">) {}
 
@@ -31,7 +31,7 @@ export class Service {
   async post(body: string): Promise<Answer> {
     try {
       const credentials = await this.settings.headers();
-      this.shown = JSON.stringify(credentials);
+      this.used = JSON.stringify(credentials);
       const headers = { "content-type": "application/json" };
       const answer = await this.ask("events", { method: "POST", headers, body, keepalive: true }, credentials);
       return { status: answer.status, retry_after_ms: retryAfter(answer), body: await answer.text() };
@@ -42,7 +42,7 @@ export class Service {
 
   /** Whether the app gives other headers than those of the last batch. */
   async hasOtherCredentials(): Promise<boolean> {
-    return JSON.stringify(await this.settings.headers()) !== this.shown;
+    return JSON.stringify(await this.settings.headers()) !== this.used;
   }
 
   private async ask(path: string, options: RequestInit, credentials?: Record<string, string>): Promise<Response> {

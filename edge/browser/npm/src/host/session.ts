@@ -87,7 +87,7 @@ export class Session {
     if (this.own.length > MOST_OWN) this.own.shift();
   }
 
-  /** Applies events of another tab; where this one has missed some, it catches up with what is kept. */
+  /** Applies events of another tab, after catching up with what is kept where this one has missed some. */
   async join(events: SegueEvent[], step: Step | null): Promise<void> {
     this.now.newest_ms = Date.now();
     if (!step) return events.forEach((event) => this.apply(event));

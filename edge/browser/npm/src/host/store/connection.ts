@@ -1,4 +1,5 @@
 /** The connection to one database, made again whenever the browser has closed it. */
+import { HostError } from "../failure.js";
 
 const VERSION = 1;
 /** Values by subject and name. */
@@ -12,11 +13,13 @@ export type Table = (name: typeof VALUES | typeof OUTBOX) => IDBObjectStore;
 /** A database that is open whenever it is needed. */
 export class Connection {
   private opening: Promise<IDBDatabase> | null = null;
+  private ended = false;
 
   constructor(private readonly name: string) {}
 
   /** The open database; fails where the browser keeps none. */
   open(): Promise<IDBDatabase> {
+    if (this.ended) return Promise.reject(new HostError("closed", "The host was closed."));
     this.opening ??= this.connect().catch((failure: unknown) => {
       this.opening = null;
       throw failure;
@@ -40,8 +43,14 @@ export class Connection {
     }
   }
 
+  /** Closes it for good. */
+  end(): void {
+    this.ended = true;
+    this.close();
+  }
+
   /** Closes it until it is needed again. */
-  close(): void {
+  private close(): void {
     const { opening } = this;
     this.opening = null;
     opening?.then((database) => database.close(), () => undefined);

@@ -24,7 +24,7 @@ export class FailoverStore implements HostStore {
   private turn: Promise<unknown> = Promise.resolve();
 
   private constructor(
-    connection: Connection,
+    private readonly connection: Connection,
     subject: string,
     private readonly moved: Moved,
   ) {
@@ -90,7 +90,8 @@ export class FailoverStore implements HostStore {
   async forget(): Promise<void> {
     await this.turn;
     await this.memory.forget();
-    if (this.kept === "persistent") await this.database.forget();
+    const isKept = await this.connection.open().then(() => true, () => false);
+    if (isKept) await this.database.forget();
   }
 
   private async attempt(events: SegueEvent[], values: Values, successor?: Successor): Promise<Recorded> {
