@@ -5,10 +5,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use segue_core::Engine;
-use segue_core::features::Schema;
+use segue_core::features::{Assembler, Schema};
+use segue_core::score::names;
 use segue_core::trust::{Artefact, Manifest, PrivateKey, Ranker};
 use serde_json::json;
 
+use crate::constant::with_constant;
+use crate::pack::item;
 use crate::{pack, peers, workload};
 
 /// The refresh all of it belongs to.
@@ -25,6 +28,7 @@ pub(crate) struct Artefacts {
     pub(crate) key: PrivateKey,
     pub(crate) manifest: Vec<u8>,
     pub(crate) policy: Vec<u8>,
+    pub(crate) plain_policy: Vec<u8>,
     pub(crate) ranker: Vec<u8>,
     pub(crate) schema: Vec<u8>,
     pub(crate) pack: Vec<u8>,
@@ -39,7 +43,7 @@ impl Artefacts {
                 .with_context(|| format!("cannot read {}: run `cargo xtask train`", path.display()))
         };
         let (ranker, schema) = (read("ranker.onnx")?, read("schema.json")?);
-        let policy = segue_core::policies::RADIO.to_vec();
+        let (policy, plain_policy) = (segue_core::policies::RADIO.to_vec(), plain_policy()?);
         let key = PrivateKey::from_seed([0xB7; 32]);
         let manifest = Manifest {
             format: Manifest::FORMAT,
@@ -48,10 +52,14 @@ impl Artefacts {
             expires_ms: EXPIRES_MS,
             towers: "none".into(),
             ranker: Some(Ranker { model: Artefact::of(&ranker), schema: Artefact::of(&schema) }),
-            policies: [(workload::SURFACE.into(), Artefact::of(&policy))].into(),
+            policies: [
+                (workload::SURFACE.into(), Artefact::of(&policy)),
+                (workload::PLAIN_SURFACE.into(), Artefact::of(&plain_policy)),
+            ]
+            .into(),
         };
         let pack = pack::sealed(candidates, Schema::from_json(&schema)?.dimension, &key)?;
-        Ok(Self { manifest: manifest.seal(&key)?, key, policy, ranker, schema, pack })
+        Ok(Self { manifest: manifest.seal(&key)?, key, policy, plain_policy, ranker, schema, pack })
     }
 
     /// An engine that took all of it, as a host's does.
@@ -64,10 +72,19 @@ impl Artefacts {
         Ok(engine)
     }
 
+    /// What the ranker computes per event, as a model of its own: the candidates of the pack are part of it.
+    pub(crate) fn event_part(&self) -> Result<Vec<u8>> {
+        let schema = Schema::from_json(&self.schema)?;
+        let engine = self.engine()?;
+        let assembler = Assembler::new(schema, engine.pack()?);
+        let (inputs, width) = (assembler.inputs(), assembler.schema().candidate_width());
+        with_constant(&self.ranker, names::CANDIDATES, &[inputs.count, width], &inputs.candidates)
+    }
+
     /// Writes a folder laid out like `/api/v1`, with the workload and the peers' models beside it.
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
         let root = json!({ "root": self.key.public().to_hex() }).to_string();
-        let models = [&self.policy, &self.ranker, &self.schema];
+        let models = [&self.policy, &self.plain_policy, &self.ranker, &self.schema];
         let mut files = vec![
             ("keys/root".to_owned(), root.as_bytes()),
             ("manifest".to_owned(), &self.manifest),
@@ -77,7 +94,9 @@ impl Artefacts {
         let paths: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
         let workload = workload::description(&paths).to_string();
         files.push(("workload.json".to_owned(), workload.as_bytes()));
+        let event_part = self.event_part()?;
         files.push(("peers/reference.onnx".to_owned(), peers::REFERENCE));
+        files.push(("peers/event_part.onnx".to_owned(), &event_part));
         for (name, bytes) in files {
             let path = folder.join(name);
             fs::create_dir_all(path.parent().unwrap_or(folder))?;
@@ -85,4 +104,15 @@ impl Artefacts {
         }
         Ok(())
     }
+}
+
+/// The measured policy without anything that follows scoring: its one place is pinned, so that not even a reason is sought.
+fn plain_policy() -> Result<Vec<u8>> {
+    let mut policy: serde_json::Value = serde_json::from_slice(segue_core::policies::RADIO)?;
+    policy["surface"] = workload::PLAIN_SURFACE.into();
+    policy["list"] = json!({ "pins": [{ "place": 0, "item": item(0) }] });
+    if let Some(fields) = policy.as_object_mut() {
+        fields.remove("exploration");
+    }
+    Ok(policy.to_string().into_bytes())
 }

@@ -2,6 +2,7 @@
 
 mod artefacts;
 mod chart;
+mod constant;
 mod engine;
 mod pack;
 mod peers;

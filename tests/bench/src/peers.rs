@@ -6,12 +6,13 @@ use anyhow::{Context as _, Result, ensure};
 use ort::session::{Session, SessionInputValue};
 use ort::value::TensorRef;
 use segue_core::trust::hash;
+use segue_core::{Engine, Request};
 use serde_json::{Value, json};
 
 use crate::artefacts::Artefacts;
 use crate::engine::Run;
 use crate::times::{milliseconds, ratio};
-use crate::workload::{CANDIDATES, EVENTS};
+use crate::workload::{self, CANDIDATES, EVENTS};
 
 /// The model of `reference.py`.
 pub(crate) const REFERENCE: &[u8] = include_bytes!("../reference.onnx");
@@ -54,16 +55,44 @@ impl Peer {
     }
 }
 
-/// Times the engine's whole event against the reference model alone.
+/// Times the engine's whole event against the reference model, and its scoring against the same work.
 pub(crate) fn measure(artefacts: &Artefacts) -> Result<Value> {
-    let mut run = Run::new(artefacts, EVENTS)?;
-    let mut peer = Peer::new(REFERENCE, CANDIDATES)?;
+    let (mut run, mut scoring) = (Run::new(artefacts, EVENTS)?, Scoring::new(artefacts)?);
+    let mut reference = Peer::new(REFERENCE, CANDIDATES)?;
+    let mut event_part = Peer::new(&artefacts.event_part()?, CANDIDATES)?;
     for _ in 0..WARM_UP {
         run.step()?;
-        peer.run()?;
+        reference.run()?;
+        scoring.run()?;
+        event_part.run()?;
     }
-    let event = ratio(PAIRS, || Ok(run.step()?.whole), || milliseconds(|| peer.run()))?;
-    Ok(json!({ "ratio_ort_event": event, "reference_model_sha256": hash(REFERENCE) }))
+    let event = ratio(PAIRS, || Ok(run.step()?.whole), || milliseconds(|| reference.run()))?;
+    let split = ratio(PAIRS, || milliseconds(|| scoring.run()), || milliseconds(|| event_part.run()))?;
+    Ok(json!({
+        "ratio_ort_event": event,
+        "ratio_ort_split": split,
+        "reference_model_sha256": hash(REFERENCE),
+    }))
+}
+
+/// What the engine does to score, again and again after the same events: features, ranker, utility.
+struct Scoring {
+    engine: Engine,
+    request: Request,
+}
+
+impl Scoring {
+    fn new(artefacts: &Artefacts) -> Result<Self> {
+        let mut engine = artefacts.engine()?;
+        workload::prepare(&mut engine, EVENTS)?;
+        Ok(Self { engine, request: workload::request(EVENTS) })
+    }
+
+    fn run(&mut self) -> Result<()> {
+        let utilities = self.engine.utilities(&self.request)?;
+        ensure!(utilities.len() == CANDIDATES, "{} utilities", utilities.len());
+        Ok(())
+    }
 }
 
 fn view((name, shape, values): &Input) -> Result<(&str, SessionInputValue<'_>)> {

@@ -10,6 +10,8 @@ use crate::pack::item;
 
 /// The surface that is ranked.
 pub(crate) const SURFACE: &str = "radio";
+/// A surface whose policy does nothing but score, for the peers.
+pub(crate) const PLAIN_SURFACE: &str = "plain";
 /// Candidates of the pack in every figure whose name says `500`.
 pub(crate) const CANDIDATES: usize = 500;
 /// Events that a session holds before measuring starts, in every figure whose name says `x50`.
@@ -87,6 +89,7 @@ pub(crate) fn description(paths: &[String]) -> Value {
         "subject": SUBJECT,
         "candidates": CANDIDATES,
         "surface": SURFACE,
+        "plain_surface": PLAIN_SURFACE,
         "count": PLACES,
         "start_ms": CREATED_MS,
         "milliseconds_between": MILLISECONDS_BETWEEN,

@@ -75,6 +75,7 @@ async function figures(server) {
     first_list_chromium_ms: quantile(starts.map((start) => start.first), 0.5),
     cold_start_chromium_ms: quantile(starts.map((start) => start.cold), 0.5),
     ratio_ortweb_event: ratios.event,
+    ratio_ortweb_split: ratios.split,
   };
 }
 

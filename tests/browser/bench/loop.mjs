@@ -5,16 +5,19 @@
 // (records without id and time, taken up again from the start when they are used up).
 
 /** An engine with everything but the ranker: its lists are the pack's own. */
-export async function open(Engine, read, { subject, start_ms }) {
+export async function open(Engine, read, { subject, surface, start_ms }) {
   const engine = new Engine(JSON.parse(new TextDecoder().decode(await read("keys/root"))).root);
   const rotations = await read("rotations").catch(() => new Uint8Array());
   if (rotations.length > 0) engine.accept_rotations(rotations);
   const manifest = engine.accept_manifest(await read("manifest"), start_ms);
-  for (const [surface, policy] of Object.entries(manifest.policies)) {
-    engine.accept_policy(surface, await read(`models/${policy.hash}`));
-  }
+  await addPolicy({ engine, manifest }, read, surface);
   const { candidates } = engine.accept_pack(await read(`packs/${subject.split(":")[1]}`), subject, start_ms);
   return { engine, manifest, candidates };
+}
+
+/** Gives it the policy of a surface. */
+export async function addPolicy({ engine, manifest }, read, surface) {
+  engine.accept_policy(surface, await read(`models/${manifest.policies[surface].hash}`));
 }
 
 /** Gives it the ranker, where the manifest names one. */
@@ -44,10 +47,10 @@ export class Run {
     return took;
   }
 
-  /** The list after the last event. */
-  rank() {
+  /** The list after the last event; `other` is asked for instead of what the workload says. */
+  rank(other = {}) {
     const { surface, count, context } = this.workload;
-    return this.engine.rank({ surface, count, now_ms: this.#time(), seed: this.#at, context });
+    return this.engine.rank({ surface, count, now_ms: this.#time(), seed: this.#at, context, ...other });
   }
 
   #apply(event) {

@@ -1,7 +1,7 @@
 // What the bench page measures; the script that opened it calls these.
 import { Engine, init } from "/package/index.js";
 import startModule from "/package/wasm/segue_wasm.js";
-import { addRanker, measure, open, quantile, Run } from "/bench/loop.mjs";
+import { addPolicy, addRanker, measure, open, quantile, Run } from "/bench/loop.mjs";
 
 const MODULE = "/package/wasm/segue_wasm_bg.wasm";
 const GROWTH_EVENTS = 10_000;
@@ -24,7 +24,7 @@ async function ready() {
   const opened = await open(Engine, read, workload);
   await addRanker(opened, read);
   const { memory } = await startModule();
-  return { run: new Run(opened.engine, workload), memory };
+  return { opened, run: new Run(opened.engine, workload), memory };
 }
 
 /** One event and the list after it. */
@@ -82,16 +82,31 @@ async function peer(path, candidates) {
   };
 }
 
-/** Median over pairs of (the peer's time for its model / our time for the whole event), one right after the other. */
-async function peers() {
-  const { run } = await ready();
-  const reference = await peer("peers/reference.onnx", run.workload.candidates);
+/** Median over pairs of (the peer's time / ours), one right after the other. */
+async function ratio(theirs, ours) {
   const ratios = [];
   for (let at = 0; at < WARM_UP + PAIRS; at += 1) {
-    const ratio = (await reference()) / run.step();
-    if (at >= WARM_UP) ratios.push(ratio);
+    const pair = (await theirs()) / ours();
+    if (at >= WARM_UP) ratios.push(pair);
   }
-  return { event: quantile(ratios, 0.5) };
+  return quantile(ratios, 0.5);
+}
+
+/** The reference model beside the whole event, then our ranker's part per event beside the nearest that an engine can be asked for. */
+async function peers() {
+  const { opened, run } = await ready();
+  const { candidates, plain_surface } = run.workload;
+  const reference = await peer("peers/reference.onnx", candidates);
+  const event = await ratio(reference, () => run.step());
+  await addPolicy(opened, read, plain_surface);
+  const scoring = () => {
+    const before = performance.now();
+    const { order } = run.rank({ surface: plain_surface, count: 1 });
+    const took = performance.now() - before;
+    if (order !== "ranked") throw new Error("the policy that only scores did not rank");
+    return took;
+  };
+  return { event, split: await ratio(await peer("peers/event_part.onnx", candidates), scoring) };
 }
 
 window.bench = { rerank, growth, start, peers };

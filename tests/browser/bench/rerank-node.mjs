@@ -3,7 +3,6 @@ import { addRanker, measure, open, quantile, Run } from "./loop.mjs";
 import { openArtefacts } from "../support/artefacts.mjs";
 
 const INSTALLED = new URL("../../../web-demo/node_modules/@segue/browser/dist/node.js", import.meta.url);
-const SURFACE = "radio";
 const KINDS = ["skip", "play", "complete", "like", "play"];
 
 /** Events about the first places of the pack. */
@@ -24,6 +23,7 @@ try {
   const [user] = JSON.parse(new TextDecoder().decode(await artefacts.read("users?limit=1"))).users;
   const workload = {
     subject: `user:${user}`,
+    surface: "radio",
     count: 50,
     start_ms: Date.now(),
     milliseconds_between: 45_000,
@@ -32,8 +32,6 @@ try {
   };
   const opened = await open(Engine, artefacts.read, workload);
   await addRanker(opened, artefacts.read);
-  const { policies } = opened.manifest;
-  workload.surface = SURFACE in policies ? SURFACE : Object.keys(policies)[0];
   const { places } = new Run(opened.engine, { ...workload, session_events: 0 }).rank();
   workload.events = events(places.map((place) => place.item));
   const times = measure(new Run(opened.engine, workload));
