@@ -56,16 +56,19 @@ fn pack(data: &Path, subject: &str) -> Vec<u8> {
     generation(data).get(subject).unwrap().unwrap()
 }
 
-fn rank(engine: &mut Engine) -> Slate {
-    let request = Request {
+fn request() -> Request {
+    Request {
         surface: "radio".into(),
         count: 12,
         now_ms: NOW_MS,
         seed: 1,
         context: [].into(),
         log_features: false,
-    };
-    engine.rank(&request).unwrap()
+    }
+}
+
+fn rank(engine: &mut Engine) -> Slate {
+    engine.rank(&request()).unwrap()
 }
 
 fn items(slate: &Slate) -> Vec<String> {
@@ -93,8 +96,20 @@ fn two_skips_re_order_the_rest_and_each_place_has_its_reason() {
     let expected: Vec<String> = items(&before).into_iter().skip(2).collect();
     assert_ne!(items(&after)[..expected.len()], expected[..], "the rest moved, it was not only shortened");
     assert!(!items(&after).contains(first) && !items(&after).contains(second));
-    assert!(after.places.iter().any(|place| place.reason.code == ReasonCode::FitsSession));
     assert!(after.places.iter().all(|place| !place.text.is_empty() && place.title.is_some()));
+}
+
+#[test]
+fn what_a_like_brings_up_says_so() {
+    let data = published();
+    let subject = first_user(data.path());
+    let mut engine = client(data.path());
+    engine.accept_pack(&pack(data.path(), &subject), &subject, NOW_MS).unwrap();
+    let liked = rank(&mut engine).places[0].item.clone();
+    engine.apply(&Event::new("like", &liked, EventKind::Like, NOW_MS)).unwrap();
+    let after = rank(&mut engine);
+    let of_session = [ReasonCode::BecauseYouLiked, ReasonCode::MoreFromCreator, ReasonCode::FitsSession];
+    assert!(after.places.iter().any(|place| of_session.contains(&place.reason.code)));
 }
 
 #[test]
@@ -135,4 +150,37 @@ fn people_without_a_pack_get_their_regions() {
     let mut engine = client(data.path());
     engine.accept_pack(&pack(data.path(), "region:all"), "region:all", NOW_MS).unwrap();
     assert_eq!(rank(&mut engine).places.len(), 12);
+}
+
+/// The mean utility of the candidates whose first category is `category`.
+fn mean_of(engine: &mut Engine, category: &str) -> f64 {
+    let utilities = engine.utilities(&request()).unwrap();
+    let candidates = engine.pack().unwrap().candidates().iter().zip(utilities);
+    let of = candidates.filter(|(one, _)| one.categories.first().is_some_and(|first| first == category));
+    let (sum, count) = of.fold((0.0, 0), |(sum, count), (_, utility)| (sum + f64::from(utility), count + 1));
+    sum / f64::from(count)
+}
+
+/// A learned ranker promises nothing of the kind for each case, so what is tested is how often.
+#[test]
+fn one_more_like_seldom_lowers_its_categorys_mean_score_under_the_learned_ranker() {
+    let data = published();
+    let store = generation(data.path());
+    let (mut lowered, mut all) = (0, 0);
+    for subject in store.subjects().filter(|subject| subject.starts_with("user:")) {
+        let mut engine = client(data.path());
+        engine.accept_pack(&pack(data.path(), subject), subject, NOW_MS).unwrap();
+        assert!(rank(&mut engine).ranker.is_some());
+        let candidates = engine.pack().unwrap().candidates().to_vec();
+        for (at, liked) in candidates.iter().step_by(candidates.len() / 20).enumerate() {
+            let category = &liked.categories[0];
+            let before = mean_of(&mut engine, category);
+            let time_ms = NOW_MS + 1_000 * at as i64;
+            engine.apply(&Event::new(format!("like-{at}"), &liked.item, EventKind::Like, time_ms)).unwrap();
+            lowered += u32::from(mean_of(&mut engine, category) < before);
+            all += 1;
+        }
+    }
+    println!("{lowered} of {all} likes lowered their category's mean score");
+    assert!(all >= 200 && lowered * 20 <= all, "{lowered} of {all}");
 }
