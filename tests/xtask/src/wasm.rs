@@ -24,13 +24,14 @@ const TARBALL: &str = "segue-browser-0.1.0.tgz";
 const MODULE: &str = "segue_wasm";
 
 /// What decides the module's bytes.
-const MODULE_SOURCES: [&str; 9] = [
+const MODULE_SOURCES: [&str; 10] = [
     "Cargo.lock",
     "Cargo.toml",
     ".cargo/config.toml",
     "rust-toolchain.toml",
     "core",
     "edge/browser/Cargo.toml",
+    "edge/browser/build.rs",
     "edge/browser/src",
     "edge/browser/npm/package.json",
     "tests/bindgen",

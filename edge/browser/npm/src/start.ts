@@ -9,7 +9,8 @@ let started: Promise<void> | undefined;
 /** Starts the module; calling it again waits for the same start, and a failed start may be tried again. */
 export function init(source?: ModuleSource | Promise<Response>): Promise<void> {
   started ??= start(source === undefined ? undefined : { module_or_path: source }).then(
-    () => undefined,
+    // Once, and not at every call: see build.rs of the crate.
+    (module) => module.__wasm_call_ctors(),
     (failure: unknown) => {
       started = undefined;
       throw failure;
