@@ -2,6 +2,7 @@
 #![cfg_attr(any(not(doctest), feature = "tract"), doc = include_str!("../README.md"))]
 
 pub mod budget;
+mod digest;
 pub mod engine;
 pub mod error;
 pub mod features;

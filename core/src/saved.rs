@@ -6,8 +6,8 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 
+use crate::digest;
 use crate::error::{Code, Error, Result};
 
 /// One kind of kept bytes.
@@ -71,8 +71,7 @@ pub(crate) fn seal(bytes: &mut [u8]) {
 }
 
 fn checksum(header: &[u8], content: &[u8]) -> [u8; CHECKSUM] {
-    let digest = Sha256::new().chain_update(header).chain_update(content).finalize();
-    std::array::from_fn(|index| digest[index])
+    digest::short([header, content])
 }
 
 #[cfg(test)]

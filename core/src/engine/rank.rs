@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::line::Line;
 use super::{Engine, Order, Place, Ranker, Request, Slate, Surface};
 use crate::budget::Budget;
+use crate::digest;
 use crate::error::{Code, Error, Result};
 use crate::features::FeatureLog;
 use crate::pack::VerifiedPack;
@@ -167,7 +168,7 @@ impl Engine {
             place(pack, eligible, scores, placed, reason, position)
         });
         Ok(Slate {
-            slate: format!("{}-{}-{:x}", pack.generation(), self.state.applied(), request.seed),
+            slate: self.slate_id(request, pack.generation(), placed),
             surface: request.surface.clone(),
             generation: pack.generation(),
             policy: self.surfaces.get(&request.surface).and_then(|surface| surface.hash.clone()),
@@ -180,6 +181,15 @@ impl Engine {
             features: None,
             places: places.collect(),
         })
+    }
+
+    /// Two lists have the same id only if they are the same list.
+    fn slate_id(&self, request: &Request, generation: u64, placed: &[Placed]) -> String {
+        let places = placed.iter().flat_map(|one| [one.index as u32, one.propensity]);
+        let places: Vec<u8> = places.flat_map(u32::to_le_bytes).collect();
+        let seed = request.seed.to_le_bytes();
+        let list = u64::from_be_bytes(digest::short([request.surface.as_bytes(), &seed, &places]));
+        format!("{generation}-{}-{list:016x}", self.state.applied())
     }
 
     pub(super) fn traits(&self) -> Result<&Traits> {

@@ -68,7 +68,7 @@ pub enum Order {
 /// A ranked list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Slate {
-    /// Its id: the same pack, session length and seed give the same.
+    /// Its id: generation, number of events applied, and a digest of the list. The same list has the same.
     pub slate: String,
     /// The surface it was ranked for.
     pub surface: String,

@@ -11,10 +11,10 @@
 //! are no record are passed over and every whole record behind them still counts: damage costs what it hit, nothing else.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::ledger::Ledger;
 use super::{Change, Stored};
+use crate::digest;
 use crate::error::{Code, Error, Result};
 use crate::limits;
 use crate::trust::FormatOnly;
@@ -119,12 +119,7 @@ impl<'a> Reader<'a> {
 }
 
 fn checksum(length: &[u8; 4], payload: &[u8]) -> [u8; 8] {
-    let digest = Sha256::new().chain_update(length).chain_update(payload).finalize();
-    let mut sum = [0; 8];
-    for (place, byte) in sum.iter_mut().zip(digest) {
-        *place = byte;
-    }
-    sum
+    digest::short([length.as_slice(), payload])
 }
 
 #[cfg(test)]

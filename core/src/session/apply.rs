@@ -69,7 +69,6 @@ impl State {
         if matches!(event.kind, EventKind::Custom(_)) {
             return Ok(Applied::UnknownKind);
         }
-        self.applied = self.applied.saturating_add(1);
         let place = self.place(event.time_ms);
         let late = place < self.window.len();
         if event.kind == EventKind::Impression {
@@ -78,6 +77,7 @@ impl State {
                 false => Applied::ActedUpon,
             });
         }
+        self.applied = self.applied.saturating_add(1);
         let remembered = Remembered::of(event, candidate, feedback);
         let corrected = self.note(event, &remembered, late);
         Ok(match self.remember(remembered, place) {

@@ -3,9 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use sha2::{Digest, Sha256};
 
-use crate::limits;
+use crate::{digest, limits};
 
 /// Fingerprints of the newest [`limits::SESSION_EVENT_IDS`] event ids: the first 8 bytes of their SHA-256, so that
 /// a collision among them is as unlikely as one in 10^12.
@@ -41,8 +40,7 @@ impl SeenIds {
 
 /// A number that stands for `text`, never 0.
 pub(super) fn fingerprint(text: &str) -> u64 {
-    let digest = Sha256::digest(text.as_bytes());
-    u64::from_be_bytes(std::array::from_fn(|index| digest[index])).max(1)
+    u64::from_be_bytes(digest::short([text.as_bytes()])).max(1)
 }
 
 impl Serialize for SeenIds {

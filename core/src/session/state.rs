@@ -24,7 +24,7 @@ pub struct State {
     pub(super) refused: VecDeque<(String, Vec<f32>)>,
     /// Which vectors can be compared with those in here; empty before the first pack.
     pub(super) space: String,
-    /// Events applied so far.
+    /// Events applied so far; what was merely shown is none.
     pub(super) applied: u64,
 }
 
@@ -34,7 +34,7 @@ impl State {
         self.window.iter().filter(|event| event.is_shown())
     }
 
-    /// Number of events applied so far.
+    /// Number of events applied so far. Impressions are not among them: being shown is not the person's doing.
     #[must_use]
     pub fn applied(&self) -> u64 {
         self.applied

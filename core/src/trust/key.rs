@@ -5,8 +5,8 @@ use std::fmt;
 use ed25519_dalek::VerifyingKey;
 #[cfg(feature = "encode")]
 use ed25519_dalek::{Signer, SigningKey};
-use sha2::{Digest, Sha256};
 
+use crate::digest;
 use crate::error::{Code, Error, Result};
 
 /// An Ed25519 public key.
@@ -50,8 +50,7 @@ impl PublicKey {
     /// The first 8 bytes of the key's SHA-256, written into each envelope.
     #[must_use]
     pub fn id(&self) -> [u8; 8] {
-        let digest = Sha256::digest(self.to_bytes());
-        std::array::from_fn(|index| digest[index])
+        digest::short([self.to_bytes().as_slice()])
     }
 
     pub(crate) fn verify(&self, signature: &[u8], message: &[u8]) -> Result<()> {
