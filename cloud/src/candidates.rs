@@ -71,6 +71,7 @@ impl CandidateFacts {
             creator: &row.creator,
             categories: &row.categories,
             columns: self.columns(catalogue, item),
+            regions: &row.regions,
             ends_ms: row.available_until_ms,
             display: Some((&row.title, creator_name)),
         }

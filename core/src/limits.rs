@@ -20,6 +20,10 @@ pub const SESSION_BYTES: usize = 2 << 20;
 pub const CANDIDATES: usize = 5_000;
 /// Most dimensions of a pack's vectors.
 pub const PACK_DIMENSION: usize = 64;
+/// Named numbers of a candidate.
+pub const PACK_COLUMNS: usize = 64;
+/// Regions that an item may be limited to.
+pub const REGIONS: usize = 512;
 /// Most categories of one candidate that are kept.
 pub const CATEGORIES_PER_CANDIDATE: usize = 4;
 /// Longest id (user, item, event, creator, category), in bytes.

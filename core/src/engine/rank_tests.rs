@@ -19,7 +19,8 @@ fn source((at, one): (usize, &Candidate)) -> CandidateSource<'_> {
         score: one.score,
         creator: &one.creator,
         categories: &one.categories,
-        columns: one.columns.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
+        columns: one.columns.iter().map(|(name, value)| (&**name, *value)).collect(),
+        regions: &one.regions,
         ends_ms: (at % 11 == 0).then_some(NOW - 1),
         display: None,
     }
@@ -28,7 +29,8 @@ fn source((at, one): (usize, &Candidate)) -> CandidateSource<'_> {
 fn pack(numbers: &mut Numbers) -> VerifiedPack {
     let made = candidates(numbers, COUNT);
     let mut sources: Vec<_> = made.iter().enumerate().map(source).collect();
-    sources.iter_mut().step_by(7).for_each(|one| one.columns.push(("region:de", 1.0)));
+    let germany = ["de".to_owned()];
+    sources.iter_mut().step_by(7).for_each(|one| one.regions = &germany);
     let pack = PackSource {
         generation: 1,
         subject: "user:u",

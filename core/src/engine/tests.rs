@@ -26,6 +26,7 @@ fn pack(generation: u64, subject: &str) -> Vec<u8> {
             creator: &creators[at],
             categories: &[],
             columns: vec![],
+            regions: &[],
             ends_ms: None,
             display: Some((&names[at], &creators[at])),
         })

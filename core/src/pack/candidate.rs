@@ -1,6 +1,7 @@
 //! One candidate as the engine sees it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One candidate of an opened pack.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,9 +17,11 @@ pub struct Candidate {
     /// Its categories, most important first.
     pub categories: Vec<String>,
     /// Named numbers: `popularity`, `age_days`, ...
-    pub columns: BTreeMap<String, f32>,
+    pub columns: BTreeMap<Arc<str>, f32>,
     /// When it stops being available, in milliseconds since 1970.
     pub ends_ms: Option<i64>,
+    /// The regions it may be shown in; empty for everywhere.
+    pub regions: Arc<[String]>,
     /// Title and creator's name, where the pack brings them.
     pub display: Option<(String, String)>,
 }

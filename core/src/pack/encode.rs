@@ -27,6 +27,8 @@ pub struct CandidateSource<'a> {
     pub columns: Vec<(&'a str, f32)>,
     /// When it stops being available, in milliseconds since 1970.
     pub ends_ms: Option<i64>,
+    /// The regions it may be shown in; empty for everywhere.
+    pub regions: &'a [String],
     /// Title and creator's name.
     pub display: Option<(&'a str, &'a str)>,
 }
@@ -60,6 +62,7 @@ impl PackSource<'_> {
         let (categories, category) = dictionary(self.candidates.iter().map(|one| {
             one.categories.iter().take(limits::CATEGORIES_PER_CANDIDATE).map(String::as_str).collect()
         }));
+        let (regions, limited) = self.regions();
         let has_display = self.candidates.iter().any(|one| one.display.is_some());
         let display = |one: &CandidateSource<'_>| {
             let (title, creator) = one.display.unwrap_or_default();
@@ -83,6 +86,8 @@ impl PackSource<'_> {
             category,
             columns: self.columns(),
             ends: (0u32..).zip(&self.candidates).filter_map(|(at, one)| Some((at, one.ends_ms?))).collect(),
+            regions,
+            limited,
             display: has_display.then(|| self.candidates.iter().map(display).collect()),
         }
     }
@@ -97,6 +102,20 @@ impl PackSource<'_> {
         pack.seal(key)
     }
 
+    /// The distinct sets of regions, and which items have which.
+    fn regions(&self) -> (Vec<Vec<String>>, Vec<(u32, u16)>) {
+        let mut sets: Vec<Vec<String>> = Vec::new();
+        let mut limited = Vec::new();
+        for (index, one) in (0..).zip(&self.candidates).filter(|(_, one)| !one.regions.is_empty()) {
+            let set = sets.iter().position(|set| set == one.regions).unwrap_or_else(|| {
+                sets.push(one.regions.to_vec());
+                sets.len() - 1
+            });
+            limited.push((index, set as u16));
+        }
+        (sets, limited)
+    }
+
     fn columns(&self) -> BTreeMap<String, Column> {
         let mut columns: BTreeMap<&str, Vec<Option<f32>>> = BTreeMap::new();
         for (index, candidate) in self.candidates.iter().enumerate() {
@@ -105,7 +124,7 @@ impl PackSource<'_> {
                     Some(*value);
             }
         }
-        columns.into_iter().map(|(name, values)| (name.to_owned(), column(&values))).collect()
+        columns.into_iter().map(|(name, values)| (name.to_owned(), Column::of(&values))).collect()
     }
 }
 
@@ -151,25 +170,23 @@ fn quantise(rows: &[&[f32]]) -> Vectors {
     }
 }
 
-fn column(values: &[Option<f32>]) -> Column {
-    let known = || values.iter().flatten().copied().filter(|value| value.is_finite());
-    let minimum = known().reduce(f32::min).unwrap_or(0.0);
-    let maximum = known().reduce(f32::max).unwrap_or(0.0);
-    let step = if maximum > minimum { (maximum - minimum) / 254.0 } else { 0.0 };
-    let byte = |value: &Option<f32>| match value {
-        Some(value) if step > 0.0 && value.is_finite() => {
-            1 + libm::roundf((value - minimum) / step).clamp(0.0, 254.0) as u8
-        }
-        Some(value) => u8::from(value.is_finite()),
-        None => 0,
-    };
-    Column { minimum, step, values: ByteBuf::from(values.iter().map(byte).collect::<Vec<u8>>()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::trust::{Manifest, VerifiedManifest};
+
+    /// What the cloud writes, and what the policies may look at besides.
+    const COLUMNS: [&str; 9] = [
+        "popularity",
+        "popularity_rank",
+        "trending_rank",
+        "regional_trending_rank",
+        "completion_rate",
+        "age_days",
+        "duration_seconds",
+        "explore_successes",
+        "explore_failures",
+    ];
 
     fn manifest() -> VerifiedManifest {
         let manifest = Manifest {
@@ -193,6 +210,7 @@ mod tests {
             creator: "ada",
             categories,
             columns: vec![("popularity", popularity)],
+            regions: &[],
             ends_ms: (item == "b").then_some(50),
             display: Some((item, "Ada")),
         };
@@ -243,9 +261,37 @@ mod tests {
         source.candidates[0].columns = vec![("age_days", 3.0)];
         source.candidates[1].columns = vec![("popularity", 0.0)];
         let pack = VerifiedPack::from_pack(source.to_pack()).unwrap();
-        let names = |at: usize| pack.candidates()[at].columns.keys().map(String::as_str).collect::<Vec<_>>();
+        let names = |at: usize| pack.candidates()[at].columns.keys().map(|name| &**name).collect::<Vec<_>>();
         assert_eq!((names(0), names(1)), (vec!["age_days"], vec!["popularity"]));
         assert_eq!(pack.candidates()[0].columns["age_days"], 3.0);
+    }
+
+    #[test]
+    fn the_regions_an_item_is_limited_to_arrive() {
+        let regions = ["de".to_owned(), "at".to_owned()];
+        let mut source = source(&[], &[1.0]);
+        source.candidates[1].regions = &regions;
+        let pack = VerifiedPack::from_pack(source.to_pack()).unwrap();
+        assert_eq!((&*pack.candidates()[0].regions, &*pack.candidates()[1].regions), (&[][..], &regions[..]));
+    }
+
+    #[test]
+    fn columns_and_regions_beyond_their_bounds_are_refused() {
+        let refused = |change: fn(&mut Pack)| {
+            let mut pack = source(&[], &[1.0]).to_pack();
+            change(&mut pack);
+            VerifiedPack::from_pack(pack).is_err()
+        };
+        let column = |pack: &Pack| pack.columns["popularity"].clone();
+        assert!(!refused(|_| {}));
+        assert!(refused(|pack| pack.limited.push((0, 0))), "a set that is not there");
+        assert!(refused(|pack| pack.regions.push(vec![])), "a set of nothing");
+        assert!(refused(|pack| pack.regions.push(vec!["x".repeat(200)])));
+        assert!(refused(|pack| pack.columns.extend([("x".into(), Column::of(&[None]))])));
+        let many = (0..=limits::PACK_COLUMNS).map(|at| at.to_string());
+        let mut pack = source(&[], &[1.0]).to_pack();
+        pack.columns = many.map(|name| (name, column(&pack))).collect();
+        assert!(VerifiedPack::from_pack(pack).is_err());
     }
 
     #[test]
@@ -264,6 +310,7 @@ mod tests {
         let names: Vec<String> = (0..500).map(|row| format!("track-{row:06}")).collect();
         let creators: Vec<String> = (0..300).map(|row| format!("artist-{row:05}")).collect();
         let categories = ["indie rock".to_string(), "dream pop".to_string()];
+        let regions = [vec![], vec!["de".to_owned(), "at".to_owned()], vec!["fr".to_owned()]];
         let candidates = (0..500)
             .map(|row| CandidateSource {
                 item: &names[row],
@@ -271,9 +318,8 @@ mod tests {
                 score: row as f32,
                 creator: &creators[row % 300],
                 categories: &categories,
-                columns: ["popularity", "age_days", "duration_seconds"]
-                    .map(|name| (name, row as f32))
-                    .to_vec(),
+                columns: COLUMNS.map(|name| (name, row as f32)).to_vec(),
+                regions: &regions[row % 3],
                 ends_ms: None,
                 display: None,
             })

@@ -32,24 +32,44 @@ impl Vectors {
     }
 }
 
-/// One number per candidate in 8 bits: `value = minimum + (byte - 1) * step`; byte 0 where a candidate has none.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Column {
-    /// The value of byte 1.
-    pub minimum: f32,
-    /// What a step is worth.
-    pub step: f32,
-    /// One byte per candidate.
-    pub values: ByteBuf,
-}
+/// One number per candidate as bfloat16, the upper half of an f32: two bytes, little-endian, with the range of an f32 and
+/// an error of at most 1/256 of the value, so that hours and years stand side by side. No number is a candidate without one.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Column(ByteBuf);
+
+/// Not a number, as bfloat16.
+const ABSENT: u16 = 0x7fc0;
+/// The largest finite bfloat16, without its sign.
+const LARGEST: u16 = 0x7f7f;
 
 impl Column {
+    /// The column of these values, rounded to nearest, ties to even; values that are not finite are left out.
+    #[must_use]
+    pub fn of(values: &[Option<f32>]) -> Self {
+        let half = |value: &Option<f32>| value.filter(|value| value.is_finite()).map_or(ABSENT, rounded);
+        Self(ByteBuf::from(values.iter().flat_map(|value| half(value).to_le_bytes()).collect::<Vec<u8>>()))
+    }
+
+    /// Number of candidates it is for; `None` when the bytes do not come in pairs.
+    #[must_use]
+    pub fn count(&self) -> Option<usize> {
+        self.0.len().is_multiple_of(2).then_some(self.0.len() / 2)
+    }
+
     /// The value of candidate `index`, if it has one.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<f32> {
-        let steps = self.values.get(index)?.checked_sub(1)?;
-        Some(self.minimum + f32::from(steps) * self.step)
+        let bytes = self.0.get(2 * index..2 * index + 2)?;
+        let half = u16::from_le_bytes(bytes.try_into().ok()?);
+        Some(f32::from_bits(u32::from(half) << 16)).filter(|value| value.is_finite())
     }
+}
+
+fn rounded(value: f32) -> u16 {
+    let bits = value.to_bits();
+    let half = (bits.saturating_add(0x7fff + (bits >> 16 & 1)) >> 16) as u16;
+    if half & 0x7fff > LARGEST { half & 0x8000 | LARGEST } else { half }
 }
 
 /// A candidate pack's payload. Field order and names are those of `docs/PACK.md`.
@@ -89,11 +109,41 @@ pub struct Pack {
     pub columns: BTreeMap<String, Column>,
     /// Items that end before the pack does: index and time in milliseconds since 1970.
     pub ends: Vec<(u32, i64)>,
+    /// Sets of regions that `limited` points into.
+    pub regions: Vec<Vec<String>>,
+    /// Items that may be shown in some regions only: index, and which set.
+    pub limited: Vec<(u32, u16)>,
     /// What people look at, in item order: title and creator's name. Optional, not counted as ranking data.
     pub display: Option<Vec<(String, String)>>,
 }
 
 impl Pack {
     /// The version this crate writes, and the newest it reads.
-    pub const FORMAT: u16 = 2;
+    pub const FORMAT: u16 = 3;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_days_and_years_stand_side_by_side_in_a_column() {
+        let ages = [0.5, 1.9, 2.1, 29.0, 31.0, 7_300.0, 0.0, -3.0, 1e38, f32::MAX, f32::MIN];
+        let column = Column::of(&ages.map(Some));
+        assert_eq!(column.count(), Some(ages.len()));
+        for (index, age) in ages.into_iter().enumerate() {
+            let read = column.get(index).unwrap();
+            assert!((read - age).abs() <= age.abs() / 256.0, "{read} for {age}");
+        }
+        let counts: Vec<Option<f32>> = (0..=256).map(|count| Some(count as f32)).collect();
+        let column = Column::of(&counts);
+        assert!((0..=256).all(|count| column.get(count) == counts[count]), "small counts are exact");
+    }
+
+    #[test]
+    fn what_is_no_number_is_absent() {
+        let column = Column::of(&[None, Some(f32::NAN), Some(f32::INFINITY), Some(1.0)]);
+        assert_eq!([0, 1, 2, 3, 4].map(|index| column.get(index)), [None, None, None, Some(1.0), None]);
+        assert_eq!(Column(ByteBuf::from([1, 2, 3])).count(), None);
+    }
 }

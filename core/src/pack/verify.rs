@@ -1,6 +1,7 @@
 //! From bytes to a pack that may be ranked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Candidate, Pack};
 use crate::error::{Code, Error, Result};
@@ -155,15 +156,21 @@ fn check(pack: &Pack) -> std::result::Result<(), String> {
     if let Some(score) = pack.scores.iter().find(|score| !score.is_finite()) {
         return Err(format!("a score of {score}"));
     }
-    for (name, column) in &pack.columns {
-        if column.values.len() != count || !column.minimum.is_finite() || !column.step.is_finite() {
-            return Err(format!("column {name:?} has {} values for {count} items", column.values.len()));
-        }
-    }
+    check_columns(pack, count)?;
     if pack.display.as_ref().is_some_and(|display| display.len() != count) {
         return Err("display data of another length than the items".into());
     }
     check_names(pack)
+}
+
+fn check_columns(pack: &Pack, count: usize) -> std::result::Result<(), String> {
+    if pack.columns.len() > limits::PACK_COLUMNS {
+        return Err(format!("{} columns, at most {}", pack.columns.len(), limits::PACK_COLUMNS));
+    }
+    match pack.columns.iter().find(|(_, column)| column.count() != Some(count)) {
+        Some((name, _)) => Err(format!("the column {name:?} is not for {count} items")),
+        None => Ok(()),
+    }
 }
 
 fn check_vectors(pack: &Pack) -> std::result::Result<(), String> {
@@ -189,13 +196,9 @@ fn check_names(pack: &Pack) -> std::result::Result<(), String> {
             return Err(format!("item id {item:?} is empty, too long or there twice"));
         }
     }
-    if let Some(name) = pack
-        .creators
-        .iter()
-        .chain(&pack.categories)
-        .chain([&pack.towers])
-        .find(|name| name.len() > limits::ID_BYTES)
-    {
+    let names = pack.creators.iter().chain(&pack.categories).chain([&pack.towers]);
+    let names = names.chain(pack.columns.keys()).chain(pack.regions.iter().flatten());
+    if let Some(name) = names.into_iter().find(|name| name.len() > limits::ID_BYTES) {
         return Err(format!("the name {name:?} is longer than {} bytes", limits::ID_BYTES));
     }
     if let Some(index) = pack.creator.iter().find(|&&index| usize::from(index) >= pack.creators.len()) {
@@ -207,25 +210,44 @@ fn check_names(pack: &Pack) -> std::result::Result<(), String> {
             return Err(format!("categories {categories:?} of {}", pack.categories.len()));
         }
     }
-    match pack.ends.iter().find(|(index, _)| *index as usize >= pack.items.len()) {
-        Some((index, _)) => Err(format!("an end for item {index}")),
+    if let Some((index, _)) = pack.ends.iter().find(|(index, _)| *index as usize >= pack.items.len()) {
+        return Err(format!("an end for item {index}"));
+    }
+    check_regions(pack)
+}
+
+fn check_regions(pack: &Pack) -> std::result::Result<(), String> {
+    if let Some(set) = pack.regions.iter().find(|set| set.is_empty() || set.len() > limits::REGIONS) {
+        return Err(format!("a set of {} regions, allowed are 1 to {}", set.len(), limits::REGIONS));
+    }
+    let outside = |(index, set): &&(u32, u16)| {
+        *index as usize >= pack.items.len() || usize::from(*set) >= pack.regions.len()
+    };
+    match pack.limited.iter().find(outside) {
+        Some((index, set)) => Err(format!("the regions {set} of {} for item {index}", pack.regions.len())),
         None => Ok(()),
     }
 }
 
 fn candidates(pack: &Pack) -> Vec<Candidate> {
     let ends: BTreeMap<usize, i64> = pack.ends.iter().map(|&(index, end)| (index as usize, end)).collect();
+    let names: Vec<Arc<str>> = pack.columns.keys().map(|name| name.as_str().into()).collect();
+    let columns = |index: usize| {
+        let values = names.iter().zip(pack.columns.values());
+        values.filter_map(move |(name, column)| Some((name.clone(), column.get(index)?))).collect()
+    };
+    let sets: Vec<Arc<[String]>> = pack.regions.iter().map(|set| set.clone().into()).collect();
+    let everywhere: Arc<[String]> = [].into();
+    let limited: BTreeMap<usize, &Arc<[String]>> =
+        pack.limited.iter().map(|&(index, set)| (index as usize, &sets[usize::from(set)])).collect();
     let candidate = |(index, item): (usize, &String)| Candidate {
         item: item.clone(),
         vector: pack.vectors.get(index).unwrap_or_default(),
         score: pack.scores[index],
         creator: pack.creators[usize::from(pack.creator[index])].clone(),
         categories: pack.category[index].iter().map(|&at| pack.categories[usize::from(at)].clone()).collect(),
-        columns: pack
-            .columns
-            .iter()
-            .filter_map(|(name, column)| Some((name.clone(), column.get(index)?)))
-            .collect(),
+        columns: columns(index),
+        regions: limited.get(&index).map_or_else(|| everywhere.clone(), |set| Arc::clone(set)),
         ends_ms: ends.get(&index).copied(),
         display: pack.display.as_ref().map(|display| display[index].clone()),
     };

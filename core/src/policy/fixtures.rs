@@ -12,6 +12,7 @@ pub(crate) fn candidate(item: &str, creator: &str, category: &str, vector: [f32;
         creator: creator.into(),
         categories: vec![category.into()],
         columns: [].into(),
+        regions: [].into(),
         ends_ms: None,
         display: None,
     }
@@ -49,7 +50,8 @@ pub(crate) fn candidates(numbers: &mut Numbers, count: usize) -> Vec<Candidate> 
             item: format!("t{at:03}"),
             vector,
             score: 1.0 - at as f32 / 100.0,
-            columns: columns.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            columns: columns.into_iter().map(|(name, value)| (name.into(), value)).collect(),
+            regions: [].into(),
             ..candidate("", &creator, &category, [0.0, 0.0])
         }
     };

@@ -109,7 +109,7 @@ impl<'a> List<'a> {
         let source = pin.source.as_ref()?;
         let is_of_source = |index: &usize| {
             let columns = self.given.candidates.get(*index).map(|candidate| &candidate.columns);
-            columns.and_then(|columns| columns.get(source)).is_some_and(|value| *value > 0.0)
+            columns.and_then(|columns| columns.get(source.as_str())).is_some_and(|value| *value > 0.0)
         };
         let index = self.open(place, Strictness::Shares).map(|(_, index)| index).find(is_of_source)?;
         Some(Placed { index, how: How::Pinned, propensity: CERTAIN })

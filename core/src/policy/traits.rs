@@ -1,14 +1,13 @@
 //! What list rules ask of candidates, as numbers in arrays: made once per pack, so that no name is compared later.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::features::{normalise, similarity};
 use crate::pack::Candidate;
 
 /// No creator, or no category.
 pub(crate) const NOBODY: u32 = u32::MAX;
-/// A pack's column of this name says that an item may be shown in this region; items without any may everywhere.
-const REGION: &str = "region:";
 const DAY_MS: f32 = 86_400_000.0;
 
 /// One entry per candidate, in the pack's order.
@@ -23,7 +22,7 @@ pub(crate) struct Traits {
     /// Share of the catalogue that is less popular.
     popularity: Vec<f32>,
     /// Candidates that may be shown in some regions only.
-    limited: Vec<(usize, Vec<String>)>,
+    limited: Vec<(usize, Arc<[String]>)>,
     /// Share of the pack's candidates that each first category has: the person's profile as far as a pack tells.
     pub(crate) profile: Vec<f32>,
     dimension: usize,
@@ -117,10 +116,8 @@ impl Names {
     }
 }
 
-fn limited((index, candidate): (usize, &Candidate)) -> Option<(usize, Vec<String>)> {
-    let names = candidate.columns.keys().filter_map(|name| name.strip_prefix(REGION));
-    let regions: Vec<String> = names.map(str::to_owned).collect();
-    (!regions.is_empty()).then_some((index, regions))
+fn limited((index, candidate): (usize, &Candidate)) -> Option<(usize, Arc<[String]>)> {
+    (!candidate.regions.is_empty()).then(|| (index, Arc::clone(&candidate.regions)))
 }
 
 fn units(candidates: &[Candidate], dimension: usize) -> Vec<f32> {

@@ -68,6 +68,7 @@ impl Track {
             score: 1.0 - at as f32 / count as f32,
             creator: &self.artist,
             categories: &self.genres,
+            regions: &[],
             columns: vec![
                 ("popularity", share(101)),
                 ("popularity_rank", share(97)),

@@ -38,6 +38,8 @@ pub struct Item {
     pub categories: Vec<String>,
     /// Named numbers.
     pub columns: Vec<(String, f32)>,
+    /// The regions it may be shown in; empty for everywhere.
+    pub regions: Vec<String>,
     /// When it stops being available.
     pub ends_ms: Option<i64>,
 }
@@ -67,6 +69,7 @@ fn item(at: usize, count: usize, draws: &mut Draws) -> Item {
         creator: format!("creator-{:02}", draws.below(count.div_ceil(3))),
         categories: vec![CATEGORIES[category].to_owned()],
         columns: columns.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        regions: Vec::new(),
         ends_ms: None,
     }
 }
@@ -104,6 +107,7 @@ fn candidate(item: &Item) -> CandidateSource<'_> {
         creator: &item.creator,
         categories: &item.categories,
         columns: item.columns.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
+        regions: &item.regions,
         ends_ms: item.ends_ms,
         display: Some((&item.id, &item.creator)),
     }

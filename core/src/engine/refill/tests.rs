@@ -23,6 +23,7 @@ fn pack(generation: u64, towers: &str, first: usize, vectors: &[[f32; 2]]) -> Ve
         creator: name,
         categories: &[],
         columns: vec![],
+        regions: &[],
         ends_ms: None,
         display: None,
     });

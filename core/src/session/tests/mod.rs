@@ -71,6 +71,7 @@ fn candidate(item: &str) -> Option<Candidate> {
         creator: creator.into(),
         categories: vec![category.into()],
         columns: [].into(),
+        regions: [].into(),
         ends_ms: None,
         display: None,
     })
