@@ -4,7 +4,7 @@ use super::rank::Scores;
 use super::{Engine, Request};
 use crate::budget::Budget;
 use crate::error::Result;
-use crate::policy::{self, Eligible};
+use crate::policy::{self, Above, Eligible, ListRules};
 
 /// All candidates that may be shown, in the order they should come.
 pub(super) struct Line {
@@ -35,7 +35,7 @@ impl Engine {
         let named = rules.search.continue_head.as_ref().zip(self.ranker.as_ref());
         let goes_on = named.map_or_else(Vec::new, |(name, ranker)| ranker.head(name));
         let entrants = policy::entrants(pack.candidates(), traits, rules, &scored, &goes_on, request.now_ms);
-        let chosen = policy::search(traits, rules, &entrants, request.count, budget);
+        let chosen = policy::search(traits, rules, &self.above(rules)?, &entrants, request.count, budget);
         let mut worth = vec![0.0; pack.candidates().len()];
         entrants.iter().for_each(|entrant| worth[entrant.index] = entrant.worth);
         let mut is_chosen = vec![false; entrants.len()];
@@ -45,6 +45,19 @@ impl Engine {
         let unscored = eligible.indices.iter().copied().filter(|index| *index >= scores.utilities.len());
         let searched = if budget.is_exhausted() { chosen.len() } else { usize::MAX };
         Ok(Line { order: ranked.chain(unscored).collect(), searched, worth })
+    }
+
+    /// What stands above the list, the nearest last, where the list is a queue.
+    pub(super) fn above(&self, rules: &ListRules) -> Result<Vec<Above>> {
+        let traits = self.traits()?;
+        let most =
+            [rules.creator, rules.category].map(|caps| caps.spacing.max(caps.in_a_row)).into_iter().max();
+        let most = if rules.queue { most.unwrap_or(0) as usize } else { 0 };
+        let newest = self.state.played().take(most);
+        let mut above: Vec<Above> =
+            newest.map(|play| traits.above(play.creator(), play.category())).collect();
+        above.reverse();
+        Ok(above)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::policy::{Feedback, Traits};
 use crate::reason::ReasonCode;
 #[cfg(feature = "encode")]
 use crate::score::Scorer;
-use crate::session::{Applied, Event, State};
+use crate::session::{Applied, Event, EventKind, State};
 use crate::trust::{self, PublicKey, Trust};
 
 /// What was refused and has not been replaced since.
@@ -140,7 +140,11 @@ impl Engine {
         let neutral = Feedback::neutral();
         let feedback = feedback(&self.surfaces, event, self.surface.as_ref()).unwrap_or(&neutral);
         let candidate = self.pack.as_ref().and_then(|pack| pack.find(&event.item));
-        self.state.apply(event, candidate, feedback)
+        let applied = self.state.apply(event, candidate, feedback)?;
+        if let (EventKind::NotInterested, Some(pack)) = (&event.kind, &self.pack) {
+            self.state.bar_neighbours(pack.candidates());
+        }
+        Ok(applied)
     }
 
     /// The session as bytes.

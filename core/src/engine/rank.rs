@@ -13,9 +13,6 @@ use crate::policy::{Eligibility, Eligible, ListRules, Placed, Placement, Seen, T
 use crate::reason::{Reason, ReasonCode};
 use crate::session::State;
 
-/// Nothing further than this cosine is barred when no policy says otherwise.
-const NEVER_NEAR: f32 = 2.0;
-
 /// What the candidates are ordered by.
 pub(super) struct Scores {
     /// Utility of the first candidates of the pack: of all of them unless the budget ran out.
@@ -121,7 +118,6 @@ impl Engine {
             traits: self.traits()?,
             state: &self.state,
             seen: policy.map_or(&Seen::Session, |policy| &policy.seen),
-            near: policy.map_or(NEVER_NEAR, |policy| policy.feedback.not_interested_similarity),
             now_ms: request.now_ms,
             region: request.context.get("region"),
         }))
@@ -137,11 +133,14 @@ impl Engine {
         }
         let surface = self.surfaces.get(&request.surface);
         let none = ListRules::none();
+        let rules = surface.map_or(&none, |surface| &surface.policy.list);
         let pack = self.pack()?;
         let placement = Placement {
             candidates: pack.candidates(),
             traits: self.traits()?,
-            rules: surface.map_or(&none, |surface| &surface.policy.list),
+            rules,
+            above: &self.above(rules)?,
+            played: if rules.queue { self.state.plays() } else { 0 },
             line: &line.order,
             searched: line.searched,
             explored: surface.filter(|_| !is_fallback).and_then(|surface| surface.explored(interactions)),

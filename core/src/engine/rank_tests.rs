@@ -117,6 +117,40 @@ fn every_list_keeps_the_hard_rules_and_comes_out_the_same_again() {
 }
 
 #[test]
+fn a_queue_that_is_played_from_its_first_place_keeps_the_caps_and_explores() {
+    let mut numbers = Numbers(14);
+    let made = candidates(&mut numbers, 300);
+    let source = PackSource {
+        generation: 1,
+        subject: "user:u",
+        created_ms: 0,
+        expires_ms: 10_000,
+        ranker: None,
+        towers: "none",
+        user: &made[0].vector,
+        candidates: made.iter().enumerate().map(|(at, one)| source((11 * at + 1, one))).collect(),
+    };
+    let mut engine = Engine::of_server(Policy::from_json(policies::RADIO).unwrap(), None).unwrap();
+    engine.begin(VerifiedPack::from_pack(source.to_pack()).unwrap());
+    let request = Request { count: 12, ..request(&mut numbers, "radio") };
+    let (mut creators, mut explored) = (Vec::new(), 0);
+    for play in 0..48 {
+        let next = engine.rank(&request).unwrap().places.swap_remove(0);
+        explored += u32::from(next.reason.code == ReasonCode::SomethingDifferent);
+        let creator = engine.pack().unwrap().find(&next.item).unwrap().creator.clone();
+        assert!(!creators.iter().rev().take(3).any(|other| *other == creator), "{play}: {creators:?}");
+        creators.push(creator);
+        for (kind, id) in
+            [(EventKind::Play, "starts"), (EventKind::Like, "likes"), (EventKind::Complete, "ends")]
+        {
+            engine.apply(&Event::new(format!("{play} {id}"), &next.item, kind, NOW)).unwrap();
+        }
+    }
+    // One in eight until 50 events were told, which 17 of these plays tell; one in sixteen then.
+    assert_eq!(explored, 4, "at the 8th, the 16th, the 32nd and the 48th");
+}
+
+#[test]
 fn a_deadline_at_any_unit_gives_a_whole_list_that_the_units_give_again() {
     let mut numbers = Numbers(12);
     for (surface, policy) in policies::ALL {

@@ -27,19 +27,30 @@ pub(crate) struct Standing {
 #[derive(Debug, Clone)]
 struct Line {
     caps: Caps,
-    /// The name at each place; nobody where a place is empty or its item has none.
+    /// The name above the list's first place and at each place; nobody where a place is empty or its item has none.
     places: Vec<u32>,
+    /// Where the list's first place is among them.
+    first: usize,
     /// How many places each name has; empty where there is no share to keep.
     taken: Vec<u32>,
     most: u32,
 }
 
+/// What stands above the first place of a list that is a queue: the numbers of its creator and first category.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Above {
+    pub(crate) creator: u32,
+    pub(crate) category: u32,
+}
+
 impl Standing {
-    /// A list of `count` empty places.
-    pub(crate) fn empty(traits: &Traits, rules: &ListRules, count: usize) -> Self {
+    /// A list of `count` empty places below `above`, of which the nearest comes last.
+    pub(crate) fn below(above: &[Above], traits: &Traits, rules: &ListRules, count: usize) -> Self {
+        let creators = above.iter().map(|one| one.creator).collect();
+        let categories = above.iter().map(|one| one.category).collect();
         Self {
-            creators: Line::empty(rules.creator, traits.creators.count, count),
-            categories: Line::empty(rules.category, traits.categories.count, count),
+            creators: Line::below(creators, rules.creator, traits.creators.count, count),
+            categories: Line::below(categories, rules.category, traits.categories.count, count),
         }
     }
 
@@ -57,15 +68,17 @@ impl Standing {
 }
 
 impl Line {
-    fn empty(caps: Caps, names: usize, count: usize) -> Self {
+    fn below(mut places: Vec<u32>, caps: Caps, names: usize, count: usize) -> Self {
         // The margin keeps 0.3 of 10 at 3, although 0.3 has no exact binary form.
         let most = libm::floorf(caps.share * count as f32 + 1e-3).max(1.0) as u32;
         let names = if (most as usize) < count { names } else { 0 };
-        Self { caps, places: vec![NOBODY; count], taken: vec![0; names], most }
+        let first = places.len();
+        places.resize(first + count, NOBODY);
+        Self { caps, places, first, taken: vec![0; names], most }
     }
 
     fn put(&mut self, name: u32, place: usize) {
-        if let Some(at) = self.places.get_mut(place) {
+        if let Some(at) = self.places.get_mut(self.first + place) {
             *at = name;
         }
         if let Some(taken) = self.taken.get_mut(name as usize) {
@@ -106,7 +119,8 @@ impl Line {
     }
 
     fn around(&self, place: usize) -> (&[u32], &[u32]) {
-        let above = self.places.get(..place).unwrap_or(&self.places);
-        (above, self.places.get(place + 1..).unwrap_or_default())
+        let at = self.first + place;
+        let above = self.places.get(..at).unwrap_or(&self.places);
+        (above, self.places.get(at + 1..).unwrap_or_default())
     }
 }

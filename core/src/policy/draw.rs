@@ -16,8 +16,8 @@ pub(crate) fn scramble(number: u64) -> u64 {
 }
 
 /// The one whole number in `0..1_000_000` that decides a place.
-pub(crate) fn lot(seed: u64, generation: u64, place: usize) -> u32 {
-    let mixed = scramble(scramble(scramble(seed) ^ generation) ^ place as u64);
+pub(crate) fn lot(seed: u64, generation: u64, place: u64) -> u32 {
+    let mixed = scramble(scramble(scramble(seed) ^ generation) ^ place);
     ((u128::from(mixed) * u128::from(CERTAIN)) >> 64) as u32
 }
 

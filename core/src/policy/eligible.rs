@@ -5,7 +5,6 @@
 
 use super::Seen;
 use super::traits::Traits;
-use crate::features::similarity;
 use crate::pack::Candidate;
 use crate::session::State;
 
@@ -27,8 +26,6 @@ pub(crate) struct Eligibility<'a> {
     pub(crate) traits: &'a Traits,
     pub(crate) state: &'a State,
     pub(crate) seen: &'a Seen,
-    /// Nothing closer than this cosine to what the person is not interested in.
-    pub(crate) near: f32,
     pub(crate) now_ms: i64,
     pub(crate) region: Option<&'a String>,
 }
@@ -60,17 +57,11 @@ impl Eligibility<'_> {
     fn unbarred(&self) -> Vec<bool> {
         let creators: Vec<&str> = self.state.barred_creators().collect();
         let categories: Vec<&str> = self.state.barred_categories().collect();
-        let refused: Vec<&[f32]> = self.state.refused_vectors().collect();
         let may = |candidate: &Candidate| {
             let ended = candidate.ends_ms.is_some_and(|end| self.now_ms >= end);
             let creator = creators.contains(&candidate.creator.as_str());
             let category = candidate.categories.iter().any(|one| categories.contains(&one.as_str()));
-            let near = |refused: &&[f32]| similarity(refused, &candidate.vector) > self.near;
-            !(ended
-                || creator
-                || category
-                || self.state.is_barred(&candidate.item)
-                || refused.iter().any(near))
+            !(ended || creator || category || self.state.is_barred(&candidate.item))
         };
         self.candidates.iter().map(may).collect()
     }

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ListRules {
+    /// The list is what plays next, as on a radio: what was played in this session stands above its first place, for caps
+    /// that look at neighbours, and counts as places for exploration.
+    #[serde(default)]
+    pub queue: bool,
     /// How lists are searched for.
     #[serde(default)]
     pub search: Search,
@@ -194,6 +198,7 @@ impl ListRules {
     /// No rule at all: for packs whose policy was refused.
     pub(crate) fn none() -> Self {
         Self {
+            queue: false,
             search: Search::default(),
             diversity: 0.0,
             calibration: 0.0,

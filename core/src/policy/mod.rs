@@ -21,6 +21,7 @@ mod search;
 mod traits;
 mod worth;
 
+pub(crate) use caps::Above;
 pub(crate) use eligible::{Eligibility, Eligible};
 pub(crate) use explore::Pool;
 pub use list::{

@@ -1,7 +1,7 @@
 //! Puts the list in its places: pins, places of exploration, chance among the first, and the searched list for the
 //! rest. It comes last, and every item goes through the caps here, so nothing before it can break a rule.
 
-use super::caps::{Standing, Strictness};
+use super::caps::{Above, Standing, Strictness};
 use super::draw::{self, CERTAIN};
 use super::explore::Pool;
 use super::list::{ListRules, Pin, Variety};
@@ -36,6 +36,10 @@ pub(crate) struct Placement<'a> {
     pub(crate) candidates: &'a [Candidate],
     pub(crate) traits: &'a Traits,
     pub(crate) rules: &'a ListRules,
+    /// What was played right before, the nearest last, where the list is a queue.
+    pub(crate) above: &'a [Above],
+    /// How many places of the queue were played already.
+    pub(crate) played: u64,
     /// All candidates that may be shown, in the order they should come.
     pub(crate) line: &'a [usize],
     /// How many of `line` the search put in order; what comes later is marked.
@@ -78,7 +82,7 @@ impl<'a> List<'a> {
     fn new(given: &'a Placement<'a>, count: usize) -> Self {
         let mut is_open = vec![false; given.candidates.len()];
         given.line.iter().for_each(|&index| is_open[index] = true);
-        let standing = Standing::empty(given.traits, given.rules, count);
+        let standing = Standing::below(given.above, given.traits, given.rules, count);
         Self { given, places: vec![None; count], standing, is_open, first: 0 }
     }
 
@@ -115,11 +119,13 @@ impl<'a> List<'a> {
         Some(Placed { index, how: How::Pinned, propensity: CERTAIN })
     }
 
-    /// Places of exploration are spread evenly: with a share of 0.1, the tenth, the twentieth and so on.
+    /// Places of exploration are spread evenly: with a share of 0.1, the tenth, the twentieth and so on, what was played
+    /// of a queue included.
     fn explored(&self, place: usize) -> Option<Placed> {
         let (pool, share) = self.given.explored?;
-        let due = |places: usize| libm::floorf(places as f32 * share + 1e-3);
-        if due(place + 1) <= due(place) {
+        let due = |places: u64| libm::floor(places as f64 * f64::from(share) + 1e-3);
+        let before = self.in_queue(place);
+        if due(before.saturating_add(1)) <= due(before) {
             return None;
         }
         let may = |index: usize| self.is_open[index] && self.allows(index, place, Strictness::Shares);
@@ -155,9 +161,14 @@ impl<'a> List<'a> {
 
     fn drawn(&self, weights: &[(usize, f64)], place: usize) -> Option<(usize, u32)> {
         let only: Vec<f64> = weights.iter().map(|(_, weight)| *weight).collect();
-        let lot = draw::lot(self.given.seed, self.given.generation, place);
+        let lot = draw::lot(self.given.seed, self.given.generation, self.in_queue(place));
         let (drawn, share) = draw::draw(&draw::millionths(&only), lot)?;
         Some((weights.get(drawn)?.0, share))
+    }
+
+    /// A place's number in the whole queue: it keeps its lot while the queue gets there.
+    fn in_queue(&self, place: usize) -> u64 {
+        self.given.played.saturating_add(place as u64)
     }
 
     /// The strictest caps that leave anything for this place.
@@ -204,6 +215,8 @@ mod tests {
             traits,
             rules,
             line,
+            above: &[],
+            played: 0,
             searched: usize::MAX,
             explored: None,
             varied: None,

@@ -13,7 +13,7 @@
 //! become about equally good, half of them are given up; with one list left the search is greedy.
 
 use super::calibrate::Calibration;
-use super::caps::{Standing, Strictness};
+use super::caps::{Above, Standing, Strictness};
 use super::list::ListRules;
 use super::traits::Traits;
 use super::worth::Entrant;
@@ -23,6 +23,7 @@ use crate::budget::Budget;
 struct Task<'a> {
     traits: &'a Traits,
     rules: &'a ListRules,
+    above: &'a [Above],
     entrants: &'a [Entrant],
     largest_share: f32,
 }
@@ -56,18 +57,19 @@ struct Step {
     reward: f32,
 }
 
-/// The best list of `count` places: positions among `entrants`, which are sorted by worth. Shorter when the budget
+/// The best list of `count` places below `above`: positions among `entrants`, which are sorted by worth. Shorter when the budget
 /// ran out, of which each place takes a unit.
 pub(crate) fn search(
     traits: &Traits,
     rules: &ListRules,
+    above: &[Above],
     entrants: &[Entrant],
     count: usize,
     budget: &mut Budget<'_>,
 ) -> Vec<usize> {
     let count = count.min(entrants.len());
     let largest_share = traits.profile.iter().copied().fold(0.0, f32::max);
-    let task = Task { traits, rules, entrants, largest_share };
+    let task = Task { traits, rules, above, entrants, largest_share };
     let mut width = rules.search.beams.max(1) as usize;
     let mut beams = vec![task.start(count)];
     for _ in 0..count {
@@ -94,7 +96,7 @@ impl Task<'_> {
             first: 0,
             closest: vec![0.0; entrants],
             compared: vec![0; entrants],
-            standing: Standing::empty(self.traits, self.rules, count),
+            standing: Standing::below(self.above, self.traits, self.rules, count),
             calibration: Calibration::empty(if self.is_calibrated() { &self.traits.profile } else { &[] }),
             reward: 0.0,
             reach: 1.0,
@@ -249,7 +251,7 @@ mod tests {
         let traits = Traits::new(candidates, 0);
         let scored: Vec<_> = utilities.iter().copied().enumerate().collect();
         let entrants = entrants(candidates, &traits, rules, &scored, &[], 0);
-        let list = search(&traits, rules, &entrants, count, &mut Budget::unlimited());
+        let list = search(&traits, rules, &[], &entrants, count, &mut Budget::unlimited());
         list.iter().map(|&at| candidates[entrants[at].index].item.clone()).collect()
     }
 
@@ -328,7 +330,7 @@ mod tests {
 
     /// The reward of a list, from the definition.
     fn reward(traits: &Traits, rules: &ListRules, entrants: &[Entrant], list: &[usize]) -> f32 {
-        let task = Task { traits, rules, entrants, largest_share: 1.0 };
+        let task = Task { traits, rules, above: &[], entrants, largest_share: 1.0 };
         let mut beam = task.start(list.len());
         for &entrant in list {
             let Entrant { index, worth, .. } = entrants[entrant];
@@ -346,7 +348,7 @@ mod tests {
     /// The best next entrant by trying all of them.
     fn greedy(traits: &Traits, rules: &ListRules, entrants: &[Entrant], count: usize) -> Vec<usize> {
         let mut list: Vec<usize> = Vec::new();
-        let mut standing = Standing::empty(traits, rules, count);
+        let mut standing = Standing::below(&[], traits, rules, count);
         while list.len() < count {
             let place = list.len();
             let value = |at: usize| reward(traits, rules, entrants, &[&list[..], &[at]].concat());
@@ -375,7 +377,8 @@ mod tests {
             let scored: Vec<_> = (0..30).map(|at| (at, numbers.share())).collect();
             let one = rules(&mut numbers, 1);
             let entrants = entrants(&candidates, &traits, &one, &scored, &[], 0);
-            let list = |rules: &ListRules| search(&traits, rules, &entrants, 12, &mut Budget::unlimited());
+            let list =
+                |rules: &ListRules| search(&traits, rules, &[], &entrants, 12, &mut Budget::unlimited());
             let (alone, naive) = (list(&one), greedy(&traits, &one, &entrants, 12));
             let reward = |list: &[usize]| reward(&traits, &one, &entrants, list);
             assert!((reward(&alone) - reward(&naive)).abs() < 1e-4, "{alone:?} {naive:?}");
@@ -397,7 +400,7 @@ mod tests {
         let entrants = entrants(&items, &traits, &rules, &scored, &[], 0);
         for units in 0..=3 {
             let mut budget = Budget::of_units(units);
-            assert_eq!(search(&traits, &rules, &entrants, 3, &mut budget).len(), units as usize);
+            assert_eq!(search(&traits, &rules, &[], &entrants, 3, &mut budget).len(), units as usize);
             assert_eq!((budget.taken(), budget.is_exhausted()), (units, units < 3));
         }
     }

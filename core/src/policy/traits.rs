@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::caps::Above;
 use crate::features::{normalise, similarity};
 use crate::pack::Candidate;
 
@@ -33,6 +34,7 @@ pub(crate) struct Traits {
 pub(crate) struct Names {
     pub(crate) of: Vec<u32>,
     pub(crate) count: usize,
+    numbers: BTreeMap<String, u32>,
 }
 
 impl Traits {
@@ -55,6 +57,12 @@ impl Traits {
             dimension,
             units: units(candidates, dimension),
         }
+    }
+
+    /// An item that stands above a list, which need not be in the pack.
+    pub(crate) fn above(&self, creator: &str, category: Option<&String>) -> Above {
+        let category = category.map_or(NOBODY, |category| self.categories.number(category));
+        Above { creator: self.creators.number(creator), category }
     }
 
     /// Days since release, where the pack knows it.
@@ -104,7 +112,13 @@ impl Names {
             }
         };
         let of = names.map(number).collect();
-        Self { of, count: numbers.len() }
+        let numbers: BTreeMap<String, u32> =
+            numbers.into_iter().map(|(name, number)| (name.to_owned(), number)).collect();
+        Self { of, count: numbers.len(), numbers }
+    }
+
+    fn number(&self, name: &str) -> u32 {
+        self.numbers.get(name).copied().unwrap_or(NOBODY)
     }
 
     fn shares(&self) -> Vec<f32> {

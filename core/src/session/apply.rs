@@ -79,7 +79,7 @@ impl State {
         }
         self.applied = self.applied.saturating_add(1);
         let remembered = Remembered::of(event, candidate, feedback);
-        let corrected = self.note(event, &remembered, late);
+        let corrected = self.note(event, &remembered, late, feedback.not_interested_similarity);
         Ok(match self.remember(remembered, place) {
             Applied::Yes if corrected => Applied::Corrected,
             applied => applied,

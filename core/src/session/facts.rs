@@ -3,13 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::sums::Decayed;
-use super::table::Facts;
+use super::table::{Facts, Weight};
 
 /// What is known of one item in this session. Times are milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct ItemFacts {
     pub(super) liked: bool,
     pub(super) barred: bool,
+    /// Fingerprint of the item near to this one that the person was not interested in, 0 for none.
+    pub(super) near: u64,
     impressions: u32,
     plays: u32,
     seen_ms: Option<i64>,
@@ -27,10 +29,10 @@ impl ItemFacts {
         self.liked
     }
 
-    /// Whether the person said never to show the item again.
+    /// Whether the person said never to show the item again, or one that it is near to.
     #[must_use]
     pub fn is_barred(&self) -> bool {
-        self.barred
+        self.barred || self.near != 0
     }
 
     /// Whether it was played through, skipped, played again or bought.
@@ -90,8 +92,12 @@ impl ItemFacts {
 }
 
 impl Facts for ItemFacts {
-    fn is_kept(&self) -> bool {
-        self.barred
+    fn weight(&self) -> Weight {
+        match self {
+            _ if self.is_barred() => Weight::Barred,
+            _ if self.liked || self.is_played() => Weight::Chosen,
+            _ => Weight::Met,
+        }
     }
 }
 
@@ -122,8 +128,12 @@ pub(super) struct Affinity {
 }
 
 impl Facts for Standing {
-    fn is_kept(&self) -> bool {
-        self.barred
+    fn weight(&self) -> Weight {
+        match self {
+            _ if self.barred => Weight::Barred,
+            _ if self.followed => Weight::Chosen,
+            _ => Weight::Met,
+        }
     }
 }
 

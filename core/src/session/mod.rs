@@ -2,7 +2,7 @@
 //!
 //! An [`Event`] goes in, the next [`State`] comes out. The state holds the newest events in the order in which they
 //! happened (`remember`), what all events said about taste (`taste`), what is known of each item, creator and
-//! category (`facts`, `opinion`), and where the session is heading (`intent`). All of it is bounded, an event costs
+//! category (`facts`, `opinion`, `refused`), how far a queue got (`plays`), and where the session is heading (`intent`). All of it is bounded, an event costs
 //! the same however long the session is, and the whole survives as bytes (`save`).
 
 mod apply;
@@ -11,6 +11,8 @@ pub mod event;
 mod facts;
 mod intent;
 mod opinion;
+mod plays;
+mod refused;
 mod remember;
 mod save;
 mod seen;

@@ -4,7 +4,6 @@ use super::facts::Standing;
 use super::seen::fingerprint;
 use super::subject::Scope;
 use super::{Event, EventKind, Remembered, State};
-use crate::limits;
 
 /// What becomes of a flag; `None` leaves it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,8 +45,11 @@ impl State {
     }
 
     /// Notes what the event says about its item and decides about its subject; whether an impression was none.
-    pub(super) fn note(&mut self, event: &Event, remembered: &Remembered, late: bool) -> bool {
-        self.decide(event, remembered, late);
+    ///
+    /// What is closer than the cosine `near` to an item that is refused goes with it.
+    pub(super) fn note(&mut self, event: &Event, remembered: &Remembered, late: bool, near: f32) -> bool {
+        self.decide(event, remembered, late, near);
+        self.plays.note(event, late);
         if event.item.is_empty() {
             return false;
         }
@@ -62,7 +64,8 @@ impl State {
             facts.answer(remembered.slate)
         })
     }
-    fn decide(&mut self, event: &Event, remembered: &Remembered, late: bool) {
+
+    fn decide(&mut self, event: &Event, remembered: &Remembered, late: bool, near: f32) {
         let opinion = Opinion::of(&event.kind);
         let time_ms = event.time_ms;
         match (remembered.scope, remembered.categories.first()) {
@@ -73,28 +76,29 @@ impl State {
                 self.taste.categories.touch(category, |one| opinion.apply(one, time_ms, late));
             }
             _ if opinion.liked.is_none() && (opinion.barred.is_none() || opinion.followed.is_some()) => {}
-            _ => self.decide_item(opinion, event, remembered, late),
+            _ => self.decide_item(opinion, event, remembered, late, near),
         }
     }
 
-    fn decide_item(&mut self, opinion: Opinion, event: &Event, remembered: &Remembered, late: bool) {
+    fn decide_item(
+        &mut self,
+        opinion: Opinion,
+        event: &Event,
+        remembered: &Remembered,
+        late: bool,
+        near: f32,
+    ) {
         let decided = self.items.touch(&event.item, |facts| {
             let decides = is_newest(&mut facts.decided_ms, event.time_ms, late);
             if decides {
                 facts.liked = opinion.liked.unwrap_or(facts.liked);
                 facts.barred = opinion.barred.unwrap_or(facts.barred);
+                facts.near = if opinion.barred.is_some() { 0 } else { facts.near };
             }
             decides
         });
-        if !decided || opinion.barred.is_none() {
-            return;
-        }
-        self.refused.retain(|(item, _)| *item != event.item);
-        if event.kind == EventKind::NotInterested && !remembered.vector.is_empty() {
-            self.refused.push_back((event.item.clone(), remembered.vector.clone()));
-            if self.refused.len() > limits::SESSION_REFUSED {
-                self.refused.pop_front();
-            }
+        if decided && opinion.barred.is_some() {
+            self.refuse(remembered, near);
         }
     }
 }

@@ -77,6 +77,16 @@ impl Remembered {
         }
     }
 
+    /// Whose item it is about, empty for nobody known.
+    pub(crate) fn creator(&self) -> &str {
+        &self.creator
+    }
+
+    /// The item's first category.
+    pub(crate) fn category(&self) -> Option<&String> {
+        self.categories.first()
+    }
+
     /// Whether the session shows it: it was not taken back and is not the taking back itself.
     pub(super) fn is_shown(&self) -> bool {
         !self.taken_back && (!self.took || self.corrects())

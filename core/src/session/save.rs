@@ -6,7 +6,7 @@ use crate::limits;
 use crate::saved::{self, Kind};
 
 /// Version of the saved bytes.
-const FORMAT: u16 = 2;
+const FORMAT: u16 = 3;
 const KIND: Kind =
     Kind { mark: *b"sgse", format: FORMAT, limit: limits::SESSION_BYTES, damaged: Code::SessionDamaged };
 
@@ -39,7 +39,7 @@ impl State {
             return Err(format!("{count} entries where at most {most} are kept."));
         }
         self.window.iter().try_for_each(super::Remembered::check)?;
-        self.refused.iter().try_for_each(|(_, vector)| super::sums::check_vector(vector))?;
+        self.refused.iter().try_for_each(|refused| super::sums::check_vector(&refused.vector))?;
         self.taste.check()
     }
 }

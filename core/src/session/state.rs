@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Remembered;
 use super::facts::ItemFacts;
+use super::plays::Plays;
+use super::refused::Refused;
 use super::seen::SeenIds;
 use super::table::Table;
 use super::taste::Taste;
@@ -20,8 +22,9 @@ pub struct State {
     pub(super) seen_ids: SeenIds,
     pub(super) taste: Taste,
     pub(super) items: Table<ItemFacts, { limits::SESSION_ITEMS }>,
-    /// Items the person does not want to see the like of, with their vectors.
-    pub(super) refused: VecDeque<(String, Vec<f32>)>,
+    /// Items the person does not want to see the like of.
+    pub(super) refused: VecDeque<Refused>,
+    pub(super) plays: Plays,
     /// Which vectors can be compared with those in here; empty before the first pack.
     pub(super) space: String,
     /// Events applied so far; what was merely shown is none.
@@ -106,7 +109,7 @@ impl State {
         self.item(item).and_then(ItemFacts::last_seen_ms)
     }
 
-    /// Whether the person said never to show the item again.
+    /// Whether the person said never to show the item again, or one that it is near to.
     #[must_use]
     pub fn is_barred(&self, item: &str) -> bool {
         self.item(item).is_some_and(ItemFacts::is_barred)
@@ -126,12 +129,12 @@ impl State {
 
     /// The creators the person wants nothing of.
     pub fn barred_creators(&self) -> impl Iterator<Item = &str> {
-        self.taste.creators.kept()
+        self.taste.creators.barred()
     }
 
     /// The categories the person wants nothing of.
     pub fn barred_categories(&self) -> impl Iterator<Item = &str> {
-        self.taste.categories.kept()
+        self.taste.categories.barred()
     }
 
     /// Whether the person follows the creator since an event of this session.
@@ -151,10 +154,6 @@ impl State {
     pub fn negative_share(&self) -> f32 {
         let negative = self.remembered().filter(|event| event.strength < 0.0).count();
         negative as f32 / self.remembered().count().max(1) as f32
-    }
-
-    pub(crate) fn refused_vectors(&self) -> impl Iterator<Item = &[f32]> {
-        self.refused.iter().map(|(_, vector)| vector.as_slice())
     }
 }
 

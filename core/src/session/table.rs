@@ -5,14 +5,24 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// Facts that say whether they must outlive others.
+/// Facts that say which of them must outlive others.
 pub(super) trait Facts: Default {
-    /// Kept for as long as anything else can go: what the person forbade.
-    fn is_kept(&self) -> bool;
+    /// How much is lost with them.
+    fn weight(&self) -> Weight;
 }
 
-/// At most `MOST` entries by name. When it is full the entry least recently touched goes, and one that is to be
-/// kept only when there is no other. Every operation takes time logarithmic in the number of entries.
+/// How much is lost with an entry; what weighs less goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    /// It was met.
+    Met,
+    /// The person did something about it.
+    Chosen,
+    /// The person forbade it.
+    Barred,
+}
+
+/// At most `MOST` entries by name. When it is full, of those that weigh least the one least recently touched goes. Every operation takes time logarithmic in the number of entries.
 #[derive(Debug, Clone)]
 pub(super) struct Table<T, const MOST: usize> {
     entries: BTreeMap<Arc<str>, Entry<T>>,
@@ -21,8 +31,8 @@ pub(super) struct Table<T, const MOST: usize> {
     touches: u64,
 }
 
-/// Whether the entry is to be kept, then when it was last touched.
-type Age = (bool, u64);
+/// How much the entry weighs, then when it was last touched.
+type Age = (Weight, u64);
 
 #[derive(Debug, Clone)]
 struct Entry<T> {
@@ -41,7 +51,7 @@ impl<T: Facts, const MOST: usize> Table<T, MOST> {
         self.entries.get(name).map(|entry| &entry.facts)
     }
 
-    /// The facts of an entry that is there, without counting as a touch; the caller leaves alone whether it is kept.
+    /// The facts of an entry that is there, without counting as a touch; the caller leaves alone how much it weighs.
     pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut T> {
         self.entries.get_mut(name).map(|entry| &mut entry.facts)
     }
@@ -51,9 +61,9 @@ impl<T: Facts, const MOST: usize> Table<T, MOST> {
         self.entries.len()
     }
 
-    /// Names of the entries that are to be kept, least recently touched first.
-    pub(super) fn kept(&self) -> impl Iterator<Item = &str> {
-        self.by_age.range((true, 0)..).map(|(_, name)| &**name)
+    /// Names of the entries that were forbidden, least recently touched first.
+    pub(super) fn barred(&self) -> impl Iterator<Item = &str> {
+        self.by_age.range((Weight::Barred, 0)..).map(|(_, name)| &**name)
     }
 
     /// Every entry in the order of names.
@@ -81,7 +91,7 @@ impl<T: Facts, const MOST: usize> Table<T, MOST> {
         };
         let result = change(&mut facts);
         self.touches += 1;
-        let age = (facts.is_kept(), self.touches);
+        let age = (facts.weight(), self.touches);
         self.by_age.insert(age, name.clone());
         self.entries.insert(name, Entry { facts, age });
         result
@@ -132,8 +142,8 @@ mod tests {
     struct Mark(bool);
 
     impl Facts for Mark {
-        fn is_kept(&self) -> bool {
-            self.0
+        fn weight(&self) -> Weight {
+            if self.0 { Weight::Barred } else { Weight::Met }
         }
     }
 
@@ -154,7 +164,7 @@ mod tests {
         table.touch("e", |mark| mark.0 = true);
         table.touch("f", |mark| mark.0 = true);
         assert_eq!(names(&table), ["d", "e", "f"], "where all are to be kept the oldest goes");
-        assert_eq!(table.kept().count(), 3);
+        assert_eq!(table.barred().count(), 3);
     }
 
     #[test]

@@ -12,6 +12,7 @@ impl State {
             taste: self.taste.clone(),
             items: self.items.clone(),
             refused: self.refused.clone(),
+            plays: self.plays,
             space: self.space.clone(),
             applied: self.applied,
         };

@@ -131,19 +131,31 @@ fn vectors_of_other_towers_replace_the_remembered_ones_as_far_as_the_pack_holds_
     assert!(session.is_barred("t2") && session.creator_affinity("t1") > 0.0);
     accept(&mut engine, 3, &pack(3, "towers-3", 50, &[[0.6, 0.8]]));
     assert!(engine.session().interest().is_empty(), "nothing liked is in the pack");
-    let request = Request {
-        surface: "radio".into(),
-        count: 1,
-        now_ms: NOW,
-        seed: 1,
-        context: [].into(),
-        log_features: false,
+}
+
+#[test]
+fn what_is_near_to_a_refused_item_stays_away_in_packs_of_any_towers_until_the_refusal_is_taken_back() {
+    let mut engine = engine(&[[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]);
+    apply(&mut engine, EventKind::NotInterested, "t2");
+    let shown = |engine: &mut Engine| {
+        let request = Request {
+            surface: "radio".into(),
+            count: 3,
+            now_ms: NOW,
+            seed: 1,
+            context: [].into(),
+            log_features: false,
+        };
+        let slate = engine.rank(&request).unwrap();
+        slate.places.into_iter().map(|place| place.item).collect::<Vec<_>>()
     };
-    assert_eq!(
-        engine.rank(&request).unwrap().places[0].item,
-        "t50",
-        "the refused neighbourhood is forgotten"
-    );
+    assert_eq!(shown(&mut engine), ["t0"]);
+    accept(&mut engine, 2, &pack(2, "towers-1", 1, &[[0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]));
+    assert_eq!(shown(&mut engine), ["t4"], "t3 is near to it too");
+    accept(&mut engine, 3, &pack(3, "towers-2", 3, &[[1.0, 0.0]; 2]));
+    assert_eq!(shown(&mut engine), ["t4"], "t3 by its id: these vectors say nothing of t2");
+    apply(&mut engine, EventKind::Restore, "t2");
+    assert_eq!(shown(&mut engine), ["t3", "t4"]);
 }
 
 #[test]

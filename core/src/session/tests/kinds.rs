@@ -128,10 +128,10 @@ fn not_interested_refuses_what_is_near_until_the_item_is_restored_liked_or_bough
         let mut player = Player::new();
         player.does(EventKind::NotInterested, "ap");
         assert!(player.state.is_barred("ap"));
-        assert_eq!(player.state.refused_vectors().count(), 1);
+        assert_eq!(player.state.refused.len(), 1);
         player.does(kind, "ap");
         assert!(!player.state.is_barred("ap"));
-        assert_eq!(player.state.refused_vectors().count(), 0);
+        assert_eq!(player.state.refused.len(), 0);
     }
 }
 
