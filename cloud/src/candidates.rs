@@ -108,7 +108,7 @@ fn outcome(kind: &EventKind) -> (f32, f32) {
 }
 
 /// Share of values below each value.
-fn ranks(values: &[f32]) -> Vec<f32> {
+pub(crate) fn ranks(values: &[f32]) -> Vec<f32> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f32::total_cmp);
     let below = |value: &f32| sorted.partition_point(|other| other < value) as f32;

@@ -48,6 +48,12 @@ impl Popular {
         Self { scores }
     }
 
+    /// Recent popularity of each item, 0 to 1.
+    #[must_use]
+    pub fn scores(&self) -> &[f32] {
+        &self.scores
+    }
+
     /// The best `count` items that `viewer` may get, with their scores; a creator's further items count less.
     #[must_use]
     pub fn list(

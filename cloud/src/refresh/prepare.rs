@@ -8,7 +8,7 @@ use segue_core::pack::CandidateSource;
 use segue_core::policy::Policy;
 
 use super::{Barred, Moment, Popular, RETRIEVED, Viewer};
-use crate::candidates::CandidateFacts;
+use crate::candidates::{CandidateFacts, ranks};
 use crate::catalog::Catalogue;
 use crate::index::{self, Built, ItemVectors};
 use crate::towers::projection::project;
@@ -65,6 +65,8 @@ pub struct Prepared<'a> {
     /// The moment that ages are counted to: the end of the log, or where reading stopped.
     pub as_of_ms: i64,
     facts: CandidateFacts,
+    /// Share of the catalogue that was less played lately, 0 to 1.
+    trending_rank: Vec<f32>,
 }
 
 impl<'a> Prepared<'a> {
@@ -95,9 +97,11 @@ impl<'a> Prepared<'a> {
         let retrieved = RETRIEVED.min(catalogue.items.len());
         let built = index::build(kind, &vectors, &queries(&embeddings), retrieved, progress);
         let as_of_ms = moment.as_of_ms(catalogue);
+        let popular = Popular::new(catalogue, moment);
         Ok(Self {
             barred: Barred::new(catalogue, &ranking.policy.seen, moment),
-            popular: Popular::new(catalogue, moment),
+            trending_rank: ranks(popular.scores()),
+            popular,
             facts: CandidateFacts::new(catalogue, moment.known(catalogue), as_of_ms),
             as_of_ms,
             short_recall_at_10: projection.recall_at_10,
@@ -123,7 +127,8 @@ impl<'a> Prepared<'a> {
     /// Item `index` as a pack carries it; `display` adds title and creator's name.
     #[must_use]
     pub fn candidate(&self, index: usize, score: f32, display: bool) -> CandidateSource<'_> {
-        let source = self.facts.source(self.catalogue, index, self.short.item(index), score);
+        let mut source = self.facts.source(self.catalogue, index, self.short.item(index), score);
+        source.columns.push(("trending_rank", self.trending_rank[index]));
         CandidateSource { display: source.display.filter(|_| display), ..source }
     }
 }

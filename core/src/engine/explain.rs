@@ -21,7 +21,7 @@ const NEAR: f32 = 0.75;
 const WELL: f32 = 0.5;
 /// Days that an item counts as new.
 const NEW_DAYS: f32 = 30.0;
-/// Share of the catalogue that is less popular than what counts as trending.
+/// Share of the catalogue that was less played lately than what counts as trending.
 const TRENDING: f32 = 0.9;
 /// A score has to be higher by this share to count as raised: more than rounding could make.
 const RAISED: f32 = 1e-4;
@@ -54,7 +54,11 @@ impl Engine {
         let raised: Vec<usize> =
             placed.iter().zip(0..).filter(|one| moved_up(*one)).map(|(placed, _)| placed.index).collect();
         let grounds = self.grounds(request, &raised, scores, budget)?;
-        let pack = self.pack()?;
+        let (pack, traits) = (self.pack()?, self.traits()?);
+        let plain = |index: usize| {
+            let age_days = traits.age_days(index, request.now_ms);
+            plain_reason(&pack.candidates()[index], age_days)
+        };
         let reason = |(placed, position): (&Placed, u32)| match (scores.fallback, placed.how) {
             (_, How::Pinned) => Reason::plain(ReasonCode::Pinned),
             (Some(code), _) => Reason::plain(code),
@@ -65,7 +69,7 @@ impl Engine {
                 let session = moved_up((placed, position))
                     .then(|| self.session_reason(pack, placed.index, scores, &grounds))
                     .flatten();
-                session.unwrap_or_else(|| plain_reason(&pack.candidates()[placed.index]))
+                session.unwrap_or_else(|| plain(placed.index))
             }
         };
         Ok(placed.iter().zip(0..).map(reason).collect())
@@ -150,13 +154,13 @@ impl Engine {
 }
 
 /// A reason that the pack alone gives.
-fn plain_reason(candidate: &Candidate) -> Reason {
-    let column = |name: &str| candidate.columns.get(name).copied();
-    let is_trending = |name: &str| column(name).is_some_and(|rank| rank >= TRENDING);
-    if column("age_days").is_some_and(|days| days < NEW_DAYS) {
+fn plain_reason(candidate: &Candidate, age_days: Option<f32>) -> Reason {
+    let is_trending = |name: &str| candidate.columns.get(name).is_some_and(|rank| *rank >= TRENDING);
+    let is_new = age_days.is_some_and(|days| (0.0..NEW_DAYS).contains(&days));
+    if is_new && !candidate.creator.is_empty() {
         return by_creator(Reason::plain(ReasonCode::NewFrom), candidate);
     }
-    Reason::plain(match (is_trending("regional_popularity_rank"), is_trending("popularity_rank")) {
+    Reason::plain(match (is_trending("regional_trending_rank"), is_trending("trending_rank")) {
         (true, _) => ReasonCode::TrendingNearYou,
         (false, true) => ReasonCode::Trending,
         (false, false) => ReasonCode::YourTaste,

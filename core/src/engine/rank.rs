@@ -112,14 +112,24 @@ impl Engine {
     }
 
     fn eligible(&self, request: &Request) -> Result<Eligible> {
-        let policy = self.surfaces.get(&request.surface).map(|surface| &surface.policy);
+        self.eligible_of(Some(&request.surface), request.now_ms, request.context.get("region"))
+    }
+
+    /// What may be shown on a surface at a time and in a region.
+    pub(super) fn eligible_of(
+        &self,
+        surface: Option<&String>,
+        now_ms: i64,
+        region: Option<&String>,
+    ) -> Result<Eligible> {
+        let policy = surface.and_then(|surface| self.surfaces.get(surface)).map(|surface| &surface.policy);
         Ok(Eligible::of(&Eligibility {
             candidates: self.pack()?.candidates(),
             traits: self.traits()?,
             state: &self.state,
             seen: policy.map_or(&Seen::Session, |policy| &policy.seen),
-            now_ms: request.now_ms,
-            region: request.context.get("region"),
+            now_ms,
+            region,
         }))
     }
 

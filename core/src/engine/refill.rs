@@ -45,12 +45,13 @@ impl Engine {
         let surface = self.surface.as_ref().and_then(|surface| self.surfaces.get(surface));
         let rules = surface.or(self.surfaces.values().next()).and_then(|surface| surface.policy.refill);
         let rules = rules.unwrap_or_default();
-        let left: Vec<&Candidate> =
-            pack.candidates().iter().filter(|candidate| self.is_left(candidate, now_ms)).collect();
+        let left = self.left(pack, now_ms);
+        // A pack that never held so many is not thin for it.
+        let wanted = (rules.min_left as usize).min(pack.candidates().len() / 2);
         let reasons: Vec<RefillReason> = [
             (RefillReason::Stale, self.faults.pack || now_ms >= pack.expires_ms()),
             (RefillReason::Expiring, is_expiring(pack, &rules, now_ms)),
-            (RefillReason::FewCandidates, left.len() < rules.min_left as usize),
+            (RefillReason::FewCandidates, left.len() < wanted),
             (RefillReason::Drifted, self.is_far(&left, &rules)),
         ]
         .into_iter()
@@ -59,13 +60,11 @@ impl Engine {
         (!reasons.is_empty()).then_some(Refill { reasons, left: left.len() as u32 })
     }
 
-    fn is_left(&self, candidate: &Candidate, now_ms: i64) -> bool {
-        let state = &self.state;
-        let unused = state.item(&candidate.item).is_none_or(|facts| !facts.is_barred() && !facts.is_played());
-        unused
-            && candidate.ends_ms.is_none_or(|end| now_ms < end)
-            && !state.is_creator_barred(&candidate.creator)
-            && !candidate.categories.iter().any(|category| state.is_category_barred(category))
+    /// What may be shown and was not played in this session.
+    fn left<'a>(&self, pack: &'a VerifiedPack, now_ms: i64) -> Vec<&'a Candidate> {
+        let Ok(eligible) = self.eligible_of(self.surface.as_ref(), now_ms, None) else { return Vec::new() };
+        let candidates = eligible.indices.iter().filter_map(|&index| pack.candidates().get(index));
+        candidates.filter(|candidate| !self.state.is_played(&candidate.item)).collect()
     }
 
     /// The mean cosine of the nearest candidates to the session's interest is below what the rules want.

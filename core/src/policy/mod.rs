@@ -124,7 +124,7 @@ mod tests {
         let committed = include_str!("../../policies/policy.schema.json");
         let committed: serde_json::Value = serde_json::from_str(committed).unwrap();
         let again = "make it again: segue policy schema > core/policies/policy.schema.json";
-        assert_eq!(committed, Policy::json_schema(), "{again}");
+        assert!(committed == Policy::json_schema(), "{again}");
     }
 
     #[test]

@@ -88,11 +88,25 @@ fn a_refused_pack_is_asked_for_again() {
 
 #[test]
 fn what_was_played_or_barred_is_not_left() {
-    let mut engine = engine(&[[1.0, 0.0]; 51]);
-    apply(&mut engine, EventKind::Complete, "t0");
+    let mut engine = engine(&[[1.0, 0.0]; 100]);
+    for at in 0..50 {
+        apply(&mut engine, EventKind::Complete, &format!("t{at}"));
+    }
     assert_eq!(reasons(&engine, NOW), []);
-    apply(&mut engine, EventKind::Dislike, "t1");
+    apply(&mut engine, EventKind::Dislike, "t50");
     assert_eq!(engine.refill(NOW), Some(Refill { reasons: vec![RefillReason::FewCandidates], left: 49 }));
+}
+
+#[test]
+fn a_small_pack_is_thin_when_half_of_it_is_gone() {
+    let mut engine = engine(&[[1.0, 0.0]; 20]);
+    for at in 0..10 {
+        assert_eq!(reasons(&engine, NOW), []);
+        apply(&mut engine, EventKind::Dislike, &format!("t{at}"));
+    }
+    assert_eq!(reasons(&engine, NOW), []);
+    apply(&mut engine, EventKind::Dislike, "t10");
+    assert_eq!(reasons(&engine, NOW), [RefillReason::FewCandidates]);
 }
 
 #[test]

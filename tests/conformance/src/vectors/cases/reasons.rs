@@ -11,8 +11,8 @@ fn items() -> Vec<Item> {
     for (at, item) in items.iter_mut().enumerate() {
         let columns = [
             ("age_days", if at % 3 == 0 { 3.0 } else { 300.0 }),
-            ("popularity_rank", at as f32 / 11.0),
-            ("regional_popularity_rank", if at == 4 { 0.95 } else { 0.2 }),
+            ("trending_rank", at as f32 / 11.0),
+            ("regional_trending_rank", if at == 4 { 0.95 } else { 0.2 }),
         ];
         item.columns = columns.map(|(name, value)| (name.to_owned(), value)).to_vec();
     }

@@ -104,8 +104,8 @@ pub(super) fn tell(book: &mut Book) {
     });
     book.tell("session-region", "What may not be shown in the person's region is not.", |story| {
         let mut items = world::items(8);
-        items[0].columns.push(("region:norway".to_owned(), 1.0));
-        items[3].columns.push(("region:kenya".to_owned(), 1.0));
+        items[0].regions.push("norway".to_owned());
+        items[3].regions.push("kenya".to_owned());
         story.ready("radio", policies::RADIO, &items);
         for region in ["norway", "kenya", "peru"] {
             let context = [("region".to_owned(), region.to_owned())];
