@@ -312,7 +312,9 @@ fn refill() -> Vec<Rule> {
     };
     let strengths = vec![("/feedback/strengths", json!({ "like": 1.0 }))];
     vec![
-        rule("refill-few", "Few are left.", vec![], ("/refill/min_left", json!(30)), nothing),
+        rule("refill-few", "Few are left.", vec![], ("/refill/min_left", json!(30)), |story| {
+            (0..10).for_each(|at| story.event(EventKind::Complete, at));
+        }),
         rule("refill-drifted", "The mood left the pack.", strengths, ("/refill/drift", json!(0.1)), likes),
         rule(
             "refill-expiring",
