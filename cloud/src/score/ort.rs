@@ -124,7 +124,8 @@ mod tests {
             let (here, there) = (scored(&mut server, &inputs), scored(&mut browser, &inputs));
             assert_eq!(here.len(), there.len());
             let largest = here.iter().zip(&there).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
-            assert!(largest < 1e-4, "{count} candidates differ by {largest}");
+            // Sums come in another order, over inputs larger than real ones.
+            assert!(largest < 5e-4, "{count} candidates differ by {largest}");
         }
         let mut narrower = schema.clone();
         narrower.candidate.pop();

@@ -17,7 +17,7 @@ fn items(draws: &mut Draws) -> Vec<Item> {
     for item in &mut items {
         item.ends_ms = (draws.below(9) == 0).then_some(NOW_MS - 1);
         if draws.below(7) == 0 {
-            item.columns.push(("region:norway".into(), 1.0));
+            item.regions.push("norway".to_owned());
         }
         item.columns.push(("last_seen_days".into(), draws.below(400) as f32));
     }
@@ -52,7 +52,7 @@ fn barred(items: &[Item], events: &[Event]) -> BTreeSet<String> {
     let says = |event: &&Event, scope: &str, name: &String| event.context.get(scope) == Some(name);
     let is_barred = |item: &&Item| {
         item.ends_ms.is_some()
-            || item.columns.iter().any(|(name, _)| name == "region:norway")
+            || item.regions.iter().any(|region| region == "norway")
             || refused.iter().any(|event| {
                 says(event, "item", &item.id)
                     || says(event, "creator", &item.creator)

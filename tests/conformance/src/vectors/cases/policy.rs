@@ -15,7 +15,7 @@ struct Rule {
 }
 
 pub(super) fn tell(book: &mut Book) {
-    let rules = [feedback(), linear(), list(), search(), exploration(), seen(), refill()];
+    let rules = [feedback(), linear(), list(), queue(), search(), exploration(), seen(), refill()];
     for rule in rules.into_iter().flatten() {
         // What a rule leans on is on in both, so that the rule alone makes the difference.
         let (leaning, own) = rule.changes.split_at(rule.changes.len() - 1);
@@ -281,6 +281,16 @@ fn exploration() -> Vec<Rule> {
             session: nothing,
         },
     ]
+}
+
+/// Without it the next list would begin with the creator just played.
+fn queue() -> Vec<Rule> {
+    vec![Rule {
+        name: "queue",
+        about: "Caps go on from what was played.",
+        changes: vec![("/list/creator/spacing", json!(3)), ("/list/queue", json!(true))],
+        session: |story| story.event(EventKind::Complete, 0),
+    }]
 }
 
 fn seen() -> Vec<Rule> {
