@@ -1,6 +1,6 @@
 //! Which events were applied before.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -8,33 +8,33 @@ use crate::{digest, limits};
 
 /// Fingerprints of the newest [`limits::SESSION_EVENT_IDS`] event ids: the first 8 bytes of their SHA-256, so that
 /// a collision among them is as unlikely as one in 10^12.
+///
+/// All the room (32 KiB) is taken with the first id, so that memory does not grow with the session; it is looked through
+/// from end to end.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct SeenIds {
     /// Newest last.
     order: VecDeque<u64>,
-    known: BTreeSet<u64>,
 }
 
 impl SeenIds {
     /// Notes the id; `false` when it was there already.
     pub(super) fn insert(&mut self, event_id: &str) -> bool {
-        self.insert_fingerprint(fingerprint(event_id))
+        let fingerprint = fingerprint(event_id);
+        if self.order.contains(&fingerprint) {
+            return false;
+        }
+        if self.order.len() >= limits::SESSION_EVENT_IDS {
+            self.order.pop_front();
+        }
+        self.order.reserve_exact(limits::SESSION_EVENT_IDS - self.order.len());
+        self.order.push_back(fingerprint);
+        true
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.order.len()
-    }
-
-    fn insert_fingerprint(&mut self, fingerprint: u64) -> bool {
-        if !self.known.insert(fingerprint) {
-            return false;
-        }
-        self.order.push_back(fingerprint);
-        if self.order.len() > limits::SESSION_EVENT_IDS {
-            self.order.pop_front().map(|oldest| self.known.remove(&oldest));
-        }
-        true
     }
 }
 
@@ -57,11 +57,7 @@ impl<'de> Deserialize<'de> for SeenIds {
         if !rest.is_empty() || fingerprints.len() > limits::SESSION_EVENT_IDS {
             return Err(de::Error::invalid_length(bytes.len(), &"whole fingerprints within their bound"));
         }
-        let mut seen = Self::default();
-        fingerprints.iter().for_each(|bytes| {
-            seen.insert_fingerprint(u64::from_be_bytes(*bytes));
-        });
-        Ok(seen)
+        Ok(Self { order: fingerprints.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect() })
     }
 }
 
