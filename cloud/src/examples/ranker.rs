@@ -1,5 +1,5 @@
 //! What the session ranker learns from: steps of training sessions, as the core feeds them to the ranker
-//! ([`Arrays`]).
+//! (`Arrays`).
 //!
 //! Candidates are the next item that did well, the item that was really played next, and others drawn from what
 //! would have been retrieved for the user just before the session.

@@ -54,7 +54,7 @@ pub struct Stored {
     pub lost: Lost,
 }
 
-/// A place that outlives the process. [`suite`](super::suite) holds what every store must do.
+/// A place that outlives the process. `segue_core::outbox::suite` holds what every store must do.
 pub trait Store {
     /// Everything committed so far.
     ///

@@ -1,8 +1,8 @@
 //! The policy: a surface's rules as data, and the rooms that carry them out. `docs/POLICY.md` documents every field.
 //!
-//! A list is made in this order, so that nothing can break a hard rule: [`eligible`] leaves out what may not be shown,
-//! the ranker gives each candidate left a utility, [`search`] puts them in order, [`explore`] says what a place of
-//! exploration may hold, and [`place`] fills the places within the caps.
+//! A list is made in this order, so that nothing can break a hard rule: `eligible` leaves out what may not be shown,
+//! the ranker gives each candidate left a utility, `search` puts them in order, `explore` says what a place of
+//! exploration may hold, and `place` fills the places within the caps.
 
 mod calibrate;
 mod caps;

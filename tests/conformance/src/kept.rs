@@ -14,7 +14,7 @@ pub fn seal(bytes: &mut [u8]) {
     checksum.copy_from_slice(&first_bytes(&[header, content].concat()));
 }
 
-/// The first [`CHECKSUM`] bytes of the SHA-256.
+/// The first `CHECKSUM` bytes of the SHA-256.
 #[must_use]
 pub fn first_bytes(bytes: &[u8]) -> [u8; CHECKSUM] {
     let hash = trust::hash(bytes);
