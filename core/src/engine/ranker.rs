@@ -68,7 +68,8 @@ impl Ranker {
 /// A term over a head that this ranker does not have is left out.
 ///
 /// # Errors
-/// `policy_invalid` when no term is left.
+/// `policy_invalid` when no term is left; `scores_invalid` when a sum is no finite number, as heads near the end of
+/// what an f32 holds can make it.
 pub fn utilities(policy: &Policy, schema: &Schema, heads: &[f32]) -> Result<Vec<f32>> {
     let column = |name: &str| schema.heads.iter().position(|head| head.name == name);
     let terms: Vec<_> = policy.utility.iter().filter_map(|term| Some((column(&term.head)?, term))).collect();
@@ -80,5 +81,9 @@ pub fn utilities(policy: &Policy, schema: &Schema, heads: &[f32]) -> Result<Vec<
     let utility = |row: &[f32]| {
         terms.iter().map(|(column, term)| term.weight * term.function.apply(row[*column])).sum()
     };
-    Ok(heads.chunks_exact(schema.heads.len()).map(utility).collect())
+    let utilities: Vec<f32> = heads.chunks_exact(schema.heads.len()).map(utility).collect();
+    match utilities.iter().find(|utility| !utility.is_finite()) {
+        Some(utility) => Err(Error::new(Code::ScoresInvalid, format!("a utility of {utility}."))),
+        None => Ok(utilities),
+    }
 }

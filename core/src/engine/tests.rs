@@ -5,6 +5,7 @@ use crate::budget::Budget;
 use crate::features::{Calibration, Head, HeadKind, Inputs};
 use crate::pack::{CandidateSource, PackSource};
 use crate::policies;
+use crate::policy::{Function, Term};
 use crate::trust::{Artefact, Manifest, PrivateKey};
 
 const NOW: i64 = 1_000;
@@ -163,6 +164,21 @@ fn ranker(scorer: Box<dyn Scorer + Send>) -> Ranker {
     let head = Head { name: "next".into(), kind: HeadKind::Probability, calibration: Calibration::None };
     let schema = Schema { heads: vec![head], ..Schema::linear(["user_similarity"].into_iter()).unwrap() };
     Ranker::new(schema, scorer)
+}
+
+#[test]
+fn a_sum_of_finite_heads_that_is_not_finite_is_refused() {
+    let head =
+        |name: &str| Head { name: name.into(), kind: HeadKind::Probability, calibration: Calibration::None };
+    let heads = vec![head("watch"), head("spend")];
+    let schema = Schema { heads, ..Schema::linear(["user_similarity"].into_iter()).unwrap() };
+    let mut policy = Policy::from_json(policies::RADIO).unwrap();
+    let term = |head: &str, weight| Term { head: head.into(), weight, function: Function::Identity };
+    policy.utility = vec![term("watch", 1e6), term("spend", -1e6)];
+    assert_eq!(utilities(&policy, &schema, &[3.0, 1.0]).unwrap(), [2e6]);
+    for heads in [[f32::MAX, 0.0], [f32::MAX, f32::MAX]] {
+        assert_eq!(utilities(&policy, &schema, &heads).unwrap_err().code(), Code::ScoresInvalid);
+    }
 }
 
 #[test]
