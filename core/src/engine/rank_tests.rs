@@ -31,6 +31,10 @@ fn pack(numbers: &mut Numbers) -> VerifiedPack {
     let mut sources: Vec<_> = made.iter().enumerate().map(source).collect();
     let germany = ["de".to_owned()];
     sources.iter_mut().step_by(7).for_each(|one| one.regions = &germany);
+    pack_of(sources)
+}
+
+fn pack_of(candidates: Vec<CandidateSource<'_>>) -> VerifiedPack {
     let pack = PackSource {
         generation: 1,
         subject: "user:u",
@@ -38,8 +42,8 @@ fn pack(numbers: &mut Numbers) -> VerifiedPack {
         expires_ms: 10_000,
         ranker: None,
         towers: "none",
-        user: &made[0].vector,
-        candidates: sources,
+        user: candidates[0].vector,
+        candidates,
     };
     VerifiedPack::from_pack(pack.to_pack()).unwrap()
 }
@@ -120,18 +124,9 @@ fn every_list_keeps_the_hard_rules_and_comes_out_the_same_again() {
 fn a_queue_that_is_played_from_its_first_place_keeps_the_caps_and_explores() {
     let mut numbers = Numbers(14);
     let made = candidates(&mut numbers, 300);
-    let source = PackSource {
-        generation: 1,
-        subject: "user:u",
-        created_ms: 0,
-        expires_ms: 10_000,
-        ranker: None,
-        towers: "none",
-        user: &made[0].vector,
-        candidates: made.iter().enumerate().map(|(at, one)| source((11 * at + 1, one))).collect(),
-    };
+    let sources = made.iter().enumerate().map(|(at, one)| source((11 * at + 1, one))).collect();
     let mut engine = Engine::of_server(Policy::from_json(policies::RADIO).unwrap(), None).unwrap();
-    engine.begin(VerifiedPack::from_pack(source.to_pack()).unwrap());
+    engine.begin(pack_of(sources));
     let request = Request { count: 12, ..request(&mut numbers, "radio") };
     let (mut creators, mut explored) = (Vec::new(), 0);
     for play in 0..48 {

@@ -6,7 +6,7 @@ mod order;
 
 use super::*;
 use crate::pack::Candidate;
-use crate::policy::{Feedback, Policy};
+use crate::policy::{Feedback, Policy, fixtures};
 
 /// Half past eleven on some day.
 const NOON: i64 = 1_760_000_000_000;
@@ -64,15 +64,5 @@ fn candidate(item: &str) -> Option<Candidate> {
         _ => return None,
     };
     let angle = f32::from(item.as_bytes().get(1)? % 16) / 10.0;
-    Some(Candidate {
-        item: item.into(),
-        vector: vec![libm::cosf(angle), libm::sinf(angle)],
-        score: 0.0,
-        creator: creator.into(),
-        categories: vec![category.into()],
-        columns: [].into(),
-        regions: [].into(),
-        ends_ms: None,
-        display: None,
-    })
+    Some(fixtures::candidate(item, creator, category, [libm::cosf(angle), libm::sinf(angle)]))
 }
