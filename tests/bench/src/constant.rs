@@ -4,16 +4,11 @@
 //! Only the few fields of the file that this takes are looked at (`onnx.proto`); all others are copied as they are.
 
 use anyhow::{Context as _, Result, ensure};
+use segue_conformance::onnx;
 
 const MODEL_GRAPH: u64 = 7;
-const GRAPH_INITIALIZER: u64 = 5;
 const GRAPH_INPUT: u64 = 11;
 const INPUT_NAME: u64 = 1;
-const TENSOR_DIMS: u64 = 1;
-const TENSOR_TYPE: u64 = 2;
-const TENSOR_NAME: u64 = 8;
-const TENSOR_RAW: u64 = 9;
-const FLOAT: u64 = 1;
 
 /// The model with `values` of `shape` in place of the input `name`.
 ///
@@ -27,8 +22,9 @@ pub(crate) fn with_constant(model: &[u8], name: &str, shape: &[usize], values: &
             Some(graph) if field.number == MODEL_GRAPH => {
                 let (graph, had) = graph_without(graph, name)?;
                 found |= had;
-                let graph = [graph, message(GRAPH_INITIALIZER, &tensor(name, shape, values))].concat();
-                made.extend(message(MODEL_GRAPH, &graph));
+                let shape: Vec<u64> = shape.iter().map(|size| *size as u64).collect();
+                let graph = [graph, onnx::constant(name, &shape, values)].concat();
+                made.extend(onnx::field(MODEL_GRAPH, &graph));
             }
             _ => made.extend(field.whole),
         }
@@ -54,13 +50,6 @@ fn graph_without(graph: &[u8], name: &str) -> Result<(Vec<u8>, bool)> {
 
 fn is_named(input: &[u8], name: &str) -> bool {
     Fields(input).flatten().any(|field| field.number == INPUT_NAME && field.content == Some(name.as_bytes()))
-}
-
-fn tensor(name: &str, shape: &[usize], values: &[f32]) -> Vec<u8> {
-    let sizes: Vec<u8> = shape.iter().flat_map(|size| number(TENSOR_DIMS, *size as u64)).collect();
-    let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    [sizes, number(TENSOR_TYPE, FLOAT), message(TENSOR_NAME, name.as_bytes()), message(TENSOR_RAW, &raw)]
-        .concat()
 }
 
 /// One field of a message.
@@ -111,24 +100,6 @@ impl<'a> Fields<'a> {
         self.0 = rest;
         Ok(taken)
     }
-}
-
-fn number(field: u64, value: u64) -> Vec<u8> {
-    [varint(field << 3), varint(value)].concat()
-}
-
-fn message(field: u64, bytes: &[u8]) -> Vec<u8> {
-    [varint(field << 3 | 2), varint(bytes.len() as u64), bytes.to_vec()].concat()
-}
-
-fn varint(mut value: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
 }
 
 #[cfg(test)]

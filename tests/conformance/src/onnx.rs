@@ -41,11 +41,7 @@ impl Graph {
 
     /// A constant of this shape.
     pub fn constant(&mut self, name: &str, shape: &[u64], values: &[f32]) {
-        let mut tensor: Vec<u8> = shape.iter().flat_map(|&size| number(1, size)).collect();
-        tensor.extend(number(2, F32));
-        tensor.extend(field(8, name.as_bytes()));
-        tensor.extend(field(9, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()));
-        self.constants.extend(field(5, &tensor));
+        self.constants.extend(constant(name, shape, values));
     }
 
     /// An operator that reads `inputs` and writes `output`.
@@ -89,8 +85,17 @@ fn value(name: &str, shape: &[u64]) -> Vec<u8> {
     [field(1, name.as_bytes()), field(2, &field(1, &tensor))].concat()
 }
 
+/// A graph's constant of this shape, a field of the graph.
+#[must_use]
+pub fn constant(name: &str, shape: &[u64], values: &[f32]) -> Vec<u8> {
+    let sizes: Vec<u8> = shape.iter().flat_map(|&size| number(1, size)).collect();
+    let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    field(5, &[sizes, number(2, F32), field(8, name.as_bytes()), field(9, &raw)].concat())
+}
+
 /// A field that holds bytes or another message.
-fn field(field: u64, bytes: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn field(field: u64, bytes: &[u8]) -> Vec<u8> {
     [varint(field << 3 | 2), varint(bytes.len() as u64), bytes.to_vec()].concat()
 }
 
