@@ -25,3 +25,4 @@ pub mod score;
 pub mod server;
 pub mod state;
 pub mod towers;
+pub mod train;

@@ -30,6 +30,8 @@ enum Command {
     Refresh(commands::refresh::Arguments),
     /// Serve packs, models, items and events over HTTP, and the player.
     Serve(commands::serve::Arguments),
+    /// Learn towers and ranker from what lies before the boundary, and use them from now on.
+    Train(commands::train::Arguments),
     /// Replay held-out sessions and measure the order that users would have seen.
     Evaluate(commands::evaluate::Arguments),
     /// Write the exact model inputs that serving computes, for training.
@@ -45,6 +47,7 @@ fn main() -> std::process::ExitCode {
         Command::Policy(arguments) => commands::policy::run(&arguments),
         Command::Refresh(arguments) => commands::refresh::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
+        Command::Train(arguments) => commands::train::run(&arguments),
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments),
         Command::Features(arguments) => commands::features::run(&arguments),
     };

@@ -8,7 +8,7 @@ use segue_core::session::event::Event;
 use super::dataset::Dataset;
 use super::jsonl;
 use super::sessions;
-use super::split::Split;
+use super::split::{Rule, Split};
 use super::tables::{Collection, Item, User};
 
 /// The tables of a data folder, with lookups by id.
@@ -115,6 +115,12 @@ impl Catalogue {
         self.event_users = self.events.iter().map(|event| small(self.user_index(&event.user))).collect();
     }
 
+    /// Divides the events by another rule than the one of `split.json`.
+    pub fn divide(&mut self, rule: Rule) {
+        self.split.rule = rule;
+        self.held_out = self.split.held_out(&self.events);
+    }
+
     /// The place of an item in [`Self::items`].
     #[must_use]
     pub fn item_index(&self, item: &str) -> Option<usize> {
@@ -160,7 +166,6 @@ mod tests {
 
     use super::*;
     use crate::catalog::dataset::Counts;
-    use crate::catalog::split::Rule;
 
     fn catalogue() -> Catalogue {
         let dataset = Dataset {

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 
-use crate::catalog::{Catalogue, Rule, SessionLog};
-use crate::evaluate::{Head, Replay, Report, ScorerKind};
+use crate::catalog::{Catalogue, SessionLog};
+use crate::evaluate::{Choice, Head, Replay, Report, ScorerKind};
 use crate::index::Kind;
 use crate::progress;
 use crate::refresh::{Moment, Policies, Prepared, Ranking};
-use crate::towers::ModelDirectory;
+use crate::train;
 
 /// Arguments of `segue evaluate`.
 #[derive(clap::Args)]
@@ -20,15 +20,21 @@ pub struct Arguments {
     /// Write the findings here as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// A model folder, `demo`, or `none`; by default the one a refresh would use.
+    /// A model folder, `demo`, or `none`; by default the data's own, which is trained first where there is none.
     #[arg(long, value_name = "DIR")]
     pub model: Option<String>,
+    /// Judge what this preset of split.json holds out, instead of its own rule.
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// The Python to train with; SEGUE_PYTHON, else python3, without it.
+    #[arg(long, value_name = "FILE")]
+    pub python: Option<PathBuf>,
     /// What runs the ranker.
     #[arg(long, value_enum, default_value_t = ScorerKind::shipped())]
     pub scorer: ScorerKind,
     /// Held-out sessions to replay, spread evenly over all of them; 0 replays every one.
     #[arg(long, value_name = "N", default_value_t = 500)]
-    pub sessions: usize,
+    pub limit: usize,
 }
 
 /// Runs `segue evaluate`.
@@ -36,9 +42,11 @@ pub struct Arguments {
 /// # Errors
 /// When the data cannot be read, has no held-out sessions, or the model does not fit.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let catalogue = Catalogue::load(&arguments.data)?;
-    let model = model(arguments, &catalogue)?;
-    let held_out = held_out(&catalogue, arguments.sessions);
+    let mut catalogue = Catalogue::load(&arguments.data)?;
+    catalogue.divide(catalogue.split.named(arguments.split.as_deref())?);
+    let choice = Choice::of(arguments.model.as_deref(), &arguments.data, || train_first(arguments))?;
+    let model = choice.open(&catalogue)?;
+    let held_out = held_out(&catalogue, arguments.limit);
     ensure!(!held_out.is_empty(), "{} has no held-out sessions with a user", arguments.data.display());
     let until_ms = known_until(&catalogue);
     let policy = Policies::read(&arguments.data)?.of(&catalogue.dataset.surface)?;
@@ -52,8 +60,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let head = Head {
         dataset: catalogue.dataset.name.clone(),
-        split: serde_json::to_value(catalogue.split)?,
-        model: model.as_ref().map_or_else(|| "none".to_owned(), |model| model.origin.clone()),
+        split: serde_json::to_value(catalogue.split.rule)?,
+        model: choice.name(),
         trained_until: until_ms,
         scorer: arguments.scorer.name(),
     };
@@ -66,29 +74,22 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The model asked for, which must fit the data, or the one that a refresh would use.
-fn model(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<Option<ModelDirectory>> {
-    let model = match arguments.model.as_deref() {
-        None => return ModelDirectory::find(&arguments.data, &catalogue.dataset),
-        Some("none") => return Ok(None),
-        Some("demo") => ModelDirectory::demo(),
-        Some(folder) => ModelDirectory::open(folder.as_ref())?,
+/// The data has no model: one is trained now.
+fn train_first(arguments: &Arguments) -> anyhow::Result<PathBuf> {
+    eprintln!("{} has no model yet: training one", arguments.data.display());
+    let options = train::Options {
+        split: arguments.split.clone(),
+        python: arguments.python.clone(),
+        ..train::Options::default()
     };
-    ensure!(
-        model.fits(&catalogue.dataset)?,
-        "the model {} was trained for other attributes and categories than {} has; --model none goes without",
-        model.origin,
-        arguments.data.display()
-    );
-    Ok(Some(model))
+    train::run(&arguments.data, &options)
+        .context("without training, --model demo, --model none or --model DIR says what to judge")
 }
 
 /// Where knowledge ends: the boundary of a time split; under other splits the held-out events say so themselves.
 fn known_until(catalogue: &Catalogue) -> i64 {
-    match catalogue.split.rule {
-        Rule::Time { boundary_ms } => boundary_ms,
-        _ => catalogue.events.last().map_or(0, |event| event.time_ms.saturating_add(1)),
-    }
+    let end = || catalogue.events.last().map_or(0, |event| event.time_ms.saturating_add(1));
+    catalogue.split.rule.boundary_ms().unwrap_or_else(end)
 }
 
 /// At most `most` of the held-out sessions that have a user, evenly spread.

@@ -8,3 +8,4 @@ pub mod keys;
 pub mod policy;
 pub mod refresh;
 pub mod serve;
+pub mod train;

@@ -8,7 +8,7 @@ use segue_core::engine::{Engine, Request, Slate};
 use segue_core::pack::{Candidate, VerifiedPack};
 use segue_core::score::Scorer;
 
-use super::{Step, Sums, steps};
+use super::{LabelRules, Step, Sums, steps};
 use crate::catalog::SessionLog;
 use crate::refresh::{PackMaker, Prepared, Viewer};
 use crate::score::OrtScorer;
@@ -129,7 +129,8 @@ impl<'a> Replay<'a> {
     }
 
     fn session(&mut self, session: &SessionLog, tally: &mut Tally) -> anyhow::Result<()> {
-        let steps = steps(self.prepared.catalogue, session);
+        let rules = LabelRules::of(&self.prepared.catalogue.dataset.surface)?;
+        let steps = steps(self.prepared.catalogue, session, &rules);
         let (Some(user), false) = (session.user, steps.is_empty()) else { return Ok(()) };
         let viewer = Viewer::of_user(user as usize, &self.prepared.catalogue.users[user as usize]);
         let Some(pack) = self.maker.unsigned(&viewer, user as usize)? else { return Ok(()) };

@@ -1,8 +1,7 @@
-//! From a session's log to the steps it is judged at.
-
-use segue_core::session::{Event, EventKind};
+//! From a session's log to the steps it is judged at and learned from.
 
 use crate::catalog::{Catalogue, SessionLog};
+use crate::evaluate::LabelRules;
 
 /// One step: the list is asked for before `event`, and `target` is the next item that did well from there on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,46 +12,38 @@ pub struct Step {
     pub target: usize,
 }
 
-/// Whether the event says that its item did well.
-#[must_use]
-pub fn is_positive(event: &Event) -> bool {
-    match event.kind {
-        EventKind::Complete
-        | EventKind::Like
-        | EventKind::Save
-        | EventKind::AddToCollection
-        | EventKind::Purchase
-        | EventKind::Click => true,
-        EventKind::Rating => event.value.is_some_and(|value| value >= 4.0),
-        _ => false,
-    }
-}
-
 /// The steps of a session: one before each event that played something, as long as a positive item follows.
 ///
 /// An item that did well already is no target again: the list would not show it twice.
 #[must_use]
-pub fn steps(catalogue: &Catalogue, session: &SessionLog) -> Vec<Step> {
+pub fn steps(catalogue: &Catalogue, session: &SessionLog, labels: &LabelRules) -> Vec<Step> {
     let mut steps = Vec::new();
     for known in 0..session.events.len() {
         if is_step(catalogue, session, known) {
-            steps.extend(next_positive(catalogue, session, known).map(|target| Step { known, target }));
+            let target = next_positive(catalogue, session, known, labels);
+            steps.extend(target.map(|target| Step { known, target }));
         }
     }
     steps
 }
 
 /// Feedback about the item just played (a like after its completion) is no new step.
-fn is_step(catalogue: &Catalogue, session: &SessionLog, known: usize) -> bool {
+#[must_use]
+pub(super) fn is_step(catalogue: &Catalogue, session: &SessionLog, known: usize) -> bool {
     let item = |at: usize| catalogue.event_items[session.events[at] as usize];
     item(known).is_some() && (known == 0 || item(known) != item(known - 1))
 }
 
-fn next_positive(catalogue: &Catalogue, session: &SessionLog, known: usize) -> Option<usize> {
+fn next_positive(
+    catalogue: &Catalogue,
+    session: &SessionLog,
+    known: usize,
+    labels: &LabelRules,
+) -> Option<usize> {
     let before = &session.events[..known];
     session.events[known..].iter().find_map(|&index| {
         let item = catalogue.event_items[index as usize]?;
         let fresh = before.iter().all(|&earlier| catalogue.event_items[earlier as usize] != Some(item));
-        (fresh && is_positive(&catalogue.events[index as usize])).then_some(item as usize)
+        (fresh && labels.is_positive(&catalogue.events[index as usize])).then_some(item as usize)
     })
 }

@@ -51,6 +51,10 @@ impl Arrays {
         }
     }
 
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
     pub(super) fn steps(&self) -> usize {
         self.groups.len()
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::arrays::{Arrays, Labels};
 use super::sample::{self, Outcome};
 use crate::catalog::{Catalogue, jsonl};
-use crate::evaluate::is_positive;
+use crate::evaluate::LabelRules;
 
 /// One line of a log file: a slate's `features` with whose slate it was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,10 +43,11 @@ pub fn write(catalogue: &Catalogue, schema: &Schema, logs: &Path, out: &Path) ->
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let slates: Vec<LoggedSlate> = jsonl::read(logs)?;
     let events = by_slate(catalogue);
+    let rules = LabelRules::of(&catalogue.dataset.surface)?;
     let mut arrays = Arrays::new(schema, limits::LOGGED_PLACES);
     for slate in &slates {
         let about = events.get(&(slate.user.as_str(), slate.slate.as_str())).map_or(&[][..], Vec::as_slice);
-        push(&mut arrays, catalogue, schema, slate, about)?;
+        push(&mut arrays, catalogue, &rules, slate, about)?;
     }
     ensure!(arrays.steps() > 0, "no slate of {} has an outcome among the training events", logs.display());
     arrays.write(out)?;
@@ -67,13 +68,13 @@ fn by_slate(catalogue: &Catalogue) -> BTreeMap<(&str, &str), Vec<&Event>> {
 fn push(
     arrays: &mut Arrays,
     catalogue: &Catalogue,
-    schema: &Schema,
+    rules: &LabelRules,
     slate: &LoggedSlate,
     events: &[&Event],
 ) -> anyhow::Result<()> {
-    let inputs = slate.features.inputs(schema).with_context(|| format!("slate {}", slate.slate))?;
+    let inputs = slate.features.inputs(arrays.schema()).with_context(|| format!("slate {}", slate.slate))?;
     let outcomes = sample::outcomes(events.iter().map(|event| (event.item.as_str(), *event)));
-    let next = events.iter().find(|event| is_positive(event)).map(|event| event.item.as_str());
+    let next = events.iter().find(|event| rules.is_positive(event)).map(|event| event.item.as_str());
     let label = |item: &str| {
         let unknown: Outcome = [f32::NAN; 3];
         let [complete, skip, like] = *outcomes.get(item).unwrap_or(&unknown);

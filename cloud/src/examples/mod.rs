@@ -3,7 +3,8 @@
 //! [`towers`] writes what the two towers learn from, [`ranker`] what the session
 //! ranker learns from, [`logged`] the same from what was served. All use only training events: what items looked like is
 //! taken at the middle of the training events ([`Snapshot`]), the sessions to learn
-//! from come after it, so that no count contains the answer.
+//! from come after it, so that no count contains the answer. Where times mean nothing, one half of the sessions says what
+//! items look like and the other half is learned from.
 
 mod arrays;
 pub mod logged;
@@ -13,14 +14,19 @@ mod sample;
 pub mod schema;
 pub mod towers;
 
-use crate::catalog::{Catalogue, SessionLog};
+use crate::catalog::{Catalogue, Rule, SessionLog, User, split};
 use crate::towers::features::{self, FeatureMatrix};
 use crate::towers::history::{Histories, Signal};
 
+/// Steps at the end of a history that are learned from where the last event of each user is held out.
+const LAST_STEPS: usize = 4;
+
 /// What was known of the items at the middle of the training events, and what people did all through them.
 pub struct Snapshot {
-    /// The middle of the training events, in milliseconds since 1970.
+    /// The middle of the training events, in milliseconds since 1970; the end of them where times mean nothing.
     pub time_ms: i64,
+    /// Indices of the events that say what items look like, in time order.
+    pub known: Vec<usize>,
     /// The items' rows at that time.
     pub items: FeatureMatrix,
     /// How often each item was taken up before it.
@@ -36,32 +42,63 @@ impl Snapshot {
     pub fn new(catalogue: &Catalogue) -> anyhow::Result<Self> {
         let training: Vec<usize> = catalogue.training_events().collect();
         anyhow::ensure!(!training.is_empty(), "there are no training events: import or generate data first");
-        let time_ms = catalogue.events[training[training.len() / 2]].time_ms;
-        let before = Histories::before(catalogue, Some(time_ms));
+        let middle = catalogue.events[training[training.len() / 2]].time_ms;
+        let last = catalogue.events[training[training.len() - 1]].time_ms;
+        let is_known = |index: &usize| match catalogue.dataset.timed {
+            true => catalogue.events[*index].time_ms < middle,
+            false => describes(&catalogue.events[*index].session),
+        };
+        let known: Vec<usize> = training.iter().copied().filter(is_known).collect();
+        let before = Histories::of(catalogue, known.iter().copied());
         Ok(Self {
-            time_ms,
+            time_ms: if catalogue.dataset.timed { middle } else { last },
             items: features::item_matrix(catalogue, &before),
             counts: before.counts,
             histories: Histories::of(catalogue, training.into_iter()),
+            known,
         })
     }
 
-    /// The training sessions of known users that begin when it was taken or later, at most `most`, spread evenly.
+    /// The training sessions that begin when it was taken or later (the other half of them where times mean nothing),
+    /// at most `most`, spread evenly. None has an event that is held out.
     #[must_use]
     pub fn sessions(&self, catalogue: &Catalogue, most: usize) -> Vec<SessionLog> {
         let mut sessions = catalogue.sessions();
+        for session in &mut sessions {
+            session.events.retain(|&event| !catalogue.held_out[event as usize]);
+        }
         sessions.retain(|session| {
-            let begins = session.events.first().map(|&event| catalogue.events[event as usize].time_ms);
-            !session.held_out && session.user.is_some() && begins.is_some_and(|time| time >= self.time_ms)
+            let first = session.events.first().map(|&event| &catalogue.events[event as usize]);
+            first.is_some_and(|first| match catalogue.dataset.timed {
+                true => first.time_ms >= self.time_ms,
+                false => !describes(&first.session),
+            })
         });
         let step = sessions.len().div_ceil(most.max(1)).max(1);
         sessions.into_iter().step_by(step).collect()
     }
 
-    /// The user's row just before a time.
+    /// From where on a session's steps are learned from, as a place among its events: the beginning, but the last few
+    /// where each user's one session is a whole history.
     #[must_use]
-    pub fn user_row(&self, catalogue: &Catalogue, user: usize, time_ms: i64) -> Vec<f32> {
-        features::user_row(&catalogue.users[user], self.signals(user, time_ms), &self.items)
+    pub fn learns_from(&self, catalogue: &Catalogue, session: &SessionLog) -> usize {
+        match catalogue.split.rule {
+            Rule::LeaveOneOut => session.events.len().saturating_sub(LAST_STEPS),
+            _ => 0,
+        }
+    }
+
+    /// The row of a user, or of somebody unknown, just before the session's steps are learned from.
+    #[must_use]
+    pub fn user_row(&self, catalogue: &Catalogue, session: &SessionLog) -> Vec<f32> {
+        let begins = session.events.get(self.learns_from(catalogue, session));
+        let time_ms = begins.map_or(i64::MIN, |&event| catalogue.events[event as usize].time_ms);
+        match session.user.map(|user| user as usize) {
+            Some(user) => {
+                features::user_row(&catalogue.users[user], self.signals(user, time_ms), &self.items)
+            }
+            None => features::user_row(&User::default(), &[], &self.items),
+        }
     }
 
     fn signals(&self, user: usize, time_ms: i64) -> &[Signal] {
@@ -70,9 +107,21 @@ impl Snapshot {
     }
 }
 
+/// Whose session it is, for keeping people on one side: the user's place in the table, behind them each stranger's own.
+fn group_of(catalogue: &Catalogue, session: &SessionLog) -> u32 {
+    let stranger = || catalogue.users.len() as u32 + session.events.first().copied().unwrap_or_default();
+    session.user.unwrap_or_else(stranger)
+}
+
+/// Whether a session's events say what items look like where times mean nothing; the others are learned from.
+fn describes(session: &str) -> bool {
+    split::fold_of(session, 2) == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Split;
     use crate::towers::samples;
 
     #[test]
@@ -99,12 +148,26 @@ mod tests {
     }
 
     #[test]
-    fn a_users_row_knows_nothing_from_its_own_time_on() {
+    fn a_users_row_knows_nothing_from_the_session_on() {
         let catalogue = samples::catalogue();
         let snapshot = Snapshot::new(&catalogue).unwrap();
-        let first = catalogue.events[0].time_ms;
-        let blank = snapshot.user_row(&catalogue, 0, first);
+        let sessions = catalogue.sessions();
+        let (first, last) = (&sessions[0], &sessions[sessions.len() - 1]);
+        let blank = snapshot.user_row(&catalogue, first);
         assert!(blank[..3 * snapshot.items.columns.len()].iter().all(|value| *value == 0.0));
-        assert_ne!(snapshot.user_row(&catalogue, 0, i64::MAX), blank);
+        assert_ne!(snapshot.user_row(&catalogue, last), blank);
+    }
+
+    #[test]
+    fn without_a_clock_no_session_describes_the_items_it_is_learned_with() {
+        let mut catalogue = samples::catalogue();
+        catalogue.dataset.timed = false;
+        catalogue.split = Split::new(Rule::LeaveOneOut);
+        catalogue.divide(Rule::LeaveOneOut);
+        let snapshot = Snapshot::new(&catalogue).unwrap();
+        let learned = snapshot.sessions(&catalogue, 100);
+        let learned: Vec<usize> = learned.iter().flat_map(|one| &one.events).map(|at| *at as usize).collect();
+        assert!(!learned.is_empty() && !snapshot.known.is_empty());
+        assert!(learned.iter().all(|event| !snapshot.known.contains(event) && !catalogue.held_out[*event]));
     }
 }

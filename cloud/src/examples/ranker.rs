@@ -15,13 +15,14 @@ use segue_core::policy::Policy;
 use segue_core::session::State;
 use serde::Serialize;
 
-use super::Snapshot;
 use super::arrays::{Arrays, Labels};
 use super::sample::{self, Outcome};
 use super::schema::schema;
+use super::{Snapshot, group_of};
 use crate::candidates::CandidateFacts;
 use crate::catalog::{Catalogue, Item, SessionLog, User};
-use crate::evaluate::{Step, steps};
+use crate::evaluate::{LabelRules, Step, steps};
+use crate::index::normalise;
 use crate::progress;
 use crate::towers::features::{FeatureMatrix, user_columns};
 use crate::towers::onnx::Tower;
@@ -36,6 +37,8 @@ const CANDIDATES: usize = 32;
 const RETRIEVED: usize = 1_000;
 /// Of these, how many a session's steps draw from.
 const POOL: usize = 160;
+/// Popular items whose mean stands for the taste of somebody unknown.
+const TASTE: usize = 100;
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -51,6 +54,7 @@ pub struct Summary {
 struct Writer<'a> {
     catalogue: &'a Catalogue,
     schema: Schema,
+    rules: LabelRules,
     policy: Policy,
     facts: CandidateFacts,
     dimension: usize,
@@ -67,13 +71,18 @@ pub fn write(catalogue: &Catalogue, policy: Policy, towers: &Path, out: &Path) -
     let snapshot = Snapshot::new(catalogue)?;
     let sessions = snapshot.sessions(catalogue, SESSIONS);
     let (dimension, items) = tower(towers, "item")?.run(&snapshot.items)?;
-    let users = user_vectors(catalogue, &snapshot, &sessions, towers)?;
+    let mut users = user_vectors(catalogue, &snapshot, &sessions, towers)?;
     ensure!(users.len() == sessions.len() * dimension, "the towers give vectors of different dimensions");
-    let known =
-        catalogue.training_events().filter(|&event| catalogue.events[event].time_ms < snapshot.time_ms);
+    let taste = taste(&items, dimension, &snapshot.counts);
+    for (session, user) in sessions.iter().zip(users.chunks_exact_mut(dimension)) {
+        if session.user.is_none() {
+            user.copy_from_slice(&taste);
+        }
+    }
     let writer = Writer {
-        facts: CandidateFacts::new(catalogue, known, snapshot.time_ms),
+        facts: CandidateFacts::new(catalogue, snapshot.known.iter().copied(), snapshot.time_ms),
         schema: schema(&catalogue.dataset, dimension),
+        rules: LabelRules::of(&catalogue.dataset.surface)?,
         policy,
         catalogue,
         dimension,
@@ -83,7 +92,10 @@ pub fn write(catalogue: &Catalogue, policy: Policy, towers: &Path, out: &Path) -
     let parts: Vec<(Arrays, usize)> = sessions
         .par_iter()
         .zip(users.par_chunks_exact(dimension))
-        .map(|(session, user)| writer.session(session, user).inspect(|_| bar.inc(1)))
+        .map(|(session, user)| {
+            let from = snapshot.learns_from(catalogue, session);
+            writer.session(session, from, user).inspect(|_| bar.inc(1))
+        })
         .collect::<anyhow::Result<_>>()?;
     bar.finish_and_clear();
     let mut all = Arrays::new(&writer.schema, CANDIDATES);
@@ -109,20 +121,33 @@ fn user_vectors(
 ) -> anyhow::Result<Vec<f32>> {
     let mut rows = FeatureMatrix { columns: user_columns(&catalogue.dataset), values: Vec::new() };
     for session in sessions {
-        let begins = catalogue.events[session.events[0] as usize].time_ms;
-        let user = session.user.context("a session without a user")?;
-        rows.values.extend(snapshot.user_row(catalogue, user as usize, begins));
+        rows.values.extend(snapshot.user_row(catalogue, session));
     }
     Ok(tower(towers, "user")?.run(&rows)?.1)
 }
 
+/// What a refresh takes for the vector of people about whom nothing is known: the mean of what is most popular.
+fn taste(items: &[f32], dimension: usize, counts: &[f32]) -> Vec<f32> {
+    let mut order: Vec<usize> = (0..counts.len()).collect();
+    order.sort_by(|one, other| counts[*other].total_cmp(&counts[*one]).then(one.cmp(other)));
+    let mut mean = vec![0.0; dimension];
+    for item in order.into_iter().take(TASTE) {
+        let vector = &items[item * dimension..][..dimension];
+        mean.iter_mut().zip(vector).for_each(|(sum, value)| *sum += value);
+    }
+    normalise(&mut mean);
+    mean
+}
+
 impl Writer<'_> {
-    /// The arrays of one session, and how many of its steps had a target that would not have been retrieved.
-    fn session(&self, session: &SessionLog, user: &[f32]) -> anyhow::Result<(Arrays, usize)> {
+    /// The arrays of one session's steps at place `from` or later, and how many of them had a target that would not have
+    /// been retrieved.
+    fn session(&self, session: &SessionLog, from: usize, user: &[f32]) -> anyhow::Result<(Arrays, usize)> {
         let mut arrays = Arrays::new(&self.schema, CANDIDATES);
         let mut random = sample::generator(session);
         let retrieved = self.retrieve(session, user);
-        let mut steps = steps(self.catalogue, session);
+        let mut steps = steps(self.catalogue, session, &self.rules);
+        steps.retain(|step| step.known >= from);
         let all = steps.len();
         steps.retain(|step| retrieved.contains(&(step.target as u32)));
         let not_retrieved = all - steps.len();
@@ -159,7 +184,7 @@ impl Writer<'_> {
             }
             let event = session.events[step.known] as usize;
             let inputs = assembler.assemble(pack, &state, &self.catalogue.events[event].context);
-            arrays.push(inputs, &self.placed(&rows(step), pack), session.user.unwrap_or_default());
+            arrays.push(inputs, &self.placed(&rows(step), pack), group_of(self.catalogue, session));
         }
         Ok(())
     }
@@ -263,6 +288,7 @@ mod tests {
         Writer {
             catalogue,
             schema: schema(&catalogue.dataset, 2),
+            rules: LabelRules::of("radio").unwrap(),
             policy: Policy::from_json(segue_core::policies::RADIO).unwrap(),
             facts: CandidateFacts::new(catalogue, catalogue.training_events(), 0),
             dimension: 2,
@@ -274,7 +300,7 @@ mod tests {
     fn the_first_step_knows_no_event_and_each_step_has_one_right_item() {
         let catalogue = samples::catalogue();
         let session = catalogue.sessions().into_iter().find(|session| session.events.len() > 1).unwrap();
-        let (arrays, _) = writer(&catalogue).session(&session, &[1.0, 0.0]).unwrap();
+        let (arrays, _) = writer(&catalogue).session(&session, 0, &[1.0, 0.0]).unwrap();
         assert_eq!(arrays.counts[0], 0);
         for step in arrays.labels.chunks_exact(CANDIDATES) {
             assert_eq!(step.iter().filter(|labels| labels[3] == 1.0).count(), 1);
@@ -305,7 +331,7 @@ mod tests {
         let session = catalogue.sessions().into_iter().find(|session| session.events.len() > 1).unwrap();
         let pool: Vec<u32> = (0..samples::ITEMS as u32).collect();
         let pack = writer.pack(&session, &user, &pool).unwrap();
-        let step = *steps(&catalogue, &session).last().unwrap();
+        let step = *steps(&catalogue, &session, &writer.rules).last().unwrap();
         let event = |at: usize| &catalogue.events[session.events[at] as usize];
 
         let scorer: Box<dyn Scorer + Send> = Box::new(Sums(HEADS.len()));

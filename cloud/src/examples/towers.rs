@@ -16,8 +16,8 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::{Snapshot, npy};
-use crate::catalog::{Catalogue, SessionLog};
+use super::{Snapshot, group_of, npy};
+use crate::catalog::Catalogue;
 use crate::towers::features::user_columns;
 use crate::towers::history::feedback_weight;
 
@@ -52,15 +52,17 @@ pub fn write(catalogue: &Catalogue, out: &Path) -> anyhow::Result<Summary> {
     let (mut users, mut groups, mut positives, mut weights) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for session in snapshot.sessions(catalogue, SESSIONS) {
-        let taken = taken_up(catalogue, &session);
-        let (Some(user), false) = (session.user, taken.is_empty()) else { continue };
-        let begins = catalogue.events[session.events[0] as usize].time_ms;
+        let learned = &session.events[snapshot.learns_from(catalogue, &session)..];
+        let taken = taken_up(catalogue, learned);
+        if taken.is_empty() {
+            continue;
+        }
         for (item, weight) in taken {
             positives.extend([groups.len() as u32, item]);
             weights.push(weight);
         }
-        users.extend(snapshot.user_row(catalogue, user as usize, begins));
-        groups.push(user);
+        users.extend(snapshot.user_row(catalogue, &session));
+        groups.push(group_of(catalogue, &session));
     }
     let columns = user_columns(&catalogue.dataset);
     npy::write_floats(
@@ -80,10 +82,10 @@ pub fn write(catalogue: &Catalogue, out: &Path) -> anyhow::Result<Summary> {
     Ok(Summary { items: snapshot.items.rows(), snapshots: groups.len(), positives: weights.len() })
 }
 
-/// Items that the session took up, each with its largest weight.
-fn taken_up(catalogue: &Catalogue, session: &SessionLog) -> BTreeMap<u32, f32> {
+/// Items that these events took up, each with its largest weight.
+fn taken_up(catalogue: &Catalogue, events: &[u32]) -> BTreeMap<u32, f32> {
     let mut taken = BTreeMap::new();
-    for &index in &session.events {
+    for &index in events {
         let weight = feedback_weight(&catalogue.events[index as usize]);
         if let (Some(item), true) = (catalogue.event_items[index as usize], weight > 0.0) {
             let largest = taken.entry(item).or_insert(0.0_f32);
@@ -114,7 +116,7 @@ mod tests {
             .add_events(vec![samples::event("again", 0, 2, 100_500), samples::event("more", 0, 2, 100_900)]);
         let sessions = catalogue.sessions();
         let session = sessions.iter().find(|session| session.user == Some(0)).unwrap();
-        let taken = taken_up(&catalogue, session);
+        let taken = taken_up(&catalogue, &session.events);
         assert_eq!(taken.get(&2), Some(&1.0));
     }
 }

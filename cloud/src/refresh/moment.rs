@@ -1,6 +1,6 @@
 //! Which events are known, and what time it is.
 
-use crate::catalog::{Catalogue, Rule};
+use crate::catalog::Catalogue;
 use crate::towers::history::end_of_log;
 
 /// Which events are known, and what time it is.
@@ -16,7 +16,7 @@ pub struct Moment {
 impl Moment {
     /// Indices of the known events, in time order.
     pub fn known(self, catalogue: &Catalogue) -> impl Iterator<Item = usize> + '_ {
-        let by_time = matches!(catalogue.split.rule, Rule::Time { .. });
+        let by_time = catalogue.split.rule.boundary_ms().is_some();
         let known = move |index: &usize| {
             self.until_ms.is_none_or(|until| {
                 catalogue.events[*index].time_ms < until && (by_time || !catalogue.held_out[*index])
@@ -41,7 +41,7 @@ impl Moment {
 mod tests {
     use super::super::tests::{catalogue, event};
     use super::*;
-    use crate::catalog::{EventKind, Split};
+    use crate::catalog::{EventKind, Rule, Split};
 
     #[test]
     fn what_is_held_out_is_known_only_to_who_asks_for_everything() {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use segue_core::session::event::{Event, EventKind};
 
-use crate::catalog::{Catalogue, Rule};
+use crate::catalog::Catalogue;
 
 /// One signal of one person about one item.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,7 +83,7 @@ impl Histories {
     /// With a moment given, events held out by a split that is not by time are left out too.
     #[must_use]
     pub fn before(catalogue: &Catalogue, until_ms: Option<i64>) -> Self {
-        let by_time = matches!(catalogue.split.rule, Rule::Time { .. });
+        let by_time = catalogue.split.rule.boundary_ms().is_some();
         let known = |&index: &usize| {
             let hidden = !by_time && catalogue.held_out[index];
             until_ms.is_none_or(|until| catalogue.events[index].time_ms < until && !hidden)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from .train import demo, fit
@@ -28,7 +29,8 @@ def main() -> None:
     if arguments.command == "demo":
         demo(arguments.segue, arguments.work, arguments.out, arguments.tracks, arguments.users)
     else:
-        fit(arguments.segue, arguments.data, arguments.work, arguments.out)
+        facts = fit(arguments.segue, arguments.data, arguments.work, arguments.out)
+        (arguments.work / "facts.json").write_text(json.dumps(facts, indent=2))
 
 
 if __name__ == "__main__":

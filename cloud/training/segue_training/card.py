@@ -88,7 +88,7 @@ def quality(facts: dict, judged_data: tuple[int, int, int]) -> list[str]:
         "",
         "```",
         f"segue generate --tracks {facts['tracks']} --users {judged_users} --seed {judged_seed} --data D",
-        f"segue evaluate --data D --model demo --scorer ort --sessions {sessions} --json FILE",
+        f"segue evaluate --data D --model demo --scorer ort --limit {sessions} --json FILE",
         "```",
         "",
         f"{judged['sessions']} sessions, {judged['steps']} steps, scored by {judged['scorer']}; {judged['in_pack']:.1%} of the",

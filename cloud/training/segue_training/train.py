@@ -117,7 +117,7 @@ def judge(program: Path, work: Path, model: Path) -> dict:
     report = work / f"judged-{model.name}.json"
     segue(
         *(program, "evaluate", "--data", work / "judged", "--model", model),
-        *("--scorer", "ort", "--sessions", JUDGED_SESSIONS, "--json", report),
+        *("--scorer", "ort", "--limit", JUDGED_SESSIONS, "--json", report),
     )
     return json.loads(report.read_text())
 

@@ -159,7 +159,7 @@ impl Segue {
         command
     }
 
-    /// Replays held-out sessions, with another model than the usual one when it is given; returns the report.
+    /// Replays held-out sessions with a model: a folder, `demo` or `none`; returns the report.
     ///
     /// # Errors
     /// When the evaluation fails.
@@ -168,17 +168,14 @@ impl Segue {
         paths: &Paths,
         step: &Step,
         data: &Path,
-        model: Option<&Path>,
-        sessions: Option<u64>,
+        model: &Path,
+        limit: Option<u64>,
     ) -> anyhow::Result<Value> {
         let report = data.join("evaluate.json");
         let mut command = self.command(paths, &["evaluate", "--scorer", "ort"], data);
-        command.arg("--json").arg(&report);
-        if let Some(model) = model {
-            command.arg("--model").arg(model);
-        }
-        if let Some(sessions) = sessions {
-            command.arg("--sessions").arg(sessions.to_string());
+        command.arg("--json").arg(&report).arg("--model").arg(model);
+        if let Some(limit) = limit {
+            command.arg("--limit").arg(limit.to_string());
         }
         shell::run(step, &mut command)?;
         let text =

@@ -110,7 +110,7 @@ fn once(paths: &Paths, steps: &Steps, demo: &Demo) -> Option<Value> {
 
 /// NDCG@10 of the pack's own order and of the re-ranked one.
 fn evaluate(paths: &Paths, step: &Step, segue: &Segue, data: &Path) -> anyhow::Result<(f64, f64)> {
-    let report = segue.evaluate(paths, step, data, None, None)?;
+    let report = segue.evaluate(paths, step, data, Path::new("demo"), None)?;
     Ok((whole_path::ndcg(&report, "static")?, whole_path::ndcg(&report, "segue")?))
 }
 

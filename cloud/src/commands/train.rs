@@ -1,0 +1,39 @@
+//! `segue train`.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::train::{self, Options};
+
+/// Arguments of `segue train`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Learn from what this preset of split.json allows, instead of its own rule.
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    /// The Python with PyTorch; SEGUE_PYTHON, else python3, without it.
+    #[arg(long, value_name = "FILE")]
+    pub python: Option<PathBuf>,
+    /// The project's folder cloud/training; looked for around the program without it.
+    #[arg(long, value_name = "DIR")]
+    pub training: Option<PathBuf>,
+}
+
+/// Runs `segue train`.
+///
+/// # Errors
+/// Says what to install, or what there is nothing of.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let options = Options {
+        split: arguments.split.clone(),
+        python: arguments.python.clone(),
+        training: arguments.training.clone(),
+    };
+    let model = train::run(&arguments.data, &options)?;
+    println!("the model is in {} and is current ({:.0} s)", model.display(), begun.elapsed().as_secs_f64());
+    Ok(())
+}

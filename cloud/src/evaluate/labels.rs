@@ -1,0 +1,186 @@
+//! What an event says of its item, for judging: how good it was, or that it was refused, or nothing.
+//!
+//! The rules are data (`labels.json` beside this file, or a file of one's own): which kinds are a positive of which
+//! weight, from which rating on, and for each surface which share of an item has to be played for a completion and
+//! which is still a skip.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use segue_core::session::{Event, EventKind};
+use serde::Deserialize;
+
+/// The version of the rules that this program reads.
+const FORMAT: u32 = 1;
+
+const SHIPPED: &[u8] = include_bytes!("labels.json");
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    format: u32,
+    kinds: BTreeMap<String, i8>,
+    rating: Rating,
+    played: BTreeMap<String, Vec<Played>>,
+}
+
+/// Bounds of a rating, 0 to 5.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rating {
+    liked_from: f64,
+    positive_from: f64,
+    negative_up_to: f64,
+}
+
+/// A label, and what has to hold for it; a fraction holds for nothing where the item's length is not known.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Played {
+    label: i8,
+    from_seconds: Option<f64>,
+    from_fraction: Option<f64>,
+    below_seconds: Option<f64>,
+    below_fraction: Option<f64>,
+}
+
+/// The label rules of one surface.
+#[derive(Debug, Clone)]
+pub struct LabelRules {
+    kinds: BTreeMap<String, i8>,
+    rating: Rating,
+    played: Vec<Played>,
+}
+
+impl LabelRules {
+    /// The rules that ship, for `surface`; a surface they do not name goes by kinds and ratings alone.
+    ///
+    /// # Errors
+    /// Never for the file that ships: a test reads it.
+    pub fn of(surface: &str) -> anyhow::Result<Self> {
+        Self::parse(SHIPPED, surface)
+    }
+
+    /// The rules of a file of one's own.
+    ///
+    /// # Errors
+    /// When it cannot be read or is of another version.
+    pub fn read(path: &Path, surface: &str) -> anyhow::Result<Self> {
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::parse(&bytes, surface).with_context(|| format!("{} holds no label rules", path.display()))
+    }
+
+    fn parse(bytes: &[u8], surface: &str) -> anyhow::Result<Self> {
+        let mut file: File = serde_json::from_slice(bytes)?;
+        ensure!(file.format == FORMAT, "format {}, this program reads {FORMAT}", file.format);
+        let played = file.played.remove(surface).unwrap_or_default();
+        Ok(Self { kinds: file.kinds, rating: file.rating, played })
+    }
+
+    /// Above 0: how good the item was (purchase 3, like 2, completion 1); below: it was refused; 0: nothing is said.
+    #[must_use]
+    pub fn grade(&self, event: &Event) -> i8 {
+        match event.kind {
+            EventKind::Rating => self.rated(event.value),
+            EventKind::Complete => self.played(event).unwrap_or(1),
+            EventKind::Skip => self.played(event).unwrap_or(-1),
+            _ => self.kinds.get(event.kind.name()).copied().unwrap_or(0),
+        }
+    }
+
+    /// Whether the event says that its item did well.
+    #[must_use]
+    pub fn is_positive(&self, event: &Event) -> bool {
+        self.grade(event) > 0
+    }
+
+    fn rated(&self, value: Option<f64>) -> i8 {
+        match value {
+            Some(value) if value >= self.rating.liked_from => 2,
+            Some(value) if value >= self.rating.positive_from => 1,
+            Some(value) if value <= self.rating.negative_up_to => -1,
+            _ => 0,
+        }
+    }
+
+    /// The first rule that holds; nothing where the event does not say how much was played.
+    fn played(&self, event: &Event) -> Option<i8> {
+        let seconds = event.played_ms? as f64 / 1_000.0;
+        let fraction =
+            event.total_ms.filter(|total| *total > 0).map(|total| seconds * 1_000.0 / total as f64);
+        self.played.iter().find(|rule| rule.holds(seconds, fraction)).map(|rule| rule.label)
+    }
+}
+
+impl Played {
+    fn holds(&self, seconds: f64, fraction: Option<f64>) -> bool {
+        let from = |bound: Option<f64>, value: Option<f64>| {
+            bound.is_none_or(|bound| value.is_some_and(|value| value >= bound))
+        };
+        let below = |bound: Option<f64>, value: Option<f64>| {
+            bound.is_none_or(|bound| value.is_some_and(|value| value < bound))
+        };
+        from(self.from_seconds, Some(seconds))
+            && from(self.from_fraction, fraction)
+            && below(self.below_seconds, Some(seconds))
+            && below(self.below_fraction, fraction)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn played(kind: EventKind, seconds: u64, total: Option<u64>) -> Event {
+        let mut event = Event::new("e", "a", kind, 0);
+        event.played_ms = Some(seconds * 1_000);
+        event.total_ms = total.map(|total| total * 1_000);
+        event
+    }
+
+    fn grade(surface: &str, event: &Event) -> i8 {
+        LabelRules::of(surface).unwrap().grade(event)
+    }
+
+    #[test]
+    fn each_surface_has_its_own_idea_of_a_completion_and_of_a_skip() {
+        let half = played(EventKind::Skip, 100, Some(200));
+        let most = played(EventKind::Skip, 190, Some(200));
+        let start = played(EventKind::Skip, 10, Some(200));
+        assert_eq!([&start, &half, &most].map(|event| grade("radio", event)), [-1, 0, 1]);
+        assert_eq!([&start, &half, &most].map(|event| grade("feed", event)), [-1, 0, 0]);
+        assert_eq!([&start, &half, &most].map(|event| grade("home", event)), [-1, 0, 1]);
+    }
+
+    #[test]
+    fn without_a_length_only_seconds_count_and_without_either_the_kind() {
+        assert_eq!(grade("radio", &played(EventKind::Skip, 10, None)), -1);
+        assert_eq!(grade("radio", &played(EventKind::Complete, 100, None)), 0);
+        assert_eq!(grade("radio", &Event::new("e", "a", EventKind::Complete, 0)), 1);
+        assert_eq!(grade("shop", &played(EventKind::Skip, 10, Some(20))), -1);
+    }
+
+    #[test]
+    fn ratings_and_gestures_have_their_weights() {
+        let rated = |value| {
+            let mut event = Event::new("e", "a", EventKind::Rating, 0);
+            event.value = Some(value);
+            grade("home", &event)
+        };
+        assert_eq!([1.0, 2.0, 3.0, 4.0, 5.0].map(rated), [-1, -1, 0, 1, 2]);
+        let of = |kind| grade("shop", &Event::new("e", "a", kind, 0));
+        assert_eq!([of(EventKind::Purchase), of(EventKind::Like), of(EventKind::Click)], [3, 2, 1]);
+        assert_eq!([of(EventKind::Dislike), of(EventKind::Stop), of(EventKind::Impression)], [-1, 0, 0]);
+    }
+
+    #[test]
+    fn a_file_of_ones_own_is_read_and_a_wrong_one_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.json");
+        std::fs::write(&path, SHIPPED).unwrap();
+        assert!(LabelRules::read(&path, "radio").is_ok());
+        std::fs::write(&path, r#"{"format":9}"#).unwrap();
+        assert!(LabelRules::read(&path, "radio").unwrap_err().to_string().contains("mine.json"));
+    }
+}
