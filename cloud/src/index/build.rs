@@ -5,14 +5,17 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::check::{finds_itself, share_without};
-use super::graph::{Graph, Shape};
-use super::{Exact, ItemVectors, Quality, Retrieval, recall_at, unreached};
+use super::{Exact, Graph, ItemVectors, Quality, Retrieval, Shape, recall_at, unreached};
 
 /// Which method retrieves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// An HNSW graph: cost grows little with the catalogue.
+    /// An HNSW graph in Rust: cost grows little with the catalogue.
     Hnsw,
+    /// An HNSW graph of usearch: faster and smaller, for catalogues above about a million items.
+    #[cfg(feature = "usearch")]
+    Usearch,
     /// Comparing with every item: no loss, and cheap for small catalogues.
     Exact,
 }
@@ -29,6 +32,8 @@ pub struct Built {
     pub remarks: Vec<String>,
 }
 
+type Builder = fn(&Arc<ItemVectors>, Shape, &dyn Fn(usize)) -> anyhow::Result<Graph>;
+
 /// Builds an index over `vectors` and checks it with `queries` (users' vectors), asked for `k` items as retrieval is.
 ///
 /// A graph that fails is searched more broadly, then built more densely; if that fails too, search is exact.
@@ -42,9 +47,21 @@ pub fn build(
 ) -> Built {
     let exact = Exact::new(Arc::clone(vectors));
     let mut remarks = Vec::new();
-    if kind == Kind::Hnsw {
+    let graph = match kind {
+        Kind::Hnsw => Some(Graph::hnsw as Builder),
+        #[cfg(feature = "usearch")]
+        Kind::Usearch => Some(Graph::usearch as Builder),
+        Kind::Exact => None,
+    };
+    if let Some(graph) = graph {
         for shape in [Shape::USUAL, Shape::DENSE] {
-            let graph = Graph::build(vectors, shape, progress);
+            let graph = match graph(vectors, shape, progress) {
+                Ok(graph) => graph,
+                Err(error) => {
+                    remarks.push(format!("a graph with {} links could not be built: {error:#}", shape.links));
+                    continue;
+                }
+            };
             match check(graph, vectors, &exact, queries, k) {
                 Ok((index, quality, ef)) => {
                     if index.strays() > 0 {
@@ -101,9 +118,16 @@ mod tests {
     fn a_graph_over_a_catalogue_passes() {
         let vectors = Arc::new(clustered(1_500, 16, 5));
         let queries: Vec<Vec<f32>> = (0..10).map(|item| vectors.get(item * 7).to_vec()).collect();
-        let built = build(Kind::Hnsw, &vectors, &queries, 200, &|_| ());
-        assert_eq!(built.index.name(), "hnsw");
-        assert!(built.quality.is_enough(), "{:?}", built.quality);
+        let kinds = [
+            (Kind::Hnsw, "hnsw"),
+            #[cfg(feature = "usearch")]
+            (Kind::Usearch, "usearch"),
+        ];
+        for (kind, name) in kinds {
+            let built = build(kind, &vectors, &queries, 200, &|_| ());
+            assert_eq!(built.index.name(), name);
+            assert!(built.quality.is_enough(), "{:?}", built.quality);
+        }
     }
 
     #[test]

@@ -81,14 +81,14 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::tests_support::clustered;
-    use super::super::{Exact, Found};
+    use super::super::{Exact, Filter, Found};
     use super::*;
 
     /// Exact search that never finds even items.
     struct Blind(Exact);
 
     impl Retrieval for Blind {
-        fn search(&self, query: &[f32], k: usize, ef: usize, filter: &dyn Fn(usize) -> bool) -> Vec<Found> {
+        fn search(&self, query: &[f32], k: usize, ef: usize, filter: &Filter<'_>) -> Vec<Found> {
             self.0.search(query, k, ef, &|item| item % 2 == 1 && filter(item))
         }
 

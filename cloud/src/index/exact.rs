@@ -1,14 +1,16 @@
-//! Exact search: the query against every item, as one matrix product.
+//! Exact search: queries against every item, as products of matrices.
 
 use std::sync::Arc;
 
-use ndarray::{ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use super::{Found, ItemVectors, Retrieval, TIE, nearest};
+use super::{Filter, Found, ItemVectors, Query, Retrieval, TIE, nearest};
 
-/// Items compared with all others at a time.
+/// Items compared with all others, and queries compared with all items, at a time.
 const BLOCK: usize = 64;
+/// Items in one product: with [`BLOCK`] queries it is 1 MiB, which stays in a core's cache.
+const ITEMS: usize = 4_096;
 
 /// Compares with every item.
 #[derive(Debug, Clone)]
@@ -37,22 +39,40 @@ impl Exact {
         };
         items.axis_chunks_iter(Axis(0), BLOCK).par_bridge().map(block).sum()
     }
+
+    /// The `k` nearest items of each of a few queries.
+    fn block(&self, queries: &[Query<'_>], k: usize) -> Vec<Vec<Found>> {
+        let mut best: Vec<Best> = queries.iter().map(|_| Best::new(k)).collect();
+        if let (Ok(items), Some(columns)) = (self.vectors.matrix(), self.columns(queries)) {
+            for (part, rows) in items.axis_chunks_iter(Axis(0), ITEMS).enumerate() {
+                let products = rows.dot(&columns);
+                for (item, products) in (part * ITEMS..).zip(products.rows()) {
+                    for ((best, query), product) in best.iter_mut().zip(queries).zip(products) {
+                        best.offer(item, (1.0 - product).max(0.0), query.filter);
+                    }
+                }
+            }
+        }
+        best.into_iter().map(|best| nearest(best.found, k)).collect()
+    }
+
+    /// The queries as the columns of a matrix; none when one is of another dimension.
+    fn columns(&self, queries: &[Query<'_>]) -> Option<Array2<f32>> {
+        let dimension = self.vectors.dimension();
+        let fit = queries.iter().all(|query| query.vector.len() == dimension);
+        fit.then(|| {
+            Array2::from_shape_fn((dimension, queries.len()), |(row, query)| queries[query].vector[row])
+        })
+    }
 }
 
 impl Retrieval for Exact {
-    fn search(&self, query: &[f32], k: usize, _ef: usize, filter: &dyn Fn(usize) -> bool) -> Vec<Found> {
-        let (Ok(items), Ok(query)) = (self.vectors.matrix(), ArrayView2::from_shape((query.len(), 1), query))
-        else {
-            return Vec::new();
-        };
-        if items.ncols() != query.nrows() {
-            return Vec::new();
-        }
-        // Two matrices rather than a matrix and a vector: that product has a vectorised kernel.
-        let products = items.dot(&query);
-        let distance =
-            |(item, product): (usize, &f32)| filter(item).then(|| (item, (1.0 - product).max(0.0)));
-        nearest(products.iter().enumerate().filter_map(distance).collect(), k)
+    fn search(&self, query: &[f32], k: usize, _ef: usize, filter: &Filter<'_>) -> Vec<Found> {
+        self.block(&[Query { vector: query, filter }], k).pop().unwrap_or_default()
+    }
+
+    fn search_many(&self, queries: &[Query<'_>], k: usize, _ef: usize) -> Vec<Vec<Found>> {
+        queries.par_chunks(BLOCK).flat_map_iter(|block| self.block(block, k)).collect()
     }
 
     fn name(&self) -> &'static str {
@@ -60,8 +80,34 @@ impl Retrieval for Exact {
     }
 }
 
+/// The nearest items so far: at most twice as many as wanted.
+struct Best {
+    wanted: usize,
+    /// What is further away than this is not among them.
+    limit: f32,
+    found: Vec<Found>,
+}
+
+impl Best {
+    fn new(wanted: usize) -> Self {
+        Self { wanted, limit: if wanted == 0 { f32::MIN } else { f32::MAX }, found: Vec::new() }
+    }
+
+    fn offer(&mut self, item: usize, distance: f32, filter: &Filter<'_>) {
+        if distance > self.limit || !filter(item) {
+            return;
+        }
+        self.found.push((item, distance));
+        if self.found.len() >= 2 * self.wanted {
+            self.found = nearest(std::mem::take(&mut self.found), self.wanted);
+            self.limit = self.found.last().map_or(self.limit, |found| found.1);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::tests_support::clustered;
     use super::*;
 
     fn exact() -> Exact {
@@ -91,5 +137,24 @@ mod tests {
     #[test]
     fn a_query_of_another_dimension_finds_nothing() {
         assert!(exact().search(&[1.0, 0.0, 0.0], 3, 0, &|_| true).is_empty());
+    }
+
+    #[test]
+    fn many_queries_find_what_sorting_all_distances_finds() {
+        let vectors = Arc::new(clustered(2 * ITEMS + 100, 8, 9));
+        let exact = Exact::new(Arc::clone(&vectors));
+        let odd = |item: usize| item % 2 == 1;
+        let queries: Vec<Query<'_>> =
+            (0..BLOCK + 5).map(|at| Query { vector: vectors.get(at * 50), filter: &odd }).collect();
+        for (query, found) in queries.iter().zip(exact.search_many(&queries, 40, 0)) {
+            let distance = |item: usize| {
+                let product: f32 = vectors.get(item).iter().zip(query.vector).map(|(a, b)| a * b).sum();
+                (1.0 - product).max(0.0)
+            };
+            let all = (0..vectors.len()).filter(|item| odd(*item)).map(|item| (item, distance(item)));
+            let limit = nearest(all.collect(), 40)[39].1;
+            assert_eq!(found.len(), 40);
+            assert!(found.iter().all(|(item, _)| odd(*item) && distance(*item) <= limit + TIE));
+        }
     }
 }

@@ -1,21 +1,20 @@
-//! Approximate search in an HNSW graph (Malkov and Yashunin, TPAMI 2020) by the crate `hnsw_rs`.
+//! Approximate search in an HNSW graph (Malkov and Yashunin, TPAMI 2020), whoever keeps the graph.
 //!
-//! Three properties of that crate shape this file. Concurrent insertion now and then leaves an item that its own
-//! vector does not find, and makes another graph each time, so items are inserted one after the other. Its dot
-//! distance asserts on rounding, so unit vectors are compared by Euclidean distance `d`, where `1 - cosine = d*d/2`.
-//! Its filter can end in an unwrap of nothing, so filtering happens here, by asking for more until enough are left.
-//! Items with equal vectors are one node: a cluster of equal points would only link to itself. And where neighbours
-//! are many, the crate drops a new point's only incoming links again, so some points cannot be reached: those are
-//! found by searching for each, and compared with every query.
+//! Items with equal vectors are one node: a cluster of equal points would only link to itself. Items are inserted one
+//! after the other, which makes the same graph each time. Some points cannot be reached where neighbours are many:
+//! those are found by searching for each, and compared with every query. Distances are computed here, from the vectors
+//! themselves, so that every graph's answers are comparable. Filtering happens here too, by asking for more until
+//! enough are left.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use hnsw_rs::prelude::{DistL2, Distance, Hnsw};
+use hnsw_rs::prelude::{DistL2, Distance};
 
-use super::{Exact, Found, ItemVectors, Retrieval, nearest};
-
-const LAYERS: usize = 16;
+use super::hnsw::HnswRs;
+#[cfg(feature = "usearch")]
+use super::usearch::Usearch;
+use super::{Exact, Filter, Found, ItemVectors, Retrieval, nearest};
 
 /// How a graph is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,9 +32,24 @@ impl Shape {
     pub const DENSE: Self = Self { links: 32, breadth: 400 };
 }
 
+/// A graph of points and its walk.
+pub(super) trait Walk: Send + Sync {
+    /// Adds point `node`; nodes are counted from 0.
+    ///
+    /// # Errors
+    /// When the graph takes no more.
+    fn insert(&mut self, node: usize, vector: &[f32]) -> anyhow::Result<()>;
+
+    /// About the `count` nodes nearest to `query`, having looked at `ef`; none when the walk fails.
+    fn near(&self, query: &[f32], count: usize, ef: usize) -> Vec<usize>;
+
+    /// The graph's name in reports.
+    fn name(&self) -> &'static str;
+}
+
 /// Walks an HNSW graph.
 pub struct Graph {
-    hnsw: Hnsw<'static, f32, DistL2>,
+    walk: Box<dyn Walk>,
     /// Items of each node, ascending.
     nodes: Vec<Vec<u32>>,
     /// Nodes that the graph does not lead to.
@@ -45,19 +59,42 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Inserts every vector; `progress` hears how many items are in so far.
-    #[must_use]
-    pub fn build(vectors: &Arc<ItemVectors>, shape: Shape, progress: &dyn Fn(usize)) -> Self {
+    /// Inserts every vector into a graph of `hnsw_rs`; `progress` hears how many items are in so far.
+    ///
+    /// # Errors
+    /// When the graph takes no more.
+    pub fn hnsw(vectors: &Arc<ItemVectors>, shape: Shape, progress: &dyn Fn(usize)) -> anyhow::Result<Self> {
+        Self::fill(vectors, progress, |nodes| Ok(Box::new(HnswRs::new(shape, nodes))))
+    }
+
+    /// As [`Graph::hnsw`] with a graph of `usearch`, whose vectors are of 16 bits.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    #[cfg(feature = "usearch")]
+    pub fn usearch(
+        vectors: &Arc<ItemVectors>,
+        shape: Shape,
+        progress: &dyn Fn(usize),
+    ) -> anyhow::Result<Self> {
+        Self::fill(vectors, progress, |nodes| Ok(Box::new(Usearch::new(vectors.dimension(), shape, nodes)?)))
+    }
+
+    fn fill(
+        vectors: &Arc<ItemVectors>,
+        progress: &dyn Fn(usize),
+        make: impl FnOnce(usize) -> anyhow::Result<Box<dyn Walk>>,
+    ) -> anyhow::Result<Self> {
         let nodes = nodes(vectors);
-        let hnsw = Hnsw::new(shape.links, nodes.len().max(1), LAYERS, shape.breadth, DistL2);
+        let mut walk = make(nodes.len())?;
         let mut inserted = 0;
         for (node, items) in nodes.iter().enumerate() {
-            hnsw.insert((vectors.get(items[0] as usize), node));
+            walk.insert(node, vectors.get(items[0] as usize))?;
             inserted += items.len();
             progress(inserted);
         }
         let exact = Exact::new(Arc::clone(vectors));
-        Self { hnsw, nodes, strays: Vec::new(), exact, vectors: Arc::clone(vectors) }
+        Ok(Self { walk, nodes, strays: Vec::new(), exact, vectors: Arc::clone(vectors) })
     }
 
     /// Compares these items with every query from now on, because the graph does not lead to them.
@@ -73,20 +110,20 @@ impl Graph {
         self.strays.iter().map(|node| self.nodes[*node].len()).sum()
     }
 
-    fn nodes_near(&self, query: &[f32], count: usize, ef: usize) -> Vec<Found> {
-        let neighbours = self.hnsw.search(query, count, ef.max(count));
-        let near = neighbours.iter().map(|one| (one.d_id, one.distance * one.distance / 2.0));
-        let stray = |&node: &usize| (node, self.distance(query, node));
-        let mut nodes: Vec<Found> = near.chain(self.strays.iter().map(stray)).collect();
+    fn items_near(&self, query: &[f32], count: usize, ef: usize) -> Vec<Found> {
+        let mut nodes = self.walk.near(query, count, ef.max(count));
         // A stray may be within reach of this query all the same.
-        nodes.sort_unstable_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
-        nodes.dedup_by_key(|found| found.0);
-        let items = |(node, distance): Found| {
+        nodes.extend(&self.strays);
+        nodes.sort_unstable();
+        nodes.dedup();
+        let items = |node: usize| {
+            let distance = self.distance(query, node);
             self.nodes.get(node).into_iter().flatten().map(move |&item| (item as usize, distance))
         };
         nodes.into_iter().flat_map(items).collect()
     }
 
+    /// `1 - cosine` of unit vectors is half their squared distance.
     fn distance(&self, query: &[f32], node: usize) -> f32 {
         let distance = DistL2.eval(query, self.vectors.get(self.nodes[node][0] as usize));
         distance * distance / 2.0
@@ -94,12 +131,12 @@ impl Graph {
 }
 
 impl Retrieval for Graph {
-    fn search(&self, query: &[f32], k: usize, ef: usize, filter: &dyn Fn(usize) -> bool) -> Vec<Found> {
+    fn search(&self, query: &[f32], k: usize, ef: usize, filter: &Filter<'_>) -> Vec<Found> {
         let mut count = k;
         // Past a quarter of the catalogue comparing with everything costs less than walking.
         while count > 0 && count < self.vectors.len().div_ceil(4).max(k) + 1 && count <= self.nodes.len() {
             let found: Vec<Found> =
-                self.nodes_near(query, count, ef).into_iter().filter(|found| filter(found.0)).collect();
+                self.items_near(query, count, ef).into_iter().filter(|found| filter(found.0)).collect();
             if found.len() >= k {
                 return nearest(found, k);
             }
@@ -109,7 +146,7 @@ impl Retrieval for Graph {
     }
 
     fn name(&self) -> &'static str {
-        "hnsw"
+        self.walk.name()
     }
 }
 
@@ -136,7 +173,7 @@ fn nodes(vectors: &ItemVectors) -> Vec<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::super::tests_support::clustered;
-    use super::super::unreached;
+    use super::super::{recall_at, unreached};
     use super::*;
 
     fn items(found: &[Found]) -> Vec<usize> {
@@ -146,7 +183,7 @@ mod tests {
     #[test]
     fn the_same_vectors_give_the_same_answers_each_time() {
         let vectors = Arc::new(clustered(600, 16, 1));
-        let build = || Graph::build(&vectors, Shape::USUAL, &|_| ());
+        let build = || Graph::hnsw(&vectors, Shape::USUAL, &|_| ()).unwrap();
         let (one, other) = (build(), build());
         for query in 0..20 {
             let search = |graph: &Graph| graph.search(vectors.get(query), 10, 50, &|_| true);
@@ -154,10 +191,26 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "usearch")]
+    #[test]
+    fn both_graphs_find_what_exact_search_finds() {
+        let vectors = Arc::new(clustered(3_000, 16, 8));
+        let exact = Exact::new(Arc::clone(&vectors));
+        let queries: Vec<Vec<f32>> = (0..30).map(|item| vectors.get(item * 97).to_vec()).collect();
+        for build in [Graph::hnsw, Graph::usearch] {
+            let graph = build(&vectors, Shape::USUAL, &|_| ()).unwrap();
+            let recall = recall_at(50, &graph, &exact, &queries, 100, 200);
+            assert!(recall >= 0.99, "{}: {recall}", graph.name());
+            let (one, other) =
+                (graph.search(&queries[0], 5, 99, &|_| true), exact.search(&queries[0], 5, 0, &|_| true));
+            assert_eq!(items(&one), items(&other));
+        }
+    }
+
     #[test]
     fn distances_are_those_of_exact_search() {
         let vectors = Arc::new(clustered(300, 16, 2));
-        let graph = Graph::build(&vectors, Shape::USUAL, &|_| ());
+        let graph = Graph::hnsw(&vectors, Shape::USUAL, &|_| ()).unwrap();
         let exact = Exact::new(Arc::clone(&vectors));
         let (approximate, all) = (
             graph.search(vectors.get(7), 5, 100, &|_| true),
@@ -173,14 +226,14 @@ mod tests {
         let mut values = [1.0, 0.0].repeat(50);
         values.extend([0.0, 1.0].repeat(50));
         let vectors = Arc::new(ItemVectors::normalised(2, values).unwrap());
-        let graph = Graph::build(&vectors, Shape::USUAL, &|_| ());
+        let graph = Graph::hnsw(&vectors, Shape::USUAL, &|_| ()).unwrap();
         assert_eq!(items(&graph.search(&[0.0, 1.0], 50, 50, &|_| true)), (50..100).collect::<Vec<_>>());
     }
 
     #[test]
     fn a_filter_that_bars_nearly_everything_still_gets_its_items() {
         let vectors = Arc::new(clustered(500, 16, 3));
-        let graph = Graph::build(&vectors, Shape::USUAL, &|_| ());
+        let graph = Graph::hnsw(&vectors, Shape::USUAL, &|_| ()).unwrap();
         let found = graph.search(vectors.get(0), 3, 50, &|item| item >= 497);
         let mut places = items(&found);
         places.sort_unstable();
@@ -192,7 +245,7 @@ mod tests {
     fn what_the_graph_does_not_lead_to_is_found_all_the_same() {
         let vectors = Arc::new(clustered(2_000, 32, 7));
         // So sparse a graph loses many.
-        let mut sparse = Graph::build(&vectors, Shape { links: 2, breadth: 4 }, &|_| ());
+        let mut sparse = Graph::hnsw(&vectors, Shape { links: 2, breadth: 4 }, &|_| ()).unwrap();
         let lost = unreached(&sparse, &vectors, 10);
         assert!(!lost.is_empty());
         sparse.adopt(&lost);
@@ -204,7 +257,7 @@ mod tests {
     fn an_item_of_zeros_is_near_to_nobody() {
         let values = vec![0.0, 0.0, 1.0, 0.0, -1.0, 0.0];
         let vectors = Arc::new(ItemVectors::normalised(2, values).unwrap());
-        let graph = Graph::build(&vectors, Shape::USUAL, &|_| ());
+        let graph = Graph::hnsw(&vectors, Shape::USUAL, &|_| ()).unwrap();
         assert_eq!(items(&graph.search(&[1.0, 0.0], 2, 9, &|_| true)), [1, 2]);
         assert_eq!(items(&graph.search(&[1.0, 0.0], 3, 9, &|_| true)), [1, 0, 2]);
     }
@@ -212,9 +265,14 @@ mod tests {
     #[test]
     fn no_item_and_one_item_are_catalogues_too() {
         let none = Arc::new(ItemVectors::normalised(2, Vec::new()).unwrap());
-        assert!(Graph::build(&none, Shape::USUAL, &|_| ()).search(&[1.0, 0.0], 3, 9, &|_| true).is_empty());
+        assert!(
+            Graph::hnsw(&none, Shape::USUAL, &|_| ())
+                .unwrap()
+                .search(&[1.0, 0.0], 3, 9, &|_| true)
+                .is_empty()
+        );
         let one = Arc::new(ItemVectors::normalised(2, vec![0.0, 1.0]).unwrap());
-        let graph = Graph::build(&one, Shape::USUAL, &|_| ());
+        let graph = Graph::hnsw(&one, Shape::USUAL, &|_| ()).unwrap();
         assert_eq!(items(&graph.search(&[1.0, 0.0], 3, 9, &|_| true)), [0]);
     }
 }

@@ -1,30 +1,52 @@
 //! Retrieval: from a user's vector to the nearest items, behind one trait.
 //!
-//! Distances are `1 - cosine` of unit vectors. [`Exact`] compares with everything; [`Graph`] walks an HNSW graph.
-//! [`build`] makes the one asked for, checks it, and falls back to the exact one, saying so, when the graph fails.
+//! Distances are `1 - cosine` of unit vectors. [`Exact`] compares with everything, many queries in one matrix product;
+//! [`Graph`] walks an HNSW graph, that of `hnsw_rs` or that of `usearch`. [`build`] makes the one asked for, checks it,
+//! and falls back to the exact one, saying so, when the graph fails.
 
 mod build;
 mod check;
 mod exact;
 mod graph;
+mod hnsw;
+#[cfg(feature = "usearch")]
+mod usearch;
 mod vectors;
 
 pub use build::{Built, Kind, build};
 pub use check::{Quality, TIE, recall_at, unreached};
 pub use exact::Exact;
-pub use graph::Graph;
+pub use graph::{Graph, Shape};
 pub use vectors::ItemVectors;
 pub(crate) use vectors::normalise;
 
+use rayon::prelude::*;
+
 /// An item found: its place among the vectors, and `1 - cosine` to the query.
 pub type Found = (usize, f32);
+
+/// Says of an item whether it may be found.
+pub type Filter<'a> = dyn Fn(usize) -> bool + Sync + 'a;
+
+/// One of many queries: a unit vector, and the items that may be found by it.
+pub struct Query<'a> {
+    /// A unit vector of the items' dimension.
+    pub vector: &'a [f32],
+    /// Items that may be found.
+    pub filter: &'a Filter<'a>,
+}
 
 /// Finds the items nearest to a query.
 pub trait Retrieval: Send + Sync {
     /// The `k` nearest items that `filter` lets through, nearest first; equal distances in item order.
     ///
     /// `ef` is how many items a graph looks at before it is content (at least `k`); exact search ignores it.
-    fn search(&self, query: &[f32], k: usize, ef: usize, filter: &dyn Fn(usize) -> bool) -> Vec<Found>;
+    fn search(&self, query: &[f32], k: usize, ef: usize, filter: &Filter<'_>) -> Vec<Found>;
+
+    /// What [`Retrieval::search`] finds for each query, on all cores.
+    fn search_many(&self, queries: &[Query<'_>], k: usize, ef: usize) -> Vec<Vec<Found>> {
+        queries.par_iter().map(|query| self.search(query.vector, k, ef, query.filter)).collect()
+    }
 
     /// The method's name in reports.
     fn name(&self) -> &'static str;

@@ -119,7 +119,7 @@ impl<'a> Prepared<'a> {
         let allowed = |item: usize| !self.barred.bars(viewer, item, &self.catalogue.items[item]);
         let fresh = |item: usize| !self.barred.is_seen(viewer, item) && allowed(item);
         let search =
-            |filter: &dyn Fn(usize) -> bool| self.built.index.search(query, count, self.built.ef, filter);
+            |filter: &index::Filter<'_>| self.built.index.search(query, count, self.built.ef, filter);
         let found = search(&fresh);
         if found.is_empty() { search(&allowed) } else { found }
     }
