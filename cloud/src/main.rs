@@ -27,7 +27,9 @@ enum Command {
     /// Check a policy before it is published.
     Policy(commands::policy::Arguments),
     /// Build packs for every user and publish them as one generation.
-    Refresh(commands::refresh::Arguments),
+    Refresh(Box<commands::refresh::Arguments>),
+    /// Go back to an earlier generation: its packs, signed anew.
+    Rollback(commands::rollback::Arguments),
     /// Serve packs, models, items and events over HTTP, and the player.
     Serve(commands::serve::Arguments),
     /// Learn towers and ranker from what lies before the boundary, and use them from now on.
@@ -46,6 +48,7 @@ fn main() -> std::process::ExitCode {
         Command::Keys(arguments) => commands::keys::run(&arguments),
         Command::Policy(arguments) => commands::policy::run(&arguments),
         Command::Refresh(arguments) => commands::refresh::run(&arguments),
+        Command::Rollback(arguments) => commands::rollback::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Train(arguments) => commands::train::run(&arguments),
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments),

@@ -7,5 +7,6 @@ pub mod import;
 pub mod keys;
 pub mod policy;
 pub mod refresh;
+pub mod rollback;
 pub mod serve;
 pub mod train;

@@ -27,6 +27,16 @@ pub(crate) fn rename_synced(from: &Path, to: &Path) -> io::Result<()> {
     sync_parent(to)
 }
 
+/// Gives a durable file a second name, or copies it where the file system has no second names.
+pub(crate) fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
+    fault::point()?;
+    if fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    fs::copy(from, to)?;
+    File::open(to)?.sync_all()
+}
+
 /// Makes the folder's list of names durable.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     fault::point()?;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::shard::{Entry, ShardReader, file_name, shard_of};
+use super::reader::ShardReader;
+use super::shard::{Entry, shard_of, shards_named_by};
 
 /// One published generation: its signed manifest, the key rotations it goes with, and its packs.
 ///
@@ -64,6 +65,12 @@ impl Generation {
         &self.rotations
     }
 
+    /// Its shards.
+    #[must_use]
+    pub fn shards(&self) -> &[ShardReader] {
+        &self.shards
+    }
+
     /// How many packs there are.
     #[must_use]
     pub fn packs(&self) -> usize {
@@ -93,12 +100,7 @@ impl Generation {
 /// How many shards the generation was written in, from the name of its first one.
 fn shard_count(folder: &Path) -> anyhow::Result<usize> {
     for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
-        let name = entry?.file_name();
-        let Some(name) = name.to_str() else { continue };
-        let count = name.strip_prefix("shard-00000-of-").and_then(|rest| rest.strip_suffix(".index"));
-        if let Some(of) = count.and_then(|digits| digits.parse().ok())
-            && name == file_name(0, of, "index")
-        {
+        if let Some(of) = entry?.file_name().to_str().and_then(|name| shards_named_by(name, "index")) {
             return Ok(of);
         }
     }

@@ -6,11 +6,17 @@
 
 mod disk;
 mod generation;
+mod reader;
 mod shard;
 mod store;
+mod writer;
 
+#[cfg(test)]
+pub(crate) use disk::fault;
 pub use disk::write_synced;
-pub(crate) use disk::{create_folder, rename_synced, sync_folder};
+pub(crate) use disk::{create_folder, remove_folder, rename_synced, sync_folder};
 pub use generation::Generation;
-pub use shard::{Entry, ShardReader, ShardSummary, ShardWriter, shard_of};
-pub use store::{PackStore, Staging};
+pub use reader::ShardReader;
+pub use shard::{Entry, shard_file, shard_of, shards_named_by};
+pub use store::{GENERATIONS, PackStore, Staging};
+pub use writer::{ShardSummary, ShardWriter};

@@ -12,21 +12,29 @@ use super::generation::Generation;
 use crate::hash::is_sha256;
 use crate::lock::FileLock;
 
-/// How many generations are kept: the one in force and those that slow clients may still be reading.
-const KEPT: usize = 3;
+/// How many generations are kept unless told otherwise: the one in force, and those that slow clients may still be
+/// reading and that one may roll back to.
+pub const GENERATIONS: usize = 3;
 const UNFINISHED: &str = ".unfinished-";
 
 /// The folder `D/served`: everything the service may hand out.
 #[derive(Debug, Clone)]
 pub struct PackStore {
     root: PathBuf,
+    kept: usize,
 }
 
 impl PackStore {
     /// The store of data folder `data`; nothing is read or created yet.
     #[must_use]
     pub fn new(data: &Path) -> Self {
-        Self { root: data.join("served") }
+        Self { root: data.join("served"), kept: GENERATIONS }
+    }
+
+    /// The same store, keeping so many generations; at least the one in force.
+    #[must_use]
+    pub fn keeping(self, generations: usize) -> Self {
+        Self { kept: generations.max(1), ..self }
     }
 
     /// The number of the generation in force, if one was ever published.
@@ -41,9 +49,40 @@ impl PackStore {
             Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
         };
         let number = text.trim().parse();
-        number
-            .map(Some)
-            .with_context(|| format!("{} holds `{}` instead of a generation", path.display(), text.trim()))
+        number.map(Some).with_context(|| {
+            let (path, found) = (path.display(), text.trim());
+            format!("{path} holds `{found}` instead of a generation; write the number of the newest folder in generations/ into it")
+        })
+    }
+
+    /// The number of the generation that comes after `current`.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn next_after(&self, current: Option<u64>) -> anyhow::Result<u64> {
+        // Without a pointer nothing says which of those that are there was served, so all of them count.
+        Ok(1 + current.map_or_else(|| self.numbers().map(|all| all.into_iter().max().unwrap_or(0)), Ok)?)
+    }
+
+    /// Opens generation `number`, if it is kept.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn open(&self, number: u64) -> anyhow::Result<Option<Generation>> {
+        let folder = self.generation(number);
+        if folder.is_dir() { Generation::open(&folder, number).map(Some) } else { Ok(None) }
+    }
+
+    /// The generations that are kept and were or are in force, ascending.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn kept(&self) -> anyhow::Result<Vec<u64>> {
+        let Some(current) = self.current()? else { return Ok(Vec::new()) };
+        let mut numbers = self.numbers()?;
+        numbers.retain(|number| *number <= current);
+        numbers.sort_unstable();
+        Ok(numbers)
     }
 
     /// Opens the generation in force, if one was ever published.
@@ -76,23 +115,37 @@ impl PackStore {
     /// Begins the next generation: takes the lock, clears what a killed run left, chooses the number.
     ///
     /// # Errors
-    /// When another refresh holds the lock or the disk refuses.
+    /// When somebody else is publishing or the disk refuses.
     pub fn begin(&self) -> anyhow::Result<Staging> {
         disk::create_folder(&self.generations())?;
         let lock = self.lock()?;
         let current = self.current()?;
         self.clear_unfinished(current)?;
-        let number = self.numbers()?.into_iter().chain(current).max().unwrap_or(0) + 1;
+        let number = self.next_after(current)?;
         let folder = self.generations().join(format!("{UNFINISHED}{number}"));
         disk::create_folder(&folder)?;
-        Ok(Staging { store: self.clone(), number, folder, artefacts: Vec::new(), _lock: lock })
+        Ok(Staging { store: self.clone(), base: current, number, folder, artefacts: Vec::new(), _lock: lock })
+    }
+
+    /// As [`PackStore::begin`], if `base` is still in force: who began from another generation is not let in.
+    ///
+    /// # Errors
+    /// When another generation was published since.
+    pub fn begin_after(&self, base: Option<u64>) -> anyhow::Result<Staging> {
+        let staging = self.begin()?;
+        ensure!(
+            staging.base == base,
+            "generation {} was published while this run was on its way: what it made is out of date; refresh again",
+            staging.base.unwrap_or(0)
+        );
+        Ok(staging)
     }
 
     fn lock(&self) -> anyhow::Result<FileLock> {
         let path = self.root.join(".lock");
         let taken = FileLock::try_take(&path).with_context(|| format!("locking {}", path.display()))?;
         taken.with_context(|| {
-            format!("another refresh of {} is running; wait for it or stop it", self.root.display())
+            format!("another refresh is publishing to {}; wait for it or stop it", self.root.display())
         })
     }
 
@@ -112,8 +165,11 @@ impl PackStore {
         Ok(())
     }
 
-    /// Moves the pointer; from here on the generation is served.
-    fn point_to(&self, number: u64) -> anyhow::Result<()> {
+    /// Moves the pointer from `base` to `number`, if it still stands there; from here on the generation is served.
+    fn point_to(&self, base: Option<u64>, number: u64) -> anyhow::Result<()> {
+        // The lock keeps others away; whoever writes the pointer by hand is noticed here.
+        let current = self.current()?;
+        ensure!(current == base, "the pointer moved from {base:?} to {current:?} meanwhile; refresh again");
         write_synced(&self.pointer(), format!("{number}\n").as_bytes()).context("moving the pointer")
     }
 
@@ -121,7 +177,7 @@ impl PackStore {
     fn collect(&self, current: u64) -> anyhow::Result<()> {
         let numbers: BTreeSet<u64> =
             self.numbers()?.into_iter().filter(|number| *number <= current).collect();
-        let kept: BTreeSet<u64> = numbers.iter().rev().take(KEPT).copied().collect();
+        let kept: BTreeSet<u64> = numbers.iter().rev().take(self.kept).copied().collect();
         for number in numbers.difference(&kept) {
             disk::remove_folder(&self.generation(*number))?;
         }
@@ -147,7 +203,11 @@ impl PackStore {
     }
 
     fn numbers(&self) -> anyhow::Result<Vec<u64>> {
-        let entries = fs::read_dir(self.generations())?.collect::<Result<Vec<_>, _>>()?;
+        let folder = self.generations();
+        if !folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
         Ok(entries.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
     }
 
@@ -172,6 +232,7 @@ impl PackStore {
 #[derive(Debug)]
 pub struct Staging {
     store: PackStore,
+    base: Option<u64>,
     number: u64,
     folder: PathBuf,
     artefacts: Vec<String>,
@@ -189,6 +250,24 @@ impl Staging {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Takes the file `name` of another folder into this generation; it stays there too.
+    ///
+    /// # Errors
+    /// When it is missing or the disk refuses.
+    pub fn adopt(&self, folder: &Path, name: &str) -> anyhow::Result<()> {
+        disk::link_or_copy(&folder.join(name), &self.folder.join(name))
+            .with_context(|| format!("taking {name} from {}", folder.display()))
+    }
+
+    /// Keeps the blobs that generation `number` names for this generation too.
+    ///
+    /// # Errors
+    /// When that generation does not say which they are.
+    pub fn keep_blobs_of(&mut self, number: u64) -> anyhow::Result<()> {
+        self.artefacts.extend(self.store.artefacts(number)?);
+        Ok(())
     }
 
     /// Stores `bytes` under their hash, to be kept as long as this generation is.
@@ -221,7 +300,7 @@ impl Staging {
         Generation::open(&self.folder, self.number).context("reading back what was written")?;
         let folder = self.store.generation(self.number);
         disk::rename_synced(&self.folder, &folder)?;
-        self.store.point_to(self.number)?;
+        self.store.point_to(self.base, self.number)?;
         if let Err(error) = self.store.collect(self.number) {
             // Published all the same; the next run collects again.
             tracing::warn!("old generations could not be removed: {error:#}");

@@ -1,5 +1,5 @@
+use super::super::ShardWriter;
 use super::super::disk::fault;
-use super::super::shard::ShardWriter;
 use super::*;
 
 /// Publishes a generation whose one pack says which content it is.
@@ -111,6 +111,42 @@ fn two_refreshes_at_once_are_refused() {
     assert!(store.begin().unwrap_err().to_string().contains("another refresh"));
     drop(first);
     assert!(store.begin().is_ok());
+}
+
+#[test]
+fn of_two_that_began_from_one_generation_the_second_is_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let store = PackStore::new(data.path());
+    publish(&store, "one").unwrap();
+    let base = store.current().unwrap();
+    publish(&store, "two").unwrap();
+    let error = store.begin_after(base).unwrap_err().to_string();
+    assert!(error.contains("generation 2 was published"), "{error}");
+    assert!(store.begin_after(Some(2)).is_ok());
+}
+
+#[test]
+fn a_pointer_that_was_moved_by_hand_is_not_moved_again() {
+    let data = tempfile::tempdir().unwrap();
+    let store = PackStore::new(data.path());
+    publish(&store, "one").unwrap();
+    let staging = store.begin().unwrap();
+    ShardWriter::create(staging.folder(), 0, 1).unwrap().finish().unwrap();
+    fs::write(store.pointer(), "9\n").unwrap();
+    assert!(staging.publish(b"", b"\x90", b"{}").unwrap_err().to_string().contains("the pointer moved"));
+    assert_eq!(store.current().unwrap(), Some(9));
+}
+
+#[test]
+fn as_many_generations_are_kept_as_asked_for() {
+    let data = tempfile::tempdir().unwrap();
+    let store = PackStore::new(data.path()).keeping(2);
+    for content in ["one", "two", "three"] {
+        publish(&store, content).unwrap();
+    }
+    assert_eq!(store.kept().unwrap(), [2, 3]);
+    assert!(store.open(1).unwrap().is_none());
+    assert_eq!(store.open(2).unwrap().unwrap().manifest(), b"two");
 }
 
 #[test]

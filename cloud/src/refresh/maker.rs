@@ -4,7 +4,8 @@ use segue_core::engine::{Engine, Request};
 use segue_core::pack::{PackSource, VerifiedPack};
 use segue_core::trust::PrivateKey;
 
-use super::{KEPT, Prepared, RETRIEVED, Viewer};
+use super::{KEPT, Prepared, Viewer};
+use crate::index;
 use crate::score::OrtScorer;
 
 /// Items in order, with their utilities.
@@ -61,18 +62,20 @@ impl<'a> PackMaker<'a> {
     /// # Errors
     /// When the ranker fails.
     pub fn rank(&mut self, viewer: &Viewer, user: usize) -> anyhow::Result<Ranked> {
-        let query = self.prepared.embeddings.user(user);
-        let found = self.prepared.retrieve(viewer, query, RETRIEVED);
-        let vector = self.prepared.short.user(user);
-        let retrieved: Ranked = found.into_iter().map(|(item, distance)| (item, 1.0 - distance)).collect();
-        self.order(vector, retrieved)
+        let found = self.prepared.retrieve_many(&[(viewer, user)]).pop().unwrap_or_default();
+        self.order(user, found)
     }
 
-    /// `retrieved` in the order of the full ranker with an empty session, the best of them.
-    fn order(&mut self, user: &[f32], retrieved: Ranked) -> anyhow::Result<Ranked> {
+    /// What was found for a user in the order of the full ranker with an empty session, the best of it.
+    ///
+    /// # Errors
+    /// When the ranker fails.
+    pub fn order(&mut self, user: usize, found: Vec<index::Found>) -> anyhow::Result<Ranked> {
+        let retrieved: Ranked = found.into_iter().map(|(item, distance)| (item, 1.0 - distance)).collect();
         if retrieved.is_empty() {
             return Ok(retrieved);
         }
+        let user = self.prepared.short.user(user);
         let stamp = Stamp { generation: 0, created_ms: 0, expires_ms: i64::MAX, ranker: None };
         let pack = self.source("user:", user, &retrieved, stamp, false).to_pack();
         self.engine.begin(VerifiedPack::from_pack(pack)?);

@@ -1,34 +1,50 @@
 //! The refresh: a catalogue and its events in, one published generation of signed packs out.
 //!
-//! [`prepare`](Prepared::new) embeds items and users and builds a checked index; a [`PackMaker`] then retrieves,
-//! bars, ranks with an empty session and writes one pack at a time; [`run`] does that for everybody and publishes.
-//! Nothing is handed out before the pointer moves, so a failing or killed run changes nothing.
+//! A run has a [`Plan`] that all its processes agree on. Each shard is then made by itself: [`Prepared`] embeds items
+//! and users and builds a checked index; a [`PackMaker`] retrieves, bars, ranks with an empty session and writes one
+//! pack at a time. [`publish`] checks what came of it, passes it through the gates and moves the pointer. [`run`] does
+//! all of it in one process; [`rollback`] goes back. Nothing is handed out before the pointer moves, so a failing or
+//! killed run changes nothing.
 
 mod barred;
+mod earlier;
 mod every;
-mod everybody;
+mod gates;
+mod job;
 mod maker;
 mod moment;
+mod plan;
 mod policies;
 mod popular;
 mod prepare;
+mod publish;
 mod report;
+mod rollback;
 mod run;
+mod shard;
+mod subjects;
 
 pub use barred::{Barred, Viewer};
 pub use every::{parse_duration, repeat};
+pub use gates::{Gate, Measures};
 pub use maker::{PackMaker, Ranked, SealedPack, Stamp};
 pub use moment::Moment;
+pub use plan::Plan;
 pub use policies::Policies;
 pub use popular::Popular;
 pub use prepare::{Prepared, Ranking};
-pub use report::Report;
+pub use publish::{Terms, publish};
+pub use report::{How, Report, ShardReport};
+pub use rollback::{Back, rollback};
 pub use run::{Options, run};
+pub use shard::run_shard;
 
 /// Candidates retrieved for each user.
 pub const RETRIEVED: usize = 1_000;
 /// Candidates kept in a pack.
 pub const KEPT: usize = 500;
 
+#[cfg(test)]
+mod run_tests;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use segue_core::policy::Policy;
 use super::{Barred, Moment, Popular, RETRIEVED, Viewer};
 use crate::candidates::{CandidateFacts, ranks};
 use crate::catalog::Catalogue;
-use crate::index::{self, Built, ItemVectors};
+use crate::index::{self, Built, ItemVectors, Query};
 use crate::towers::projection::project;
 use crate::towers::{Embeddings, ModelDirectory, embed};
 
@@ -113,15 +113,35 @@ impl<'a> Prepared<'a> {
         })
     }
 
-    /// The nearest items that `viewer` may get. Items seen too lately come back only where nothing else is left.
+    /// The nearest items that each user may get. Items seen too lately come back only where nothing else is left.
     #[must_use]
-    pub fn retrieve(&self, viewer: &Viewer, query: &[f32], count: usize) -> Vec<index::Found> {
-        let allowed = |item: usize| !self.barred.bars(viewer, item, &self.catalogue.items[item]);
-        let fresh = |item: usize| !self.barred.is_seen(viewer, item) && allowed(item);
-        let search =
-            |filter: &index::Filter<'_>| self.built.index.search(query, count, self.built.ef, filter);
-        let found = search(&fresh);
-        if found.is_empty() { search(&allowed) } else { found }
+    pub fn retrieve_many(&self, users: &[(&Viewer, usize)]) -> Vec<Vec<index::Found>> {
+        let mut found = self.search(users, &|viewer, item| !self.barred.is_seen(viewer, item));
+        let nothing_new: Vec<usize> = (0..users.len()).filter(|place| found[*place].is_empty()).collect();
+        let again: Vec<(&Viewer, usize)> = nothing_new.iter().map(|place| users[*place]).collect();
+        for (place, seen) in nothing_new.into_iter().zip(self.search(&again, &|_, _| true)) {
+            found[place] = seen;
+        }
+        found
+    }
+
+    /// The nearest items to each user's vector of those that are not barred and that `wanted` lets through.
+    fn search(
+        &self,
+        users: &[(&Viewer, usize)],
+        wanted: &(dyn Fn(&Viewer, usize) -> bool + Sync),
+    ) -> Vec<Vec<index::Found>> {
+        let allowed = |viewer: &Viewer, item: usize| {
+            wanted(viewer, item) && !self.barred.bars(viewer, item, &self.catalogue.items[item])
+        };
+        let filters: Vec<_> =
+            users.iter().map(|(viewer, _)| move |item: usize| allowed(viewer, item)).collect();
+        let queries: Vec<Query<'_>> = users
+            .iter()
+            .zip(&filters)
+            .map(|((_, user), filter)| Query { vector: self.embeddings.user(*user), filter })
+            .collect();
+        self.built.index.search_many(&queries, RETRIEVED, self.built.ef)
     }
 
     /// Item `index` as a pack carries it; `display` adds title and creator's name.

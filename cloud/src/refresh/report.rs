@@ -1,14 +1,120 @@
 //! What a refresh did, for people and for programs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use super::gates::Measures;
+use super::maker::SealedPack;
+
+/// How a list came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// Retrieved and ranked in this run.
+    Fresh,
+    /// Taken over, because nothing it follows from changed.
+    Unchanged,
+    /// Taken over, because time was up.
+    Carried,
+    /// What is popular, because time was up and there was no list before.
+    Popular,
+    /// A region's: what is popular there.
+    Region,
+}
+
+/// What one shard holds and how it was made: written beside it when it is whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShardReport {
+    /// The run.
+    pub run: String,
+    /// Which shard, from 0.
+    pub shard: usize,
+    /// Of how many.
+    pub of: usize,
+    /// The generation its packs are of.
+    pub generation: u64,
+    /// How many subjects all shards together have.
+    pub subjects: usize,
+    /// Items in the catalogue.
+    pub items: usize,
+    /// Users in the catalogue.
+    pub users: usize,
+    /// Events read.
+    pub events: usize,
+    /// Hash of the two-tower model that made the vectors, or `none`.
+    pub towers: String,
+    /// `hnsw`, `usearch` or `exact`.
+    pub index: String,
+    /// As in [`Report::self_recall`].
+    pub self_recall: f64,
+    /// As in [`Report::recall_at_100`].
+    pub recall_at_100: f64,
+    /// As in [`Report::pack_vector_recall_at_10`].
+    pub pack_vector_recall_at_10: f64,
+    /// Packs written.
+    pub packs: usize,
+    /// Bytes of all of them.
+    pub bytes: u64,
+    /// SHA-256 of the shard's index, which holds that of every pack.
+    pub index_hash: String,
+    /// Subjects to whom nothing may be shown.
+    pub without: usize,
+    /// How many lists came about how.
+    pub how: BTreeMap<How, usize>,
+    /// Bytes of each pack.
+    pub pack_bytes: Vec<usize>,
+    /// Bytes of ranking data of each pack.
+    pub ranking_bytes: Vec<usize>,
+    /// Reading the catalogue and the events.
+    pub seconds_load: f64,
+    /// Vectors, index and its checks.
+    pub seconds_prepare: f64,
+    /// Retrieval, ranking, signing and writing.
+    pub seconds_packs: f64,
+    /// What had to be done differently, in words.
+    pub remarks: Vec<String>,
+}
+
+impl ShardReport {
+    /// Counts one more list.
+    pub(super) fn add(&mut self, how: How, pack: &SealedPack) {
+        *self.how.entry(how).or_default() += 1;
+        self.pack_bytes.push(pack.bytes.len());
+        self.ranking_bytes.push(pack.bytes.len().saturating_sub(pack.display_bytes));
+    }
+}
+
+impl fmt::Display for ShardReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (shard, of, run, seconds) = (self.shard, self.of, &self.run, self.seconds_packs);
+        write!(formatter, "shard {shard} of {of} of run {run}: {} packs, {seconds:.1} s", self.packs)?;
+        self.remarks.iter().try_for_each(|remark| write!(formatter, "\n  note     {remark}"))
+    }
+}
 
 /// What one refresh did: `report.json` of the generation, and the last line of `segue refresh --json`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// The generation that was published.
     pub generation: u64,
+    /// The run that made it.
+    pub run: String,
+    /// The generation before; none for the first.
+    pub base: Option<u64>,
+    /// The generation whose packs these are, where it was rolled back to.
+    pub rolled_back_to: Option<u64>,
+    /// Shards.
+    pub shards: usize,
+    /// The data set's name and the hash of what its items may have.
+    pub dataset: String,
+    /// Hash of each surface's policy.
+    pub policies: BTreeMap<String, String>,
+    /// How many lists came about how.
+    pub lists: BTreeMap<How, usize>,
+    /// What the gates measured.
+    pub gates: Measures,
     /// Items in the catalogue.
     pub items: usize,
     /// Users in the catalogue.
@@ -23,7 +129,7 @@ pub struct Report {
     pub towers: String,
     /// Hash of the ranker, if one ranked.
     pub ranker: Option<String>,
-    /// `hnsw` or `exact`.
+    /// `hnsw`, `usearch` or `exact`.
     pub index: String,
     /// Share of items that their own vector finds, or finds one at the same distance.
     pub self_recall: f64,
@@ -56,6 +162,19 @@ pub struct Report {
     pub remarks: Vec<String>,
 }
 
+impl How {
+    /// As people read it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Fresh => "made anew",
+            Self::Unchanged => "unchanged",
+            Self::Carried => "taken over for want of time",
+            Self::Popular => "popular for want of time",
+            Self::Region => "of regions",
+        }
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let towers =
@@ -67,6 +186,8 @@ impl fmt::Display for Report {
             "  packs    {} ({} of regions) for {} users",
             self.packs, self.region_packs, self.users
         )?;
+        let lists = self.lists.iter().map(|(how, count)| format!("{count} {}", how.word()));
+        writeln!(formatter, "  lists    {}", lists.collect::<Vec<_>>().join(", "))?;
         writeln!(formatter, "  items    {}, events {}", self.items, self.events)?;
         writeln!(formatter, "  towers   {towers}")?;
         writeln!(formatter, "  ranker   {ranker}")?;
@@ -97,27 +218,11 @@ fn short(hash: &str) -> &str {
     hash.get(..12).unwrap_or(hash)
 }
 
-/// Sizes of the packs of one generation.
-#[derive(Debug, Default)]
-pub(super) struct Sizes {
-    whole: Vec<usize>,
-    ranking: Vec<usize>,
-}
-
-impl Sizes {
-    pub(super) fn add(&mut self, whole: usize, display: usize) {
-        self.whole.push(whole);
-        self.ranking.push(whole.saturating_sub(display));
-    }
-
-    /// Median and largest, of whole packs and of their ranking data.
-    pub(super) fn summary(mut self) -> [(usize, usize); 2] {
-        [&mut self.whole, &mut self.ranking].map(|sizes| {
-            sizes.sort_unstable();
-            let at = |place: usize| sizes.get(place).copied().unwrap_or(0);
-            (at(sizes.len() / 2), at(sizes.len().saturating_sub(1)))
-        })
-    }
+/// Median and largest of some sizes; 0 of none.
+pub(super) fn median_and_largest(mut sizes: Vec<usize>) -> (usize, usize) {
+    sizes.sort_unstable();
+    let at = |place: usize| sizes.get(place).copied().unwrap_or(0);
+    (at(sizes.len() / 2), at(sizes.len().saturating_sub(1)))
 }
 
 #[cfg(test)]
@@ -125,10 +230,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_told_with_and_without_titles() {
-        let mut sizes = Sizes::default();
-        [(10, 4), (30, 5), (20, 6)].iter().for_each(|(whole, display)| sizes.add(*whole, *display));
-        assert_eq!(sizes.summary(), [(20, 30), (14, 25)]);
-        assert_eq!(Sizes::default().summary(), [(0, 0), (0, 0)]);
+    fn the_median_and_the_largest_of_sizes() {
+        assert_eq!(median_and_largest(vec![30, 10, 20]), (20, 30));
+        assert_eq!(median_and_largest(Vec::new()), (0, 0));
     }
 }

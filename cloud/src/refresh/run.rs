@@ -1,22 +1,23 @@
-//! One refresh from the data folder to the moved pointer.
+//! A whole refresh in one process: plan, every shard, publish.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, ensure};
-use segue_core::trust::{Artefact, Manifest, Ranker};
+use anyhow::Context;
 
-use super::everybody::{Written, write_packs};
-use super::maker::Stamp;
-use super::{Moment, Policies, Prepared, Ranking, Report};
-use crate::catalog::Catalogue;
-use crate::clock::now_ms;
+use super::job::Job;
+use super::publish::{Terms, is_refused, publish};
+use super::shard::{ShardMaker, finished};
+use super::subjects::{shards_for, subjects};
+use super::{Plan, Report, plan};
+use crate::clock;
 use crate::index;
 use crate::keys::{KeyStore, Keys};
-use crate::packs::{PackStore, Staging};
-use crate::progress;
-use crate::towers::ModelDirectory;
+use crate::lock::FileLock;
+use crate::packs::{self, PackStore};
+
+/// A run that was begun longer ago than this is not gone on with, since events came in meanwhile.
+const RESUME_MS: i64 = 60 * 60_000;
 
 /// How to refresh.
 #[derive(Debug, Clone)]
@@ -29,189 +30,106 @@ pub struct Options {
     pub lifetime_ms: i64,
     /// The clock, in milliseconds since 1970; the system's when absent.
     pub now_ms: Option<i64>,
+    /// After so many milliseconds nobody's list is made anew; who is left keeps the one before.
+    pub deadline_ms: Option<i64>,
+    /// How old the list of somebody about whom nothing changed may be, in milliseconds; 0 makes all of them anew.
+    pub reuse_ms: i64,
+    /// Shards; about one for every 10,000 subjects when absent.
+    pub shards: Option<usize>,
+    /// How to publish.
+    pub terms: Terms,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { model: None, index: index::Kind::Hnsw, lifetime_ms: 7 * 86_400_000, now_ms: None }
+        Self {
+            model: None,
+            index: index::Kind::Hnsw,
+            lifetime_ms: 7 * 86_400_000,
+            now_ms: None,
+            deadline_ms: None,
+            reuse_ms: 6 * 3_600_000,
+            shards: None,
+            terms: Terms::default(),
+        }
     }
 }
 
-/// Refreshes data folder `data` and publishes the result.
+/// Refreshes data folder `data` and publishes the result. A run that was interrupted is gone on with.
 ///
 /// # Errors
 /// When something is missing or does not fit; what was published before is then still served.
 pub fn run(data: &Path, options: &Options) -> anyhow::Result<Report> {
-    let started = Instant::now();
-    let now_ms = options.now_ms.unwrap_or_else(now_ms);
-    let mut remarks = Vec::new();
+    crate::catalog::Dataset::read(data)?;
     let (keys, made) = KeyStore::new(data).load_or_init().context("the signing keys")?;
-    if made {
-        remarks.push(format!("new signing keys were made in {}", data.join("keys").display()));
-    }
-    let staging = PackStore::new(data).begin()?;
-    let catalogue = load(data)?;
-    let model = model(data, options, &catalogue, &mut remarks)?;
-    let policies = Policies::read(data)?;
-    let ranking = Ranking::new(policies.of(&catalogue.dataset.surface)?, model.as_ref())?;
-    let seconds_load = started.elapsed().as_secs_f64();
-
-    let bar = progress::bar("index", catalogue.items.len());
-    let moment = Moment { until_ms: None, now_ms };
-    let prepared = Prepared::new(&catalogue, model.as_ref(), ranking, options.index, moment, &|done| {
-        bar.set_position(done as u64);
+    packs::create_folder(&plan::runs(data))?;
+    let lock = FileLock::try_take(&plan::runs(data).join(".lock")).context("locking the runs")?;
+    let _lock = lock.with_context(|| {
+        format!("another refresh of {} is running; wait for it or stop it", data.display())
     })?;
-    bar.finish_and_clear();
-    remarks.extend(prepared.built.remarks.iter().cloned());
-    let quality = prepared.built.quality;
-    ensure!(
-        quality.is_enough(),
-        "the index is not good enough to publish: self-recall {:.5} (needs 1), recall@100 {:.4} (needs 0.95)",
-        quality.self_recall,
-        quality.recall_at_100
-    );
-    let seconds_prepare = started.elapsed().as_secs_f64() - seconds_load;
-
-    let expires_ms = now_ms.saturating_add(options.lifetime_ms);
-    let times = Times { now_ms, expires_ms };
-    let written =
-        publish(staging, &prepared, model.as_ref(), &policies, &keys, times, |mut report: Report| {
-            report.remarks.splice(0..0, remarks.iter().cloned());
-            // To the last pack on the disk: the report itself is part of what is then published.
-            report.seconds = started.elapsed().as_secs_f64();
-            report.seconds_load = seconds_load;
-            report.seconds_prepare = seconds_prepare;
-            report.seconds_packs = report.seconds - seconds_load - seconds_prepare;
-            report.refresh_users_per_second = report.users as f64 / (report.seconds - seconds_load).max(1e-9);
-            report
-        })?;
-    Ok(written)
-}
-
-/// The tables, and the events that the service received since they were written.
-fn load(data: &Path) -> anyhow::Result<Catalogue> {
-    let mut catalogue = Catalogue::load(data)?;
-    let mut received = Vec::new();
-    crate::events::read_since(data, 0, |_, event| received.push(event))?;
-    if !received.is_empty() {
-        catalogue.add_events(received);
+    let plan = plan(data, options, &keys)?;
+    let name = plan.run.clone();
+    make_shards(&Job::open(data, plan)?, options)?;
+    let mut report = publish(data, &name, &options.terms)?;
+    if made {
+        report.remarks.insert(0, format!("new signing keys were made in {}", data.join("keys").display()));
     }
-    Ok(catalogue)
-}
-
-/// The model asked for, which must fit, or the one that fits.
-fn model(
-    data: &Path,
-    options: &Options,
-    catalogue: &Catalogue,
-    remarks: &mut Vec<String>,
-) -> anyhow::Result<Option<ModelDirectory>> {
-    if let Some(folder) = &options.model {
-        let model = ModelDirectory::open(folder)?;
-        ensure!(
-            model.fits(&catalogue.dataset)?,
-            "the model in {} was trained for other attributes and categories than {} has",
-            folder.display(),
-            data.display()
-        );
-        return Ok(Some(model));
-    }
-    let found = ModelDirectory::find(data, &catalogue.dataset)?;
-    if found.is_none() {
-        remarks
-            .push("no model was trained for this data: vectors come from metadata and co-occurrence".into());
-    }
-    Ok(found)
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Times {
-    now_ms: i64,
-    expires_ms: i64,
-}
-
-/// Writes blobs, packs and manifest, and moves the pointer.
-fn publish(
-    mut staging: Staging,
-    prepared: &Prepared<'_>,
-    model: Option<&ModelDirectory>,
-    policies: &Policies,
-    keys: &Keys,
-    times: Times,
-    complete: impl FnOnce(Report) -> Report,
-) -> anyhow::Result<Report> {
-    let ranker = match model {
-        Some(model) => {
-            Some(Ranker { model: staging.put_blob(&model.ranker)?, schema: staging.put_blob(&model.schema)? })
-        }
-        None => None,
-    };
-    let mut named: BTreeMap<String, Artefact> = BTreeMap::new();
-    for (surface, bytes) in policies.files() {
-        named.insert(surface.to_owned(), staging.put_blob(bytes)?);
-    }
-    let generation = staging.number();
-    let manifest = Manifest {
-        format: Manifest::FORMAT,
-        generation,
-        created_ms: times.now_ms,
-        expires_ms: times.expires_ms,
-        towers: prepared.embeddings.towers.clone(),
-        ranker,
-        policies: named,
-    };
-    let ranker = manifest.ranker.as_ref().map(|ranker| ranker.model.hash.clone());
-    let stamp = Stamp {
-        generation,
-        created_ms: times.now_ms,
-        expires_ms: times.expires_ms,
-        ranker: ranker.as_deref(),
-    };
-    let written = write_packs(&staging, prepared, stamp, keys.signing())?;
-    let sealed = manifest.seal(keys.signing())?;
-    let report = complete(written.report(prepared, &manifest, ranker.clone()));
-    staging.publish(&sealed, &keys.rotation_list()?, &serde_json::to_vec_pretty(&report)?)?;
     Ok(report)
 }
 
-impl Written {
-    fn report(self, prepared: &Prepared<'_>, manifest: &Manifest, ranker: Option<String>) -> Report {
-        let [whole, ranking] = self.sizes.summary();
-        let mut remarks = Vec::new();
-        if self.without > 0 {
-            remarks.push(format!(
-                "{} users have no pack of their own: nothing may be shown to them",
-                self.without
-            ));
-        }
-        if ranking.1 >= 64 << 10 {
-            remarks.push(format!("the largest pack has {} bytes of ranking data, above 64 KB", ranking.1));
-        }
-        let built = &prepared.built;
-        Report {
-            generation: manifest.generation,
-            items: prepared.catalogue.items.len(),
-            users: prepared.catalogue.users.len(),
-            events: prepared.catalogue.events.len(),
-            packs: self.packs,
-            region_packs: self.region_packs,
-            towers: manifest.towers.clone(),
-            ranker,
-            index: built.index.name().to_owned(),
-            self_recall: built.quality.self_recall,
-            recall_at_100: built.quality.recall_at_100,
-            pack_vector_recall_at_10: prepared.short_recall_at_10,
-            refresh_users_per_second: 0.0,
-            seconds: 0.0,
-            seconds_load: 0.0,
-            seconds_prepare: 0.0,
-            seconds_packs: 0.0,
-            pack_bytes_median: whole.0,
-            pack_bytes_max: whole.1,
-            ranking_bytes_median: ranking.0,
-            ranking_bytes_max: ranking.1,
-            expires_ms: manifest.expires_ms,
-            remarks,
+/// The plan of the next generation: that of a run that was interrupted, if it still holds, or a new one.
+fn plan(data: &Path, options: &Options, keys: &Keys) -> anyhow::Result<Plan> {
+    let store = PackStore::new(data);
+    let run = format!("auto-{}", store.next_after(store.current()?)?);
+    let folder = plan::folder(data, &run)?;
+    let interrupted = Plan::read(data, &run).unwrap_or_default();
+    if interrupted.is_some_and(|plan| still_holds(data, &plan, options, keys).unwrap_or(false)) {
+        return Plan::open(data, &run, options, keys);
+    }
+    if folder.exists() {
+        packs::remove_folder(&folder).with_context(|| format!("removing {}", folder.display()))?;
+    }
+    Plan::open(data, &run, options, keys)
+}
+
+fn still_holds(data: &Path, plan: &Plan, options: &Options, keys: &Keys) -> anyhow::Result<bool> {
+    let age = options.now_ms.unwrap_or_else(clock::now_ms).saturating_sub(plan.created_ms);
+    let model = super::job::model(data, options.model.as_deref(), &crate::catalog::Dataset::read(data)?)?;
+    let inputs = plan::inputs(data, model.as_ref(), &super::Policies::read(data)?, keys)?;
+    Ok((0..RESUME_MS).contains(&age)
+        && !is_refused(&plan::folder(data, &plan.run)?)
+        && plan.base == PackStore::new(data).current()?
+        && (plan.index, plan.reuse_ms, &plan.model) == (options.index, options.reuse_ms, &options.model)
+        && plan.check(&inputs).is_ok())
+}
+
+/// Makes every shard that is not finished.
+fn make_shards(job: &Job, options: &Options) -> anyhow::Result<()> {
+    let subjects = subjects(&job.catalogue);
+    let of = options.shards.unwrap_or_else(|| shards_for(subjects.len())).max(1);
+    let mut missing = Vec::new();
+    for shard in 0..of {
+        if finished(&job.folder, shard, of)?.is_none() {
+            missing.push(shard);
         }
     }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let started = Instant::now();
+    let prepared = job.prepare()?;
+    let maker = ShardMaker::new(job, &prepared, &subjects, started.elapsed().as_secs_f64());
+    for (done, shard) in missing.iter().enumerate() {
+        // Each shard may take an equal share of what time is left, so that the last one's people are not left out.
+        let share = share_of_time(job.plan.deadline_ms, missing.len() - done);
+        maker.make(*shard, of, &|| share.is_some_and(|until| clock::now_ms() >= until))?;
+    }
+    Ok(())
+}
+
+/// Until when the next of `left` shards may make lists anew.
+fn share_of_time(deadline_ms: Option<i64>, left: usize) -> Option<i64> {
+    let now_ms = clock::now_ms();
+    let left = i64::try_from(left).unwrap_or(i64::MAX).max(1);
+    deadline_ms.map(|deadline| now_ms.saturating_add(deadline.saturating_sub(now_ms).max(0) / left))
 }

@@ -11,7 +11,7 @@ use crate::index::Kind;
 use crate::keys::KeyStore;
 use crate::packs::PackStore;
 
-const NOW: i64 = 1_700_000_000_000;
+pub(super) const NOW: i64 = 1_700_000_000_000;
 
 /// `items` in four genres by `items / 4` artists, `users` who heard nothing yet.
 pub(super) fn catalogue(items: usize, users: usize) -> Catalogue {
@@ -53,7 +53,7 @@ pub(super) fn event(id: &str, user: usize, item: usize, kind: EventKind, time_ms
 }
 
 /// A data folder: three users with a taste each, a fourth who is new.
-fn folder() -> (tempfile::TempDir, Catalogue) {
+pub(super) fn folder() -> (tempfile::TempDir, Catalogue) {
     let data = tempfile::tempdir().unwrap();
     let mut catalogue = catalogue(60, 4);
     let listens = (0..90).map(|at| {
@@ -66,7 +66,7 @@ fn folder() -> (tempfile::TempDir, Catalogue) {
     (data, catalogue)
 }
 
-fn write(data: &Path, catalogue: &Catalogue) {
+pub(super) fn write(data: &Path, catalogue: &Catalogue) {
     let mut tables = Tables::create(data).unwrap();
     tables.items.write_all(&catalogue.items).unwrap();
     tables.users.write_all(&catalogue.users).unwrap();
@@ -74,15 +74,15 @@ fn write(data: &Path, catalogue: &Catalogue) {
     tables.publish(&mut catalogue.dataset.clone(), &catalogue.split).unwrap();
 }
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     Options { now_ms: Some(NOW), ..Options::default() }
 }
 
-fn root(data: &Path) -> PublicKey {
+pub(super) fn root(data: &Path) -> PublicKey {
     KeyStore::new(data).root().unwrap().unwrap()
 }
 
-fn open(data: &Path, subject: &str) -> VerifiedPack {
+pub(super) fn open(data: &Path, subject: &str) -> VerifiedPack {
     let generation = PackStore::new(data).open_current().unwrap().unwrap();
     let manifest = Manifest::verify(generation.manifest(), &root(data)).unwrap();
     let bytes = generation.get(subject).unwrap().unwrap();

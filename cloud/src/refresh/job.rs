@@ -1,0 +1,107 @@
+//! Everything that one process of a run works with, loaded as the plan says.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+
+use super::{Moment, Plan, Policies, Prepared, Ranking, plan};
+use crate::catalog::{Catalogue, Dataset};
+use crate::keys::{KeyStore, Keys};
+use crate::progress;
+use crate::towers::ModelDirectory;
+
+/// Everything that one process of a run works with.
+pub(super) struct Job {
+    /// What the run's processes agreed on.
+    pub(super) plan: Plan,
+    /// The run's folder.
+    pub(super) folder: PathBuf,
+    /// The data folder.
+    pub(super) data: PathBuf,
+    /// What signs.
+    pub(super) keys: Keys,
+    /// The tables and the events received up to the plan's last one.
+    pub(super) catalogue: Catalogue,
+    /// The model, where one fits.
+    pub(super) model: Option<ModelDirectory>,
+    /// The policies in force.
+    pub(super) policies: Policies,
+    /// Seconds it took to load all this.
+    pub(super) seconds_load: f64,
+}
+
+impl Job {
+    /// Loads what `plan` names.
+    ///
+    /// # Errors
+    /// When something is missing, damaged or not what was planned with.
+    pub(super) fn open(data: &Path, plan: Plan) -> anyhow::Result<Self> {
+        let started = Instant::now();
+        let keys = KeyStore::new(data).load().context("the signing keys")?;
+        let policies = Policies::read(data)?;
+        let model = model(data, plan.model.as_deref(), &Dataset::read(data)?)?;
+        plan.check(&plan::inputs(data, model.as_ref(), &policies, &keys)?)?;
+        let catalogue = load(data, plan.received)?;
+        let folder = plan::folder(data, &plan.run)?;
+        let data = data.to_owned();
+        let seconds_load = started.elapsed().as_secs_f64();
+        Ok(Self { plan, folder, data, keys, catalogue, model, policies, seconds_load })
+    }
+
+    /// Vectors, a checked index, counts.
+    ///
+    /// # Errors
+    /// When the model does not fit, or no index is good enough.
+    pub(super) fn prepare(&self) -> anyhow::Result<Prepared<'_>> {
+        let policy = self.policies.of(&self.catalogue.dataset.surface)?;
+        let ranking = Ranking::new(policy, self.model.as_ref())?;
+        let bar = progress::bar("index", self.catalogue.items.len());
+        let moment = Moment { until_ms: None, now_ms: self.plan.created_ms };
+        let model = self.model.as_ref();
+        let prepared = Prepared::new(&self.catalogue, model, ranking, self.plan.index, moment, &|done| {
+            bar.set_position(done as u64);
+        })?;
+        bar.finish_and_clear();
+        let quality = prepared.built.quality;
+        ensure!(
+            quality.is_enough(),
+            "the index is not good enough to publish: self-recall {:.5} (needs 1), recall@100 {:.4} (needs 0.95)",
+            quality.self_recall,
+            quality.recall_at_100
+        );
+        Ok(prepared)
+    }
+}
+
+/// The tables, and the events that the service received since they were written, up to number `last`.
+fn load(data: &Path, last: u64) -> anyhow::Result<Catalogue> {
+    let mut catalogue = Catalogue::load(data)?;
+    let mut received = Vec::new();
+    crate::events::read_since(data, 0, |number, event| {
+        if number <= last {
+            received.push(event);
+        }
+    })?;
+    if !received.is_empty() {
+        catalogue.add_events(received);
+    }
+    Ok(catalogue)
+}
+
+/// The model in `folder`, which must fit, or the one that fits the data.
+pub(super) fn model(
+    data: &Path,
+    folder: Option<&Path>,
+    dataset: &Dataset,
+) -> anyhow::Result<Option<ModelDirectory>> {
+    let Some(folder) = folder else { return ModelDirectory::find(data, dataset) };
+    let model = ModelDirectory::open(folder)?;
+    ensure!(
+        model.fits(dataset)?,
+        "the model in {} was trained for other attributes and categories than {} has",
+        folder.display(),
+        data.display()
+    );
+    Ok(Some(model))
+}

@@ -1,0 +1,132 @@
+//! Who gets a pack, and who first: those seen last.
+
+use segue_core::limits::SUBJECT_BYTES;
+use sha2::{Digest, Sha256};
+
+use super::barred::countries;
+use super::{Plan, Viewer};
+use crate::catalog::{Catalogue, User};
+use crate::hash::hex;
+use crate::packs::shard_of;
+
+/// Packs in one shard, about.
+const SHARD: usize = 10_000;
+
+/// Somebody, or some region, that gets a pack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Subject {
+    /// `user:ID` or `region:NAME`.
+    pub(super) name: String,
+    /// Whom the pack is for.
+    pub(super) viewer: Viewer,
+}
+
+/// Everyone who gets a pack, in order of the subject's name.
+pub(super) fn subjects(catalogue: &Catalogue) -> Vec<Subject> {
+    let region = |name: &str, country: Option<&str>| Subject {
+        name: format!("region:{name}"),
+        viewer: Viewer::of_region(country),
+    };
+    let mut subjects = vec![region("all", None)];
+    subjects.extend(countries(catalogue).iter().map(|country| region(country, Some(country))));
+    let user = |(index, user): (usize, &User)| Subject {
+        name: format!("user:{}", user.user),
+        viewer: Viewer::of_user(index, user),
+    };
+    subjects.extend(catalogue.users.iter().enumerate().map(user));
+    subjects.retain(|subject| subject.name.len() <= SUBJECT_BYTES);
+    subjects.sort_by(|one, other| one.name.cmp(&other.name));
+    subjects.dedup_by(|one, other| one.name == other.name);
+    subjects
+}
+
+/// Into how many shards so many subjects go, unless told otherwise.
+pub(super) fn shards_for(subjects: usize) -> usize {
+    subjects.div_ceil(SHARD).max(1)
+}
+
+/// What is known of each user's activity.
+#[derive(Debug, Clone)]
+pub(super) struct Activity {
+    /// Of each user: how many events, the last one's index.
+    users: Vec<(u64, Option<u32>)>,
+}
+
+impl Activity {
+    /// Counts the catalogue's events.
+    pub(super) fn new(catalogue: &Catalogue) -> Self {
+        let mut users = vec![(0, None); catalogue.users.len()];
+        for (index, user) in catalogue.event_users.iter().enumerate() {
+            let Some(user) = user else { continue };
+            let (count, last) = &mut users[*user as usize];
+            *count += 1;
+            *last = u32::try_from(index).ok();
+        }
+        Self { users }
+    }
+
+    /// The subjects of one shard: regions first, since everybody falls back on them, then who was seen last.
+    pub(super) fn first_to_last(&self, subjects: &[Subject], shard: usize, of: usize) -> Vec<Subject> {
+        let mut here: Vec<Subject> =
+            subjects.iter().filter(|subject| shard_of(&subject.name, of) == shard).cloned().collect();
+        // Events are in time order, so a larger index is later.
+        let seen = |subject: &Subject| subject.viewer.user.map(|user| self.users[user].1);
+        here.sort_by(|one, other| {
+            let order = match (seen(one), seen(other)) {
+                (Some(one), Some(other)) => other.cmp(&one),
+                (one, other) => one.is_some().cmp(&other.is_some()),
+            };
+            order.then_with(|| one.name.cmp(&other.name))
+        });
+        here
+    }
+
+    /// Hash of everything that a user's list follows from, given what is the same for all.
+    pub(super) fn digest(&self, plan_shared: &str, catalogue: &Catalogue, user: usize) -> String {
+        let (count, last) = self.users[user];
+        let last = last.map_or("", |index| catalogue.events[index as usize].event_id.as_str());
+        let row = &catalogue.users[user];
+        let mut digest = Sha256::new();
+        digest.update(format!("{plan_shared} {count} {last} {:?} {:?}", row.country, row.age_group));
+        hex(&digest.finalize()[..16])
+    }
+}
+
+/// Whether a list that was made at `made_ms` is still young enough.
+pub(super) fn is_young(plan: &Plan, made_ms: i64) -> bool {
+    let age = plan.created_ms.saturating_sub(made_ms);
+    (0..plan.reuse_ms).contains(&age)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{catalogue, event};
+    use super::*;
+    use crate::catalog::EventKind;
+
+    #[test]
+    fn regions_come_first_then_who_was_seen_last() {
+        let mut catalogue = catalogue(4, 3);
+        let listened = |id: &str, user, time| event(id, user, 0, EventKind::Complete, time);
+        catalogue.add_events(vec![listened("a", 1, 10), listened("b", 2, 20), listened("c", 1, 5)]);
+        let order = Activity::new(&catalogue).first_to_last(&subjects(&catalogue), 0, 1);
+        let names: Vec<&str> = order.iter().map(|subject| subject.name.as_str()).collect();
+        assert_eq!(names, ["region:all", "user:u2", "user:u1", "user:u0"]);
+    }
+
+    #[test]
+    fn a_persons_digest_changes_with_events_and_profile_and_with_nobody_elses() {
+        let mut catalogue = catalogue(4, 2);
+        let digests = |catalogue: &Catalogue| {
+            let activity = Activity::new(catalogue);
+            [0, 1].map(|user| activity.digest("shared", catalogue, user))
+        };
+        let before = digests(&catalogue);
+        catalogue.add_events(vec![event("a", 1, 0, EventKind::Play, 10)]);
+        let after = digests(&catalogue);
+        assert_eq!(before[0], after[0]);
+        assert_ne!(before[1], after[1]);
+        catalogue.users[0].country = Some("DE".into());
+        assert_ne!(digests(&catalogue)[0], after[0]);
+    }
+}
