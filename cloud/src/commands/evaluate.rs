@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 
-use crate::catalog::{Catalogue, SessionLog};
-use crate::evaluate::{Choice, Head, Replay, Report, ScorerKind};
-use crate::index::Kind;
+use crate::catalog::generate::truth::Truth;
+use crate::catalog::{Catalogue, Rule, SessionLog};
+use crate::evaluate::{Choice, Head, Judge, LabelRules, Report, Rows, ScorerKind, Source, Tally, own};
 use crate::progress;
-use crate::refresh::{Moment, Policies, Prepared, Ranking};
+use crate::refresh::{Policies, Ranking};
 use crate::train;
 
 /// Arguments of `segue evaluate`.
@@ -20,58 +20,108 @@ pub struct Arguments {
     /// Write the findings here as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Write a readable report with pictures into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
     /// A model folder, `demo`, or `none`; by default the data's own, which is trained first where there is none.
     #[arg(long, value_name = "DIR")]
     pub model: Option<String>,
+    /// The hidden truth that `segue generate --truth` wrote.
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<PathBuf>,
+    /// Judge these sessions instead of the held-out ones: JSON lines in the columns of events.
+    #[arg(long, value_name = "FILE")]
+    pub sessions: Option<PathBuf>,
     /// Judge what this preset of split.json holds out, instead of its own rule.
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
-    /// The Python to train with; SEGUE_PYTHON, else python3, without it.
+    /// Label rules in place of those that ship.
     #[arg(long, value_name = "FILE")]
-    pub python: Option<PathBuf>,
+    pub labels: Option<PathBuf>,
     /// What runs the ranker.
     #[arg(long, value_enum, default_value_t = ScorerKind::shipped())]
     pub scorer: ScorerKind,
     /// Held-out sessions to replay, spread evenly over all of them; 0 replays every one.
     #[arg(long, value_name = "N", default_value_t = 500)]
     pub limit: usize,
+    /// The Python to train with; SEGUE_PYTHON, else python3, without it.
+    #[arg(long, value_name = "FILE")]
+    pub python: Option<PathBuf>,
 }
 
 /// Runs `segue evaluate`.
 ///
 /// # Errors
-/// When the data cannot be read, has no held-out sessions, or the model does not fit.
+/// When the data cannot be read, has no held-out sessions, or the model does not fit or saw them.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut catalogue = Catalogue::load(&arguments.data)?;
     catalogue.divide(catalogue.split.named(arguments.split.as_deref())?);
     let choice = Choice::of(arguments.model.as_deref(), &arguments.data, || train_first(arguments))?;
-    let model = choice.open(&catalogue)?;
-    let held_out = held_out(&catalogue, arguments.limit);
-    ensure!(!held_out.is_empty(), "{} has no held-out sessions with a user", arguments.data.display());
-    let until_ms = known_until(&catalogue);
-    let policy = Policies::read(&arguments.data)?.of(&catalogue.dataset.surface)?;
-    let moment = Moment { until_ms: Some(until_ms), now_ms: until_ms };
-    let ranking = Ranking::new(policy, model.as_ref())?;
-    let prepared = Prepared::new(&catalogue, model.as_ref(), ranking, Kind::Exact, moment, &|_| ())?;
-
-    let bar = progress::bar("replaying sessions", held_out.len());
-    let sessions: Vec<&SessionLog> = held_out.iter().collect();
-    let tally = Replay::all(&prepared, arguments.scorer, &sessions, &|| bar.inc(1))?;
-    bar.finish_and_clear();
+    let truth = arguments.truth.as_deref().map(Truth::read).transpose()?;
+    let timed = catalogue.dataset.timed && catalogue.split.rule.boundary_ms().is_some();
+    let rows = Rows::new(timed, truth.is_some());
+    let rule = catalogue.split.rule;
+    let mut tally = Tally::default();
+    for part in parts(rule, &choice, arguments.sessions.is_some()) {
+        catalogue.divide(part);
+        tally = tally.merge(replay(arguments, &mut catalogue, &choice, truth.as_ref(), &rows)?);
+    }
+    ensure!(
+        tally.steps > 0,
+        "nothing of {} can be judged; left out: {:?}",
+        arguments.data.display(),
+        tally.skipped
+    );
     let head = Head {
         dataset: catalogue.dataset.name.clone(),
-        split: serde_json::to_value(catalogue.split.rule)?,
+        split: serde_json::to_value(rule)?,
         model: choice.name(),
-        trained_until: until_ms,
+        trained_until: rule.trained_until_ms(),
         scorer: arguments.scorer.name(),
+        truth: truth.is_some(),
     };
-    let report = Report::new(head, &tally);
-    print!("{report}");
-    if let Some(path) = &arguments.json {
-        let text = serde_json::to_string_pretty(&report)?;
-        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    write(arguments, &Report::new(head, rows, &catalogue, tally))
+}
+
+/// The splits to judge by: every fold that there is a model for, else the one rule.
+fn parts(rule: Rule, choice: &Choice, own_sessions: bool) -> Vec<Rule> {
+    match rule {
+        Rule::Folds { folds, .. } if choice.has_folds() && !own_sessions => {
+            (0..folds).map(|fold| rule.with_fold(fold)).collect()
+        }
+        _ => vec![rule],
     }
-    Ok(())
+}
+
+/// Replays what the catalogue's rule holds out, or the sessions of one's own.
+fn replay(
+    arguments: &Arguments,
+    catalogue: &mut Catalogue,
+    choice: &Choice,
+    truth: Option<&Truth>,
+    rows: &Rows,
+) -> anyhow::Result<Tally> {
+    let mut tally = Tally::default();
+    let (sessions, source) = match &arguments.sessions {
+        Some(path) => (own::read(path, catalogue, &mut tally.skipped)?, Source::Own),
+        None => (held_out(catalogue), Source::of(&catalogue.dataset.name)),
+    };
+    let surface = &catalogue.dataset.surface;
+    let rules = match &arguments.labels {
+        Some(path) => LabelRules::read(path, surface)?,
+        None => LabelRules::of(surface)?,
+    };
+    let model = choice.open(catalogue)?;
+    let policy = Policies::read(&arguments.data)?.of(surface)?;
+    let ranking = Ranking::new(policy, model.as_ref())?;
+    let sessions = spread(&sessions, arguments.limit);
+    let scorer = arguments.scorer;
+    let judge =
+        Judge { catalogue, model: model.as_ref(), ranking, rules: &rules, source, scorer, truth, rows };
+    let bar = progress::bar("replaying sessions", sessions.len());
+    let found = judge.replay(&sessions, &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    Ok(tally.merge(found))
 }
 
 /// The data has no model: one is trained now.
@@ -86,16 +136,28 @@ fn train_first(arguments: &Arguments) -> anyhow::Result<PathBuf> {
         .context("without training, --model demo, --model none or --model DIR says what to judge")
 }
 
-/// Where knowledge ends: the boundary of a time split; under other splits the held-out events say so themselves.
-fn known_until(catalogue: &Catalogue) -> i64 {
-    let end = || catalogue.events.last().map_or(0, |event| event.time_ms.saturating_add(1));
-    catalogue.split.rule.boundary_ms().unwrap_or_else(end)
+/// The held-out sessions that the rule judges, in the order of time.
+fn held_out(catalogue: &Catalogue) -> Vec<SessionLog> {
+    let begins = |session: &SessionLog| catalogue.events[session.events[0] as usize].time_ms;
+    let mut sessions = catalogue.sessions();
+    sessions.retain(|session| session.held_out && catalogue.split.rule.judges(begins(session)));
+    sessions
 }
 
-/// At most `most` of the held-out sessions that have a user, evenly spread.
-fn held_out(catalogue: &Catalogue, most: usize) -> Vec<SessionLog> {
-    let mut sessions = catalogue.sessions();
-    sessions.retain(|session| session.held_out && session.user.is_some());
+/// At most `most` of them, evenly spread; all where it is 0.
+fn spread(sessions: &[SessionLog], most: usize) -> Vec<&SessionLog> {
     let step = if most == 0 { 1 } else { sessions.len().div_ceil(most).max(1) };
-    sessions.into_iter().step_by(step).collect()
+    sessions.iter().step_by(step).collect()
+}
+
+fn write(arguments: &Arguments, report: &Report) -> anyhow::Result<()> {
+    print!("{report}");
+    if let Some(folder) = &arguments.report {
+        report.write(folder)?;
+    }
+    if let Some(path) = &arguments.json {
+        let text = serde_json::to_string_pretty(&report.json())?;
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
 }

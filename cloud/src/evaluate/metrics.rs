@@ -1,84 +1,303 @@
-//! Ranking metrics of one target in one list, and their means.
+//! What one list is worth. Each metric is a sum over steps divided by a weight over steps, so that lists, people and
+//! whole replays add up, and people can be drawn again for an interval.
 
-use serde::Serialize;
+use libm::log2;
 
-/// Depth of the NDCG and of the hit rate.
-const DEPTH: usize = 10;
+use super::tasks::{Labelled, Task};
+use crate::towers::Embeddings;
 
-/// Sums over steps.
+/// The metrics, in the order of [`Parts`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// `(2^worth - 1) / log2(rank + 1)` over the first ten places, as a share of the best order's (Järvelin and
+    /// Kekäläinen, 2002; Burges and others, 2005).
+    Ndcg10,
+    /// Share of lists with something right among the first ten.
+    Hr10,
+    /// Likewise among the first thirty.
+    Hr30,
+    /// Share of the first thirty places (or of all, in shorter lists) that did well in the rest of the session.
+    Precision30,
+    /// Mean of `1 / rank` of the first that is right.
+    Mrr,
+    /// Share of pairs of one list, one that did well and one refused, in the right order; ties count half.
+    Auc,
+    /// The same with each pair weighted by the seconds that the good one was played.
+    AucWatch,
+    /// Mean over people of their [`Metric::Auc`], weighted by the root of their number of pairs, which goes with the number
+    /// of their labelled items (after Zhou and others, 2018).
+    Gauc,
+    /// Share of refused items among those of the first five places of which anything is known.
+    SkipRate5,
+    /// 1 less the mean cosine over pairs of the first ten places.
+    Diversity10,
+    /// Mean of `-log2 p` over the first ten places; `p` is the item's share of what was taken up before.
+    Novelty10,
+    /// Mean popularity of the first ten places, as a multiple of that of what was right.
+    PopularityLift10,
+    /// Mean expected utility of the first ten places by the hidden truth.
+    Utility10,
+    /// What the gap is measured in, at steps with at least five known events.
+    AfterFive,
+}
+
+/// Number of metrics.
+pub const COUNT: usize = 14;
+
+/// Sum and weight of each metric.
+pub type Parts = [(f64, f64); COUNT];
+
+/// Nothing yet.
+pub const NOTHING: Parts = [(0.0, 0.0); COUNT];
+
+impl Metric {
+    /// All of them with their keys, in the order of [`Parts`].
+    pub const ALL: [(Self, &'static str); COUNT] = [
+        (Self::Ndcg10, "ndcg10"),
+        (Self::Hr10, "hr10"),
+        (Self::Hr30, "hr30"),
+        (Self::Precision30, "precision30"),
+        (Self::Mrr, "mrr"),
+        (Self::Auc, "auc"),
+        (Self::AucWatch, "auc_watch"),
+        (Self::Gauc, "gauc"),
+        (Self::SkipRate5, "skip_rate5"),
+        (Self::Diversity10, "diversity10"),
+        (Self::Novelty10, "novelty10"),
+        (Self::PopularityLift10, "popularity_lift10"),
+        (Self::Utility10, "utility10"),
+        (Self::AfterFive, "after_5"),
+    ];
+
+    /// Its place in [`Parts`].
+    #[must_use]
+    pub fn place(self) -> usize {
+        self as usize
+    }
+}
+
+/// What a method made of a question.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Sums {
-    steps: usize,
-    ndcg: f64,
-    hits_10: usize,
-    hits_30: usize,
-    reciprocal: f64,
+pub struct Ranked {
+    /// The list, best first; what was played before is not in it.
+    pub list: Vec<u32>,
+    /// Scores of items, in no particular order.
+    pub scores: Vec<(u32, f32)>,
 }
 
-/// Means over steps, as printed and written.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
-    /// What ordered the candidates.
-    pub method: &'static str,
-    /// Mean of `1 / log2(rank + 1)` of the target within the first 10, ranks from 1 (Järvelin and Kekäläinen, 2002).
-    pub ndcg10: f64,
-    /// Share of steps whose target is within the first 10.
-    pub hr10: f64,
-    /// Share of steps whose target is within the first 30.
-    pub hr30: f64,
-    /// Mean of `1 / rank` of the target.
-    pub mrr: f64,
+impl Ranked {
+    fn score(&self, item: u32) -> Option<f32> {
+        self.scores.iter().find(|(other, _)| *other == item).map(|(_, score)| *score)
+    }
 }
 
-impl Sums {
-    /// Adds one step; `rank` counts from 0 and is `None` when the target was not in the list.
-    pub fn add(&mut self, rank: Option<usize>) {
-        self.steps += 1;
-        let Some(rank) = rank else { return };
-        self.reciprocal += 1.0 / (rank + 1) as f64;
-        self.hits_30 += usize::from(rank < 30);
-        if rank < DEPTH {
-            self.hits_10 += 1;
-            self.ndcg += 1.0 / libm::log2((rank + 2) as f64);
+/// What metrics need to know about the items.
+pub struct Facts<'a> {
+    /// How often each item was taken up before.
+    pub counts: &'a [f32],
+    /// Their sum.
+    pub total: f32,
+    /// The items' vectors.
+    pub vectors: &'a Embeddings,
+}
+
+/// The parts of one list. `utility` is the hidden truth's word on an item, where it is known.
+#[must_use]
+pub fn measure(
+    task: &Task,
+    ranked: &Ranked,
+    facts: &Facts<'_>,
+    utility: Option<&dyn Fn(u32) -> Option<f64>>,
+) -> Parts {
+    let mut parts = NOTHING;
+    let mut set = |metric: Metric, sum: f64, weight: f64| parts[metric.place()] = (sum, weight);
+    let first = ranked.list.iter().position(|item| worth(task, *item) > 0);
+    let within = |places: usize| f64::from(u8::from(first.is_some_and(|rank| rank < places)));
+    let ndcg = ndcg(task, &ranked.list);
+    set(Metric::Ndcg10, ndcg, 1.0);
+    set(Metric::Hr10, within(10), 1.0);
+    set(Metric::Hr30, within(30), 1.0);
+    set(Metric::Precision30, precision(task, &ranked.list, 30), 1.0);
+    set(Metric::Mrr, first.map_or(0.0, |rank| 1.0 / (rank + 1) as f64), 1.0);
+    let pairs = Pairs::of(task, ranked);
+    set(Metric::Auc, pairs.right, pairs.all);
+    set(Metric::AucWatch, pairs.right_seconds, pairs.all_seconds);
+    let known = said(task, &ranked.list, 5);
+    set(Metric::SkipRate5, known.iter().filter(|one| !one.positive).count() as f64, known.len() as f64);
+    let top = &ranked.list[..ranked.list.len().min(10)];
+    let (apart, of) = apart(top, facts.vectors);
+    set(Metric::Diversity10, apart, of);
+    let surprise = |item: &u32| -log2(f64::from((facts.counts[*item as usize] + 1.0) / (facts.total + 1.0)));
+    set(Metric::Novelty10, top.iter().map(surprise).sum(), top.len() as f64);
+    let popularity =
+        |items: &mut dyn Iterator<Item = u32>| mean(items.map(|item| facts.counts[item as usize].into()));
+    let right = popularity(&mut task.relevant.iter().map(|(item, _)| *item));
+    set(Metric::PopularityLift10, popularity(&mut top.iter().copied()), right);
+    let mut late = (ndcg, 1.0);
+    if let Some(utility) = utility {
+        late = top
+            .iter()
+            .filter_map(|item| utility(*item))
+            .fold((0.0, 0.0), |(sum, n), one| (sum + one, n + 1.0));
+        set(Metric::Utility10, late.0, late.1);
+    }
+    if task.known >= 5 {
+        set(Metric::AfterFive, late.0, late.1);
+    }
+    parts
+}
+
+fn worth(task: &Task, item: u32) -> u8 {
+    task.relevant.iter().find(|(other, _)| *other == item).map_or(0, |(_, worth)| *worth)
+}
+
+fn ndcg(task: &Task, list: &[u32]) -> f64 {
+    let gain = |(place, worth): (usize, u8)| (libm::exp2(f64::from(worth)) - 1.0) / log2((place + 2) as f64);
+    let gained: f64 = list.iter().take(10).map(|item| worth(task, *item)).enumerate().map(gain).sum();
+    let mut best: Vec<u8> = task.relevant.iter().map(|(_, worth)| *worth).collect();
+    best.sort_unstable_by(|one, other| other.cmp(one));
+    let most: f64 = best.into_iter().take(10).enumerate().map(gain).sum();
+    if most > 0.0 { gained / most } else { 0.0 }
+}
+
+fn precision(task: &Task, list: &[u32], places: usize) -> f64 {
+    let top = &list[..list.len().min(places)];
+    let did_well = |item: &&u32| {
+        worth(task, **item) > 0 || task.labelled.iter().any(|one| one.item == **item && one.positive)
+    };
+    top.iter().filter(did_well).count() as f64 / top.len().max(1) as f64
+}
+
+fn said<'a>(task: &'a Task, list: &[u32], places: usize) -> Vec<&'a Labelled> {
+    let top = list.iter().take(places);
+    top.filter_map(|item| task.labelled.iter().find(|one| one.item == *item)).collect()
+}
+
+/// Pairs of one that did well and one refused, and those in the right order.
+#[derive(Debug, Default)]
+struct Pairs {
+    right: f64,
+    all: f64,
+    right_seconds: f64,
+    all_seconds: f64,
+}
+
+impl Pairs {
+    fn of(task: &Task, ranked: &Ranked) -> Self {
+        let scored: Vec<(&Labelled, f32)> =
+            task.labelled.iter().filter_map(|one| Some((one, ranked.score(one.item)?))).collect();
+        let mut pairs = Self::default();
+        for (good, high) in scored.iter().filter(|(one, _)| one.positive) {
+            for (_, low) in scored.iter().filter(|(one, _)| !one.positive) {
+                let right = if high > low { 1.0 } else { 0.5 * f64::from(u8::from(high == low)) };
+                let seconds = f64::from(good.seconds);
+                pairs.right += right;
+                pairs.all += 1.0;
+                pairs.right_seconds += right * seconds;
+                pairs.all_seconds += seconds;
+            }
+        }
+        pairs
+    }
+}
+
+/// Sum of `1 - cosine` over pairs, and the number of pairs.
+fn apart(items: &[u32], vectors: &Embeddings) -> (f64, f64) {
+    let (mut sum, mut pairs) = (0.0, 0.0);
+    for (at, one) in items.iter().enumerate() {
+        for other in &items[at + 1..] {
+            let (one, other) = (vectors.item(*one as usize), vectors.item(*other as usize));
+            let cosine: f32 = one.iter().zip(other).map(|(left, right)| left * right).sum();
+            sum += 1.0 - f64::from(cosine);
+            pairs += 1.0;
         }
     }
+    (sum, pairs)
+}
 
-    /// Adds another part's sums.
-    #[must_use]
-    pub fn merge(mut self, other: &Self) -> Self {
-        self.steps += other.steps;
-        self.ndcg += other.ndcg;
-        self.hits_10 += other.hits_10;
-        self.hits_30 += other.hits_30;
-        self.reciprocal += other.reciprocal;
-        self
-    }
-
-    /// The means.
-    #[must_use]
-    pub fn row(&self, method: &'static str) -> Row {
-        let steps = self.steps.max(1) as f64;
-        Row {
-            method,
-            ndcg10: self.ndcg / steps,
-            hr10: self.hits_10 as f64 / steps,
-            hr30: self.hits_30 as f64 / steps,
-            mrr: self.reciprocal / steps,
-        }
-    }
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    if count > 0.0 { sum / count } else { 0.0 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn labelled(item: u32, positive: bool, seconds: f32) -> Labelled {
+        Labelled { item, positive, seconds }
+    }
+
+    fn parts(task: &Task, list: &[u32], utility: Option<&dyn Fn(u32) -> Option<f64>>) -> Parts {
+        let vectors = Embeddings {
+            dimension: 2,
+            items: vec![1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0],
+            users: Vec::new(),
+            towers: "none".into(),
+        };
+        let facts = Facts { counts: &[3.0, 1.0, 0.0, 3.0], total: 7.0, vectors: &vectors };
+        let scores = list.iter().enumerate().map(|(place, item)| (*item, -(place as f32))).collect();
+        measure(task, &Ranked { list: list.to_vec(), scores }, &facts, utility)
+    }
+
+    fn ratio(parts: &Parts, metric: Metric) -> f64 {
+        let (sum, weight) = parts[metric.place()];
+        sum / weight
+    }
+
+    fn task(known: usize, relevant: &[(u32, u8)], labelled: Vec<Labelled>) -> Task {
+        Task { known, candidates: None, relevant: relevant.to_vec(), labelled }
+    }
+
     #[test]
-    fn means_follow_their_definitions() {
-        let mut sums = Sums::default();
-        [Some(0), Some(2), Some(20), None].into_iter().for_each(|rank| sums.add(rank));
-        let row = sums.row("made");
-        assert!((row.ndcg10 - (1.0 + 0.5) / 4.0).abs() < 1e-12);
-        assert_eq!((row.hr10, row.hr30), (0.5, 0.75));
-        assert!((row.mrr - (1.0 + 1.0 / 3.0 + 1.0 / 21.0) / 4.0).abs() < 1e-12);
+    fn ranks_follow_their_definitions() {
+        let parts = parts(&task(0, &[(2, 1)], Vec::new()), &[0, 1, 2, 3], None);
+        assert!((ratio(&parts, Metric::Ndcg10) - 0.5).abs() < 1e-12);
+        assert!((ratio(&parts, Metric::Mrr) - 1.0 / 3.0).abs() < 1e-12);
+        assert_eq!((ratio(&parts, Metric::Hr10), ratio(&parts, Metric::Precision30)), (1.0, 0.25));
+        assert_eq!(parts[Metric::Auc.place()], (0.0, 0.0));
+        assert_eq!(parts[Metric::AfterFive.place()], (0.0, 0.0));
+    }
+
+    #[test]
+    fn what_is_worth_more_belongs_further_up() {
+        let both = task(0, &[(0, 1), (1, 3)], Vec::new());
+        assert_eq!(ratio(&parts(&both, &[1, 0], None), Metric::Ndcg10), 1.0);
+        let swapped = ratio(&parts(&both, &[0, 1], None), Metric::Ndcg10);
+        let log3 = log2(3.0);
+        assert!((swapped - (1.0 + 7.0 / log3) / (7.0 + 1.0 / log3)).abs() < 1e-12);
+        assert_eq!(ratio(&parts(&both, &[2, 3], None), Metric::Ndcg10), 0.0);
+    }
+
+    #[test]
+    fn pairs_are_right_wrong_or_tied_and_count_by_what_was_played() {
+        let said = vec![labelled(0, true, 10.0), labelled(1, false, 0.0), labelled(2, true, 30.0)];
+        let parts = parts(&task(0, &[(0, 1)], said), &[0, 1, 2], None);
+        assert_eq!(parts[Metric::Auc.place()], (1.0, 2.0));
+        assert_eq!(parts[Metric::AucWatch.place()], (10.0, 40.0));
+        assert_eq!(parts[Metric::SkipRate5.place()], (1.0, 3.0));
+        let tied = Ranked { list: vec![0, 1], scores: vec![(0, 1.0), (1, 1.0)] };
+        let said = vec![labelled(0, true, 0.0), labelled(1, false, 0.0)];
+        assert_eq!(Pairs::of(&task(0, &[], said), &tied).right, 0.5);
+    }
+
+    #[test]
+    fn equal_vectors_are_not_diverse_and_common_items_not_novel() {
+        let alike = parts(&task(0, &[(3, 1)], Vec::new()), &[0, 2], None);
+        let apart = parts(&task(0, &[(3, 1)], Vec::new()), &[0, 1], None);
+        assert!(ratio(&alike, Metric::Diversity10).abs() < 1e-6);
+        assert!((ratio(&apart, Metric::Diversity10) - 1.0).abs() < 1e-6);
+        assert!((ratio(&alike, Metric::Novelty10) - (1.0 + 3.0) / 2.0).abs() < 1e-6);
+        assert!((ratio(&apart, Metric::PopularityLift10) - 2.0 / 3.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_gap_is_measured_by_the_truth_where_it_is_known_and_late_only() {
+        let utility = |item: u32| (item < 2).then_some(f64::from(item));
+        let late = parts(&task(5, &[(0, 1)], Vec::new()), &[0, 1, 2], Some(&utility));
+        assert_eq!(late[Metric::AfterFive.place()], (1.0, 2.0));
+        assert_eq!(late[Metric::Utility10.place()], (1.0, 2.0));
+        let plain = parts(&task(5, &[(0, 1)], Vec::new()), &[0, 1], None);
+        assert_eq!(plain[Metric::AfterFive.place()], (1.0, 1.0));
     }
 }

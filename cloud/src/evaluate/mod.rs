@@ -1,18 +1,31 @@
-//! The judge: replays held-out sessions through the shipped engine, event by event.
+//! The judge: replays held-out sessions through the shipped engine, event by event, with simple methods beside it.
 //!
-//! At each step the engine knows the events before it and nothing else; the target is the next item that did well.
-//! A target outside of the candidates counts as not found.
+//! [`tasks`] says what is asked, [`Judge`] plays the sessions and asks every method of [`methods`], [`metrics`] says what
+//! each answer is worth, and a [`Report`] draws people again for intervals. At each question the engine knows the events
+//! before it and nothing else, and packs are those of a refresh before the session.
 
+pub mod bootstrap;
+mod chart;
+mod heads;
 mod labels;
-mod metrics;
+pub mod methods;
+pub mod metrics;
 mod model;
+pub mod own;
 mod replay;
 mod report;
+mod stage;
 mod steps;
+mod table;
+mod tally;
+pub mod tasks;
 
 pub use labels::LabelRules;
-pub use metrics::{Row, Sums};
+pub use methods::Rows;
 pub use model::Choice;
-pub use replay::{Replay, ScorerKind};
+pub use replay::{Judge, ScorerKind};
 pub use report::{Head, Report};
+pub use stage::{Pack, Sitting, Stage};
 pub use steps::{Step, steps};
+pub use tally::Tally;
+pub use tasks::Source;

@@ -1,20 +1,28 @@
-//! Held-out sessions through the engine, and the simple orders beside it.
+//! Held-out sessions, event by event, with a list from every method at every question.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use anyhow::Context;
 use rayon::prelude::*;
-use segue_core::engine::{Engine, Request, Slate};
-use segue_core::pack::{Candidate, VerifiedPack};
-use segue_core::score::Scorer;
 
-use super::{LabelRules, Step, Sums, steps};
-use crate::catalog::SessionLog;
-use crate::refresh::{PackMaker, Prepared, Viewer};
-use crate::score::OrtScorer;
+use super::LabelRules;
+use super::heads::Heads;
+use super::methods::{EngineMethod, Method, Neighbours, Question, Rows};
+use super::metrics::{Facts, Parts, Ranked, measure};
+use super::stage::{Sitting, Stage};
+use super::tally::Tally;
+use super::tasks::{Source, Task, count, tasks};
+use crate::catalog::generate::truth::Truth;
+use crate::catalog::{Catalogue, SessionLog};
+use crate::examples::outcomes;
+use crate::refresh::{PackMaker, Ranking};
+use crate::towers::ModelDirectory;
 
-/// Places looked at; a target further down counts as not found.
-const PLACES: usize = 50;
+/// Groups of sessions, in the order of time, that get packs made just before their first.
+const REFRESHES: usize = 8;
+/// Heads whose outcome is known: of what was played, in the order of [`outcomes`].
+const HEADS: [&str; 3] = ["complete", "skip", "like"];
+/// Items that retrieval is judged by.
+const RETRIEVED: usize = 100;
 
 /// What runs the ranker during the replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -47,168 +55,317 @@ impl ScorerKind {
     }
 }
 
-/// Sums of each method over the steps replayed.
-#[derive(Debug, Clone, Default)]
-pub struct Tally {
-    /// Sums by method.
-    pub methods: BTreeMap<&'static str, Sums>,
-    /// Sessions replayed.
-    pub sessions: usize,
-    /// Steps judged.
-    pub steps: usize,
-    /// Steps whose target was among the candidates.
-    pub in_pack: usize,
+/// How sessions are judged.
+pub struct Judge<'a> {
+    /// The catalogue, divided as it is judged.
+    pub catalogue: &'a Catalogue,
+    /// The model, where there is one.
+    pub model: Option<&'a ModelDirectory>,
+    /// The policy and the model's ranker.
+    pub ranking: Ranking,
+    /// What events say of their items.
+    pub rules: &'a LabelRules,
+    /// Where candidates come from.
+    pub source: Source,
+    /// What runs the ranker.
+    pub scorer: ScorerKind,
+    /// The hidden truth, where it is known.
+    pub truth: Option<&'a Truth>,
+    /// The rows that get figures.
+    pub rows: &'a Rows,
 }
 
-impl Tally {
-    fn merge(mut self, other: Self) -> Self {
-        for (method, sums) in other.methods {
-            let mine = self.methods.remove(method).unwrap_or_default();
-            self.methods.insert(method, mine.merge(&sums));
-        }
-        self.sessions += other.sessions;
-        self.steps += other.steps;
-        self.in_pack += other.in_pack;
-        self
-    }
-
-    fn add(&mut self, method: &'static str, rank: Option<usize>) {
-        self.methods.entry(method).or_default().add(rank);
-    }
-}
-
-/// Replays sessions with an engine of its own.
-pub struct Replay<'a> {
-    prepared: &'a Prepared<'a>,
-    maker: PackMaker<'a>,
-    engine: Engine,
-}
-
-impl<'a> Replay<'a> {
-    /// A replay on packs that `prepared` would have made.
-    ///
-    /// # Errors
-    /// When the ranker cannot be loaded.
-    pub fn new(prepared: &'a Prepared<'a>, kind: ScorerKind) -> anyhow::Result<Self> {
-        let ranker = match &prepared.ranking.ranker {
-            Some((model, schema)) => {
-                let scorer: Box<dyn Scorer + Send> = match kind {
-                    #[cfg(feature = "tract")]
-                    ScorerKind::Tract => Box::new(segue_core::score::TractScorer::new(model, schema)?),
-                    ScorerKind::Ort => Box::new(OrtScorer::new(model, schema)?),
-                };
-                Some((schema.clone(), scorer))
-            }
-            None => None,
-        };
-        let engine = Engine::of_server(prepared.ranking.policy.clone(), ranker)?;
-        Ok(Self { prepared, maker: PackMaker::new(prepared)?, engine })
-    }
-
-    /// Replays `sessions` on all cores; `progress` is called after each.
+impl Judge<'_> {
+    /// Replays `sessions`, sorted by time, on all cores; `progress` is called after each.
     ///
     /// # Errors
     /// When a pack cannot be made or the engine refuses a request.
-    pub fn all(
-        prepared: &Prepared<'_>,
-        kind: ScorerKind,
-        sessions: &[&SessionLog],
-        progress: &(dyn Fn() + Sync),
-    ) -> anyhow::Result<Tally> {
-        let share = sessions.len().div_ceil(rayon::current_num_threads()).max(1);
-        let part = |part: &[&SessionLog]| -> anyhow::Result<Tally> {
-            let mut replay = Replay::new(prepared, kind)?;
-            let mut tally = Tally::default();
-            for session in part {
-                replay.session(session, &mut tally)?;
-                progress();
-            }
-            Ok(tally)
-        };
-        sessions.par_chunks(share).map(part).try_reduce(Tally::default, |one, other| Ok(one.merge(other)))
+    pub fn replay(&self, sessions: &[&SessionLog], progress: &(dyn Fn() + Sync)) -> anyhow::Result<Tally> {
+        let by_time = self.catalogue.split.rule.boundary_ms().is_some();
+        let group = if by_time { sessions.len().div_ceil(REFRESHES) } else { sessions.len() };
+        let mut tally = Tally::default();
+        for group in sessions.chunks(group.max(1)) {
+            let stage = self.stage(by_time.then_some(group[0]))?;
+            let neighbours = Neighbours::new(&stage);
+            let share = group.len().div_ceil(rayon::current_num_threads()).max(1);
+            let part = |part: &[&SessionLog]| -> anyhow::Result<Tally> {
+                let mut worker = Worker::new(self, &stage, &neighbours)?;
+                let mut tally = Tally::default();
+                for session in part {
+                    worker.session(session, &mut tally)?;
+                    progress();
+                }
+                Ok(tally)
+            };
+            let parts: Vec<Tally> = group.par_chunks(share).map(part).collect::<anyhow::Result<_>>()?;
+            tally = parts.into_iter().fold(tally, Tally::merge);
+        }
+        Ok(tally)
+    }
+
+    /// What is known just before a session; everything that is not held out where there is no clock.
+    fn stage(&self, first: Option<&SessionLog>) -> anyhow::Result<Stage<'_>> {
+        let time = |event: u32| self.catalogue.events[event as usize].time_ms;
+        let end = || self.catalogue.events.last().map_or(0, |event| event.time_ms.saturating_add(1));
+        let until_ms = first.map_or_else(end, |session| time(session.events[0]));
+        Stage::new(self.catalogue, self.model, self.ranking.clone(), self.rules, until_ms)
+    }
+}
+
+/// Everything that one thread needs.
+struct Worker<'a> {
+    judge: &'a Judge<'a>,
+    stage: &'a Stage<'a>,
+    maker: PackMaker<'a>,
+    ours: EngineMethod,
+    others: Vec<Box<dyn Method + 'a>>,
+    total: f32,
+}
+
+impl<'a> Worker<'a> {
+    fn new(judge: &'a Judge<'_>, stage: &'a Stage<'_>, neighbours: &'a Neighbours) -> anyhow::Result<Self> {
+        Ok(Self {
+            maker: PackMaker::new(&stage.prepared)?,
+            ours: EngineMethod::shipped(stage, judge.scorer)?,
+            others: judge.rows.methods(stage, judge.scorer, neighbours, judge.truth)?,
+            total: stage.counts.iter().sum(),
+            judge,
+            stage,
+        })
     }
 
     fn session(&mut self, session: &SessionLog, tally: &mut Tally) -> anyhow::Result<()> {
-        let rules = LabelRules::of(&self.prepared.catalogue.dataset.surface)?;
-        let steps = steps(self.prepared.catalogue, session, &rules);
-        let (Some(user), false) = (session.user, steps.is_empty()) else { return Ok(()) };
-        let viewer = Viewer::of_user(user as usize, &self.prepared.catalogue.users[user as usize]);
-        let Some(pack) = self.maker.unsigned(&viewer, user as usize)? else { return Ok(()) };
+        let judge = self.judge;
+        let tasks = tasks(judge.catalogue, session, judge.source, judge.rules, &mut tally.skipped);
+        if tasks.is_empty() {
+            count(&mut tally.skipped, "session_without_question", 1);
+            return Ok(());
+        }
+        let sitting = Sitting::new(self.stage, &mut self.maker, session, judge.source)?;
+        self.begin(&sitting)?;
+        self.retrieval(&sitting, &tasks[0], tally);
         tally.sessions += 1;
-        let first = session.events[0] as usize;
-        self.engine.begin(pack.clone());
-        let fixed = items(&self.engine.rank(&self.request(first))?);
-        let popular = by_popularity(&pack);
-        let mut applied = 0;
-        for step in steps {
-            while applied < step.known {
-                self.apply(session.events[applied] as usize)?;
-                applied += 1;
-            }
-            self.judge(session, step, &pack, &fixed, &popular, tally)?;
+        for task in &tasks {
+            let Some(pack) = sitting.pack_for(self.stage, task, &sitting.vector)? else {
+                count(&mut tally.skipped, "nothing_may_be_shown", 1);
+                continue;
+            };
+            let played = self.played(&sitting, task);
+            let candidates = task.candidates.as_deref().unwrap_or(&pack.items);
+            let stage = self.stage;
+            let question =
+                Question { stage, sitting: &sitting, task, pack: &pack, candidates, played: &played };
+            self.ask(&question, tally)?;
         }
         Ok(())
     }
 
-    fn judge(
-        &mut self,
-        session: &SessionLog,
-        step: Step,
-        pack: &VerifiedPack,
-        fixed: &[String],
-        popular: &[String],
-        tally: &mut Tally,
-    ) -> anyhow::Result<()> {
-        let catalogue = self.prepared.catalogue;
-        let target = catalogue.items[step.target].item.as_str();
-        let slate = self.engine.rank(&self.request(session.events[step.known] as usize))?;
-        let known = &session.events[..step.known];
-        let played: BTreeSet<&str> =
-            known.iter().map(|&index| catalogue.events[index as usize].item.as_str()).collect();
-        let rank = |list: &[String]| {
-            list.iter()
-                .filter(|item| !played.contains(item.as_str()))
-                .take(PLACES)
-                .position(|item| item == target)
-        };
-        tally.add("static", rank(fixed));
-        tally.add("segue", rank(&items(&slate)));
-        tally.add("popular", rank(popular));
+    fn begin(&mut self, sitting: &Sitting<'_>) -> anyhow::Result<()> {
+        self.ours.begin(self.stage, sitting)?;
+        self.others.iter_mut().try_for_each(|method| method.begin(self.stage, sitting))
+    }
+
+    /// What lists leave out: what the session was about, except where what was shown is judged as it was.
+    fn played(&self, sitting: &Sitting<'_>, task: &Task) -> BTreeSet<u32> {
+        match self.judge.source {
+            Source::Slate => BTreeSet::new(),
+            _ => sitting.before(self.judge.catalogue, task.known).into_iter().collect(),
+        }
+    }
+
+    fn ask(&mut self, question: &Question<'_>, tally: &mut Tally) -> anyhow::Result<()> {
+        let answers = self.answers(question)?;
+        self.probabilities(question, &mut tally.heads)?;
+        let (catalogue, task) = (self.judge.catalogue, question.task);
+        let event = &catalogue.events[question.sitting.session.events[task.known] as usize];
+        let utility = self.judge.truth.map(|truth| {
+            move |item: u32| truth.expected_utility(&event.event_id, &catalogue.items[item as usize].item)
+        });
+        let utility = utility.as_ref().map(|utility| utility as &dyn Fn(u32) -> Option<f64>);
+        let facts =
+            Facts { counts: &self.stage.counts, total: self.total, vectors: &self.stage.prepared.short };
+        let rows: Vec<Parts> = answers.iter().map(|ranked| measure(task, ranked, &facts, utility)).collect();
+        tally.add(question.sitting.group(), &rows);
+        for (method, ranked) in answers.iter().enumerate() {
+            tally.show(method, answers.len(), catalogue.items.len(), &ranked.list);
+        }
         tally.steps += 1;
-        tally.in_pack += usize::from(pack.find(target).is_some());
+        let found = task.relevant.iter().any(|(item, _)| question.candidates.contains(item));
+        tally.in_pack += usize::from(found);
         Ok(())
     }
 
-    /// The engine learns of an event what a client would: an item that the pack does not hold has no vector there.
-    fn apply(&mut self, event: usize) -> anyhow::Result<()> {
-        let event = &self.prepared.catalogue.events[event];
-        self.engine.apply(event).with_context(|| format!("event {}", event.event_id))?;
+    /// The answer of every method, ours first.
+    fn answers(&mut self, question: &Question<'_>) -> anyhow::Result<Vec<Ranked>> {
+        let mut answers = vec![self.ours.rank(question)?];
+        for method in &mut self.others {
+            answers.push(method.rank(question)?);
+        }
+        Ok(answers)
+    }
+
+    /// What the ranker's heads say of what is played now, or of everything in the slate.
+    fn probabilities(&mut self, question: &Question<'_>, heads: &mut Heads) -> anyhow::Result<()> {
+        if self.stage.prepared.ranking.ranker.is_none() {
+            return Ok(());
+        }
+        let (catalogue, session) = (self.judge.catalogue, question.sitting.session);
+        let now = catalogue.event_items[session.events[question.task.known] as usize];
+        let about: Vec<u32> = match self.judge.source {
+            Source::Slate => question.task.labelled.iter().map(|one| one.item).collect(),
+            _ => now.into_iter().collect(),
+        };
+        let outcomes = outcomes(catalogue, session);
+        let said = self.ours.heads(question, &HEADS)?;
+        for item in about {
+            let place = question.pack.items.iter().position(|other| *other == item);
+            let (Some(place), Some(outcome)) = (place, outcomes.get(&item)) else { continue };
+            for ((name, said), came) in HEADS.iter().zip(&said).zip(outcome) {
+                if let Some(probability) = said.get(place) {
+                    heads.add(name, *probability, *came);
+                }
+            }
+        }
         Ok(())
     }
 
-    fn request(&self, event: usize) -> Request {
-        let event = &self.prepared.catalogue.events[event];
-        Request {
-            surface: self.prepared.ranking.policy.surface.clone(),
-            // The fixed order loses what is played on the way, so it starts longer.
-            count: 2 * PLACES,
-            now_ms: event.time_ms,
-            seed: 0,
-            context: event.context.clone(),
-            log_features: false,
+    /// How much of what did well in the session was among the items nearest to the person before it.
+    fn retrieval(&self, sitting: &Sitting<'_>, first: &Task, tally: &mut Tally) {
+        let (Some(user), Source::Pack) = (sitting.viewer.user, self.judge.source) else { return };
+        let query = self.stage.prepared.embeddings.user(user);
+        let found: BTreeSet<u32> =
+            self.stage.retrieve(&sitting.viewer, query, RETRIEVED).into_iter().collect();
+        let did_well: Vec<u32> =
+            first.labelled.iter().filter(|one| one.positive).map(|one| one.item).collect();
+        tally.retrieved.0 += did_well.iter().filter(|item| found.contains(item)).count();
+        tally.retrieved.1 += did_well.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use segue_core::policy::Policy;
+
+    use super::*;
+    use crate::catalog::EventKind;
+    use crate::towers::samples;
+
+    fn judge<'a>(catalogue: &'a Catalogue, rules: &'a LabelRules, rows: &'a Rows) -> Judge<'a> {
+        let policy = Policy::from_json(segue_core::policies::RADIO).unwrap();
+        Judge {
+            catalogue,
+            model: None,
+            ranking: Ranking::new(policy, None).unwrap(),
+            rules,
+            source: Source::Pack,
+            scorer: ScorerKind::Ort,
+            truth: None,
+            rows,
         }
     }
-}
 
-fn items(slate: &Slate) -> Vec<String> {
-    slate.places.iter().map(|place| place.item.clone()).collect()
-}
+    /// A week of sessions: user u plays items u, u + 1 and so on, the last session is held out.
+    fn week() -> Catalogue {
+        let mut catalogue = samples::catalogue();
+        catalogue.events.clear();
+        let mut events = Vec::new();
+        for day in 0..7 {
+            for user in 0..3 {
+                for step in 0..5 {
+                    let time_ms = (day * 86_400_000 + user * 3_600_000 + step * 200_000) as i64;
+                    let item = (2 * user + day + step) % 11;
+                    let mut event = samples::event(&format!("{day}-{user}-{step}"), user, item, time_ms);
+                    event.session = format!("s{day}-{user}");
+                    if step % 3 == 1 {
+                        event.kind = EventKind::Skip;
+                        event.played_ms = Some(2_000);
+                    }
+                    events.push(event);
+                }
+            }
+        }
+        catalogue.divide(crate::catalog::Rule::Time { boundary_ms: 6 * 86_400_000 });
+        catalogue.add_events(events);
+        catalogue
+    }
 
-fn by_popularity(pack: &VerifiedPack) -> Vec<String> {
-    let popularity = |candidate: &Candidate| candidate.columns.get("popularity").copied().unwrap_or_default();
-    let mut candidates: Vec<&Candidate> = pack.candidates().iter().collect();
-    candidates.sort_by(|one, other| {
-        popularity(other).total_cmp(&popularity(one)).then_with(|| one.item.cmp(&other.item))
-    });
-    candidates.iter().map(|candidate| candidate.item.clone()).collect()
+    /// Every answer to every question of a session before `until_ms`.
+    fn answers(catalogue: &Catalogue, rules: &LabelRules, until_ms: i64) -> Vec<Vec<Ranked>> {
+        let rows = Rows::new(true, false);
+        let judge = judge(catalogue, rules, &rows);
+        let sessions = catalogue.sessions();
+        let held_out: Vec<&SessionLog> = sessions.iter().filter(|session| session.held_out).collect();
+        let stage = judge.stage(Some(held_out[0])).unwrap();
+        let neighbours = Neighbours::new(&stage);
+        let mut worker = Worker::new(&judge, &stage, &neighbours).unwrap();
+        let mut all = Vec::new();
+        for session in held_out {
+            let sitting = Sitting::new(&stage, &mut worker.maker, session, Source::Pack).unwrap();
+            worker.begin(&sitting).unwrap();
+            for known in 0..session.events.len() {
+                if catalogue.events[session.events[known] as usize].time_ms >= until_ms {
+                    continue;
+                }
+                let task = Task { known, candidates: None, relevant: Vec::new(), labelled: Vec::new() };
+                let pack = sitting.pack_for(&stage, &task, &sitting.vector).unwrap().unwrap();
+                let played = worker.played(&sitting, &task);
+                let question = Question {
+                    stage: &stage,
+                    sitting: &sitting,
+                    task: &task,
+                    pack: &pack,
+                    candidates: &pack.items,
+                    played: &played,
+                };
+                all.push(worker.answers(&question).unwrap());
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn a_planted_future_event_changes_no_earlier_score() {
+        let (catalogue, rules) = (week(), LabelRules::of("radio").unwrap());
+        let planted_ms = 6 * 86_400_000 + 3_600_000 + 500_000;
+        let before = answers(&catalogue, &rules, planted_ms);
+        assert!(before.len() > 5);
+        let mut planted = catalogue.clone();
+        let plant = |id: &str, user, session: &str, kind| {
+            let mut event = samples::event(id, user, 10, planted_ms);
+            event.session = session.to_owned();
+            event.kind = kind;
+            event
+        };
+        planted.add_events(vec![
+            plant("p1", 0, "s6-0", EventKind::Save),
+            plant("p2", 1, "s6-1", EventKind::NotInterested),
+            plant("p3", 2, "new", EventKind::Purchase),
+        ]);
+        assert_eq!(answers(&planted, &rules, planted_ms), before);
+        assert_ne!(answers(&planted, &rules, i64::MAX).len(), before.len());
+    }
+
+    #[test]
+    fn a_past_event_does_change_what_comes_after() {
+        let (catalogue, rules) = (week(), LabelRules::of("radio").unwrap());
+        let mut told = catalogue.clone();
+        let mut event = samples::event("told", 0, 10, 6 * 86_400_000 + 100_000);
+        event.session = "s6-0".into();
+        event.kind = EventKind::Save;
+        told.add_events(vec![event]);
+        assert_ne!(answers(&told, &rules, i64::MAX), answers(&catalogue, &rules, i64::MAX));
+    }
+
+    #[test]
+    fn every_row_answers_every_question() {
+        let (catalogue, rules) = (week(), LabelRules::of("radio").unwrap());
+        let rows = Rows::new(true, false);
+        let sessions = catalogue.sessions();
+        let held_out: Vec<&SessionLog> = sessions.iter().filter(|session| session.held_out).collect();
+        let tally = judge(&catalogue, &rules, &rows).replay(&held_out, &|| ()).unwrap();
+        assert_eq!((tally.sessions, tally.people.len()), (3, 3));
+        assert!(tally.steps > 6 && tally.in_pack > 0 && tally.in_pack <= tally.steps);
+        assert!(tally.people.values().all(|people| people.len() == rows.names.len()));
+        assert!(tally.shown.iter().all(|shown| shown.contains(&true)));
+    }
 }

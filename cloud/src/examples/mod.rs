@@ -14,6 +14,8 @@ mod sample;
 pub mod schema;
 pub mod towers;
 
+use std::collections::BTreeMap;
+
 use crate::catalog::{Catalogue, Rule, SessionLog, User, split};
 use crate::towers::features::{self, FeatureMatrix};
 use crate::towers::history::{Histories, Signal};
@@ -105,6 +107,11 @@ impl Snapshot {
         let signals = &self.histories.users[user];
         &signals[..signals.partition_point(|signal| signal.time_ms < time_ms)]
     }
+}
+
+/// What became of each item of a session: labels of the heads `complete`, `skip`, `like`.
+pub(crate) fn outcomes(catalogue: &Catalogue, session: &SessionLog) -> BTreeMap<u32, [f32; 3]> {
+    sample::outcomes(sample::about_items(catalogue, session))
 }
 
 /// Whose session it is, for keeping people on one side: the user's place in the table, behind them each stranger's own.

@@ -95,20 +95,6 @@ impl<'a> PackMaker<'a> {
         Ok(ranked)
     }
 
-    /// The pack that a user would get, unsigned; none when nothing may be shown. The judge replays sessions on it.
-    ///
-    /// # Errors
-    /// When the ranker fails or a reader would refuse the pack.
-    pub fn unsigned(&mut self, viewer: &Viewer, user: usize) -> anyhow::Result<Option<VerifiedPack>> {
-        let ranked = self.rank(viewer, user)?;
-        if ranked.is_empty() {
-            return Ok(None);
-        }
-        let stamp = Stamp { generation: 0, created_ms: 0, expires_ms: i64::MAX, ranker: None };
-        let pack = self.source("user:", self.prepared.short.user(user), &ranked, stamp, false).to_pack();
-        Ok(Some(VerifiedPack::from_pack(pack)?))
-    }
-
     /// The signed pack of `subject` with `ranked`.
     ///
     /// # Errors

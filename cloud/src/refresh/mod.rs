@@ -38,6 +38,7 @@ pub use report::{How, Report, ShardReport};
 pub use rollback::{Back, rollback};
 pub use run::{Options, run};
 pub use shard::run_shard;
+pub(crate) use shard::taste;
 
 /// Candidates retrieved for each user.
 pub const RETRIEVED: usize = 1_000;

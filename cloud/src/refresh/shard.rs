@@ -259,7 +259,7 @@ impl<'a> ShardMaker<'a> {
 }
 
 /// The mean of what is most popular: where a person stands about whom nothing is known.
-fn taste(prepared: &Prepared<'_>, list: &Ranked) -> Vec<f32> {
+pub(crate) fn taste(prepared: &Prepared<'_>, list: &Ranked) -> Vec<f32> {
     let mut mean = vec![0.0; prepared.short.dimension];
     for (item, _) in list.iter().take(TASTE) {
         mean.iter_mut().zip(prepared.short.item(*item)).for_each(|(sum, value)| *sum += value);

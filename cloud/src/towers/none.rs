@@ -157,6 +157,14 @@ fn user_vectors(histories: &Histories, items: &[f32], dimension: usize) -> Vec<f
     users
 }
 
+/// The vector of somebody with this history, oldest first, over items of `dimension` entries.
+pub(crate) fn user_vector(signals: &[Signal], items: &[f32], dimension: usize) -> Vec<f32> {
+    let mut user = vec![0.0; dimension];
+    pool(&mut user, signals, items);
+    normalise_rows(&mut user, dimension);
+    user
+}
+
 fn popular_signals(counts: &[f32]) -> Vec<Signal> {
     let mut order: Vec<usize> = (0..counts.len()).collect();
     order.sort_by(|&left, &right| counts[right].total_cmp(&counts[left]).then(left.cmp(&right)));

@@ -107,6 +107,17 @@ impl Tower {
         Ok((dimension, vectors))
     }
 
+    /// The unit vector of one row.
+    ///
+    /// # Errors
+    /// When the model takes another number of columns.
+    pub fn one(&mut self, row: &[f32]) -> anyhow::Result<Vec<f32>> {
+        let (_, mut vector) = self.batch(row, row.len())?;
+        let dimension = vector.len().max(1);
+        normalise_rows(&mut vector, dimension);
+        Ok(vector)
+    }
+
     fn batch(&mut self, values: &[f32], width: usize) -> anyhow::Result<(Vec<i64>, Vec<f32>)> {
         let rows = Array2::from_shape_vec((values.len() / width, width), values.to_vec())?;
         let input = Tensor::from_array(rows)?;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 
 from .train import demo, fit
@@ -30,7 +31,14 @@ def main() -> None:
         demo(arguments.segue, arguments.work, arguments.out, arguments.tracks, arguments.users)
     else:
         facts = fit(arguments.segue, arguments.data, arguments.work, arguments.out)
-        (arguments.work / "facts.json").write_text(json.dumps(facts, indent=2))
+        (arguments.work / "facts.json").write_text(json.dumps(known(facts), indent=2, allow_nan=False))
+
+
+def known(value):
+    """The same with null in place of figures that have no meaning, which JSON cannot say."""
+    if isinstance(value, dict):
+        return {key: known(entry) for key, entry in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 if __name__ == "__main__":

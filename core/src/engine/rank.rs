@@ -67,6 +67,14 @@ impl Engine {
         self.utilities_within(request, &mut Budget::unlimited())
     }
 
+    /// What one head of the ranker said of each candidate when it was asked last, in the pack's order; nothing where
+    /// there is no such head.
+    #[cfg(feature = "encode")]
+    #[must_use]
+    pub fn head(&self, name: &str) -> Vec<f32> {
+        self.ranker.as_ref().map_or_else(Vec::new, |ranker| ranker.head(name))
+    }
+
     fn utilities_within(&mut self, request: &Request, budget: &mut Budget<'_>) -> Result<Vec<f32>> {
         let Self { surfaces, ranker, pack, state, .. } = self;
         utilities(surfaces, ranker.as_mut(), pack.as_ref(), state, request, budget)

@@ -1,0 +1,181 @@
+//! What orders the candidates: the engine in its several states, and the simple methods it has to be better than.
+
+mod counts;
+mod engines;
+mod neighbours;
+mod oracle;
+mod recompute;
+mod repeat;
+
+use std::collections::BTreeSet;
+
+use segue_core::engine::Request;
+
+use super::ScorerKind;
+use super::metrics::Ranked;
+use super::stage::{Pack, Sitting, Stage};
+use super::tasks::Task;
+use crate::catalog::generate::truth::Truth;
+
+pub use engines::EngineMethod;
+pub use neighbours::Neighbours;
+
+/// Places of a list that are looked at; what is right further down counts as not found.
+pub const PLACES: usize = 100;
+
+/// One question with all that may be known when it is asked.
+pub struct Question<'a> {
+    /// What is known to a refresh.
+    pub stage: &'a Stage<'a>,
+    /// The session.
+    pub sitting: &'a Sitting<'a>,
+    /// What is asked.
+    pub task: &'a Task,
+    /// The pack that is re-ranked.
+    pub pack: &'a Pack,
+    /// Items to choose from, each once.
+    pub candidates: &'a [u32],
+    /// Items that no list shows again.
+    pub played: &'a BTreeSet<u32>,
+}
+
+impl Question<'_> {
+    /// Indices of the session's events before the question.
+    #[must_use]
+    pub fn known(&self) -> &[u32] {
+        &self.sitting.session.events[..self.task.known]
+    }
+
+    /// The request that the person's app would send.
+    #[must_use]
+    pub fn request(&self, count: usize) -> Request {
+        let catalogue = self.stage.catalogue();
+        let event = &catalogue.events[self.sitting.session.events[self.task.known] as usize];
+        Request {
+            surface: self.stage.prepared.ranking.policy.surface.clone(),
+            count,
+            now_ms: event.time_ms,
+            seed: 0,
+            context: event.context.clone(),
+            log_features: false,
+        }
+    }
+
+    /// The candidates in the order of `score`; equal ones by a draw that favours nobody.
+    #[must_use]
+    pub fn by_score(&self, score: impl Fn(u32) -> f32) -> Ranked {
+        let scores: Vec<(u32, f32)> = self.candidates.iter().map(|item| (*item, score(*item))).collect();
+        let mut order: Vec<(u32, f32)> =
+            scores.iter().copied().filter(|(item, _)| !self.played.contains(item)).collect();
+        order.sort_by(|one, other| {
+            other.1.total_cmp(&one.1).then_with(|| self.draw(one.0).cmp(&self.draw(other.0)))
+        });
+        Ranked { list: order.into_iter().take(PLACES).map(|(item, _)| item).collect(), scores }
+    }
+
+    /// A number that depends on the question and the item alone (SplitMix64's finaliser; Steele and others, 2014).
+    #[must_use]
+    pub fn draw(&self, item: u32) -> u64 {
+        let event = self.sitting.session.events[self.task.known];
+        let mut bits = (u64::from(event) << 32 | u64::from(item)).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+}
+
+/// Orders candidates. A method is told when a session begins, then asked its questions in the order of time.
+pub trait Method: Send {
+    /// A session begins.
+    ///
+    /// # Errors
+    /// When the method cannot work on it.
+    fn begin(&mut self, stage: &Stage<'_>, sitting: &Sitting<'_>) -> anyhow::Result<()> {
+        let _ = (stage, sitting);
+        Ok(())
+    }
+
+    /// The list for a question, from what happened before it.
+    ///
+    /// # Errors
+    /// When the engine refuses an event or a request.
+    fn rank(&mut self, question: &Question<'_>) -> anyhow::Result<Ranked>;
+}
+
+/// The rows of every report, in order; why a row is empty where it is.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// The names, the first one being ours.
+    pub names: Vec<&'static str>,
+    /// Rows without figures, with the reason.
+    pub without: Vec<(&'static str, &'static str)>,
+}
+
+/// The row of the engine as it ships.
+pub const OURS: &str = "segue";
+/// The full ranker's order before the session.
+pub const STATIC: &str = "static";
+/// The same ranker with fresh retrieval after every event.
+pub const RECOMPUTE: &str = "recompute";
+
+impl Rows {
+    /// The rows that have a meaning: `timed` where the log has a clock, `truth` where the hidden state is known.
+    #[must_use]
+    pub fn new(timed: bool, truth: bool) -> Self {
+        let mut names = vec![
+            OURS,
+            STATIC,
+            "recent_popular",
+            "popular",
+            "repeat_last",
+            "item_knn",
+            "linear",
+            "random",
+            RECOMPUTE,
+        ];
+        let mut without = Vec::new();
+        if !timed {
+            names.retain(|name| *name != "recent_popular");
+            without.push(("recent_popular", "the data has no clock"));
+        }
+        match truth {
+            true => names.push("oracle"),
+            false => without
+                .push(("oracle", "the hidden truth is not known; generated data has it, --truth names it")),
+        }
+        Self { names, without }
+    }
+
+    /// The place of a row with figures.
+    #[must_use]
+    pub fn place(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|other| *other == name)
+    }
+
+    /// A method for each row with figures but ours, in their order.
+    ///
+    /// # Errors
+    /// When the ranker cannot be loaded.
+    pub fn methods<'a>(
+        &self,
+        stage: &Stage<'_>,
+        kind: ScorerKind,
+        neighbours: &'a Neighbours,
+        truth: Option<&'a Truth>,
+    ) -> anyhow::Result<Vec<Box<dyn Method + 'a>>> {
+        let method = |name: &&'static str| -> anyhow::Result<Box<dyn Method + 'a>> {
+            Ok(match *name {
+                STATIC => Box::new(EngineMethod::before_the_session(stage, kind)?),
+                "recent_popular" => Box::new(counts::Recent::default()),
+                "popular" => Box::new(counts::Popular),
+                "repeat_last" => Box::new(repeat::RepeatLast),
+                "item_knn" => Box::new(neighbours::ItemKnn::new(neighbours)),
+                "linear" => Box::new(EngineMethod::linear(stage)?),
+                "random" => Box::new(counts::Random),
+                RECOMPUTE => Box::new(recompute::Recompute::new(stage, kind)?),
+                _ => Box::new(oracle::Oracle::new(truth)),
+            })
+        };
+        self.names.iter().skip(1).map(method).collect()
+    }
+}

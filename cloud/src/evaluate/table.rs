@@ -1,0 +1,99 @@
+//! The report for people: one line for each row.
+
+use std::fmt::Write as _;
+
+use super::Report;
+use super::bootstrap::Interval;
+use super::metrics::Metric;
+
+/// What the columns show, and how they are headed.
+const COLUMNS: [(Metric, &str); 5] = [
+    (Metric::Ndcg10, "NDCG@10"),
+    (Metric::Hr10, "HR@10"),
+    (Metric::Mrr, "MRR"),
+    (Metric::Auc, "AUC"),
+    (Metric::Utility10, "utility@10"),
+];
+
+/// Sessions, questions, what was left out, and the gap.
+pub(super) fn counts(report: &Report) -> String {
+    let (steps, sessions, in_pack) = report.counts();
+    let mut text = format!(
+        "{sessions} sessions of {} people, {steps} steps, model {}; {:.1} % of the steps have something right among the \
+         candidates.",
+        report.people,
+        report.head.model,
+        in_pack * 100.0
+    );
+    for (reason, times) in report.skipped() {
+        let _ = write!(text, " Left out: {times} x {reason}.");
+    }
+    match report.gap() {
+        Some((gap, (low, high))) => {
+            let _ = write!(text, " Gap closed after 5 events: {gap:.3} [{low:.3}, {high:.3}].");
+        }
+        None => text.push_str(" Gap closed after 5 events: none, the ceiling is not above the pack's order."),
+    }
+    text
+}
+
+/// The table in columns of equal width.
+pub(super) fn plain(report: &Report) -> String {
+    let lines = lines(report);
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
+    let mut text = format!("{}\n", counts(report));
+    for line in &lines {
+        let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    text
+}
+
+/// The table in Markdown.
+pub(super) fn markdown(report: &Report) -> String {
+    let lines = lines(report);
+    let mut text = format!("| {} |\n|{}\n", lines[0].join(" | "), "---|".repeat(lines[0].len()));
+    for line in &lines[1..] {
+        let _ = writeln!(text, "| {} |", line.join(" | "));
+    }
+    text
+}
+
+fn lines(report: &Report) -> Vec<Vec<String>> {
+    let columns: Vec<(Metric, &str)> =
+        COLUMNS.into_iter().filter(|(metric, _)| report.figures.value(0, *metric).is_some()).collect();
+    let mut head = vec!["method".to_owned()];
+    head.extend(columns.iter().map(|(_, name)| (*name).to_owned()));
+    head.push("segue less row, NDCG@10".into());
+    head.push("AUC".into());
+    let mut lines = vec![head];
+    for (place, name) in report.rows.names.iter().enumerate() {
+        let mut line = vec![(*name).to_owned()];
+        line.extend(columns.iter().map(|(metric, _)| figure(report, place, *metric)));
+        let difference = |metric| report.difference(place, metric).filter(|_| place > 0);
+        line.push(interval(difference(Metric::Ndcg10)));
+        line.push(interval(difference(Metric::Auc)));
+        lines.push(line);
+    }
+    for (name, reason) in &report.rows.without {
+        let mut line = vec![(*name).to_owned(), format!("none: {reason}")];
+        line.resize(lines[0].len(), String::new());
+        lines.push(line);
+    }
+    lines
+}
+
+/// A figure, with its interval where it is what rows are compared by.
+fn figure(report: &Report, place: usize, metric: Metric) -> String {
+    let Some(value) = report.figures.value(place, metric) else { return "-".into() };
+    let compared = matches!(metric, Metric::Ndcg10 | Metric::Auc | Metric::Utility10);
+    match report.figures.interval(place, metric).filter(|_| compared) {
+        Some(found) => format!("{value:.4} {}", interval(Some(found))),
+        None => format!("{value:.4}"),
+    }
+}
+
+fn interval(interval: Option<Interval>) -> String {
+    interval.map_or_else(|| "-".into(), |(low, high)| format!("[{low:.4}, {high:.4}]"))
+}
