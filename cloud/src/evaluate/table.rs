@@ -47,6 +47,9 @@ pub(super) fn plain(report: &Report) -> String {
         let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         let _ = writeln!(text, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
+    for (name, reason) in &report.rows.without {
+        let _ = writeln!(text, "{name}: none, {reason}");
+    }
     text
 }
 
@@ -56,6 +59,9 @@ pub(super) fn markdown(report: &Report) -> String {
     let mut text = format!("| {} |\n|{}\n", lines[0].join(" | "), "---|".repeat(lines[0].len()));
     for line in &lines[1..] {
         let _ = writeln!(text, "| {} |", line.join(" | "));
+    }
+    for (name, reason) in &report.rows.without {
+        let _ = writeln!(text, "| {name} | none: {reason} |{}", " |".repeat(lines[0].len() - 2));
     }
     text
 }
@@ -74,11 +80,6 @@ fn lines(report: &Report) -> Vec<Vec<String>> {
         let difference = |metric| report.difference(place, metric).filter(|_| place > 0);
         line.push(interval(difference(Metric::Ndcg10)));
         line.push(interval(difference(Metric::Auc)));
-        lines.push(line);
-    }
-    for (name, reason) in &report.rows.without {
-        let mut line = vec![(*name).to_owned(), format!("none: {reason}")];
-        line.resize(lines[0].len(), String::new());
         lines.push(line);
     }
     lines

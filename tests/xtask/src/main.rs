@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask demo`, `test`, `bench`, `fuzz`, `gen-vectors`, `wasm` and `train`.
+//! The project's commands: `cargo xtask demo`, `test`, `bench`, `quality`, `fuzz`, `gen-vectors`, `wasm` and `train`.
 
 mod checkout;
 mod commands;
@@ -34,6 +34,8 @@ enum Command {
     Test(commands::test::Arguments),
     /// Measure speed and size and write one flat JSON object.
     Bench(commands::bench::Arguments),
+    /// Train and judge on every data set and write the tables of docs/QUALITY.md.
+    Quality(commands::quality::Arguments),
     /// Feed every door of the engine with bad input and keep what does harm.
     Fuzz(commands::fuzz::Arguments),
     /// Write the golden vectors that every host has to agree on.
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => commands::demo::run(&arguments),
         Command::Test(arguments) => commands::test::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),
+        Command::Quality(arguments) => commands::quality::run(&arguments),
         Command::Fuzz(arguments) => commands::fuzz::run(&arguments),
         Command::GenVectors(arguments) => commands::gen_vectors::run(&arguments),
         Command::Wasm(arguments) => commands::wasm::run(&arguments),

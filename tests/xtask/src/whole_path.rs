@@ -169,14 +169,11 @@ impl Segue {
         step: &Step,
         data: &Path,
         model: &Path,
-        limit: Option<u64>,
+        limit: u64,
     ) -> anyhow::Result<Value> {
         let report = data.join("evaluate.json");
         let mut command = self.command(paths, &["evaluate", "--scorer", "ort"], data);
-        command.arg("--json").arg(&report).arg("--model").arg(model);
-        if let Some(limit) = limit {
-            command.arg("--limit").arg(limit.to_string());
-        }
+        command.arg("--json").arg(&report).arg("--model").arg(model).arg("--limit").arg(limit.to_string());
         shell::run(step, &mut command)?;
         let text =
             fs::read_to_string(&report).with_context(|| format!("cannot read {}", report.display()))?;

@@ -10,6 +10,7 @@ mod repeat;
 use std::collections::BTreeSet;
 
 use segue_core::engine::Request;
+use segue_core::limits::{CONTEXT_ENTRIES, ID_BYTES};
 
 use super::ScorerKind;
 use super::metrics::Ranked;
@@ -51,12 +52,15 @@ impl Question<'_> {
     pub fn request(&self, count: usize) -> Request {
         let catalogue = self.stage.catalogue();
         let event = &catalogue.events[self.sitting.session.events[self.task.known] as usize];
+        // An event may tell more than a request takes, such as the words of a search.
+        let fits = |(name, text): &(&String, &String)| name.len().max(text.len()) <= ID_BYTES;
+        let context = event.context.iter().filter(fits).take(CONTEXT_ENTRIES);
         Request {
             surface: self.stage.prepared.ranking.policy.surface.clone(),
             count,
             now_ms: event.time_ms,
             seed: 0,
-            context: event.context.clone(),
+            context: context.map(|(name, text)| (name.clone(), text.clone())).collect(),
             log_features: false,
         }
     }

@@ -15,6 +15,9 @@ use crate::tools::onnxruntime;
 use crate::wasm::build_player;
 use crate::whole_path::{self, CatalogueSize, Segue};
 
+/// Sessions that the demo's quality is measured on.
+const JUDGED: u64 = 200;
+
 /// Arguments of `cargo xtask demo`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -110,7 +113,7 @@ fn once(paths: &Paths, steps: &Steps, demo: &Demo) -> Option<Value> {
 
 /// NDCG@10 of the pack's own order and of the re-ranked one.
 fn evaluate(paths: &Paths, step: &Step, segue: &Segue, data: &Path) -> anyhow::Result<(f64, f64)> {
-    let report = segue.evaluate(paths, step, data, Path::new("demo"), None)?;
+    let report = segue.evaluate(paths, step, data, Path::new("demo"), JUDGED)?;
     Ok((whole_path::ndcg(&report, "static")?, whole_path::ndcg(&report, "segue")?))
 }
 

@@ -50,7 +50,7 @@ pub(super) fn generated(
         steps.skip("generated: re-rank under Node", "the npm package was not built", "cargo xtask wasm");
     }
     steps.run("generated: evaluate", |step| {
-        let report = segue.evaluate(paths, step, &data, Path::new("demo"), None)?;
+        let report = segue.evaluate(paths, step, &data, Path::new("demo"), FEW_SESSIONS)?;
         beats_static(&report)
     });
     Some(data)
@@ -62,7 +62,7 @@ pub(super) fn generated(
 /// When it does not, or does not fit.
 pub(super) fn judge(paths: &Paths, step: &Step, segue: &Segue, model: &Path) -> anyhow::Result<()> {
     let data = segue.generated(paths, step, SMALL)?;
-    beats_static(&segue.evaluate(paths, step, &data, model, None)?)
+    beats_static(&segue.evaluate(paths, step, &data, model, FEW_SESSIONS)?)
 }
 
 /// Import, refresh, serve, evaluate, where the data lies beside the checkout.
@@ -93,7 +93,7 @@ fn public_set(paths: &Paths, steps: &Steps, segue: &Segue, set: &PublicSet, sour
         return Some(());
     }
     steps.run(&format!("{format}: evaluate"), |step| {
-        let report = segue.evaluate(paths, step, &data, Path::new("none"), Some(FEW_SESSIONS))?;
+        let report = segue.evaluate(paths, step, &data, Path::new("none"), FEW_SESSIONS)?;
         whole_path::ndcg(&report, "segue")
     })?;
     Some(())
