@@ -11,10 +11,13 @@ use serde_json::Value;
 use super::Shared;
 use crate::clock::now_ms;
 use crate::error::{ApiError, Code};
-use crate::events::{Reject, validate};
+use crate::events::{Reject, clock_error_ms, validate};
 
 #[derive(Deserialize)]
 struct Body {
+    /// The client's clock when it sent this.
+    #[serde(default)]
+    sent_ms: Option<i64>,
     events: Vec<Value>,
 }
 
@@ -33,13 +36,14 @@ pub(super) async fn post(
 ) -> Result<(StatusCode, Json<Receipt>), ApiError> {
     check_content_type(&headers)?;
     let limits = &state.config.limits;
-    let rows = read(body, limits.body_bytes)?;
+    let Body { sent_ms, events: rows } = read(body, limits.body_bytes)?;
     if rows.len() > limits.batch_events {
         let detail =
             format!("{} events in one batch, at most {}; send several", rows.len(), limits.batch_events);
         return Err(ApiError::new(Code::BatchTooLarge, detail));
     }
-    let (batch, rejected) = validate(rows, now_ms());
+    let now_ms = now_ms();
+    let (batch, rejected) = validate(rows, clock_error_ms(sent_ms, now_ms), now_ms);
     for reject in &rejected {
         metrics::counter!("segue_events_rejected_total", "code" => reject.code).increment(1);
     }
@@ -68,7 +72,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     Err(ApiError::new(Code::ContentTypeUnsupported, detail))
 }
 
-fn read(body: Result<Bytes, BytesRejection>, limit: usize) -> Result<Vec<Value>, ApiError> {
+fn read(body: Result<Bytes, BytesRejection>, limit: usize) -> Result<Body, ApiError> {
     let bytes = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(
             Code::BodyTooLarge,
@@ -76,8 +80,7 @@ fn read(body: Result<Bytes, BytesRejection>, limit: usize) -> Result<Vec<Value>,
         ),
         _ => ApiError::new(Code::BodyInvalid, "the body ended before it was complete"),
     })?;
-    let body: Body = serde_json::from_slice(&bytes).map_err(|error| {
+    serde_json::from_slice(&bytes).map_err(|error| {
         ApiError::new(Code::BodyInvalid, format!("the body is not {{\"events\":[...]}}: {error}"))
-    })?;
-    Ok(body.events)
+    })
 }

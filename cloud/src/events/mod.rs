@@ -22,7 +22,7 @@ pub use disk::{Disk, FolderDisk};
 pub use error::StoreError;
 pub use reader::read_since;
 pub use store::{EventStore, Limits, Outcome};
-pub use validate::{Batch, Reject, validate};
+pub use validate::{Batch, Reject, clock_error_ms, validate};
 
 use std::path::{Path, PathBuf};
 

@@ -7,8 +7,17 @@ use serde_json::Value;
 use super::ledger::{Row, fingerprint};
 use crate::catalog::Event;
 
-/// How far ahead of the service a client's clock may be: a day covers every time zone mistake.
+/// How far ahead of the service an event's time may be: a day covers every time zone mistake.
 const AHEAD_MS: i64 = 24 * 60 * 60 * 1000;
+/// A client's clock is left as it is when it is wrong by no more than this: the way to the service takes time too.
+const TOLERANCE_MS: i64 = 5 * 60 * 1000;
+
+/// By how much the times of a batch have to be moved, of a client that says it was `sent_ms` when it sent the batch.
+#[must_use]
+pub fn clock_error_ms(sent_ms: Option<i64>, now_ms: i64) -> i64 {
+    let error = sent_ms.map_or(0, |sent_ms| now_ms.saturating_sub(sent_ms));
+    if error.saturating_abs() > TOLERANCE_MS { error } else { 0 }
+}
 
 /// Why one row was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,13 +55,14 @@ impl Batch {
     }
 }
 
-/// Sorts rows into a batch to store and rejects to report. `now_ms` is the service's clock.
+/// Sorts rows into a batch to store and rejects to report. `now_ms` is the service's clock, `moved_ms` is added to the
+/// times of the rows ([`clock_error_ms`]).
 #[must_use]
-pub fn validate(rows: Vec<Value>, now_ms: i64) -> (Batch, Vec<Reject>) {
+pub fn validate(rows: Vec<Value>, moved_ms: i64, now_ms: i64) -> (Batch, Vec<Reject>) {
     let mut batch = Batch::default();
     let mut rejects = Vec::new();
     for (index, row) in rows.into_iter().enumerate() {
-        match check(row, now_ms) {
+        match check(row, moved_ms, now_ms) {
             Ok(row) => batch.rows.push(row),
             Err((code, detail)) => rejects.push(Reject { index, code, detail }),
         }
@@ -62,7 +72,7 @@ pub fn validate(rows: Vec<Value>, now_ms: i64) -> (Batch, Vec<Reject>) {
 
 type Refusal = (&'static str, String);
 
-fn check(row: Value, now_ms: i64) -> Result<Row, Refusal> {
+fn check(row: Value, moved_ms: i64, now_ms: i64) -> Result<Row, Refusal> {
     let Value::Object(fields) = &row else {
         return Err(("event_not_an_object", "an event is a JSON object".to_owned()));
     };
@@ -77,8 +87,9 @@ fn check(row: Value, now_ms: i64) -> Result<Row, Refusal> {
             return Err((code, format!("`{name}` is missing or empty")));
         }
     }
-    let event: Event =
+    let mut event: Event =
         serde_json::from_value(without_nulls(row)).map_err(|error| ("field_invalid", error.to_string()))?;
+    event.time_ms = event.time_ms.saturating_add(moved_ms);
     check_event(&event, now_ms)?;
     let line = serde_json::to_vec(&event).map_err(|error| ("field_invalid", error.to_string()))?;
     Ok(Row { id: fingerprint(&event.event_id), line })
@@ -123,7 +134,7 @@ mod tests {
     const NOW: i64 = 1_767_225_600_000;
 
     fn code_of(row: Value) -> Option<&'static str> {
-        let (_, rejects) = validate(vec![row], NOW);
+        let (_, rejects) = validate(vec![row], 0, NOW);
         let code = rejects.first().map(|reject| reject.code);
         let documented = |code: &str| include_str!("../../../docs/API.md").contains(&format!("`{code}`"));
         assert!(code.is_none_or(documented), "docs/API.md lacks {code:?}");
@@ -167,6 +178,22 @@ mod tests {
     }
 
     #[test]
+    fn a_device_whose_clock_is_wrong_loses_nothing() {
+        const DAY_MS: i64 = 86_400_000;
+        for error in [-400 * DAY_MS, -DAY_MS / 2, 2 * DAY_MS, 30_000 * DAY_MS] {
+            let moved_ms = clock_error_ms(Some(NOW + error), NOW);
+            let told = with("time_ms", json!(NOW + error - 1_000));
+            let (batch, rejects) = validate(vec![told], moved_ms, NOW);
+            assert!(rejects.is_empty(), "{error}: {rejects:?}");
+            let stored: Value = serde_json::from_slice(&batch.rows[0].line).unwrap();
+            assert_eq!(stored["time_ms"], NOW - 1_000);
+        }
+        assert_eq!(clock_error_ms(Some(NOW - TOLERANCE_MS), NOW), 0, "the way took a while");
+        assert_eq!(clock_error_ms(None, NOW), 0);
+        assert_eq!(clock_error_ms(Some(i64::MIN), NOW), i64::MAX);
+    }
+
+    #[test]
     fn a_rating_needs_a_value_on_the_scale() {
         let rating = |value: Value| {
             let mut row = with("kind", json!("rating"));
@@ -186,7 +213,7 @@ mod tests {
 
     #[test]
     fn the_good_rows_of_a_batch_are_kept_and_the_bad_ones_named_by_their_place() {
-        let (batch, rejects) = validate(vec![good(), json!(7), good()], NOW);
+        let (batch, rejects) = validate(vec![good(), json!(7), good()], 0, NOW);
         assert_eq!(batch.len(), 2);
         assert_eq!(rejects.len(), 1);
         assert_eq!(rejects[0].index, 1);

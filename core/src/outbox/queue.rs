@@ -142,7 +142,7 @@ impl Queue {
         if wait > 0 && !self.rows.is_empty() {
             return Next::Wait(wait);
         }
-        match Batch::of(self.rows.values(), self.most_events, most_bytes) {
+        match Batch::of(self.rows.values(), now_ms, self.most_events, most_bytes) {
             Some(batch) => {
                 self.in_flight = Some(batch.sequences.clone());
                 Next::Send(batch)
