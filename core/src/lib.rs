@@ -14,6 +14,7 @@ pub mod policy;
 pub mod reason;
 mod saved;
 pub mod score;
+mod scramble;
 pub mod session;
 pub mod trust;
 

@@ -41,6 +41,12 @@ test("optional fields of an event may be null or undefined", { skip }, () => {
   }
 });
 
+test("the module that ships does not trust the key that everybody can sign with", { skip }, () => {
+  // RFC 8032, 7.1, TEST 1: its private half is in print.
+  const published = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+  assert.throws(() => new Engine(published), { name: "SegueError", code: "key_is_for_tests" });
+});
+
 test("a malformed event is refused as such, and the refusal names the field", { skip }, () => {
   const engine = new Engine(ROOT);
   const wrong = {

@@ -20,6 +20,7 @@ export function run(Engine, case_, file) {
     save_session: () => void (host.saved = host.engine.save_session()),
     restore_session: (step) => host.engine.restore_session(step.bytes === undefined ? host.saved : bytes(step.bytes)),
     reset_session: () => host.engine.reset_session(),
+    next_session: () => host.engine.next_session(),
     save_trust: () => void (host.trust = host.engine.save_trust()),
     restore_trust: (step) => host.engine.restore_trust(step.bytes === undefined ? host.trust : bytes(step.bytes)),
     refill: (step) => ({ refill: host.engine.refill(step.now_ms) }),

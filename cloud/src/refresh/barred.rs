@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use segue_core::limits::ID_BYTES;
 use segue_core::policy::Seen;
+use segue_core::session::About;
 
 use super::Moment;
-use crate::catalog::{Catalogue, EventKind, Item, User};
+use crate::catalog::{Catalogue, Event, EventKind, Item, User};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -37,13 +38,44 @@ impl Viewer {
     }
 }
 
+/// What one user refused and has not taken back: the core says which event decides what.
+#[derive(Debug, Clone, Default)]
+struct Refused {
+    items: BTreeSet<String>,
+    creators: BTreeSet<String>,
+    categories: BTreeSet<String>,
+}
+
+impl Refused {
+    fn note(&mut self, event: &Event, item: Option<&Item>) {
+        let (creator, categories) =
+            item.map_or(("", &[][..]), |item| (item.creator.as_str(), item.categories.as_slice()));
+        let Some((about, barred)) = event.bars(creator, categories) else { return };
+        let (names, name) = match about {
+            About::Item => (&mut self.items, event.item.clone()),
+            About::Creator(name) => (&mut self.creators, name),
+            About::Category(name) => (&mut self.categories, name),
+        };
+        match barred {
+            true => drop(names.insert(name)),
+            false => drop(names.remove(&name)),
+        }
+    }
+
+    fn holds(&self, item: &Item) -> bool {
+        self.items.contains(&item.item)
+            || self.creators.contains(&item.creator)
+            || item.categories.iter().any(|category| self.categories.contains(category))
+    }
+}
+
 /// What may not be put into packs.
 #[derive(Debug, Clone)]
 pub struct Barred {
     /// Items nobody gets now.
     closed: Vec<bool>,
-    /// Items of each user that were refused.
-    refused: Vec<BTreeSet<u32>>,
+    /// What each user refused.
+    refused: Vec<Refused>,
     /// Items of each user that were seen too lately.
     seen: Vec<BTreeSet<u32>>,
 }
@@ -55,7 +87,7 @@ impl Barred {
         let users = catalogue.users.len();
         let mut barred = Self {
             closed: catalogue.items.iter().map(|item| is_closed(item, moment.now_ms)).collect(),
-            refused: vec![BTreeSet::new(); users],
+            refused: vec![Refused::default(); users],
             seen: vec![BTreeSet::new(); users],
         };
         let since_ms = match seen {
@@ -65,19 +97,11 @@ impl Barred {
         };
         for index in moment.known(catalogue) {
             let event = &catalogue.events[index];
-            let (Some(user), Some(item)) = (catalogue.event_users[index], catalogue.event_items[index])
-            else {
-                continue;
-            };
-            match event.kind {
-                EventKind::Dislike | EventKind::NotInterested => {
-                    barred.refused[user as usize].insert(item);
-                }
-                EventKind::Like | EventKind::Save | EventKind::Purchase => {
-                    barred.refused[user as usize].remove(&item);
-                }
-                _ => {}
-            }
+            let Some(user) = catalogue.event_users[index] else { continue };
+            let item = catalogue.event_items[index];
+            let known = item.and_then(|item| catalogue.items.get(item as usize));
+            barred.refused[user as usize].note(event, known);
+            let Some(item) = item else { continue };
             if event.time_ms >= since_ms && is_seen(&event.kind) {
                 barred.seen[user as usize].insert(item);
             }
@@ -91,7 +115,8 @@ impl Barred {
         let elsewhere = !item.regions.is_empty()
             && !viewer.country.as_ref().is_some_and(|country| item.regions.contains(country));
         let too_young = item.age_rating.zip(viewer.age).is_some_and(|(rating, age)| age < rating);
-        self.closed[index] || elsewhere || too_young || contains(&self.refused, viewer.user, index)
+        let refused = viewer.user.and_then(|user| self.refused.get(user));
+        self.closed[index] || elsewhere || too_young || refused.is_some_and(|refused| refused.holds(item))
     }
 
     /// Whether `viewer` saw item `index` too lately for the policy.
@@ -169,6 +194,61 @@ mod tests {
         let viewer = Viewer::of_user(0, &catalogue.users[0]);
         assert!(bars(&barred, &viewer, &catalogue, 1) && !bars(&barred, &viewer, &catalogue, 2));
         assert!(!bars(&barred, &Viewer::of_user(1, &catalogue.users[1]), &catalogue, 1));
+    }
+
+    #[test]
+    fn a_creator_or_category_is_refused_whole_and_given_back_whole() {
+        let scoped = |id: &str, item, kind, scope: &str, name: &str, time_ms| {
+            let mut told = event(id, 0, item, kind, time_ms);
+            told.context.insert("scope".into(), scope.into());
+            told.context.extend((!name.is_empty()).then(|| (scope.to_owned(), name.to_owned())));
+            told
+        };
+        let mut catalogue = catalogue(6, 1);
+        let [creator, category] =
+            [catalogue.items[1].creator.clone(), catalogue.items[2].categories[0].clone()];
+        let mut named = scoped("2", 0, EventKind::NotInterested, "category", &category, 2);
+        named.item.clear();
+        catalogue.add_events(vec![scoped("1", 1, EventKind::NotInterested, "creator", "", 1), named]);
+        let barred_now = |catalogue: &Catalogue| {
+            let barred = Barred::new(catalogue, &Seen::Session, Moment { until_ms: None, now_ms: 20 });
+            let viewer = Viewer::of_user(0, &catalogue.users[0]);
+            (0..6).map(|item| bars(&barred, &viewer, catalogue, item)).collect::<Vec<_>>()
+        };
+        let falls = |item: &Item| item.creator == creator || item.categories.contains(&category);
+        assert_eq!(barred_now(&catalogue), catalogue.items.iter().map(falls).collect::<Vec<_>>());
+        catalogue.add_events(vec![
+            scoped("3", 1, EventKind::Restore, "creator", "", 3),
+            scoped("4", 2, EventKind::Restore, "category", "", 4),
+        ]);
+        assert_eq!(barred_now(&catalogue), [false; 6]);
+    }
+
+    #[test]
+    fn a_refresh_bars_and_gives_back_with_the_same_kinds_as_a_session() {
+        let radio = segue_core::policies::RADIO;
+        let feedback = segue_core::policy::Policy::from_json(radio).unwrap().feedback;
+        for first in EventKind::KNOWN {
+            for second in EventKind::KNOWN {
+                let mut catalogue = catalogue(2, 1);
+                catalogue.items.iter_mut().for_each(|item| item.creator.clear());
+                let events = [event("1", 0, 1, first.clone(), 1), event("2", 0, 1, second.clone(), 2)];
+                let mut session = segue_core::session::State::default();
+                for told in &events {
+                    // A rating without a value and the like: neither of them takes those.
+                    let _refused = session.apply(told, None, &feedback);
+                }
+                catalogue.add_events(events.to_vec());
+                let barred = Barred::new(&catalogue, &Seen::Session, Moment { until_ms: None, now_ms: 20 });
+                let viewer = Viewer::of_user(0, &catalogue.users[0]);
+                let item = &catalogue.items[1].item;
+                assert_eq!(
+                    bars(&barred, &viewer, &catalogue, 1),
+                    session.is_barred(item),
+                    "{first:?} {second:?}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Chooses the reason of each place: the most particular one that is true.
 //!
-//! A reason that speaks of the session is checked, not guessed. What fits the session has a higher score than it would
-//! have without any session; what comes because of a like has a higher score than it would have without that like.
-//! Both take one more run of the ranker: the first is kept while pack and context stay the same, the second is made for
-//! one like of a list, the one that most of its places are near to.
+//! A reason that speaks of the session is checked, not guessed. What comes because of a like has a higher score than it
+//! would have without that like. What fits the session has gained on the other candidates by it: its score, less the
+//! mean of all, is higher than without any session, as a skip lowers every score and says most about what it lowers
+//! least. Both take one more run of the ranker: the second's is kept while pack and context stay the same, the first's is made for one like of a
+//! list, the one that most of its places are near to, and for those places alone.
+
+use std::collections::BTreeMap;
 
 use super::rank::Scores;
 use super::{Engine, Request};
@@ -13,7 +16,7 @@ use crate::features::similarity;
 use crate::pack::{Candidate, VerifiedPack};
 use crate::policy::{Eligible, How, Placed};
 use crate::reason::{Reason, ReasonCode};
-use crate::session::{EventKind, State};
+use crate::session::{EventKind, Remembered, State};
 
 /// An item counts as "because you liked" above this cosine to the liked one.
 const NEAR: f32 = 0.75;
@@ -21,22 +24,25 @@ const NEAR: f32 = 0.75;
 const WELL: f32 = 0.5;
 /// Days that an item counts as new.
 const NEW_DAYS: f32 = 30.0;
-/// Share of the catalogue that was less played lately than what counts as trending.
-const TRENDING: f32 = 0.9;
+/// Share of the catalogue that was less played lately than what counts as trending. Packs hold mostly what is popular.
+const TRENDING: f32 = 0.99;
 /// A score has to be higher by this share to count as raised: more than rounding could make.
 const RAISED: f32 = 1e-4;
 
 /// What the scores would be had something not happened; nothing is known where there was no time to find out.
+#[derive(Default)]
 struct Grounds {
     without_session: Vec<f32>,
+    /// By how much the session has raised the mean of all scores.
+    risen: f32,
     liked: Option<Liked>,
 }
 
 /// A like that some places are near to.
 struct Liked {
     item: String,
-    vector: Vec<f32>,
-    without: Vec<f32>,
+    /// Those places' candidates with the scores they would have without it.
+    without: BTreeMap<usize, f32>,
 }
 
 impl Engine {
@@ -83,16 +89,17 @@ impl Engine {
         scores: &Scores,
         budget: &mut Budget<'_>,
     ) -> Result<Grounds> {
-        let mut grounds = Grounds { without_session: Vec::new(), liked: None };
+        let mut grounds = Grounds::default();
         if scores.fallback.is_some() || self.state.is_empty() || raised.is_empty() || !budget.take() {
             return Ok(grounds);
         }
         grounds.without_session = self.without_session(request);
-        let Some((item, vector)) = self.nearest_like(raised)? else { return Ok(grounds) };
+        grounds.risen = mean(&scores.utilities) - mean(&grounds.without_session);
+        let Some((item, near)) = self.nearest_like(raised)? else { return Ok(grounds) };
         if budget.take() {
             let state = self.state.without_likes(&item);
-            let without = self.utilities_of(&state, request).unwrap_or_default();
-            grounds.liked = Some(Liked { item, vector, without });
+            let without = self.utilities_of_some(&near, &state, request).unwrap_or_default();
+            grounds.liked = Some(Liked { item, without: near.into_iter().zip(without).collect() });
         }
         Ok(grounds)
     }
@@ -111,16 +118,21 @@ impl Engine {
         utilities
     }
 
-    /// The like that most of these candidates are near to, the newest of several.
-    fn nearest_like(&self, raised: &[usize]) -> Result<Option<(String, Vec<f32>)>> {
+    /// The like that most of these candidates are near to, the newest of several, and those candidates.
+    fn nearest_like(&self, raised: &[usize]) -> Result<Option<(String, Vec<usize>)>> {
         let candidates = self.pack()?.candidates();
         let likes = self.state.remembered().filter(|event| {
             event.kind == EventKind::Like && event.strength > 0.0 && self.state.is_liked(&event.item)
         });
-        let near = |liked: &[f32]| raised.iter().filter(|&&index| is_near(liked, &candidates[index])).count();
-        let counted = likes.map(|event| (near(&event.vector), event)).filter(|(count, _)| *count > 0);
-        let best = counted.max_by_key(|(count, _)| *count);
-        Ok(best.map(|(_, event)| (event.item.clone(), event.vector.clone())))
+        let is_near = |event: &Remembered, candidate: &Candidate| {
+            event.item != candidate.item && similarity(&event.vector, &candidate.vector) >= NEAR
+        };
+        let near = |event: &Remembered| -> Vec<usize> {
+            raised.iter().copied().filter(|&index| is_near(event, &candidates[index])).collect()
+        };
+        let with_near = likes.map(|event| (near(event), event)).filter(|(near, _)| !near.is_empty());
+        let best = with_near.max_by_key(|(near, _)| near.len());
+        Ok(best.map(|(near, event)| (event.item.clone(), near)))
     }
 
     /// A reason that speaks of the session, if it raised the score.
@@ -133,17 +145,13 @@ impl Engine {
     ) -> Option<Reason> {
         let candidate = pack.candidates().get(index)?;
         let score = *scores.utilities.get(index)?;
-        let liked = grounds.liked.as_ref().filter(|liked| {
-            liked.item != candidate.item
-                && is_near(&liked.vector, candidate)
-                && is_raised(score, liked.without.get(index))
-        });
+        let liked = grounds.liked.as_ref().filter(|liked| is_raised(score, liked.without.get(&index)));
         if let Some(Liked { item, .. }) = liked {
             let title = pack.find(item).and_then(|one| one.display.as_ref());
             let title = title.map_or(item.as_str(), |(title, _)| title.as_str());
             return Some(Reason::plain(ReasonCode::BecauseYouLiked).with("item", item).with("title", title));
         }
-        if !is_raised(score, grounds.without_session.get(index)) {
+        if !is_raised(score - grounds.risen, grounds.without_session.get(index)) {
             return None;
         }
         match self.state.creator_affinity(&candidate.creator) >= WELL && !candidate.creator.is_empty() {
@@ -167,8 +175,8 @@ fn plain_reason(candidate: &Candidate, age_days: Option<f32>) -> Reason {
     })
 }
 
-fn is_near(liked: &[f32], candidate: &Candidate) -> bool {
-    similarity(liked, &candidate.vector) >= NEAR
+fn mean(scores: &[f32]) -> f32 {
+    scores.iter().sum::<f32>() / scores.len().max(1) as f32
 }
 
 /// Whether the score is higher than it would be; not where that is not known.

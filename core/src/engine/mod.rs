@@ -27,7 +27,7 @@ use crate::policy::{Feedback, Traits};
 use crate::reason::ReasonCode;
 #[cfg(feature = "encode")]
 use crate::score::Scorer;
-use crate::session::{Applied, Event, EventKind, State};
+use crate::session::{Applied, Event, State};
 use crate::trust::{self, PublicKey, Trust};
 
 /// What was refused and has not been replaced since.
@@ -80,14 +80,14 @@ impl Engine {
         Self::trusting(PublicKey::from_hex(root)?)
     }
 
-    /// An engine for servers that rank packs they built themselves: no signature is checked on the way in.
+    /// An engine for servers that rank packs they built themselves: no signature is checked on the way in, and nothing
+    /// that comes with one is accepted.
     ///
     /// # Errors
     /// `policy_invalid` when the policy's linear weights name an unknown source.
     #[cfg(feature = "encode")]
     pub fn of_server(policy: Policy, ranker: Option<(Schema, Box<dyn Scorer + Send>)>) -> Result<Self> {
-        let nobody = crate::trust::PrivateKey::from_seed([0; 32]).public();
-        let mut engine = Self::trusting(nobody)?;
+        let mut engine = Self::trusting(PublicKey::of_nobody()?)?;
         engine.surfaces.insert(policy.surface.clone(), Surface::new(policy)?);
         engine.ranker_wanted = ranker.is_some();
         engine.ranker = ranker.map(|(schema, scorer)| Ranker::new(schema, scorer));
@@ -141,7 +141,9 @@ impl Engine {
         let feedback = feedback(&self.surfaces, event, self.surface.as_ref()).unwrap_or(&neutral);
         let candidate = self.pack.as_ref().and_then(|pack| pack.find(&event.item));
         let applied = self.state.apply(event, candidate, feedback)?;
-        if let (EventKind::NotInterested, Some(pack)) = (&event.kind, &self.pack) {
+        // What was let go of may be near to something else that is refused.
+        let decides = event.bars("", &[]).is_some();
+        if let Some(pack) = self.pack.as_ref().filter(|_| decides) {
             self.state.bar_neighbours(pack.candidates());
         }
         Ok(applied)
@@ -164,7 +166,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Forgets the session.
+    /// Begins the person's next session: taste starts anew, what the person decided stays ([`State::next_session`]).
+    pub fn next_session(&mut self) {
+        self.state.next_session();
+    }
+
+    /// Forgets the session and everything the person decided.
     pub fn reset_session(&mut self) {
         self.go_on(State::default());
     }

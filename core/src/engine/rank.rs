@@ -86,6 +86,25 @@ impl Engine {
         utilities(surfaces, ranker.as_mut(), pack.as_ref(), state, request, &mut Budget::unlimited())
     }
 
+    /// The utilities of these candidates in another session.
+    pub(super) fn utilities_of_some(
+        &mut self,
+        rows: &[usize],
+        state: &State,
+        request: &Request,
+    ) -> Result<Vec<f32>> {
+        let Self { surfaces, ranker, pack, .. } = self;
+        let parts = (ranker.as_mut(), surfaces.get(&request.surface), pack.as_ref());
+        if let (Some(ranker), Some(surface), Some(pack)) = parts {
+            let some = ranker.utilities_of_some(&surface.policy, pack, rows, state, &request.context)?;
+            if let Some(utilities) = some {
+                return Ok(utilities);
+            }
+        }
+        let all = self.utilities_of(state, request)?;
+        Ok(rows.iter().filter_map(|&row| all.get(row).copied()).collect())
+    }
+
     /// A surface the manifest does not name is a mistake of the caller; a policy that it names but that was not
     /// accepted is a fault like any other.
     fn check_surface(&mut self, request: &Request) -> Result<()> {
@@ -132,7 +151,7 @@ impl Engine {
     ) -> Result<Eligible> {
         let policy = surface.and_then(|surface| self.surfaces.get(surface)).map(|surface| &surface.policy);
         Ok(Eligible::of(&Eligibility {
-            candidates: self.pack()?.candidates(),
+            pack: self.pack()?,
             traits: self.traits()?,
             state: &self.state,
             seen: policy.map_or(&Seen::Session, |policy| &policy.seen),

@@ -49,17 +49,40 @@ impl Ranker {
         context: &BTreeMap<String, String>,
         budget: &mut Budget<'_>,
     ) -> Result<Vec<f32>> {
-        if self.assembler.is_none() {
-            let assembler = Assembler::new(self.schema.clone(), pack);
-            self.scorer.prepare(assembler.inputs())?;
-            self.assembler = Some(assembler);
-        }
+        self.prepare(pack)?;
         let Some(assembler) = &mut self.assembler else { return Ok(Vec::new()) };
         let inputs = assembler.assemble(pack, state, context);
         self.heads = self.scorer.score(inputs, budget)?;
         check_heads(&self.heads, inputs.count, &self.schema)?;
         calibrate(&mut self.heads, &self.schema);
         utilities(policy, &self.schema, &self.heads)
+    }
+
+    /// The utilities of these candidates alone, where the scorer can tell them without looking at the others.
+    pub(super) fn utilities_of_some(
+        &mut self,
+        policy: &Policy,
+        pack: &VerifiedPack,
+        rows: &[usize],
+        state: &State,
+        context: &BTreeMap<String, String>,
+    ) -> Result<Option<Vec<f32>>> {
+        self.prepare(pack)?;
+        let Some(assembler) = &self.assembler else { return Ok(None) };
+        let inputs = assembler.assemble_some(pack, rows, state, context);
+        let Some(mut heads) = self.scorer.score_some(rows, &inputs)? else { return Ok(None) };
+        check_heads(&heads, rows.len(), &self.schema)?;
+        calibrate(&mut heads, &self.schema);
+        utilities(policy, &self.schema, &heads).map(Some)
+    }
+
+    fn prepare(&mut self, pack: &VerifiedPack) -> Result<()> {
+        if self.assembler.is_none() {
+            let assembler = Assembler::new(self.schema.clone(), pack);
+            self.scorer.prepare(assembler.inputs())?;
+            self.assembler = Some(assembler);
+        }
+        Ok(())
     }
 }
 

@@ -95,6 +95,17 @@ fn the_list_after_an_event_reflects_it() {
 use crate::session::EventKind;
 
 #[test]
+fn an_engine_of_a_server_accepts_nothing_signed() {
+    let mut engine = Engine::of_server(Policy::from_json(policies::RADIO).unwrap(), None).unwrap();
+    assert_eq!(engine.accept_manifest(&manifest(1), NOW).unwrap_err().code(), Code::SignerUnknown);
+    let nobody = crate::trust::PublicKey::of_nobody().unwrap();
+    // The neutral point times anything is itself: R = the neutral point and s = 0 satisfy the plain equation.
+    let mut forged = [0; 64];
+    forged[0] = 1;
+    assert_eq!(nobody.verify(&forged, b"anything").unwrap_err().code(), Code::SignatureInvalid);
+}
+
+#[test]
 fn the_same_input_gives_the_same_list() {
     let run = || {
         let mut engine = engine();

@@ -86,7 +86,25 @@ impl Assembler {
         context: &BTreeMap<String, String>,
     ) -> &Inputs {
         let inputs = &mut self.inputs;
-        self.live.write(pack.candidates(), state, &mut inputs.live);
+        self.live.write(pack, state, &mut inputs.live);
+        self.session.write_events(state, &mut inputs.events, &mut inputs.mask);
+        self.session.write_context(state, context, &mut inputs.context);
+        inputs
+    }
+
+    /// The inputs of some of the candidates, by their places in the pack, in this order: `candidates` stays empty, as a
+    /// scorer that was prepared knows them. What [`Assembler::inputs`] gives stays as it is.
+    pub(crate) fn assemble_some(
+        &self,
+        pack: &VerifiedPack,
+        rows: &[usize],
+        state: &State,
+        context: &BTreeMap<String, String>,
+    ) -> Inputs {
+        let mut inputs = Inputs::zeros(&self.schema, rows.len());
+        inputs.candidates = Vec::new();
+        let some: Vec<&Candidate> = rows.iter().filter_map(|&row| pack.candidates().get(row)).collect();
+        self.live.write_some(&some, state, &mut inputs.live);
         self.session.write_events(state, &mut inputs.events, &mut inputs.mask);
         self.session.write_context(state, context, &mut inputs.context);
         inputs

@@ -1,6 +1,6 @@
 //! The `live` columns: what the session says about each candidate, written anew after each event.
 //!
-//! Nothing here looks a candidate up: creators and categories are asked for once per distinct name of the pack, and
+//! For all candidates nothing is looked up one by one: creators and categories are asked for once per distinct name of the pack, and
 //! the items that were shown are met in one pass over both, since both are in order of their ids.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use super::column::Column;
 use super::source::{LIVE, LiveSource};
 use super::transform::Raw;
 use super::{Schema, similarity};
-use crate::pack::Candidate;
+use crate::pack::{Candidate, VerifiedPack};
 use crate::session::State;
 
 /// Writes the `live` table of one pack's candidates.
@@ -20,62 +20,71 @@ pub(super) struct Live {
     width: usize,
     creators: Groups,
     categories: Groups,
-    /// Places in the pack, by item id.
-    by_item: Vec<usize>,
 }
 
 impl Live {
     pub(super) fn new(schema: &Schema, candidates: &[Candidate]) -> Self {
-        let mut by_item: Vec<usize> = (0..candidates.len()).collect();
-        by_item.sort_by(|&one, &other| candidates[one].item.cmp(&candidates[other].item));
         Self {
             columns: Column::resolve(&schema.live, LIVE, schema.dimension),
             width: schema.live_width().max(1),
             creators: Groups::new(candidates.iter().map(|one| slice::from_ref(&one.creator))),
             categories: Groups::new(candidates.iter().map(|one| one.categories.as_slice())),
-            by_item,
         }
     }
 
     /// Writes f32 `[C, live width]`.
-    pub(super) fn write(&self, candidates: &[Candidate], state: &State, rows: &mut [f32]) {
+    pub(super) fn write(&self, pack: &VerifiedPack, state: &State, table: &mut [f32]) {
         for column in &self.columns {
-            let numbers = self.numbers(column.source, candidates, state);
-            for (row, number) in rows.chunks_exact_mut(self.width).zip(numbers) {
-                column.write(Raw::Number(number), row);
-            }
-        }
-    }
-
-    fn numbers(&self, source: LiveSource, candidates: &[Candidate], state: &State) -> Vec<f32> {
-        let nearness = |to: &[f32]| candidates.iter().map(|one| similarity(to, &one.vector)).collect();
-        match source {
-            LiveSource::InterestSimilarity => nearness(&state.interest()),
-            LiveSource::AversionSimilarity => nearness(&state.aversion()),
-            LiveSource::LastPositiveSimilarity => nearness(newest(state, |strength| strength > 0.0)),
-            LiveSource::LastNegativeSimilarity => nearness(newest(state, |strength| strength < 0.0)),
-            LiveSource::CreatorAffinity => self.creators.means(|name| state.creator_affinity(name)),
-            LiveSource::CategoryAffinity => {
-                self.categories.means(|name| state.category_affinity(slice::from_ref(name)))
-            }
-            LiveSource::Impressions => self.impressions(candidates, state),
-        }
-    }
-
-    fn impressions(&self, candidates: &[Candidate], state: &State) -> Vec<f32> {
-        let mut numbers = vec![0.0; candidates.len()];
-        let mut shown = state.shown().peekable();
-        for &place in &self.by_item {
-            let (Some(candidate), Some(number)) = (candidates.get(place), numbers.get_mut(place)) else {
-                continue;
+            let numbers = match column.source {
+                LiveSource::CreatorAffinity => self.creators.means(|name| state.creator_affinity(name)),
+                LiveSource::CategoryAffinity => {
+                    self.categories.means(|name| state.category_affinity(slice::from_ref(name)))
+                }
+                LiveSource::Impressions => impressions(pack, state),
+                source => numbers(source, pack.candidates().iter(), state),
             };
-            let item = candidate.item.as_str();
-            while shown.next_if(|(other, _)| *other < item).is_some() {}
-            if let Some((_, times)) = shown.peek().filter(|(other, _)| *other == item) {
-                *number = *times as f32;
-            }
+            self.put(column, numbers, table);
         }
-        numbers
+    }
+
+    /// Writes f32 `[rows, live width]`: a few candidates are looked up one by one.
+    pub(super) fn write_some(&self, candidates: &[&Candidate], state: &State, table: &mut [f32]) {
+        for column in &self.columns {
+            self.put(column, numbers(column.source, candidates.iter().copied(), state), table);
+        }
+    }
+
+    fn put(&self, column: &Column<LiveSource>, numbers: Vec<f32>, table: &mut [f32]) {
+        for (row, number) in table.chunks_exact_mut(self.width).zip(numbers) {
+            column.write(Raw::Number(number), row);
+        }
+    }
+}
+
+fn impressions(pack: &VerifiedPack, state: &State) -> Vec<f32> {
+    let mut numbers = vec![0.0; pack.candidates().len()];
+    state.met(pack).for_each(|(place, facts)| numbers[place] = facts.impressions() as f32);
+    numbers
+}
+
+/// What the session says about these candidates, one by one.
+fn numbers<'a>(
+    source: LiveSource,
+    candidates: impl Iterator<Item = &'a Candidate>,
+    state: &State,
+) -> Vec<f32> {
+    let nearness = |to: &[f32], all: &mut dyn Iterator<Item = &'a Candidate>| {
+        all.map(|one| similarity(to, &one.vector)).collect()
+    };
+    let mut all = candidates;
+    match source {
+        LiveSource::InterestSimilarity => nearness(&state.interest(), &mut all),
+        LiveSource::AversionSimilarity => nearness(&state.aversion(), &mut all),
+        LiveSource::LastPositiveSimilarity => nearness(newest(state, |strength| strength > 0.0), &mut all),
+        LiveSource::LastNegativeSimilarity => nearness(newest(state, |strength| strength < 0.0), &mut all),
+        LiveSource::CreatorAffinity => all.map(|one| state.creator_affinity(&one.creator)).collect(),
+        LiveSource::CategoryAffinity => all.map(|one| state.category_affinity(&one.categories)).collect(),
+        LiveSource::Impressions => all.map(|one| state.impressions(&one.item) as f32).collect(),
     }
 }
 

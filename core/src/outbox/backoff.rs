@@ -1,6 +1,7 @@
 //! How long to wait after a failure: exponentially longer, spread by chance, and as long as the service asks.
 
 use crate::limits::{OUTBOX_LONGEST_WAIT_MS, OUTBOX_RETRY_AFTER_MS};
+use crate::scramble::{STEP, scramble};
 
 /// The first wait, in milliseconds, before chance halves it at most.
 const FIRST_WAIT_MS: u64 = 1_000;
@@ -58,12 +59,10 @@ impl Backoff {
         }
     }
 
-    /// `SplitMix64` (Steele, Lea and Flood, 2014).
     fn draw(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        let drawn = scramble(self.random);
+        self.random = self.random.wrapping_add(STEP);
+        drawn
     }
 }
 

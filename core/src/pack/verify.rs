@@ -126,6 +126,11 @@ impl VerifiedPack {
         &self.candidates
     }
 
+    /// Each candidate's id with its place, in the order of the ids.
+    pub(crate) fn by_item(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.index.iter().map(|(item, &place)| (item.as_ref(), place))
+    }
+
     /// The candidate with this id.
     #[must_use]
     pub fn find(&self, item: &str) -> Option<&Candidate> {

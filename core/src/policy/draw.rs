@@ -1,19 +1,12 @@
 //! Draws with a known probability: from probabilities in millionths, with one whole number.
 //!
-//! The generator is SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), a dozen lines that give the same numbers
-//! everywhere. A draw here needs one number of 64 bits; a stream cipher's generator would add code to every download
-//! and no quality that matters.
+//! A draw here needs one number of 64 bits, which [`scramble`] gives; a stream cipher's generator would add code to
+//! every download and no quality that matters.
+
+use crate::scramble::scramble;
 
 /// All of the probability, in millionths.
 pub(crate) const CERTAIN: u32 = 1_000_000;
-
-/// Mixes the bits of a number until nothing of it is to be seen.
-pub(crate) fn scramble(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
-}
 
 /// The one whole number in `0..1_000_000` that decides a place.
 pub(crate) fn lot(seed: u64, generation: u64, place: u64) -> u32 {

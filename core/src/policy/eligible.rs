@@ -5,8 +5,8 @@
 
 use super::Seen;
 use super::traits::Traits;
-use crate::pack::Candidate;
-use crate::session::State;
+use crate::pack::{Candidate, VerifiedPack};
+use crate::session::{ItemFacts, State};
 
 /// A candidate that may not be shown has no place among those that may.
 const NO_PLACE: u32 = u32::MAX;
@@ -22,7 +22,7 @@ pub(crate) struct Eligible {
 
 /// What decides whether a candidate may be shown.
 pub(crate) struct Eligibility<'a> {
-    pub(crate) candidates: &'a [Candidate],
+    pub(crate) pack: &'a VerifiedPack,
     pub(crate) traits: &'a Traits,
     pub(crate) state: &'a State,
     pub(crate) seen: &'a Seen,
@@ -33,12 +33,14 @@ pub(crate) struct Eligibility<'a> {
 impl Eligible {
     /// Applies the rules to every candidate.
     pub(crate) fn of(rules: &Eligibility<'_>) -> Self {
-        let candidates = rules.candidates;
-        let mut may: Vec<bool> = rules.unbarred();
+        let candidates = rules.pack.candidates();
+        let mut facts = vec![None; candidates.len()];
+        rules.state.met(rules.pack).for_each(|(index, met)| facts[index] = Some(met));
+        let mut may: Vec<bool> = rules.unbarred(&facts);
         rules.traits.outside(rules.region).for_each(|index| may[index] = false);
         let allowed: Vec<usize> = (0..candidates.len()).filter(|&index| may[index]).collect();
         let unseen: Vec<usize> =
-            allowed.iter().copied().filter(|&index| !rules.is_seen(index, &candidates[index])).collect();
+            allowed.iter().copied().filter(|&index| !rules.is_seen(index, facts[index])).collect();
         let seen_relaxed = unseen.is_empty();
         let indices = if seen_relaxed { allowed } else { unseen };
         let mut positions = vec![NO_PLACE; candidates.len()];
@@ -54,32 +56,32 @@ impl Eligible {
 
 impl Eligibility<'_> {
     /// Whether each candidate is neither barred nor past its end.
-    fn unbarred(&self) -> Vec<bool> {
+    fn unbarred(&self, facts: &[Option<&ItemFacts>]) -> Vec<bool> {
         let creators: Vec<&str> = self.state.barred_creators().collect();
         let categories: Vec<&str> = self.state.barred_categories().collect();
-        let may = |candidate: &Candidate| {
+        let may = |(candidate, facts): (&Candidate, &Option<&ItemFacts>)| {
             let ended = candidate.ends_ms.is_some_and(|end| self.now_ms >= end);
             let creator = creators.contains(&candidate.creator.as_str());
             let category = candidate.categories.iter().any(|one| categories.contains(&one.as_str()));
-            !(ended || creator || category || self.state.is_barred(&candidate.item))
+            !(ended || creator || category || facts.is_some_and(ItemFacts::is_barred))
         };
-        self.candidates.iter().map(may).collect()
+        self.pack.candidates().iter().zip(facts).map(may).collect()
     }
 
-    fn is_seen(&self, index: usize, candidate: &Candidate) -> bool {
-        let facts = || self.state.item(&candidate.item).filter(|facts| facts.is_played());
-        let before = || self.traits.seen_days(index, self.now_ms);
+    fn is_seen(&self, index: usize, facts: Option<&ItemFacts>) -> bool {
+        let facts = facts.filter(|facts| facts.plays() > 0);
+        let hours = |ms: i64| self.now_ms.saturating_sub(ms) as f32 / HOUR_MS;
+        let live = facts.and_then(|facts| Some((facts.plays() as f32, hours(facts.last_seen_ms()?))));
+        let before = || self.traits.seen_days(index, self.now_ms).map(|days| (1.0, days * 24.0));
+        let any =
+            |is_seen: &dyn Fn((f32, f32)) -> bool| live.is_some_and(is_seen) || before().is_some_and(is_seen);
+        let played = facts.is_some_and(ItemFacts::is_played);
         match self.seen {
-            Seen::Never => facts().is_some() || before().is_some(),
-            Seen::Window { days } => facts().is_some() || before().is_some_and(|ago| ago < *days as f32),
-            Seen::Session => facts().is_some(),
+            Seen::Session => played,
+            Seen::Never => any(&|_| true),
+            Seen::Window { days } => played || any(&|(_, hours)| hours < *days as f32 * 24.0),
             Seen::Fatigue { half_life_hours, most } => {
-                let tired = |plays: f32, hours: f32| plays * libm::exp2f(-hours.max(0.0) / half_life_hours);
-                let since = |ms: i64| self.now_ms.saturating_sub(ms) as f32 / HOUR_MS;
-                let now =
-                    facts().and_then(|facts| Some((facts.plays() as f32, since(facts.last_seen_ms()?))));
-                let before = before().map(|days| (1.0, days * 24.0));
-                [now, before].into_iter().flatten().any(|(plays, hours)| tired(plays, hours) > *most)
+                any(&|(plays, hours)| plays * libm::exp2f(-hours.max(0.0) / half_life_hours) > *most)
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Made-up candidates for tests: the same ones for the same seed.
 
-use super::draw::scramble;
 use crate::pack::Candidate;
+use crate::scramble::scramble;
 
 /// A candidate with nothing but what list rules look at.
 pub(crate) fn candidate(item: &str, creator: &str, category: &str, vector: [f32; 2]) -> Candidate {

@@ -18,6 +18,7 @@ use super::list::ListRules;
 use super::traits::Traits;
 use super::worth::Entrant;
 use crate::budget::Budget;
+use crate::scramble::scramble;
 
 /// What does not change during a search.
 struct Task<'a> {
@@ -236,7 +237,7 @@ impl Task<'_> {
 
 /// A number that stands for an entrant, so that sets are compared by one number.
 fn mark(entrant: usize) -> u64 {
-    super::draw::scramble(entrant as u64 + 1)
+    scramble(entrant as u64 + 1)
 }
 
 #[cfg(test)]

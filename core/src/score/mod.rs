@@ -36,6 +36,16 @@ pub trait Scorer {
     /// `model_damaged` or `model_inputs_mismatch` when the model cannot run on these inputs, or on candidates that were
     /// not prepared.
     fn score(&mut self, inputs: &Inputs, budget: &mut Budget<'_>) -> Result<Vec<f32>>;
+
+    /// The heads of some of the prepared candidates, of which `inputs` has the `live` rows alone: row-major f32
+    /// `[rows, H]`, the same as [`Scorer::score`] gives for them. `None` from a scorer that has to see all candidates.
+    ///
+    /// # Errors
+    /// As [`Scorer::score`].
+    fn score_some(&mut self, rows: &[usize], inputs: &Inputs) -> Result<Option<Vec<f32>>> {
+        let _ = (rows, inputs);
+        Ok(None)
+    }
 }
 
 /// Names of a ranker's inputs and of its output.

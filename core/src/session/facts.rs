@@ -14,6 +14,8 @@ pub struct ItemFacts {
     pub(super) near: u64,
     impressions: u32,
     plays: u32,
+    /// One of the plays was in the session as it is now.
+    played: bool,
     seen_ms: Option<i64>,
     shown_ms: Option<i64>,
     /// Fingerprint of the slate of the newest impression that nothing followed from, 0 for none.
@@ -35,19 +37,19 @@ impl ItemFacts {
         self.barred || self.near != 0
     }
 
-    /// Whether it was played through, skipped, played again or bought.
+    /// Whether it was played through, skipped, played again or bought in this session.
     #[must_use]
     pub fn is_played(&self) -> bool {
-        self.plays > 0
+        self.played
     }
 
-    /// How often it was.
+    /// How often it was, in earlier sessions too.
     #[must_use]
     pub fn plays(&self) -> u32 {
         self.plays
     }
 
-    /// How often it was shown without being acted upon.
+    /// How often it was shown in this session without being acted upon.
     #[must_use]
     pub fn impressions(&self) -> u32 {
         self.impressions
@@ -67,11 +69,17 @@ impl ItemFacts {
 
     pub(super) fn note_play(&mut self, time_ms: i64, late: bool) {
         self.plays = self.plays.saturating_add(1);
+        self.played = true;
         newer(&mut self.seen_ms, time_ms, late);
     }
 
     pub(super) fn take_plays_back(&mut self, count: u32) {
         self.plays = self.plays.saturating_sub(count);
+    }
+
+    /// Another session begins: what was decided stays, and so does when the item was seen.
+    pub(super) fn rest(&mut self) {
+        (self.played, self.impressions, self.unanswered) = (false, 0, 0);
     }
 
     pub(super) fn note_impression(&mut self, time_ms: i64, late: bool, slate: u64) {
@@ -95,7 +103,7 @@ impl Facts for ItemFacts {
     fn weight(&self) -> Weight {
         match self {
             _ if self.is_barred() => Weight::Barred,
-            _ if self.liked || self.is_played() => Weight::Chosen,
+            _ if self.liked || self.plays > 0 => Weight::Chosen,
             _ => Weight::Met,
         }
     }
@@ -125,6 +133,13 @@ pub(super) struct Affinity {
     pub(super) sum: Decayed,
     /// Some event said something.
     pub(super) met: bool,
+}
+
+impl Standing {
+    /// Another session begins: what was decided stays.
+    pub(super) fn rest(&mut self) {
+        (self.past, self.now) = (Affinity::default(), Affinity::default());
+    }
 }
 
 impl Facts for Standing {

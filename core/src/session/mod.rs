@@ -10,6 +10,7 @@ mod check;
 pub mod event;
 mod facts;
 mod intent;
+mod next;
 mod opinion;
 mod plays;
 mod refused;
@@ -30,6 +31,7 @@ pub use event::{Event, EventKind};
 pub use facts::ItemFacts;
 pub use remember::{LATE_MS, Remembered};
 pub use state::State;
+pub use subject::About;
 
 #[cfg(test)]
 mod tests;

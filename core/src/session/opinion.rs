@@ -7,14 +7,14 @@ use super::{Event, EventKind, Remembered, State};
 
 /// What becomes of a flag; `None` leaves it.
 #[derive(Debug, Clone, Copy, Default)]
-struct Opinion {
+pub(super) struct Opinion {
     liked: Option<bool>,
-    barred: Option<bool>,
+    pub(super) barred: Option<bool>,
     followed: Option<bool>,
 }
 
 impl Opinion {
-    fn of(kind: &EventKind) -> Self {
+    pub(super) fn of(kind: &EventKind) -> Self {
         let (yes, no) = (Some(true), Some(false));
         match kind {
             EventKind::Like => Self { liked: yes, barred: no, ..Self::default() },
@@ -29,6 +29,11 @@ impl Opinion {
             EventKind::Unfollow => Self { followed: no, ..Self::default() },
             _ => Self::default(),
         }
+    }
+
+    /// Whether it says something of an item: following is about the creator, known or not.
+    pub(super) fn decides_item(self) -> bool {
+        self.followed.is_none() && (self.liked.is_some() || self.barred.is_some())
     }
 }
 
@@ -75,8 +80,8 @@ impl State {
             (Scope::Category, Some(category)) => {
                 self.taste.categories.touch(category, |one| opinion.apply(one, time_ms, late));
             }
-            _ if opinion.liked.is_none() && (opinion.barred.is_none() || opinion.followed.is_some()) => {}
-            _ => self.decide_item(opinion, event, remembered, late, near),
+            _ if opinion.decides_item() => self.decide_item(opinion, event, remembered, late, near),
+            _ => {}
         }
     }
 

@@ -6,7 +6,7 @@ use crate::limits;
 use crate::saved::{self, Kind};
 
 /// Version of the saved bytes.
-const FORMAT: u16 = 3;
+const FORMAT: u16 = 4;
 const KIND: Kind =
     Kind { mark: *b"sgse", format: FORMAT, limit: limits::SESSION_BYTES, damaged: Code::SessionDamaged };
 

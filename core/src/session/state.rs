@@ -13,6 +13,7 @@ use super::table::Table;
 use super::taste::Taste;
 use crate::features::normalise;
 use crate::limits;
+use crate::pack::VerifiedPack;
 
 /// The session's state after its last event.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -91,10 +92,14 @@ impl State {
         self.item(item).map_or(0, ItemFacts::impressions)
     }
 
-    /// Items that were shown without being acted upon, by id, with how often.
-    pub(crate) fn shown(&self) -> impl Iterator<Item = (&str, u32)> + '_ {
-        let shown = self.items.by_name().filter(|(_, facts)| facts.impressions() > 0);
-        shown.map(|(item, facts)| (item, facts.impressions()))
+    /// What is known of the candidates that something happened to, with their places in the pack: one pass over both,
+    /// as both are in the order of their ids.
+    pub(crate) fn met(&self, pack: &VerifiedPack) -> impl Iterator<Item = (usize, &ItemFacts)> {
+        let mut known = self.items.by_name().peekable();
+        pack.by_item().filter_map(move |(item, place)| {
+            while known.next_if(|(other, _)| *other < item).is_some() {}
+            known.next_if(|(other, _)| *other == item).map(|(_, facts)| (place, facts))
+        })
     }
 
     /// Whether the item was played through, skipped or bought in this session.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::opinion::Opinion;
 use super::{Event, EventKind};
 use crate::pack::Candidate;
 
@@ -24,24 +25,57 @@ pub(super) struct Subject {
     pub(super) categories: Vec<String>,
 }
 
+/// Whom an opinion is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum About {
+    /// The event's item.
+    Item,
+    /// Everything of this creator.
+    Creator(String),
+    /// Everything of this category.
+    Category(String),
+}
+
+impl Event {
+    /// Whom the event bars (`true`: never show it again) or lets back in (`false`), `None` where it does neither.
+    ///
+    /// `creator` and `categories` are those of its item, empty where they are not known. What a session does with an
+    /// event and what a service makes of a log of events both follow from this.
+    #[must_use]
+    pub fn bars(&self, creator: &str, categories: &[String]) -> Option<(About, bool)> {
+        let about = about(self, creator, categories);
+        let opinion = Opinion::of(&self.kind);
+        let decides = about != About::Item || opinion.decides_item();
+        opinion.barred.filter(|_| decides).map(|barred| (about, barred))
+    }
+}
+
+/// A wider scope than the item needs a name: from the context, else from the item. Without one, and with a scope this
+/// version does not know, the event is about its item alone.
+fn about(event: &Event, creator: &str, categories: &[String]) -> About {
+    let named = |name: &str| event.context.get(name).map(String::as_str).filter(|text| !text.is_empty());
+    let creator = || named("creator").or(Some(creator)).filter(|text| !text.is_empty());
+    let category = || named("category").or(categories.first().map(String::as_str));
+    let scoped = matches!(event.kind, EventKind::NotInterested | EventKind::Restore);
+    let about_creator = matches!(event.kind, EventKind::Follow | EventKind::Unfollow);
+    match event.context.get("scope").map(String::as_str) {
+        _ if about_creator => creator().map_or(About::Item, |name| About::Creator(name.to_owned())),
+        Some("creator") if scoped => creator().map_or(About::Item, |name| About::Creator(name.to_owned())),
+        Some("category") if scoped => category().map_or(About::Item, |name| About::Category(name.to_owned())),
+        _ => About::Item,
+    }
+}
+
 impl Subject {
-    /// A wider scope than the item needs a name: from the context, else from the candidate. Without one, and with a
-    /// scope this version does not know, the event is about its item alone.
     pub(super) fn of(event: &Event, candidate: Option<&Candidate>) -> Self {
-        let named = |name: &str| event.context.get(name).filter(|text| !text.is_empty()).cloned();
-        let creator = || {
-            named("creator").or_else(|| candidate.map(|one| one.creator.clone()).filter(|it| !it.is_empty()))
-        };
-        let category =
-            || named("category").or_else(|| candidate.and_then(|one| one.categories.first().cloned()));
-        let item = || candidate.map(Self::item).unwrap_or_default();
-        let scoped = matches!(event.kind, EventKind::NotInterested | EventKind::Restore);
-        let about_creator = matches!(event.kind, EventKind::Follow | EventKind::Unfollow);
-        match event.context.get("scope").map(String::as_str) {
-            _ if about_creator => creator().map_or_else(item, Self::creator),
-            Some("creator") if scoped => creator().map_or_else(item, Self::creator),
-            Some("category") if scoped => category().map_or_else(item, Self::category),
-            _ => item(),
+        let (creator, categories) =
+            candidate.map_or(("", &[][..]), |one| (one.creator.as_str(), one.categories.as_slice()));
+        match about(event, creator, categories) {
+            About::Creator(creator) => Self { scope: Scope::Creator, creator, ..Self::default() },
+            About::Category(name) => {
+                Self { scope: Scope::Category, categories: vec![name], ..Self::default() }
+            }
+            About::Item => candidate.map(Self::item).unwrap_or_default(),
         }
     }
 
@@ -52,13 +86,5 @@ impl Subject {
             creator: candidate.creator.clone(),
             categories: candidate.categories.clone(),
         }
-    }
-
-    fn creator(creator: String) -> Self {
-        Self { scope: Scope::Creator, creator, ..Self::default() }
-    }
-
-    fn category(category: String) -> Self {
-        Self { scope: Scope::Category, categories: vec![category], ..Self::default() }
     }
 }

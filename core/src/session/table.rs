@@ -23,9 +23,14 @@ pub(super) enum Weight {
 }
 
 /// At most `MOST` entries by name. When it is full, of those that weigh least the one least recently touched goes. Every operation takes time logarithmic in the number of entries.
+///
+/// A copy costs nothing until either is changed: reasons imagine sessions that did not happen.
 #[derive(Debug, Clone)]
-pub(super) struct Table<T, const MOST: usize> {
-    entries: BTreeMap<Arc<str>, Entry<T>>,
+pub(super) struct Table<T, const MOST: usize>(Arc<Entries<T>>);
+
+#[derive(Debug, Clone)]
+struct Entries<T> {
+    by_name: BTreeMap<Arc<str>, Entry<T>>,
     /// First to go first.
     by_age: BTreeMap<Age, Arc<str>>,
     touches: u64,
@@ -42,85 +47,98 @@ struct Entry<T> {
 
 impl<T, const MOST: usize> Default for Table<T, MOST> {
     fn default() -> Self {
-        Self { entries: BTreeMap::new(), by_age: BTreeMap::new(), touches: 0 }
+        Self(Arc::new(Entries { by_name: BTreeMap::new(), by_age: BTreeMap::new(), touches: 0 }))
     }
 }
 
-impl<T: Facts, const MOST: usize> Table<T, MOST> {
+impl<T: Facts + Clone, const MOST: usize> Table<T, MOST> {
     pub(super) fn get(&self, name: &str) -> Option<&T> {
-        self.entries.get(name).map(|entry| &entry.facts)
+        self.0.by_name.get(name).map(|entry| &entry.facts)
     }
 
     /// The facts of an entry that is there, without counting as a touch; the caller leaves alone how much it weighs.
     pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut T> {
-        self.entries.get_mut(name).map(|entry| &mut entry.facts)
+        Arc::make_mut(&mut self.0).by_name.get_mut(name).map(|entry| &mut entry.facts)
+    }
+
+    /// Changes every entry, and keeps those for which `change` says so.
+    pub(super) fn retain(&mut self, mut change: impl FnMut(&mut T) -> bool) {
+        let before = std::mem::take(self);
+        for (name, facts) in before.iter() {
+            let mut facts = facts.clone();
+            if change(&mut facts) {
+                self.touch(name, |place| *place = facts);
+            }
+        }
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.0.by_name.len()
     }
 
     /// Names of the entries that were forbidden, least recently touched first.
     pub(super) fn barred(&self) -> impl Iterator<Item = &str> {
-        self.by_age.range((Weight::Barred, 0)..).map(|(_, name)| &**name)
+        self.0.by_age.range((Weight::Barred, 0)..).map(|(_, name)| &**name)
     }
 
     /// Every entry in the order of names.
     pub(super) fn by_name(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.entries.iter().map(|(name, entry)| (&**name, &entry.facts))
+        self.0.by_name.iter().map(|(name, entry)| (&**name, &entry.facts))
     }
 
     /// Every entry, first to go first.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        let facts = |name: &Arc<str>| self.entries.get(name).map(|entry| &entry.facts);
-        self.by_age.values().filter_map(move |name| Some((&**name, facts(name)?)))
+        let facts = |name: &Arc<str>| self.0.by_name.get(name).map(|entry| &entry.facts);
+        self.0.by_age.values().filter_map(move |name| Some((&**name, facts(name)?)))
     }
 
     /// Changes the facts under `name`, new ones where there are none yet.
     pub(super) fn touch<R>(&mut self, name: &str, change: impl FnOnce(&mut T) -> R) -> R {
-        let (name, mut facts) = match self.entries.remove_entry(name) {
-            Some((name, entry)) => {
-                self.by_age.remove(&entry.age);
-                (name, entry.facts)
-            }
-            None => {
-                self.make_room();
-                (Arc::from(name), T::default())
-            }
-        };
+        let entries = Arc::make_mut(&mut self.0);
+        entries.touches += 1;
+        if let Some(entry) = entries.by_name.get_mut(name) {
+            let result = change(&mut entry.facts);
+            let before = std::mem::replace(&mut entry.age, (entry.facts.weight(), entries.touches));
+            let name = entries.by_age.remove(&before);
+            name.into_iter().for_each(|name| drop(entries.by_age.insert(entry.age, name)));
+            return result;
+        }
+        entries.make_room(MOST);
+        let mut facts = T::default();
         let result = change(&mut facts);
-        self.touches += 1;
-        let age = (facts.weight(), self.touches);
-        self.by_age.insert(age, name.clone());
-        self.entries.insert(name, Entry { facts, age });
+        let (name, age) = (Arc::<str>::from(name), (facts.weight(), entries.touches));
+        entries.by_age.insert(age, name.clone());
+        entries.by_name.insert(name, Entry { facts, age });
         result
     }
+}
 
-    fn make_room(&mut self) {
-        if self.entries.len() < MOST {
+impl<T> Entries<T> {
+    fn make_room(&mut self, most: usize) {
+        if self.by_name.len() < most {
             return;
         }
         if let Some((_, oldest)) = self.by_age.pop_first() {
-            self.entries.remove(&oldest);
+            self.by_name.remove(&oldest);
         }
     }
 }
 
 /// Equal when they hold the same and would let it go in the same order.
-impl<T: Facts + PartialEq, const MOST: usize> PartialEq for Table<T, MOST> {
+impl<T: Facts + Clone + PartialEq, const MOST: usize> PartialEq for Table<T, MOST> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
     }
 }
 
-impl<T: Facts + Serialize, const MOST: usize> Serialize for Table<T, MOST> {
+impl<T: Facts + Clone + Serialize, const MOST: usize> Serialize for Table<T, MOST> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter().collect::<Vec<_>>())
     }
 }
 
-impl<'de, T: Facts + Deserialize<'de>, const MOST: usize> Deserialize<'de> for Table<T, MOST> {
+impl<'de, T: Facts + Clone + Deserialize<'de>, const MOST: usize> Deserialize<'de> for Table<T, MOST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let entries = Vec::<(String, T)>::deserialize(deserializer)?;
         if entries.len() > MOST {

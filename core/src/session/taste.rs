@@ -65,6 +65,17 @@ impl Taste {
         self.past.forget_vectors();
     }
 
+    /// What the next session begins with: whom the person follows or bars.
+    pub(super) fn rest(&mut self) {
+        (self.past, self.now) = (Sums::default(), Sums::default());
+        let rest = |standing: &mut Standing| {
+            standing.rest();
+            standing.barred || standing.followed
+        };
+        self.creators.retain(rest);
+        self.categories.retain(rest);
+    }
+
     /// Those that have not been forgotten since.
     fn standings(&mut self, event: &Remembered, change: impl Fn(&mut Standing)) {
         self.creators.get_mut(&event.creator).into_iter().for_each(&change);

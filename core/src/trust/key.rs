@@ -35,6 +35,14 @@ impl PublicKey {
         Self::from_bytes(&from_hex(text)?)
     }
 
+    /// A key under which nothing verifies: the curve's neutral point, which strict verification refuses as weak.
+    #[cfg(feature = "encode")]
+    pub(crate) fn of_nobody() -> Result<Self> {
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        Self::from_bytes(&neutral)
+    }
+
     /// The key's 32 bytes.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; 32] {

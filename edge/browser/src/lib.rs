@@ -113,6 +113,16 @@ impl Engine {
         self.0.restore_session(bytes).map_err(to_error)
     }
 
+    /// How many events were applied, in the sessions before too.
+    pub fn interactions(&self) -> f64 {
+        self.0.session().applied() as f64
+    }
+
+    /// Begins the person's next session.
+    pub fn next_session(&mut self) {
+        self.0.next_session();
+    }
+
     /// Forgets the session.
     pub fn reset_session(&mut self) {
         self.0.reset_session();

@@ -23,7 +23,7 @@ mod wiring;
 use self::cut::Cut;
 use self::graph::Graph;
 use self::parts::Parts;
-use self::plan::{Value, numbers};
+use self::plan::{Value, numbers, padded};
 use self::widths::Widths;
 use super::Scorer;
 #[cfg(doc)]
@@ -95,7 +95,6 @@ impl Scorer for TractScorer {
     fn score(&mut self, inputs: &Inputs, budget: &mut Budget<'_>) -> Result<Vec<f32>> {
         self.widths.check(inputs)?;
         let pack = self.pack.as_ref().filter(|pack| pack.count == inputs.count);
-        let unprepared = || Error::new(Code::ModelInputsMismatch, "these candidates were not prepared.");
         let chunks = &pack.ok_or_else(unprepared)?.chunks;
         let session = self.parts.session(inputs, self.widths)?;
         let mut heads = Vec::with_capacity(inputs.count * self.widths.heads);
@@ -112,6 +111,48 @@ impl Scorer for TractScorer {
         heads.truncate(inputs.count * self.widths.heads);
         Ok(heads)
     }
+
+    fn score_some(&mut self, rows: &[usize], inputs: &Inputs) -> Result<Option<Vec<f32>>> {
+        if !self.cut.by_chunks {
+            return Ok(None);
+        }
+        let pack = self.pack.as_ref().ok_or_else(unprepared)?;
+        let session = self.parts.session(inputs, self.widths)?;
+        let mut heads = Vec::with_capacity(rows.len() * self.widths.heads);
+        for (at, rows) in rows.chunks(self.parts.rows).enumerate() {
+            let known = pack.rows(rows, self.parts.rows)?;
+            let live = chunk(&inputs.live, self.parts.rows * self.widths.live, at);
+            let answer =
+                self.parts.cross(known.into_iter().chain(session.iter().cloned()), live, self.widths.live)?;
+            heads.extend(numbers(&answer)?.iter().take(rows.len() * self.widths.heads));
+        }
+        Ok(Some(heads))
+    }
+}
+
+impl Pack {
+    /// What is kept of these candidates, in chunks of `size` rows.
+    fn rows(&self, rows: &[usize], size: usize) -> Result<Vec<Value>> {
+        let kept = self.chunks.first().map_or(0, Vec::len);
+        (0..kept).map(|value| gathered(&self.chunks, value, rows, size)).collect()
+    }
+}
+
+fn unprepared() -> Error {
+    Error::new(Code::ModelInputsMismatch, "these candidates were not prepared.")
+}
+
+/// Rows of one of the values of each chunk, then zeros.
+fn gathered(chunks: &[Vec<Value>], value: usize, rows: &[usize], size: usize) -> Result<Value> {
+    let shape = chunks.first().and_then(|chunk| chunk.get(value)).ok_or_else(unprepared)?.shape();
+    let width = shape.iter().skip(1).product::<usize>();
+    let mut gathered = Vec::with_capacity(rows.len() * width);
+    for &row in rows {
+        let chunk = chunks.get(row / size).and_then(|chunk| chunk.get(value)).ok_or_else(unprepared)?;
+        let from = row % size * width;
+        gathered.extend_from_slice(numbers(chunk)?.get(from..from + width).ok_or_else(unprepared)?);
+    }
+    padded(shape, &gathered)
 }
 
 /// The chunk of a table in this place; the last one may be shorter than `size`.

@@ -238,7 +238,11 @@ export interface Engine {
   save_session(): Uint8Array;
   /** Takes back what `save_session` returned. */
   restore_session(bytes: Uint8Array): void;
-  /** Forgets the session; pack, ranker and policies stay. */
+  /** How many events were applied, impressions apart, in the sessions before this one too. */
+  interactions(): number;
+  /** Begins the person's next session: taste starts anew; likes, refusals and follows stay, and so does what was seen when. */
+  next_session(): void;
+  /** Forgets the session and everything the person decided; pack, ranker and policies stay. */
   reset_session(): void;
   /** Whether and why a new pack is wanted; null while the one in use will do. */
   refill(now_ms: number): Refill | null;

@@ -100,6 +100,8 @@ pub enum Step {
     },
     /// Forgets the session.
     ResetSession,
+    /// `Engine::next_session`.
+    NextSession,
     /// Saves what is trusted; the runner keeps the bytes.
     SaveTrust,
     /// Takes up kept trust.

@@ -107,6 +107,10 @@ impl<F: Fn(&str) -> Vec<u8>> Host<F> {
                 engine.reset_session();
                 Ok(json!({}))
             }
+            Step::NextSession => {
+                engine.next_session();
+                Ok(json!({}))
+            }
             Step::Refill { now_ms } => Ok(json!({ "refill": engine.refill(*now_ms) })),
             _ => self.trust_call(engine, step),
         }

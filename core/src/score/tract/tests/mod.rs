@@ -81,6 +81,25 @@ fn a_second_event_is_scored_with_what_was_kept_of_the_candidates() {
 }
 
 #[test]
+fn some_candidates_are_scored_as_they_are_among_all() {
+    let mut scorer = TractScorer::of(&target_attention().bytes(), WIDTHS).unwrap();
+    let inputs = inputs(WIDTHS, 2 * CHUNK + 3);
+    let all = score(&mut scorer, &inputs);
+    let rows = [2 * CHUNK + 2, 0, CHUNK, 5];
+    let of = |table: &[f32], width: usize| -> Vec<f32> {
+        rows.iter().flat_map(|row| table[row * width..(row + 1) * width].to_vec()).collect()
+    };
+    let some = Inputs {
+        count: rows.len(),
+        candidates: Vec::new(),
+        live: of(&inputs.live, WIDTHS.live),
+        ..inputs.clone()
+    };
+    assert_eq!(scorer.score_some(&rows, &some).unwrap().unwrap(), of(&all, WIDTHS.heads));
+    assert!(scorer.score_some(&[3 * CHUNK], &some).is_err());
+}
+
+#[test]
 fn a_budget_that_ends_leaves_the_first_chunks() {
     let mut scorer = TractScorer::of(&target_attention().bytes(), WIDTHS).unwrap();
     let inputs = inputs(WIDTHS, 3 * CHUNK);

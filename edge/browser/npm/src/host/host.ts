@@ -150,8 +150,7 @@ export class Host {
 
   /** Applies an event to the session without making the list or keeping anything; `commit` keeps it. */
   apply(event: NewEvent): SegueEvent {
-    this.session.awake();
-    const whole = this.whole(event);
+    const whole = this.whole(event, this.session.awake());
     this.session.apply(whole);
     this.pending.push(whole);
     return whole;
@@ -160,7 +159,8 @@ export class Host {
   /** Makes the list again, of `count` places where given. */
   rank(count = this.settings.count): Slate {
     const { surface, deadlineMs, logFeatures } = this.settings;
-    const context = circumstances(surface, this.settings.context());
+    const interactions = String(this.session.interactionsBefore);
+    const context = circumstances(surface, { interactions, ...this.settings.context() });
     const isList = count === this.settings.count;
     const end = performance.now() + deadlineMs;
     const request = { surface, count, now_ms: Date.now(), seed: this.session.seed, context, log_features: isList && logFeatures };
@@ -260,14 +260,14 @@ export class Host {
     this.emitter.emit("events", events);
   }
 
-  private whole(event: NewEvent): SegueEvent {
+  private whole(event: NewEvent, time_ms: number): SegueEvent {
     const { user, surface } = this.settings;
     const isPlaced = event.slate !== undefined || event.position !== undefined;
     return {
       event_id: crypto.randomUUID(),
       user,
       session: this.session.id,
-      time_ms: Date.now(),
+      time_ms,
       ...(isPlaced ? {} : this.seen.of(event.item)),
       ...present(event),
       context: { ...circumstances(surface, this.settings.context()), ...event.context },

@@ -48,6 +48,9 @@ export interface Settings {
 /** The subject of packs for everyone. */
 export const EVERYONE = "region:all";
 
+/** Where that is kept which is nobody's own; no subject is called so. */
+export const EVERYBODY = "everybody";
+
 /** Whose pack, session and events a user's are; guests share everyone's. */
 export const subjectOf = (user: string): string => (user === "" ? EVERYONE : `user:${user}`);
 

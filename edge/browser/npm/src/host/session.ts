@@ -7,6 +7,8 @@ import type { HostStore, Recorded, Values } from "./store/contract.js";
 const KEY = "session";
 /** A session ends when this long nothing happened, as it does for the service. */
 const IDLE_MS = 30 * 60_000;
+/** A clock set back by no more than this keeps the order in which things happened; the engine goes by arrival beyond it. */
+const SET_BACK_MS = 60 * 60_000;
 /** Events kept at hand to be applied again; a browser that keeps nothing must not gather more. */
 const MOST_OWN = 1_000;
 
@@ -15,15 +17,18 @@ interface Saved {
   seed: number;
   /** When something happened last. */
   newest_ms: number;
+  /** How many events the person's engine had applied when it was told to forget them. */
+  before: number;
   /** Another one with each write, so that a tab notices what others have written. */
   revision: string;
   engine: Uint8Array;
 }
 
-const fresh = (): Omit<Saved, "revision" | "engine"> => ({
+const fresh = (before: number): Omit<Saved, "revision" | "engine"> => ({
   id: crypto.randomUUID(),
   seed: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
   newest_ms: Date.now(),
+  before,
 });
 
 /** A write of a session that other tabs can read: what is kept now, and what was before. */
@@ -43,7 +48,7 @@ export interface Kept extends Recorded {
 
 /** One subject's session, shared by all tabs. */
 export class Session {
-  private now = fresh();
+  private now = fresh(0);
   /** The write that the engine reflects, apart from the events of this tab below. */
   private known = "";
   /** Events that no other tab finds in what is kept yet. */
@@ -66,18 +71,28 @@ export class Session {
     return this.now.seed;
   }
 
+  /** How many events of the person the engine does not know of, which exploration goes by. */
+  get interactionsBefore(): number {
+    return this.now.before;
+  }
+
   /** Goes on with what was kept, or begins what other tabs join; answers why what was kept is of no use. */
   async restore(): Promise<HostError | null> {
     const saved = await this.store.read<Saved>(KEY);
     const failure = saved ? this.adopt(saved) : null;
-    if (!saved || this.end()) await this.keep([], {});
+    if (!saved || this.id !== saved.id) await this.keep([], {});
     return failure;
   }
 
-  /** Something happens: after a long silence it is the first thing of another session. What the engine knows stays. */
-  awake(): void {
+  /**
+   * Something happens: after a long silence it is the first thing of another session. Answers its time, which is never
+   * before what happened last, so that a clock that was set back does not make it look older.
+   */
+  awake(): number {
     this.end();
-    this.now.newest_ms = Date.now();
+    const [now, newest] = [Date.now(), this.now.newest_ms];
+    this.now.newest_ms = newest - now <= SET_BACK_MS ? Math.max(newest, now) : now;
+    return this.now.newest_ms;
   }
 
   /** Applies an event that is not kept yet. */
@@ -89,7 +104,7 @@ export class Session {
 
   /** Applies events of another tab, after catching up with what is kept where this one has missed some. */
   async join(events: SegueEvent[], step: Step | null): Promise<void> {
-    this.now.newest_ms = Date.now();
+    this.awake();
     if (!step) return events.forEach((event) => this.apply(event));
     const follows = step.based === this.known && step.session === this.now.id;
     if (follows) this.known = step.revision;
@@ -122,17 +137,18 @@ export class Session {
 
   /** Begins another. */
   begin(): void {
+    const before = this.now.before + this.engine.interactions();
     this.engine.reset_session();
-    this.now = fresh();
+    this.now = fresh(before);
     this.own = [];
     this.begun = true;
   }
 
-  /** Another id and seed after a long silence; answers whether it was one. */
-  private end(): boolean {
-    const idle = Date.now() - this.now.newest_ms > IDLE_MS;
-    if (idle) this.now = fresh();
-    return idle;
+  /** After a long silence the person's next session begins. */
+  private end(): void {
+    if (Date.now() - this.now.newest_ms <= IDLE_MS) return;
+    this.engine.next_session();
+    this.now = fresh(this.now.before);
   }
 
   private catchUp(kept: Saved | undefined): boolean {
@@ -146,7 +162,8 @@ export class Session {
     try {
       if (saved.engine.length > 0) this.engine.restore_session(saved.engine);
       else this.engine.reset_session();
-      this.now = { id: saved.id, seed: saved.seed, newest_ms: saved.newest_ms };
+      this.now = { id: saved.id, seed: saved.seed, newest_ms: saved.newest_ms, before: saved.before };
+      this.end();
       for (const event of this.own) this.engine.apply(event);
       return null;
     } catch (failure) {

@@ -12,7 +12,7 @@ fn items() -> Vec<Item> {
         let columns = [
             ("age_days", if at % 3 == 0 { 3.0 } else { 300.0 }),
             ("trending_rank", at as f32 / 11.0),
-            ("regional_trending_rank", if at == 4 { 0.95 } else { 0.2 }),
+            ("regional_trending_rank", if at == 4 { 0.995 } else { 0.2 }),
         ];
         item.columns = columns.map(|(name, value)| (name.to_owned(), value)).to_vec();
     }

@@ -40,6 +40,15 @@ pub(super) fn tell(book: &mut Book) {
         story.step(Step::ResetSession);
         story.rank("radio", 8);
     });
+    book.tell("session-next", "The next session begins with what was decided, and without taste.", |story| {
+        ready(story);
+        listen(story);
+        story.event(EventKind::Dislike, 7);
+        story.step(Step::NextSession);
+        story.rank("radio", 8);
+        story.event(EventKind::Restore, 7);
+        story.rank("radio", 8);
+    });
     book.tell("session-duplicate-event", "An event that comes twice counts once.", |story| {
         ready(story);
         story.event(EventKind::Like, 5);

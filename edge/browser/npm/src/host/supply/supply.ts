@@ -9,7 +9,10 @@ import { feed, type Bundle, type Fed } from "./bundle.js";
 import { download } from "./download.js";
 
 const BUNDLE = "bundle";
-/** Kept beside the bundle, as trust in a newer generation would refuse an older bundle at a start without a network. */
+/**
+ * Kept beside the bundle, as trust in a newer generation would refuse an older bundle at a start without a network; and
+ * once for everybody of this browser, so that what the service brings is never older than what anybody has seen.
+ */
 const TRUST = "trust";
 
 /** What the engine was fed with last and took. */
@@ -30,6 +33,7 @@ export class Supply {
     readonly engine: Engine,
     private readonly service: Service,
     private readonly store: HostStore,
+    private readonly everybodys: HostStore,
     private readonly settings: Settings,
     private readonly complain: (failure: HostError) => void,
   ) {}
@@ -45,7 +49,7 @@ export class Supply {
    * whether the service has still to be asked.
    */
   async open(): Promise<boolean> {
-    await this.restoreTrust();
+    await this.restoreTrust(this.store);
     const kept = await this.store.read<Bundle>(BUNDLE);
     if (kept && this.take(kept, feed(this.engine, kept))) return true;
     await this.first();
@@ -70,13 +74,25 @@ export class Supply {
   }
 
   /** An older generation, and a key that was given up, are refused after a restart too. */
-  private async restoreTrust(): Promise<void> {
-    const kept = await this.store.read<Uint8Array>(TRUST);
+  private async restoreTrust(store: HostStore): Promise<void> {
+    this.takeUp(await store.read<Uint8Array>(TRUST));
+  }
+
+  private takeUp(trust?: Uint8Array): void {
     try {
-      if (kept) this.engine.restore_trust(kept);
+      if (trust) this.engine.restore_trust(trust);
     } catch (failure) {
       this.complain(asHostError(failure));
     }
+  }
+
+  /** Whatever becomes of the packs, a manifest that was checked is never followed by an older one. */
+  private async keepTrust(): Promise<void> {
+    const after = (kept: unknown): Uint8Array => {
+      this.takeUp(kept as Uint8Array | undefined);
+      return this.engine.save_trust();
+    };
+    await this.everybodys.record([], {}, { key: TRUST, after });
   }
 
   private async look(): Promise<boolean> {
@@ -108,6 +124,7 @@ export class Supply {
 
   /** Feeds a bundle; when a refresh was published between its manifest and its pack, fetches both once more. */
   private async feedWhole(bundle: Bundle): Promise<boolean> {
+    await this.restoreTrust(this.everybodys);
     let [last, fed] = [bundle, feed(this.engine, bundle)];
     if (fed.refused.some((refusal) => refusal.code === "pack_wrong_generation")) {
       const again = await download(this.service, this.settings.root, bundle.subject).catch(() => null);
@@ -115,6 +132,7 @@ export class Supply {
     }
     this.refused = fed.refused.length > 0;
     fed.refused.forEach(this.complain);
+    if (fed.manifest) await this.keepTrust();
     if (!this.take(last, fed)) return false;
     await this.store.write({ [BUNDLE]: last, [TRUST]: this.engine.save_trust() });
     return true;

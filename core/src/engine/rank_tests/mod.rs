@@ -1,13 +1,16 @@
 //! What holds for every list: made-up packs, sessions and policies, with every number of work units.
 
+mod model;
+
+use self::model::Decisions;
 use super::*;
 use crate::budget::Budget;
 use crate::pack::{Candidate, CandidateSource, PackSource, VerifiedPack};
 use crate::policies;
-use crate::policy::Policy;
 use crate::policy::fixtures::{Numbers, candidates};
+use crate::policy::{ListRules, Pin, Policy};
 use crate::session::EventKind;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 const NOW: i64 = 5_000;
 const COUNT: usize = 40;
@@ -48,28 +51,58 @@ fn pack_of(candidates: Vec<CandidateSource<'_>>) -> VerifiedPack {
     VerifiedPack::from_pack(pack.to_pack()).unwrap()
 }
 
+/// The policy with a pin to an item that may be barred, ended or elsewhere, half of the time.
+fn policy(numbers: &mut Numbers, bytes: &[u8]) -> Policy {
+    let mut policy = Policy::from_json(bytes).unwrap();
+    policy.feedback.not_interested_similarity = 0.9;
+    if numbers.below(2) == 0 {
+        let (place, item) = (numbers.below(3) as u32, Some(an_item(numbers)));
+        policy.list.pins.push(Pin { place, item, source: None });
+    }
+    policy
+}
+
+fn an_item(numbers: &mut Numbers) -> String {
+    format!("t{:03}", numbers.below(COUNT as u64))
+}
+
+/// Something the person did, sometimes about a creator or a category.
+fn event(numbers: &mut Numbers, at: u64, pack: &VerifiedPack) -> Event {
+    use EventKind as Kind;
+    let kinds = [Kind::Like, Kind::Skip, Kind::Complete, Kind::Dislike, Kind::NotInterested, Kind::Restore];
+    let kind = kinds[numbers.below(6) as usize].clone();
+    let mut event = Event::new(at.to_string(), an_item(numbers), kind.clone(), at as i64);
+    let scope = ["item", "item", "creator", "category"][numbers.below(4) as usize];
+    let about = pack.find(&event.item).filter(|_| matches!(kind, Kind::NotInterested | Kind::Restore));
+    if let Some(about) = about.filter(|_| scope != "item") {
+        let name = if scope == "creator" { &about.creator } else { &about.categories[0] };
+        event.context = [("scope".to_owned(), scope.to_owned()), (scope.to_owned(), name.clone())].into();
+    }
+    event
+}
+
 /// An engine in the middle of a session, and the items it may never show.
-fn engine(numbers: &mut Numbers, policy: &[u8]) -> (Engine, BTreeSet<String>) {
-    let mut engine = Engine::of_server(Policy::from_json(policy).unwrap(), None).unwrap();
-    engine.begin(pack(numbers));
-    let mut never = BTreeSet::new();
+fn engine(numbers: &mut Numbers, bytes: &[u8]) -> (Engine, BTreeSet<String>) {
+    let policy = policy(numbers, bytes);
+    let near = policy.feedback.not_interested_similarity;
+    let mut engine = Engine::of_server(policy, None).unwrap();
+    let pack = pack(numbers);
+    engine.begin(pack.clone());
+    let mut decisions = Decisions::default();
     for at in 0..numbers.below(14) {
-        let item = format!("t{:03}", numbers.below(COUNT as u64));
-        let kind = [EventKind::Like, EventKind::Skip, EventKind::Complete, EventKind::Dislike];
-        let kind = kind[numbers.below(4) as usize].clone();
-        match kind {
-            EventKind::Dislike => never.insert(item.clone()),
-            EventKind::Like => never.remove(&item),
-            _ => false,
-        };
-        engine.apply(&Event::new(at.to_string(), item, kind, at as i64)).unwrap();
-    }
-    for (at, candidate) in engine.pack().unwrap().candidates().iter().enumerate() {
-        if at % 11 == 0 || at % 7 == 0 {
-            never.insert(candidate.item.clone());
+        let event = event(numbers, at, &pack);
+        if matches!(
+            event.kind,
+            EventKind::Like | EventKind::Dislike | EventKind::NotInterested | EventKind::Restore
+        ) {
+            decisions.note(&event);
         }
+        engine.apply(&event).unwrap();
     }
-    (engine, never)
+    let all = pack.candidates();
+    let closed = |at: usize| at.is_multiple_of(11) || at.is_multiple_of(7);
+    let never = all.iter().enumerate().filter(|(at, one)| closed(*at) || decisions.forbid(one, all, near));
+    (engine, never.map(|(_, one)| one.item.clone()).collect())
 }
 
 fn request(numbers: &mut Numbers, surface: &str) -> Request {
@@ -169,13 +202,8 @@ fn a_deadline_at_any_unit_gives_a_whole_list_that_the_units_give_again() {
     }
 }
 
-/// The score of each item on a list of everything, after all events but the likes of `left_out`.
-fn scores(
-    events: &[Event],
-    pack: &VerifiedPack,
-    request: &Request,
-    left_out: Option<&str>,
-) -> BTreeMap<String, f32> {
+/// The score of each candidate after all events but the likes of `left_out`.
+fn scores(events: &[Event], pack: &VerifiedPack, request: &Request, left_out: Option<&str>) -> Vec<f32> {
     let policy = Policy::from_json(policies::RADIO).unwrap();
     let mut engine = Engine::of_server(policy, None).unwrap();
     engine.begin(pack.clone());
@@ -184,8 +212,12 @@ fn scores(
             engine.apply(event).unwrap();
         }
     }
-    let slate = engine.rank(&Request { count: COUNT, ..request.clone() }).unwrap();
-    slate.places.into_iter().map(|place| (place.item, place.score)).collect()
+    engine.utilities(request).unwrap()
+}
+
+/// By how much a score is above the mean of all.
+fn lead(scores: &[f32], at: usize) -> f32 {
+    scores[at] - scores.iter().sum::<f32>() / scores.len() as f32
 }
 
 #[test]
@@ -206,20 +238,51 @@ fn a_reason_that_names_a_like_or_the_session_is_true_on_a_thousand_lists() {
             engine.apply(event).unwrap();
         }
         let request = request(&mut numbers, "radio");
+        let with = engine.utilities(&request).unwrap();
         for place in engine.rank(&request).unwrap().places {
-            let without = match place.reason.code {
+            let at = pack.candidates().iter().position(|one| one.item == place.item).unwrap();
+            match place.reason.code {
                 ReasonCode::BecauseYouLiked => {
                     named += 1;
-                    scores(&events, &pack, &request, Some(&place.reason.parameters["item"]))
+                    let without = scores(&events, &pack, &request, Some(&place.reason.parameters["item"]));
+                    assert!(without[at] < with[at], "{place:?}");
                 }
                 ReasonCode::FitsSession | ReasonCode::MoreFromCreator => {
                     fitting += 1;
-                    scores(&[], &pack, &request, None)
+                    assert!(lead(&scores(&[], &pack, &request, None), at) < lead(&with, at), "{place:?}");
                 }
-                _ => continue,
-            };
-            assert!(without.get(&place.item).is_none_or(|without| *without < place.score), "{place:?}");
+                _ => {}
+            }
         }
     }
     assert!(named > 300 && fitting > 1_000, "{named} name a like, {fitting} the session");
+}
+
+#[test]
+fn one_more_like_never_lowers_its_category_with_the_linear_scorer_and_no_list_rules() {
+    let mut numbers = Numbers(15);
+    for round in 0..1_500 {
+        let (surface, policy) = policies::ALL[round % policies::ALL.len()];
+        let mut policy = Policy::from_json(policy).unwrap();
+        policy.list = ListRules::none();
+        let mut engine = Engine::of_server(policy, None).unwrap();
+        let pack = pack(&mut numbers);
+        engine.begin(pack.clone());
+        for at in 0..numbers.below(10) {
+            engine.apply(&event(&mut numbers, at, &pack)).unwrap();
+        }
+        let liked = pack.find(&an_item(&mut numbers)).unwrap().clone();
+        let request = request(&mut numbers, surface);
+        let mean = |scores: &[f32]| {
+            let of_kind = pack.candidates().iter().zip(scores);
+            let of_kind =
+                of_kind.filter(|(one, _)| one.categories == liked.categories && one.item != liked.item);
+            let scores: Vec<f32> = of_kind.map(|(_, score)| *score).collect();
+            scores.iter().sum::<f32>() / scores.len().max(1) as f32
+        };
+        let before = mean(&engine.utilities(&request).unwrap());
+        engine.apply(&Event::new("one more", &liked.item, EventKind::Like, 100)).unwrap();
+        let after = mean(&engine.utilities(&request).unwrap());
+        assert!(after >= before - 1e-6, "{surface}: {before} then {after} after a like of {}", liked.item);
+    }
 }
