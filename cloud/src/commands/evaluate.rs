@@ -3,10 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
+use serde_json::{Value, json};
 
 use crate::catalog::generate::truth::Truth;
 use crate::catalog::{Catalogue, Rule, SessionLog};
-use crate::evaluate::{Choice, Head, Judge, LabelRules, Report, Rows, ScorerKind, Source, Tally, own};
+use crate::evaluate::tasks::Skipped;
+use crate::evaluate::{
+    Choice, Head, Judge, LabelRules, Report, Rows, ScorerKind, Source, Tally, bandit, own,
+};
 use crate::progress;
 use crate::refresh::{Policies, Ranking};
 use crate::train;
@@ -55,6 +59,9 @@ pub struct Arguments {
 /// When the data cannot be read, has no held-out sessions, or the model does not fit or saw them.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut catalogue = Catalogue::load(&arguments.data)?;
+    if catalogue.events.iter().any(|event| event.context.contains_key("propensity")) {
+        return off_policy(arguments, &catalogue);
+    }
     catalogue.divide(catalogue.split.named(arguments.split.as_deref())?);
     let choice = Choice::of(arguments.model.as_deref(), &arguments.data, || train_first(arguments))?;
     let truth = arguments.truth.as_deref().map(Truth::read).transpose()?;
@@ -155,9 +162,33 @@ fn write(arguments: &Arguments, report: &Report) -> anyhow::Result<()> {
     if let Some(folder) = &arguments.report {
         report.write(folder)?;
     }
-    if let Some(path) = &arguments.json {
-        let text = serde_json::to_string_pretty(&report.json())?;
-        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    write_json(arguments, &report.json())
+}
+
+fn write_json(arguments: &Arguments, report: &Value) -> anyhow::Result<()> {
+    let Some(path) = &arguments.json else { return Ok(()) };
+    let text = serde_json::to_string_pretty(report)?;
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Impressions with propensities and without sessions: what policies would have earned.
+fn off_policy(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<()> {
+    let mut skipped = Skipped::new();
+    let estimates = bandit::estimates(catalogue, &mut skipped);
+    ensure!(!estimates.is_empty(), "no impression tells its propensity and logging policy: {skipped:?}");
+    let name = &catalogue.dataset.name;
+    let about = format!(
+        "Clicks per 1,000 impressions, 95 % intervals by impression; `worth` is the effective number of impressions. \
+         Left out: {skipped:?}."
+    );
+    let table = bandit::table(&estimates);
+    println!("{name}\n{about}\n{table}");
+    if let Some(folder) = &arguments.report {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let path = folder.join("report.md");
+        std::fs::write(&path, format!("# {name}, off policy\n\n{about}\n\n{table}"))
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
-    Ok(())
+    let rows = bandit::rows(&estimates);
+    write_json(arguments, &json!({"dataset": name, "skipped": skipped, "rows": rows}))
 }

@@ -5,7 +5,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
-use super::metrics::{COUNT, Metric, NOTHING, Parts};
+/// Sums and weights of `N` figures; a figure is its sum divided by its weight.
+pub type Parts<const N: usize> = [(f64, f64); N];
 
 /// Draws.
 const DRAWS: u64 = 1_000;
@@ -14,18 +15,18 @@ const TAIL: f64 = 0.025;
 
 /// Every figure of every draw.
 #[derive(Debug, Clone)]
-pub struct Figures {
-    whole: Vec<Parts>,
-    draws: Vec<Vec<[f64; COUNT]>>,
+pub struct Figures<const N: usize> {
+    whole: Vec<Parts<N>>,
+    draws: Vec<Vec<[f64; N]>>,
 }
 
 /// Lower and upper end of a 95 % interval.
 pub type Interval = (f64, f64);
 
-impl Figures {
+impl<const N: usize> Figures<N> {
     /// The figures of `units` (people, then methods); the draws follow from their number alone.
     #[must_use]
-    pub fn new(units: &[Vec<Parts>], methods: usize) -> Self {
+    pub fn new(units: &[Vec<Parts<N>>], methods: usize) -> Self {
         let whole = total(units, methods, &vec![1.0; units.len()]);
         let draw = |seed: u64| ratios(&total(units, methods, &drawn(units.len(), seed)));
         Self { whole, draws: (0..DRAWS).into_par_iter().map(draw).collect() }
@@ -33,43 +34,52 @@ impl Figures {
 
     /// The figure itself; none where its weight is 0.
     #[must_use]
-    pub fn value(&self, method: usize, metric: Metric) -> Option<f64> {
-        let value = ratio(self.whole.get(method)?[metric.place()]);
+    pub fn value(&self, method: usize, figure: impl Into<usize>) -> Option<f64> {
+        let value = ratio(self.whole.get(method)?[figure.into()]);
         value.is_finite().then_some(value)
     }
 
     /// Its interval.
     #[must_use]
-    pub fn interval(&self, method: usize, metric: Metric) -> Option<Interval> {
-        self.value(method, metric)?;
-        self.of_draws(|draw| draw[method][metric.place()])
+    pub fn interval(&self, method: usize, figure: impl Into<usize>) -> Option<Interval> {
+        let figure = figure.into();
+        self.value(method, figure)?;
+        self.of_draws(|draw| draw[method][figure])
     }
 
     /// The interval of `one`'s figure less `other`'s.
     #[must_use]
-    pub fn difference(&self, one: usize, other: usize, metric: Metric) -> Option<Interval> {
-        self.value(one, metric).zip(self.value(other, metric))?;
-        self.of_draws(|draw| draw[one][metric.place()] - draw[other][metric.place()])
+    pub fn difference(&self, one: usize, other: usize, figure: impl Into<usize>) -> Option<Interval> {
+        let figure = figure.into();
+        self.value(one, figure).zip(self.value(other, figure))?;
+        self.of_draws(|draw| draw[one][figure] - draw[other][figure])
     }
 
     /// The share of the way from `base` to `ceiling` that `one` goes, with its interval; none where the ceiling is not
     /// above the base with 95 %.
     #[must_use]
-    pub fn gap(&self, one: usize, base: usize, ceiling: usize, metric: Metric) -> Option<(f64, Interval)> {
-        let (least, _) = self.difference(ceiling, base, metric)?;
+    pub fn gap(
+        &self,
+        one: usize,
+        base: usize,
+        ceiling: usize,
+        figure: impl Into<usize>,
+    ) -> Option<(f64, Interval)> {
+        let figure = figure.into();
+        let (least, _) = self.difference(ceiling, base, figure)?;
         if least <= 0.0 {
             return None;
         }
         let share = |one: f64, base: f64, ceiling: f64| (one - base) / (ceiling - base);
-        let value = |method| self.value(method, metric);
+        let value = |method| self.value(method, figure);
         let interval = self.of_draws(|draw| {
-            let at = |method: usize| draw[method][metric.place()];
+            let at = |method: usize| draw[method][figure];
             share(at(one), at(base), at(ceiling))
         });
         Some((share(value(one)?, value(base)?, value(ceiling)?), interval?))
     }
 
-    fn of_draws(&self, figure: impl Fn(&[[f64; COUNT]]) -> f64) -> Option<Interval> {
+    fn of_draws(&self, figure: impl Fn(&[[f64; N]]) -> f64) -> Option<Interval> {
         let mut values: Vec<f64> =
             self.draws.iter().map(|draw| figure(draw)).filter(|value| value.is_finite()).collect();
         values.sort_unstable_by(f64::total_cmp);
@@ -89,8 +99,8 @@ fn drawn(units: usize, seed: u64) -> Vec<f64> {
     times
 }
 
-fn total(units: &[Vec<Parts>], methods: usize, times: &[f64]) -> Vec<Parts> {
-    let mut sums = vec![NOTHING; methods];
+fn total<const N: usize>(units: &[Vec<Parts<N>>], methods: usize, times: &[f64]) -> Vec<Parts<N>> {
+    let mut sums = vec![[(0.0, 0.0); N]; methods];
     for (rows, times) in units.iter().zip(times).filter(|(_, times)| **times > 0.0) {
         for (sums, row) in sums.iter_mut().zip(rows) {
             for (sum, part) in sums.iter_mut().zip(row) {
@@ -102,7 +112,7 @@ fn total(units: &[Vec<Parts>], methods: usize, times: &[f64]) -> Vec<Parts> {
     sums
 }
 
-fn ratios(rows: &[Parts]) -> Vec<[f64; COUNT]> {
+fn ratios<const N: usize>(rows: &[Parts<N>]) -> Vec<[f64; N]> {
     rows.iter().map(|parts| parts.map(ratio)).collect()
 }
 
@@ -114,16 +124,14 @@ fn ratio((sum, weight): (f64, f64)) -> f64 {
 mod tests {
     use super::*;
 
-    const METRIC: Metric = Metric::Ndcg10;
+    const METRIC: usize = 0;
+    /// What nothing was measured of.
+    const OTHER: usize = 1;
 
     /// People whose figure of method 1 lies 0.1 above that of method 0, which differs widely between them; method 2 lies
     /// 0.2 above.
-    fn figures(people: usize) -> Figures {
-        let row = |value: f64| {
-            let mut parts = NOTHING;
-            parts[METRIC.place()] = (value, 1.0);
-            parts
-        };
+    fn figures(people: usize) -> Figures<2> {
+        let row = |value: f64| [(value, 1.0), (0.0, 0.0)];
         let unit = |at: usize| {
             let base = (at % 10) as f64 / 10.0;
             vec![row(base), row(base + 0.1), row(base + 0.2)]
@@ -138,7 +146,7 @@ mod tests {
             let (low, high) = figures.interval(0, METRIC).unwrap();
             assert!((low..=high).contains(&figures.value(0, METRIC).unwrap()));
         }
-        let width = |figures: &Figures| figures.interval(0, METRIC).map(|(low, high)| high - low).unwrap();
+        let width = |figures: &Figures<2>| figures.interval(0, METRIC).map(|(low, high)| high - low).unwrap();
         assert!(width(&many) < width(&few) / 5.0);
     }
 
@@ -160,9 +168,9 @@ mod tests {
     #[test]
     fn what_was_never_measured_has_no_figure() {
         let figures = figures(5);
-        assert_eq!(figures.value(0, Metric::Auc), None);
-        assert_eq!(figures.interval(0, Metric::Auc), None);
-        assert_eq!(figures.difference(0, 1, Metric::Auc), None);
-        assert_eq!(Figures::new(&[], 3).value(0, METRIC), None);
+        assert_eq!(figures.value(0, OTHER), None);
+        assert_eq!(figures.interval(0, OTHER), None);
+        assert_eq!(figures.difference(0, 1, OTHER), None);
+        assert_eq!(Figures::<2>::new(&[], 3).value(0, METRIC), None);
     }
 }

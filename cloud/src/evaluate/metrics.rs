@@ -3,6 +3,7 @@
 
 use libm::log2;
 
+use super::bootstrap;
 use super::tasks::{Labelled, Task};
 use crate::towers::Embeddings;
 
@@ -20,12 +21,12 @@ pub enum Metric {
     Precision30,
     /// Mean of `1 / rank` of the first that is right.
     Mrr,
-    /// Share of pairs of one list, one that did well and one refused, in the right order; ties count half.
+    /// Mean over lists of the share of pairs, one that did well and one refused, in the right order; ties count half.
     Auc,
-    /// The same with each pair weighted by the seconds that the good one was played.
+    /// The same over the pairs of all lists, each weighted by the seconds that the good one was played.
     AucWatch,
-    /// Mean over people of their [`Metric::Auc`], weighted by the root of their number of pairs, which goes with the number
-    /// of their labelled items (after Zhou and others, 2018).
+    /// Mean over people of the share of all their pairs in the right order, weighted by the root of the number of pairs,
+    /// which goes with the number of labelled items (after Zhou and others, 2018).
     Gauc,
     /// Share of refused items among those of the first five places of which anything is known.
     SkipRate5,
@@ -45,7 +46,7 @@ pub enum Metric {
 pub const COUNT: usize = 14;
 
 /// Sum and weight of each metric.
-pub type Parts = [(f64, f64); COUNT];
+pub type Parts = bootstrap::Parts<COUNT>;
 
 /// Nothing yet.
 pub const NOTHING: Parts = [(0.0, 0.0); COUNT];
@@ -73,6 +74,12 @@ impl Metric {
     #[must_use]
     pub fn place(self) -> usize {
         self as usize
+    }
+}
+
+impl From<Metric> for usize {
+    fn from(metric: Metric) -> Self {
+        metric.place()
     }
 }
 
@@ -120,7 +127,10 @@ pub fn measure(
     set(Metric::Precision30, precision(task, &ranked.list, 30), 1.0);
     set(Metric::Mrr, first.map_or(0.0, |rank| 1.0 / (rank + 1) as f64), 1.0);
     let pairs = Pairs::of(task, ranked);
-    set(Metric::Auc, pairs.right, pairs.all);
+    if pairs.all > 0.0 {
+        set(Metric::Auc, pairs.right / pairs.all, 1.0);
+    }
+    set(Metric::Gauc, pairs.right, pairs.all);
     set(Metric::AucWatch, pairs.right_seconds, pairs.all_seconds);
     let known = said(task, &ranked.list, 5);
     set(Metric::SkipRate5, known.iter().filter(|one| !one.positive).count() as f64, known.len() as f64);
@@ -273,7 +283,8 @@ mod tests {
     fn pairs_are_right_wrong_or_tied_and_count_by_what_was_played() {
         let said = vec![labelled(0, true, 10.0), labelled(1, false, 0.0), labelled(2, true, 30.0)];
         let parts = parts(&task(0, &[(0, 1)], said), &[0, 1, 2], None);
-        assert_eq!(parts[Metric::Auc.place()], (1.0, 2.0));
+        assert_eq!(parts[Metric::Auc.place()], (0.5, 1.0));
+        assert_eq!(parts[Metric::Gauc.place()], (1.0, 2.0));
         assert_eq!(parts[Metric::AucWatch.place()], (10.0, 40.0));
         assert_eq!(parts[Metric::SkipRate5.place()], (1.0, 3.0));
         let tied = Ranked { list: vec![0, 1], scores: vec![(0, 1.0), (1, 1.0)] };

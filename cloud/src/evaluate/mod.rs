@@ -4,6 +4,7 @@
 //! each answer is worth, and a [`Report`] draws people again for intervals. At each question the engine knows the events
 //! before it and nothing else, and packs are those of a refresh before the session.
 
+pub mod bandit;
 pub mod bootstrap;
 mod chart;
 mod heads;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::bootstrap::{Figures, Interval};
 use super::methods::{OURS, RECOMPUTE, Rows, STATIC};
-use super::metrics::Metric;
+use super::metrics::{COUNT, Metric};
 use super::tally::Tally;
 use super::{chart, table};
 use crate::catalog::Catalogue;
@@ -40,7 +40,7 @@ pub struct Report {
     /// What was judged.
     pub head: Head,
     pub(super) rows: Rows,
-    pub(super) figures: Figures,
+    pub(super) figures: Figures<COUNT>,
     pub(super) people: usize,
     tally: Tally,
     /// Shares of the catalogue and of the tail's creators that each row showed.

@@ -73,7 +73,7 @@ impl Tally {
     #[must_use]
     pub fn units(&self) -> Vec<Vec<Parts>> {
         let filled = |parts: &Parts| {
-            let (right, pairs) = parts[Metric::Auc.place()];
+            let (right, pairs) = parts[Metric::Gauc.place()];
             let mut parts = *parts;
             if pairs > 0.0 {
                 parts[Metric::Gauc.place()] = (right / pairs * pairs.sqrt(), pairs.sqrt());
@@ -95,21 +95,21 @@ fn add(mine: &mut Parts, other: &Parts) {
 mod tests {
     use super::*;
 
-    fn auc(right: f64, pairs: f64) -> Vec<Parts> {
+    fn pairs(right: f64, pairs: f64) -> Vec<Parts> {
         let mut parts = NOTHING;
-        parts[Metric::Auc.place()] = (right, pairs);
+        parts[Metric::Gauc.place()] = (right, pairs);
         vec![parts]
     }
 
     #[test]
     fn parts_of_one_person_add_up_wherever_they_were_counted() {
         let (mut one, mut other) = (Tally::default(), Tally::default());
-        one.add(1, &auc(1.0, 4.0));
-        other.add(1, &auc(3.0, 4.0));
-        other.add(2, &auc(0.0, 4.0));
+        one.add(1, &pairs(1.0, 4.0));
+        other.add(1, &pairs(3.0, 4.0));
+        other.add(2, &pairs(0.0, 4.0));
         other.skipped.insert("no_positive", 2);
         let both = one.merge(other.clone()).merge(Tally { sessions: 3, ..Tally::default() });
-        assert_eq!(both.people[&1][0][Metric::Auc.place()], (4.0, 8.0));
+        assert_eq!(both.people[&1][0][Metric::Gauc.place()], (4.0, 8.0));
         assert_eq!((both.people.len(), both.sessions, both.skipped["no_positive"]), (2, 3, 2));
         let units = both.units();
         let (sum, weight) = units[0][0][Metric::Gauc.place()];

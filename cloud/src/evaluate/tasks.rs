@@ -160,6 +160,9 @@ impl<'a> Log<'a> {
         if relevant.is_empty() {
             return Err("no_positive");
         }
+        if relevant.len() == candidates.len() {
+            return Err("nothing_to_choose_between");
+        }
         if begin == 0 && self.session.user.is_none() {
             return Err("nothing_known_before");
         }

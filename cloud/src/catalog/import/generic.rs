@@ -124,8 +124,21 @@ fn read_csv(table: Table, path: &Path, builder: &mut Builder) -> anyhow::Result<
     })
 }
 
-// The record reader panics on column types it does not know; that is an error of the file.
 fn read_parquet(table: Table, path: &Path, builder: &mut Builder) -> anyhow::Result<()> {
+    for_each_parquet_row(path, table.name(), builder, |builder, number, row| table.add(builder, number, row))
+}
+
+/// Calls `each` with every row of a file, its number from 1 and its cells; a bad row is a reject of the builder.
+///
+/// # Errors
+/// When the file cannot be read.
+// The record reader panics on column types it does not know; that is an error of the file.
+pub(super) fn for_each_parquet_row(
+    path: &Path,
+    table: &str,
+    builder: &mut Builder,
+    mut each: impl FnMut(&mut Builder, u64, Map<String, Value>) -> Result<(), Reject>,
+) -> anyhow::Result<()> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let unreadable = || format!("{} is not a Parquet file that can be read", path.display());
     catch_unwind(AssertUnwindSafe(|| {
@@ -136,12 +149,12 @@ fn read_parquet(table: Table, path: &Path, builder: &mut Builder) -> anyhow::Res
             let (outcome, text) = match row {
                 Ok(row) => {
                     let text = shorten(&row.to_string(), 500);
-                    (table.add(builder, number, cells(row, &nanoseconds)), text)
+                    (each(builder, number, cells(row, &nanoseconds)), text)
                 }
                 Err(error) => (Err(Reject::new(Reason::NotParquet, error.to_string())), String::new()),
             };
             if let Err(reject) = outcome {
-                builder.reject(table.name(), number, reject, &text);
+                builder.reject(table, number, reject, &text);
             }
         }
         anyhow::Ok(())

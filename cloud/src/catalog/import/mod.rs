@@ -11,13 +11,17 @@ mod cpcd;
 pub mod csv_file;
 mod eshop;
 mod generic;
+mod kuai;
 mod lastfm;
 pub mod lines;
 mod movielens;
 mod obd;
 pub mod reject;
+mod retailrocket;
 mod segmm;
+mod spotify;
 pub mod vocabulary;
+mod yambda;
 
 #[cfg(test)]
 mod tests;
@@ -41,7 +45,7 @@ pub enum Format {
     Csv,
     /// Parquet, one file per table.
     Parquet,
-    /// MovieLens: ratings of films.
+    /// MovieLens: ratings of films, of any edition.
     Movielens,
     /// Conversational Playlist Curation Dataset.
     Cpcd,
@@ -53,6 +57,16 @@ pub enum Format {
     Lastfm,
     /// Open Bandit Dataset: fashion impressions with propensities.
     Obd,
+    /// KuaiRand: views of short videos with gestures.
+    Kuairand,
+    /// KuaiRec: how much of short videos was watched.
+    Kuairec,
+    /// Spotify's sequential skip prediction log.
+    Spotify,
+    /// RetailRocket: views, carts and purchases in a shop.
+    Retailrocket,
+    /// Yambda: listening on Yandex Music.
+    Yambda,
 }
 
 impl Format {
@@ -69,6 +83,11 @@ impl Format {
             Self::Segmm => "segmm",
             Self::Lastfm => "lastfm",
             Self::Obd => "obd",
+            Self::Kuairand => "kuairand",
+            Self::Kuairec => "kuairec",
+            Self::Spotify => "spotify",
+            Self::Retailrocket => "retailrocket",
+            Self::Yambda => "yambda",
         }
     }
 }
@@ -98,7 +117,36 @@ pub fn run(format: Format, path: &Path, surface: Option<&str>, data: &Path) -> a
         Format::Segmm => segmm::import(path, data, builder),
         Format::Lastfm => lastfm::import(path, data, builder),
         Format::Obd => obd::import(path, data, builder),
+        Format::Kuairand => kuai::random(path, data, builder),
+        Format::Kuairec => kuai::recorded(path, data, builder),
+        Format::Spotify => spotify::import(path, data, builder),
+        Format::Retailrocket => retailrocket::import(path, data, builder),
+        Format::Yambda => yambda::import(path, data, builder),
     }
+}
+
+// Files whose names begin and end like this, in a folder, in its `data` or in its `training_set` and `track_features`, as
+// the archives unpack; or the file itself; sorted.
+fn named(path: &Path, beginning: &str, ending: &str) -> Vec<std::path::PathBuf> {
+    let is_named = |file: &std::path::PathBuf| {
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        file.is_file() && name.starts_with(beginning) && name.ends_with(ending)
+    };
+    let mut found = vec![path.to_owned()];
+    for folder in ["", "data", "training_set", "track_features"] {
+        let entries = std::fs::read_dir(path.join(folder)).into_iter().flatten().flatten();
+        found.extend(entries.map(|entry| entry.path()));
+    }
+    found.retain(is_named);
+    found.sort();
+    found
+}
+
+// The same, where there has to be at least one.
+fn required(path: &Path, beginning: &str, ending: &str) -> anyhow::Result<Vec<std::path::PathBuf>> {
+    let found = named(path, beginning, ending);
+    ensure!(!found.is_empty(), "{}: no file {beginning}*{ending}", path.display());
+    Ok(found)
 }
 
 // Files of a folder, or the file itself, whose names end like this; sorted.

@@ -347,6 +347,121 @@ fn obd_impressions_keep_their_propensity() {
 }
 
 #[test]
+fn movielens_1m_is_read_as_it_is_written() {
+    let movies =
+        b"1::Toy Story (1995)::Animation|Comedy\n2::Les Mis\xe9rables (1995)::Drama\nbroken\n" as &[u8];
+    let ratings =
+        b"1::1::5::978300760\n1::2::3::978302109\n2::9::4::978302109\n2::1::x::978302109\n" as &[u8];
+    let imported = import(Format::Movielens, &[("movies.dat", movies), ("ratings.dat", ratings)]);
+    let catalogue = &imported.catalogue;
+    assert_eq!(catalogue.items[1].title, "Les Mis\u{e9}rables");
+    assert_eq!((catalogue.items[0].categories.len(), catalogue.events.len()), (2, 2));
+    assert_eq!((catalogue.events[0].time_ms, catalogue.events[0].value), (978_300_760_000, Some(5.0)));
+    assert_eq!(imported.reasons(), [("item_unknown", 1), ("not_csv", 1), ("value_invalid", 1)]);
+}
+
+#[test]
+fn kuairand_views_carry_their_gestures() {
+    let log = b"user_id,video_id,date,hourmin,time_ms,is_click,is_like,is_follow,is_forward,is_hate,play_time_ms,duration_ms,is_rand\n\
+        7,10,20220408,900,1649379600000,1,1,0,1,0,9000,8000,0\n7,11,20220408,900,1649379700000,0,0,0,0,1,500,8000,1\n\
+        7,12,20220408,900,1649379800000,0,0,0,0,0,0,8000,0\n7,12,20220408,900,1649379800000,0,0,0,0,0,-1,8000,0\n" as &[u8];
+    let features =
+        b"video_id,author_id,upload_dt,video_duration,tag\n10,a1,2022-04-01,8000,\"12,65\"\n" as &[u8];
+    let files = [("data/log_standard_x.csv", log), ("data/video_features_basic_x.csv", features)];
+    let imported = import(Format::Kuairand, &files);
+    let kinds: Vec<&str> = imported.catalogue.events.iter().map(|event| event.kind.name()).collect();
+    assert_eq!(kinds, ["complete", "like", "share", "skip", "not_interested", "impression"]);
+    let video = &imported.catalogue.items[0];
+    assert_eq!((video.creator.as_str(), video.duration_ms), ("a1", Some(8_000)));
+    assert_eq!(video.categories, ["tag 12", "tag 65"]);
+    assert_eq!((imported.catalogue.items.len(), imported.catalogue.dataset.surface.as_str()), (3, "feed"));
+    assert_eq!(imported.reasons(), [("value_out_of_range", 1)]);
+}
+
+#[test]
+fn kuairec_rows_say_how_much_was_watched() {
+    let matrix = b"user_id,video_id,play_duration,video_duration,time,date,timestamp,watch_ratio\n\
+        14,148,4381,6067,2020-07-05 05:27:48.378,20200705,1593898068.378,0.722103\n\
+        14,183,11635,6100,2020-07-05 05:28:00.057,20200705,1593898080.057,1.907377\n14,3649,22422,10867,,,,2.06\n" as &[u8];
+    let tags = b"video_id,feat\n148,\"[27, 9]\"\n" as &[u8];
+    let imported = import(Format::Kuairec, &[("big_matrix.csv", matrix), ("item_categories.csv", tags)]);
+    let events = &imported.catalogue.events;
+    assert_eq!((events[0].kind.name(), events[1].kind.name()), ("skip", "complete"));
+    assert_eq!((events[0].time_ms, events[0].played_ms), (1_593_898_068_378, Some(4_381)));
+    assert_eq!(imported.catalogue.items[0].categories, ["tag 27", "tag 9"]);
+    assert_eq!(imported.reasons(), [("column_missing", 1)]);
+}
+
+#[test]
+fn spotify_sessions_keep_their_order() {
+    let log = b"session_id,session_position,session_length,track_id_clean,skip_1,skip_2,skip_3,not_skipped,hour_of_day,date,premium,context_type\n\
+        0_a,1,3,t_1,false,false,false,true,16,2018-07-15,true,radio\n0_a,2,3,t_2,true,true,true,false,16,2018-07-15,true,radio\n\
+        0_a,3,3,t_1,false,false,true,false,16,2018-07-15,true,radio\n0_a,4,3,t_1,maybe,no,no,no,16,2018-07-15,true,radio\n" as &[u8];
+    let features = b"track_id,duration,release_year,acousticness,mode\nt_1,180.5,1999,0.2,major\nt_2,200,2001,0.9,minor\n" as &[u8];
+    let files = [("training_set/log_0.csv", log), ("track_features/tf_000.csv", features)];
+    let imported = import(Format::Spotify, &files);
+    let events = &imported.catalogue.events;
+    let kinds: Vec<&str> = events.iter().map(|event| event.kind.name()).collect();
+    assert_eq!(kinds, ["complete", "skip", "progress"]);
+    assert_eq!((imported.catalogue.sessions().len(), events[1].time_ms - events[0].time_ms), (1, 180_000));
+    assert_eq!(imported.catalogue.items[0].duration_ms, Some(180_500));
+    assert_eq!(imported.catalogue.items[1].attributes["mode"].text(), Some("minor"));
+    assert_eq!(imported.reasons(), [("value_invalid", 1)]);
+}
+
+#[test]
+fn retailrocket_visits_become_clicks_carts_and_purchases() {
+    let events = b"timestamp,visitorid,event,itemid,transactionid\n1433221332117,257597,view,355908,\n\
+        1433221332118,257597,addtocart,355908,\n1433221332119,257597,transaction,355908,4000\n1433221332120,1,wink,2,\n" as &[u8];
+    let properties = b"timestamp,itemid,property,value\n1435460400000,355908,categoryid,1338\n\
+        1433041200000,355908,categoryid,7\n1433041200000,355908,888,n7\n" as &[u8];
+    let files = [("events.csv", events), ("item_properties_part1.csv", properties)];
+    let imported = import(Format::Retailrocket, &files);
+    let kinds: Vec<&str> = imported.catalogue.events.iter().map(|event| event.kind.name()).collect();
+    assert_eq!(kinds, ["click", "add_to_cart", "purchase"]);
+    assert_eq!(imported.catalogue.items[0].categories, ["category 1338"]);
+    assert_eq!((imported.catalogue.users.len(), imported.reasons()), (1, vec![("value_invalid", 1)]));
+}
+
+fn yambda_listens(path: &Path) {
+    let schema = "message listens {
+        required int64 uid; required int64 timestamp; required int64 item_id;
+        required int64 played_ratio_pct; required int64 track_length_seconds;
+    }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let file = std::fs::File::create(path).unwrap();
+    let mut writer =
+        SerializedFileWriter::new(file, schema, Arc::new(WriterProperties::builder().build())).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for values in [[10_i64, 10, 20], [5, 65, 5], [7, 8, 7], [100, 20, 95], [200, 100, 200]] {
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&values, None, None).unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn yambda_listens_are_plays_with_their_length() {
+    let folder = tempfile::tempdir().unwrap();
+    yambda_listens(&folder.path().join("listens.parquet"));
+    let data = folder.path().join("data-folder");
+    let outcome = run(Format::Yambda, folder.path(), None, &data).unwrap();
+    assert!(outcome.rejects.is_empty(), "{:?}", outcome.rejects);
+    let catalogue = Catalogue::load(&data).unwrap();
+    let played: Vec<_> =
+        catalogue.events.iter().map(|event| (event.kind.name().to_owned(), event.played_ms)).collect();
+    assert_eq!(played.len(), 3);
+    assert!(
+        played.contains(&("skip".into(), Some(20_000)))
+            && played.contains(&("complete".into(), Some(190_000)))
+    );
+    assert_eq!((catalogue.users.len(), catalogue.items.len()), (2, 2));
+    assert!(run(Format::Yambda, &data, None, &folder.path().join("other")).is_err());
+}
+
+#[test]
 fn the_public_sets_are_read_whole_where_they_are_at_hand() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
     if !shared.is_dir() {
