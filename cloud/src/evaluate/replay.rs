@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::LabelRules;
 use super::heads::Heads;
-use super::methods::{EngineMethod, Method, Neighbours, Question, Rows};
+use super::methods::{EngineMethod, Learned, Method, Question, Rows};
 use super::metrics::{Facts, Parts, Ranked, measure};
 use super::stage::{Sitting, Stage};
 use super::tally::Tally;
@@ -84,12 +84,13 @@ impl Judge<'_> {
         let by_time = self.catalogue.split.rule.boundary_ms().is_some();
         let group = if by_time { sessions.len().div_ceil(REFRESHES) } else { sessions.len() };
         let mut tally = Tally::default();
+        let mut once = None;
         for group in sessions.chunks(group.max(1)) {
             let stage = self.stage(by_time.then_some(group[0]))?;
-            let neighbours = Neighbours::new(&stage);
+            let learned = Learned::new(&stage, self.source, once.take())?;
             let share = group.len().div_ceil(rayon::current_num_threads()).max(1);
             let part = |part: &[&SessionLog]| -> anyhow::Result<Tally> {
-                let mut worker = Worker::new(self, &stage, &neighbours)?;
+                let mut worker = Worker::new(self, &stage, &learned)?;
                 let mut tally = Tally::default();
                 for session in part {
                     worker.session(session, &mut tally)?;
@@ -99,6 +100,7 @@ impl Judge<'_> {
             };
             let parts: Vec<Tally> = group.par_chunks(share).map(part).collect::<anyhow::Result<_>>()?;
             tally = parts.into_iter().fold(tally, Tally::merge);
+            once = Some(learned.once);
         }
         Ok(tally)
     }
@@ -123,11 +125,11 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(judge: &'a Judge<'_>, stage: &'a Stage<'_>, neighbours: &'a Neighbours) -> anyhow::Result<Self> {
+    fn new(judge: &'a Judge<'_>, stage: &'a Stage<'_>, learned: &'a Learned) -> anyhow::Result<Self> {
         Ok(Self {
             maker: PackMaker::new(&stage.prepared)?,
             ours: EngineMethod::shipped(stage, judge.scorer)?,
-            others: judge.rows.methods(stage, judge.scorer, neighbours, judge.truth)?,
+            others: judge.rows.methods(stage, judge.scorer, learned, judge.truth)?,
             total: stage.counts.iter().sum(),
             judge,
             stage,
@@ -296,8 +298,8 @@ mod tests {
         let sessions = catalogue.sessions();
         let held_out: Vec<&SessionLog> = sessions.iter().filter(|session| session.held_out).collect();
         let stage = judge.stage(Some(held_out[0])).unwrap();
-        let neighbours = Neighbours::new(&stage);
-        let mut worker = Worker::new(&judge, &stage, &neighbours).unwrap();
+        let learned = Learned::new(&stage, Source::Pack, None).unwrap();
+        let mut worker = Worker::new(&judge, &stage, &learned).unwrap();
         let mut all = Vec::new();
         for session in held_out {
             let sitting = Sitting::new(&stage, &mut worker.maker, session, Source::Pack).unwrap();

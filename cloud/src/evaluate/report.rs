@@ -252,9 +252,9 @@ mod tests {
         for person in 0..40 {
             let row = |place: usize| {
                 let mut parts = NOTHING;
-                let value = 0.1 * (9 - place) as f64 + 0.01 * (person % 5) as f64;
+                let value = 0.1 * (11 - place) as f64 + 0.01 * (person % 5) as f64;
                 parts[Metric::Ndcg10.place()] = (value, 1.0);
-                parts[Metric::AfterFive.place()] = (if place == 7 { 2.0 } else { value }, 1.0);
+                parts[Metric::AfterFive.place()] = (if place == 9 { 2.0 } else { value }, 1.0);
                 parts
             };
             tally.add(person, &(0..rows.names.len()).map(row).collect::<Vec<_>>());

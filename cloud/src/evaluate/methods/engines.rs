@@ -4,7 +4,7 @@ use anyhow::Context;
 use segue_core::engine::{Engine, Slate};
 use segue_core::score::Scorer;
 
-use super::{Method, PLACES, Question, Ranked, Sitting, Stage};
+use super::{Method, PLACES, Question, Ranked, Sitting, Stage, Weights};
 use crate::evaluate::ScorerKind;
 use crate::evaluate::stage::Pack;
 use crate::score::OrtScorer;
@@ -59,12 +59,16 @@ impl EngineMethod {
         Ok(Self::of(engine(stage, kind)?, false))
     }
 
-    /// The policy's linear weights with the live session.
+    /// The policy's linear weights, or others, with the live session.
     ///
     /// # Errors
-    /// When the policy's weights name an unknown source.
-    pub fn linear(stage: &Stage<'_>) -> anyhow::Result<Self> {
-        Ok(Self::of(Engine::of_server(stage.prepared.ranking.policy.clone(), None)?, true))
+    /// When the weights name an unknown source.
+    pub fn linear(stage: &Stage<'_>, weights: Option<&Weights>) -> anyhow::Result<Self> {
+        let mut policy = stage.prepared.ranking.policy.clone();
+        if let Some(weights) = weights {
+            policy.linear.clone_from(weights);
+        }
+        Ok(Self::of(Engine::of_server(policy, None)?, true))
     }
 
     fn of(engine: Engine, listens: bool) -> Self {

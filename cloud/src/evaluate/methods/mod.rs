@@ -2,12 +2,15 @@
 
 mod counts;
 mod engines;
+mod factors;
+mod logistic;
 mod neighbours;
 mod oracle;
 mod recompute;
 mod repeat;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use segue_core::engine::Request;
 use segue_core::limits::{CONTEXT_ENTRIES, ID_BYTES};
@@ -15,10 +18,12 @@ use segue_core::limits::{CONTEXT_ENTRIES, ID_BYTES};
 use super::ScorerKind;
 use super::metrics::Ranked;
 use super::stage::{Pack, Sitting, Stage};
-use super::tasks::Task;
+use super::tasks::{Source, Task};
 use crate::catalog::generate::truth::Truth;
 
 pub use engines::EngineMethod;
+pub use factors::Factors;
+pub use logistic::Weights;
 pub use neighbours::Neighbours;
 
 /// Places of a list that are looked at; what is right further down counts as not found.
@@ -45,6 +50,14 @@ impl Question<'_> {
     #[must_use]
     pub fn known(&self) -> &[u32] {
         &self.sitting.session.events[..self.task.known]
+    }
+
+    /// Items that did well in the session before the question, the newest first, with repetitions.
+    pub fn did_well(&self) -> impl Iterator<Item = u32> + '_ {
+        let catalogue = self.stage.catalogue();
+        let positive = |event: &&u32| self.stage.rules.is_positive(&catalogue.events[**event as usize]);
+        let events = self.known().iter().rev().filter(positive);
+        events.filter_map(|event| catalogue.event_items[*event as usize])
     }
 
     /// The request that the person's app would send.
@@ -106,6 +119,39 @@ pub trait Method: Send {
     fn rank(&mut self, question: &Question<'_>) -> anyhow::Result<Ranked>;
 }
 
+/// What methods learned.
+#[derive(Debug, Clone)]
+pub struct Learned {
+    /// From everything that the stage knows.
+    pub neighbours: Neighbours,
+    /// From what was known before the first session, as a model does.
+    pub once: Arc<LearnedOnce>,
+}
+
+/// What takes longer to learn.
+#[derive(Debug, Clone)]
+pub struct LearnedOnce {
+    factors: Factors,
+    weights: Weights,
+}
+
+impl Learned {
+    /// Learns from a stage; what is learned `once` may have been learned before.
+    ///
+    /// # Errors
+    /// When a pack cannot be made or the engine refuses an event.
+    pub fn new(stage: &Stage<'_>, source: Source, once: Option<Arc<LearnedOnce>>) -> anyhow::Result<Self> {
+        let once = match once {
+            Some(once) => once,
+            None => Arc::new(LearnedOnce {
+                factors: Factors::new(stage),
+                weights: logistic::learn(stage, source)?,
+            }),
+        };
+        Ok(Self { neighbours: Neighbours::new(stage), once })
+    }
+}
+
 /// The rows of every report, in order; why a row is empty where it is.
 #[derive(Debug, Clone)]
 pub struct Rows {
@@ -133,7 +179,9 @@ impl Rows {
             "popular",
             "repeat_last",
             "item_knn",
+            "mf",
             "linear",
+            "logistic",
             "random",
             RECOMPUTE,
         ];
@@ -164,7 +212,7 @@ impl Rows {
         &self,
         stage: &Stage<'_>,
         kind: ScorerKind,
-        neighbours: &'a Neighbours,
+        learned: &'a Learned,
         truth: Option<&'a Truth>,
     ) -> anyhow::Result<Vec<Box<dyn Method + 'a>>> {
         let method = |name: &&'static str| -> anyhow::Result<Box<dyn Method + 'a>> {
@@ -173,8 +221,10 @@ impl Rows {
                 "recent_popular" => Box::new(counts::Recent::default()),
                 "popular" => Box::new(counts::Popular),
                 "repeat_last" => Box::new(repeat::RepeatLast),
-                "item_knn" => Box::new(neighbours::ItemKnn::new(neighbours)),
-                "linear" => Box::new(EngineMethod::linear(stage)?),
+                "item_knn" => Box::new(neighbours::ItemKnn::new(&learned.neighbours)),
+                "mf" => Box::new(factors::Mf::new(&learned.once.factors)),
+                "linear" => Box::new(EngineMethod::linear(stage, None)?),
+                "logistic" => Box::new(EngineMethod::linear(stage, Some(&learned.once.weights))?),
                 "random" => Box::new(counts::Random),
                 RECOMPUTE => Box::new(recompute::Recompute::new(stage, kind)?),
                 _ => Box::new(oracle::Oracle::new(truth)),

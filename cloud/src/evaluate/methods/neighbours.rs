@@ -83,14 +83,8 @@ impl Method for ItemKnn<'_> {
     }
 
     fn rank(&mut self, question: &Question<'_>) -> anyhow::Result<Ranked> {
-        let catalogue = question.stage.catalogue();
-        let did_well = question
-            .known()
-            .iter()
-            .rev()
-            .filter(|event| question.stage.rules.is_positive(&catalogue.events[**event as usize]));
         let mut items: Vec<u32> = Vec::new();
-        for item in did_well.filter_map(|event| catalogue.event_items[*event as usize]) {
+        for item in question.did_well() {
             if !items.contains(&item) && items.len() < ITEMS {
                 items.push(item);
             }
