@@ -58,8 +58,8 @@ const fn imported(
     Set { name, fill, source: Some(folder), limit, models: &[Model::Own, Model::None] }
 }
 
-/// Seeds that nothing was trained on, and every set of the public data that has sessions.
-const SETS: [Set; 8] = [
+/// Seeds that nothing was trained on, and every set of the public data; obd has no sessions, only propensities.
+const SETS: [Set; 9] = [
     generated(
         "generated-21",
         &["generate", "--tracks", "20000", "--users", "2000", "--seed", "21", "--truth", "TRUTH"],
@@ -77,6 +77,7 @@ const SETS: [Set; 8] = [
     imported("segmm", &["import", "segmm", "SOURCE"], "segmm", "0"),
     imported("movielens", &["import", "movielens", "SOURCE"], "ml-latest-small", "500"),
     imported("eshop", &["import", "eshop", "SOURCE"], "eshop", "1000"),
+    Set { models: &[Model::None], ..imported("obd", &["import", "obd", "SOURCE"], "obd-small", "0") },
 ];
 
 /// Fills, trains, judges and writes the document.
