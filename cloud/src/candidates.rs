@@ -1,14 +1,20 @@
 //! The one place where a catalogue's rows become pack candidates: refresh, training features and evaluation all
 //! come here, so what a model learned from is what it is served.
 
+use std::collections::HashMap;
+
 use segue_core::pack::CandidateSource;
 use segue_core::session::EventKind;
 
-use crate::catalog::Catalogue;
+use crate::catalog::{Catalogue, Item};
 
 const DAY_MS: f32 = 86_400_000.0;
 /// Plays that a new item is assumed to have had, at the catalogue's mean rate: keeps single plays from ruling.
 const PRIOR_PLAYS: f32 = 5.0;
+/// Plays that its creator's other items lend to an item whose worth is still open.
+const LENT_PLAYS: f32 = 2.0;
+/// Days after which an item is half as fresh.
+const FRESH_DAYS: f32 = 30.0;
 
 /// What the log up to some time says about each item, in catalogue order.
 #[derive(Debug, Clone)]
@@ -20,6 +26,13 @@ pub struct CandidateFacts {
     popularity_rank: Vec<f32>,
     /// Share of plays that ended well, drawn towards the catalogue's mean.
     completion_rate: Vec<f32>,
+    /// Likes per play, drawn towards the catalogue's mean.
+    like_rate: Vec<f32>,
+    /// Plays of each item, and how many of them ended well.
+    plays: Vec<f32>,
+    completed: Vec<f32>,
+    /// The rate of each item's creator, drawn towards the catalogue's mean.
+    prior: Vec<f32>,
 }
 
 impl CandidateFacts {
@@ -28,23 +41,57 @@ impl CandidateFacts {
     pub fn new(catalogue: &Catalogue, events: impl Iterator<Item = usize>, now_ms: i64) -> Self {
         let mut plays = vec![0.0_f32; catalogue.items.len()];
         let mut completed = vec![0.0_f32; catalogue.items.len()];
+        let mut liked = vec![0.0_f32; catalogue.items.len()];
         for index in events {
             let Some(item) = catalogue.event_items[index] else { continue };
             let (played, well) = outcome(&catalogue.events[index].kind);
             plays[item as usize] += played;
             completed[item as usize] += well;
+            liked[item as usize] += f32::from(u8::from(catalogue.events[index].kind == EventKind::Like));
         }
         let all: f32 = plays.iter().sum();
-        let mean = if all > 0.0 { completed.iter().sum::<f32>() / all } else { 0.0 };
+        let mean_of = |well: &[f32]| if all > 0.0 { well.iter().sum::<f32>() / all } else { 0.0 };
+        let (mean, mean_likes) = (mean_of(&completed), mean_of(&liked));
         let most = plays.iter().copied().fold(0.0, f32::max);
         let popularity = plays.iter().map(|plays| plays.ln_1p() / most.ln_1p().max(1.0)).collect();
-        let rate = |(plays, well): (&f32, &f32)| (well + PRIOR_PLAYS * mean) / (plays + PRIOR_PLAYS);
+        let rate = |plays: f32, well: f32, mean: f32| (well + PRIOR_PLAYS * mean) / (plays + PRIOR_PLAYS);
+        let rates = |well: &[f32], mean| {
+            plays.iter().zip(well).map(|(plays, well)| rate(*plays, *well, mean)).collect()
+        };
+        let creators = of_creators(catalogue, &plays, &completed);
+        let prior = |item: &Item| {
+            let (plays, well) = creators.get(item.creator.as_str()).copied().unwrap_or_default();
+            rate(plays, well, mean)
+        };
         Self {
             now_ms,
             popularity,
             popularity_rank: ranks(&plays),
-            completion_rate: plays.iter().zip(&completed).map(rate).collect(),
+            completion_rate: rates(&completed, mean),
+            like_rate: rates(&liked, mean_likes),
+            prior: catalogue.items.iter().map(prior).collect(),
+            plays,
+            completed,
         }
+    }
+
+    /// Plays of item `item`.
+    #[must_use]
+    pub fn plays(&self, item: usize) -> f32 {
+        self.plays[item]
+    }
+
+    /// How often its creator's items end well, 0 to 1: what is expected of it before it is known.
+    #[must_use]
+    pub fn prior(&self, item: usize) -> f32 {
+        self.prior[item]
+    }
+
+    /// How often item `item` did well and how often not, with what its creator lends: the counts of its Beta posterior.
+    #[must_use]
+    pub fn posterior(&self, item: usize) -> (f32, f32) {
+        let (well, not) = (self.completed[item], self.plays[item] - self.completed[item]);
+        (well + LENT_PLAYS * self.prior[item], not + LENT_PLAYS * (1.0 - self.prior[item]))
     }
 
     /// `ln(1 + plays) / ln(1 + most plays)` of each item, 0 to 1.
@@ -83,15 +130,34 @@ impl CandidateFacts {
             ("popularity", self.popularity[item]),
             ("popularity_rank", self.popularity_rank[item]),
             ("completion_rate", self.completion_rate[item]),
+            ("like_rate", self.like_rate[item]),
         ];
         if let Some(released) = row.released_ms {
-            columns.push(("age_days", (self.now_ms.saturating_sub(released)) as f32 / DAY_MS));
+            let age_days = (self.now_ms.saturating_sub(released)) as f32 / DAY_MS;
+            columns.push(("age_days", age_days));
+            columns.push(("freshness", libm::exp2f(-age_days.max(0.0) / FRESH_DAYS)));
         }
         if let Some(duration) = row.duration_ms {
             columns.push(("duration_seconds", duration as f32 / 1000.0));
         }
         columns
     }
+}
+
+/// Plays of each creator's items, and how many of them ended well.
+fn of_creators<'a>(
+    catalogue: &'a Catalogue,
+    plays: &[f32],
+    completed: &[f32],
+) -> HashMap<&'a str, (f32, f32)> {
+    let mut creators: HashMap<&str, (f32, f32)> = HashMap::new();
+    for (item, (plays, well)) in catalogue.items.iter().zip(plays.iter().zip(completed)) {
+        if !item.creator.is_empty() {
+            let sums = creators.entry(&item.creator).or_default();
+            (sums.0, sums.1) = (sums.0 + plays, sums.1 + well);
+        }
+    }
+    creators
 }
 
 /// Whether an event is a play, and whether it ended well.

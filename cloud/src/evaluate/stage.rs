@@ -10,10 +10,13 @@ use segue_core::pack::{PackSource, VerifiedPack};
 use super::LabelRules;
 use super::tasks::{Source, Task};
 use crate::catalog::{Catalogue, SessionLog, User};
-use crate::index::Kind;
-use crate::refresh::{KEPT, Moment, PackMaker, Prepared, Ranked as Order, Ranking, Viewer, taste};
+use crate::index::{Kind, Query};
+use crate::refresh::{KEPT, Moment, PackMaker, Place, Prepared, Ranking, Segment, Sources, Viewer, taste};
 use crate::towers::ModelDirectory;
 use crate::towers::history::Histories;
+
+/// Items in order, with their scores.
+type Order = Vec<(usize, f32)>;
 
 /// Items of the session that a pack holds beside candidates that were given: those the engine remembers.
 const REMEMBERED: usize = 50;
@@ -87,21 +90,20 @@ impl<'a> Stage<'a> {
     /// is left.
     #[must_use]
     pub fn retrieve(&self, viewer: &Viewer, vector: &[f32], count: usize) -> Vec<u32> {
-        let Prepared { barred, built, .. } = &self.prepared;
+        let Prepared { barred, inventories, .. } = &self.prepared;
         let allowed = |item: usize| !barred.bars(viewer, item, &self.catalogue().items[item]);
         let fresh = |item: usize| !barred.is_seen(viewer, item) && allowed(item);
-        let mut found = built.index.search(vector, count, built.ef, &fresh);
-        if found.is_empty() {
-            found = built.index.search(vector, count, built.ef, &allowed);
-        }
-        found.into_iter().map(|(item, _)| item as u32).collect()
+        let search = |filter| inventories.search(&[(viewer, Query { vector, filter })], count, None).pop();
+        let found = search(&fresh).filter(|found| !found.is_empty()).or_else(|| search(&allowed));
+        found.unwrap_or_default().into_iter().map(|(item, _)| item as u32).collect()
     }
 
-    /// A pack of these items for somebody whose vector is `user`.
+    /// A pack of these items for `viewer`, whose vector is `user`. A viewer by default is nobody: then nothing is known of
+    /// what was seen when, which is how candidates that were given are judged.
     ///
     /// # Errors
     /// When a reader would refuse it.
-    pub fn pack(&self, user: &[f32], items: &Order) -> anyhow::Result<Pack> {
+    pub fn pack(&self, viewer: &Viewer, user: &[f32], items: &[(usize, f32)]) -> anyhow::Result<Pack> {
         let source = PackSource {
             generation: 0,
             subject: "user:",
@@ -112,7 +114,8 @@ impl<'a> Stage<'a> {
             user,
             candidates: items
                 .iter()
-                .map(|(item, score)| self.prepared.candidate(*item, *score, false))
+                .map(|&(item, score)| Place { item, score, sources: Sources::default() })
+                .map(|place| self.prepared.candidate(&place, viewer, false))
                 .collect(),
         };
         let pack = VerifiedPack::from_pack(source.to_pack())?;
@@ -181,21 +184,24 @@ impl<'a> Sitting<'a> {
         let (viewer, person, vector, order) = match user {
             Some(user) => {
                 let viewer = Viewer::of_user(user, &catalogue.users[user]);
-                let order = if retrieves { maker.rank(&viewer, user)? } else { Order::new() };
+                let ranked = if retrieves { maker.rank(&viewer, user)? } else { Vec::new() };
+                let order = ranked.into_iter().map(|place| (place.item, place.score)).collect();
                 (viewer, catalogue.users[user].clone(), stage.prepared.short.user(user).to_vec(), order)
             }
             None => {
                 let viewer = Viewer::of_region(first.context.get("region").map(String::as_str));
                 let popular = &stage.prepared.popular;
-                let list = popular.list(catalogue, &stage.prepared.barred, &viewer, KEPT);
-                let vector = taste(&stage.prepared, &list);
+                let segment = Segment { country: viewer.country.clone(), age_group: None };
+                let barred = &stage.prepared.barred;
+                let list = popular.list(catalogue, barred, (&viewer, &segment), &|_| true, KEPT);
+                let vector = taste(&stage.prepared, list.iter().map(|(item, _)| *item));
                 (viewer, User::default(), vector, list)
             }
         };
-        let everything = || (0..catalogue.items.len()).map(|item| (item, 0.0)).collect();
+        let everything = || (0..catalogue.items.len()).map(|item| (item, 0.0)).collect::<Order>();
         let pack = match source {
-            Source::Catalogue => Some(stage.pack(&vector, &everything())?),
-            _ if retrieves && !order.is_empty() => Some(stage.pack(&vector, &order)?),
+            Source::Catalogue => Some(stage.pack(&Viewer::default(), &vector, &everything())?),
+            _ if retrieves && !order.is_empty() => Some(stage.pack(&viewer, &vector, &order)?),
             _ => None,
         };
         Ok(Self { session, viewer, person, begins_ms: first.time_ms, vector, pack })
@@ -217,8 +223,8 @@ impl<'a> Sitting<'a> {
         let Some(candidates) = &task.candidates else { return Ok(self.pack.clone()) };
         let mut items: BTreeSet<u32> = candidates.iter().copied().collect();
         items.extend(self.before(stage.catalogue(), task.known).into_iter().take(REMEMBERED));
-        let order = items.into_iter().map(|item| (item as usize, 0.0)).collect();
-        stage.pack(user, &order).map(Some)
+        let order: Order = items.into_iter().map(|item| (item as usize, 0.0)).collect();
+        stage.pack(&Viewer::default(), user, &order).map(Some)
     }
 
     /// Items of the events before place `known`, each once, the newest first.

@@ -28,6 +28,13 @@ impl ItemVectors {
         Ok(Self { dimension, values })
     }
 
+    /// The vectors of some items, in this order.
+    #[must_use]
+    pub fn of_items(&self, items: &[u32]) -> Self {
+        let values = items.iter().flat_map(|item| self.get(*item as usize).iter().copied()).collect();
+        Self { dimension: self.dimension, values }
+    }
+
     /// Entries of one vector.
     #[must_use]
     pub fn dimension(&self) -> usize {

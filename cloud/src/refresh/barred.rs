@@ -132,7 +132,7 @@ fn contains(sets: &[BTreeSet<u32>], user: Option<usize>, item: usize) -> bool {
 }
 
 /// What counts as having seen an item, as in the core's session; a rating says so too.
-fn is_seen(kind: &EventKind) -> bool {
+pub(super) fn is_seen(kind: &EventKind) -> bool {
     matches!(
         kind,
         EventKind::Complete | EventKind::Skip | EventKind::Replay | EventKind::Purchase | EventKind::Rating

@@ -8,7 +8,8 @@ use segue_core::pack::VerifiedPack;
 use segue_core::trust::{Manifest, PublicKey, Trust, VerifiedManifest};
 use serde::{Deserialize, Serialize};
 
-use super::{Prepared, Ranked, Viewer};
+use super::sources::{Place, Sources};
+use super::{Prepared, Viewer};
 use crate::keys::KeyStore;
 use crate::packs::{Generation, PackStore, shard_file, shard_of};
 
@@ -91,7 +92,7 @@ impl Lists {
     }
 
     /// The list of `subject`, less what `viewer` may not get any more; none when there is none or it is damaged.
-    pub(super) fn list(&self, prepared: &Prepared<'_>, subject: &str, viewer: &Viewer) -> Option<Ranked> {
+    pub(super) fn list(&self, prepared: &Prepared<'_>, subject: &str, viewer: &Viewer) -> Option<Vec<Place>> {
         let pack = self.earlier.as_ref()?.pack(subject).ok()??;
         let allowed = |item: &usize| {
             !prepared.barred.bars(viewer, *item, &prepared.catalogue.items[*item])
@@ -99,9 +100,10 @@ impl Lists {
         };
         let found = pack.candidates().iter().filter_map(|candidate| {
             let item = prepared.catalogue.item_index(&candidate.item).filter(allowed)?;
-            Some((item, candidate.score))
+            let sources = Sources::of_number(candidate.columns.get("sources").copied().unwrap_or_default());
+            Some(Place { item, score: candidate.score, sources })
         });
-        Some(found.collect()).filter(|list: &Ranked| !list.is_empty())
+        Some(found.collect()).filter(|list: &Vec<Place>| !list.is_empty())
     }
 }
 

@@ -1,15 +1,14 @@
-//! One pack at a time: retrieve, bar, rank with an empty session, quantise, sign.
+//! One pack at a time: gather, rank with an empty session, keep the best, quantise, sign.
 
 use segue_core::engine::{Engine, Request};
 use segue_core::pack::{PackSource, VerifiedPack};
 use segue_core::trust::PrivateKey;
 
+use super::gather::{Person, gather};
+use super::sources::{Place, keep};
+use super::subjects::Subject;
 use super::{KEPT, Prepared, Viewer};
-use crate::index;
 use crate::score::OrtScorer;
-
-/// Items in order, with their utilities.
-pub type Ranked = Vec<(usize, f32)>;
 
 /// What is the same in every pack of a generation.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +21,11 @@ pub struct Stamp<'a> {
     pub expires_ms: i64,
     /// Hash of the ranker.
     pub ranker: Option<&'a str>,
+}
+
+impl Stamp<'_> {
+    /// Of a pack that nobody gets.
+    const NONE: Self = Self { generation: 0, created_ms: 0, expires_ms: i64::MAX, ranker: None };
 }
 
 /// A signed pack, and how much of it is what people look at.
@@ -57,27 +61,25 @@ impl<'a> PackMaker<'a> {
         Ok(Self { prepared, engine: Engine::of_server(ranking.policy.clone(), ranker)? })
     }
 
-    /// The best items for a user, best first; none when nothing may be shown.
+    /// The best candidates for a user, best first; none when nothing may be shown.
     ///
     /// # Errors
     /// When the ranker fails.
-    pub fn rank(&mut self, viewer: &Viewer, user: usize) -> anyhow::Result<Ranked> {
-        let found = self.prepared.retrieve_many(&[(viewer, user)]).pop().unwrap_or_default();
-        self.order(user, found)
+    pub fn rank(&mut self, viewer: &Viewer, user: usize) -> anyhow::Result<Vec<Place>> {
+        let gathered = gather(self.prepared, &[Person { viewer, user }]).pop().unwrap_or_default();
+        self.order(Person { viewer, user }, &gathered)
     }
 
-    /// What was found for a user in the order of the full ranker with an empty session, the best of it.
+    /// What was gathered for a person in the order of the full ranker with an empty session, the best of it.
     ///
     /// # Errors
     /// When the ranker fails.
-    pub fn order(&mut self, user: usize, found: Vec<index::Found>) -> anyhow::Result<Ranked> {
-        let retrieved: Ranked = found.into_iter().map(|(item, distance)| (item, 1.0 - distance)).collect();
-        if retrieved.is_empty() {
-            return Ok(retrieved);
+    pub fn order(&mut self, person: Person<'_>, gathered: &[Place]) -> anyhow::Result<Vec<Place>> {
+        if gathered.is_empty() {
+            return Ok(Vec::new());
         }
-        let user = self.prepared.short.user(user);
-        let stamp = Stamp { generation: 0, created_ms: 0, expires_ms: i64::MAX, ranker: None };
-        let pack = self.source("user:", user, &retrieved, stamp, false).to_pack();
+        let vector = self.prepared.short.user(person.user);
+        let pack = self.source("user:", person.viewer, vector, gathered, Stamp::NONE, false).to_pack();
         self.engine.begin(VerifiedPack::from_pack(pack)?);
         let request = Request {
             surface: self.prepared.ranking.policy.surface.clone(),
@@ -88,11 +90,13 @@ impl<'a> PackMaker<'a> {
             log_features: false,
         };
         let utilities = self.engine.utilities(&request)?;
-        let mut ranked: Ranked = retrieved.iter().map(|(item, _)| *item).zip(utilities).collect();
+        let scored = gathered.iter().zip(utilities).map(|(place, score)| Place { score, ..*place });
+        let mut ranked: Vec<Place> = scored.collect();
         let id = |item: usize| &self.prepared.catalogue.items[item].item;
-        ranked.sort_by(|one, other| other.1.total_cmp(&one.1).then_with(|| id(one.0).cmp(id(other.0))));
-        ranked.truncate(KEPT);
-        Ok(ranked)
+        ranked.sort_by(|one, other| {
+            other.score.total_cmp(&one.score).then_with(|| id(one.item).cmp(id(other.item)))
+        });
+        Ok(keep(&ranked, KEPT))
     }
 
     /// The signed pack of `subject` with `ranked`.
@@ -101,13 +105,13 @@ impl<'a> PackMaker<'a> {
     /// When a reader would refuse the pack.
     pub fn seal(
         &self,
-        subject: &str,
-        user: &[f32],
-        ranked: &Ranked,
+        subject: &Subject,
+        vector: &[f32],
+        ranked: &[Place],
         stamp: Stamp<'_>,
         key: &PrivateKey,
     ) -> anyhow::Result<SealedPack> {
-        let source = self.source(subject, user, ranked, stamp, true);
+        let source = self.source(&subject.name, &subject.viewer, vector, ranked, stamp, true);
         let display = source.candidates.iter().filter_map(|one| one.display);
         let display_bytes = display.map(|(title, creator)| 1 + text_bytes(title) + text_bytes(creator)).sum();
         Ok(SealedPack { bytes: source.seal(key)?, display_bytes })
@@ -116,12 +120,12 @@ impl<'a> PackMaker<'a> {
     fn source<'b>(
         &'b self,
         subject: &'b str,
-        user: &'b [f32],
-        items: &Ranked,
+        viewer: &Viewer,
+        vector: &'b [f32],
+        places: &[Place],
         stamp: Stamp<'b>,
-        display: bool,
+        served: bool,
     ) -> PackSource<'b> {
-        let candidate = |(item, score): &(usize, f32)| self.prepared.candidate(*item, *score, display);
         PackSource {
             generation: stamp.generation,
             subject,
@@ -129,8 +133,8 @@ impl<'a> PackMaker<'a> {
             expires_ms: stamp.expires_ms,
             ranker: stamp.ranker,
             towers: &self.prepared.embeddings.towers,
-            user,
-            candidates: items.iter().map(candidate).collect(),
+            user: vector,
+            candidates: places.iter().map(|place| self.prepared.candidate(place, viewer, served)).collect(),
         }
     }
 }

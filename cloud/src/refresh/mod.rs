@@ -10,11 +10,15 @@ mod barred;
 mod earlier;
 mod every;
 mod gates;
+mod gather;
+mod inventory;
 mod job;
 mod maker;
 mod moment;
+mod people;
 mod plan;
 mod policies;
+mod pools;
 mod popular;
 mod prepare;
 mod publish;
@@ -22,16 +26,22 @@ mod report;
 mod rollback;
 mod run;
 mod shard;
+mod sources;
 mod subjects;
+mod together;
 
 pub use barred::{Barred, Viewer};
 pub use every::{parse_duration, repeat};
 pub use gates::{Gate, Measures};
-pub use maker::{PackMaker, Ranked, SealedPack, Stamp};
+pub use gather::Person;
+pub use inventory::Inventories;
+pub use maker::{PackMaker, SealedPack, Stamp};
 pub use moment::Moment;
+pub use people::People;
 pub use plan::Plan;
 pub use policies::Policies;
-pub use popular::Popular;
+pub use pools::Pools;
+pub use popular::{Popular, Segment};
 pub use prepare::{Prepared, Ranking};
 pub use publish::{Terms, publish};
 pub use report::{How, Report, ShardReport};
@@ -39,12 +49,17 @@ pub use rollback::{Back, rollback};
 pub use run::{Options, run};
 pub use shard::run_shard;
 pub(crate) use shard::taste;
+pub use sources::{Place, Source, Sources};
+pub use subjects::Subject;
+pub use together::Together;
 
-/// Candidates retrieved for each user.
-pub const RETRIEVED: usize = 1_000;
+/// Candidates retrieved for each user, from all sources.
+pub const RETRIEVED: usize = 3_000;
 /// Candidates kept in a pack.
 pub const KEPT: usize = 500;
 
+#[cfg(test)]
+mod gather_tests;
 #[cfg(test)]
 mod run_tests;
 #[cfg(test)]

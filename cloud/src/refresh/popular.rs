@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Barred, Moment, Viewer};
-use crate::catalog::Catalogue;
+use crate::catalog::{Catalogue, Item, User};
 use crate::towers::history::feedback_weight;
 
 /// Days with events after which a listen counts half.
@@ -12,11 +12,61 @@ const DAY_MS: i64 = 86_400_000;
 /// What each further item of a creator counts in comparison with the one before.
 const SAME_CREATOR: f32 = 0.7;
 
+/// How much of a segment's score everybody's popularity is worth: decides where the segment says nothing.
+const EVERYBODY: f32 = 0.1;
+/// Most popular items of a segment that are kept in order.
+const FIRST: usize = 1_000;
+
+/// Whose popularity is meant: everybody's, a country's, an age group's, or both.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Segment {
+    /// A country.
+    pub country: Option<String>,
+    /// An age group, as the table of users has it.
+    pub age_group: Option<String>,
+}
+
+impl Segment {
+    /// The segment that a user belongs to.
+    #[must_use]
+    pub fn of_user(user: &User) -> Self {
+        Self { country: user.country.clone(), age_group: user.age_group.clone() }
+    }
+
+    /// Those segments whose counts a person adds to.
+    fn all_of(user: &User) -> Vec<Self> {
+        let (country, age_group) = (user.country.clone(), user.age_group.clone());
+        let mut all = Vec::new();
+        if country.is_some() && age_group.is_some() {
+            all.push(Self { country: country.clone(), age_group: age_group.clone() });
+        }
+        if country.is_some() {
+            all.push(Self { country, age_group: None });
+        }
+        if age_group.is_some() {
+            all.push(Self { country: None, age_group });
+        }
+        all
+    }
+}
+
 /// Items by recent popularity.
 #[derive(Debug, Clone)]
 pub struct Popular {
     /// Recent popularity of each item, 0 to 1.
     scores: Vec<f32>,
+    /// The most popular items.
+    first: Vec<usize>,
+    segments: HashMap<Segment, Taken>,
+}
+
+/// What one segment took up.
+#[derive(Debug, Clone, Default)]
+struct Taken {
+    /// Of each item taken up: recent popularity, and share of the catalogue that is less popular.
+    items: HashMap<u32, (f32, f32)>,
+    /// The most popular items.
+    first: Vec<usize>,
 }
 
 impl Popular {
@@ -30,22 +80,36 @@ impl Popular {
             moment.known(catalogue).filter_map(|index| {
                 let event = &catalogue.events[index];
                 let (item, weight) = (catalogue.event_items[index]?, feedback_weight(event));
-                (weight > 0.0).then_some((item as usize, weight, event.time_ms.div_euclid(DAY_MS)))
+                let day = event.time_ms.div_euclid(DAY_MS);
+                (weight > 0.0).then_some((item, catalogue.event_users[index], weight, day))
             })
         };
-        let days: Vec<i64> = taken_up().map(|(_, _, day)| day).collect::<BTreeSet<_>>().into_iter().collect();
+        let days: BTreeSet<i64> = taken_up().map(|(_, _, _, day)| day).collect();
+        let days: Vec<i64> = days.into_iter().collect();
+        let (names, of_user) = segments(catalogue);
         let mut scores = vec![0.0; catalogue.items.len()];
-        for (item, weight, day) in taken_up() {
+        let mut counts: Vec<HashMap<u32, f32>> = vec![HashMap::new(); names.len()];
+        for (item, user, weight, day) in taken_up() {
             let age = days.len() - days.partition_point(|other| *other <= day);
             // Without real times their distances mean nothing, so every event counts the same.
             let timed = catalogue.dataset.timed;
-            scores[item] += weight * if timed { libm::exp2f(-(age as f32) / HALF_LIFE_DAYS) } else { 1.0 };
+            let worth = weight * if timed { libm::exp2f(-(age as f32) / HALF_LIFE_DAYS) } else { 1.0 };
+            scores[item as usize] += worth;
+            for segment in user.map(|user| &of_user[user as usize]).into_iter().flatten() {
+                *counts[*segment].entry(item).or_default() += worth;
+            }
         }
+        let everybody =
+            Taken::new((0..).zip(scores.iter().copied()).filter(|(_, worth)| *worth > 0.0), scores.len());
         let largest = scores.iter().copied().fold(0.0_f32, f32::max);
         if largest > 0.0 {
             scores.iter_mut().for_each(|score| *score /= largest);
         }
-        Self { scores }
+        let of = |(name, counts): (Segment, HashMap<u32, f32>)| {
+            (name, Taken::new(counts.into_iter(), scores.len()))
+        };
+        let segments = names.into_iter().zip(counts).map(of).collect();
+        Self { scores, first: everybody.first, segments }
     }
 
     /// Recent popularity of each item, 0 to 1.
@@ -54,18 +118,47 @@ impl Popular {
         &self.scores
     }
 
-    /// The best `count` items that `viewer` may get, with their scores; a creator's further items count less.
+    /// The most popular items of a segment, best first; of its country or of everybody where nothing is known of it.
+    #[must_use]
+    pub fn first(&self, segment: &Segment) -> &[usize] {
+        let country = Segment { country: segment.country.clone(), age_group: None };
+        let known = [segment, &country].into_iter().find_map(|one| self.segments.get(one));
+        known.filter(|taken| !taken.first.is_empty()).map_or(&self.first, |taken| &taken.first)
+    }
+
+    /// Share of the catalogue that is less popular in `country` than item `item`; none where nobody took it up there.
+    #[must_use]
+    pub fn regional_rank(&self, country: &str, item: usize) -> Option<f32> {
+        let segment = Segment { country: Some(country.to_owned()), age_group: None };
+        Some(self.segments.get(&segment)?.items.get(&u32::try_from(item).ok()?)?.1)
+    }
+
+    /// How popular item `item` is in a segment: 0 to 1.1, since everybody's taste decides among what is not known there.
+    fn score(&self, segment: &Segment, item: usize) -> f32 {
+        let everybody = self.scores[item];
+        if *segment == Segment::default() {
+            return everybody;
+        }
+        let there = self.segments.get(segment).and_then(|taken| taken.items.get(&u32::try_from(item).ok()?));
+        there.map_or(0.0, |(score, _)| *score) + EVERYBODY * everybody
+    }
+
+    /// The best `count` items of `segment` that `viewer` may get and `wanted` lets through, with their scores; a
+    /// creator's further items count less.
     #[must_use]
     pub fn list(
         &self,
         catalogue: &Catalogue,
         barred: &Barred,
-        viewer: &Viewer,
+        (viewer, segment): (&Viewer, &Segment),
+        wanted: &dyn Fn(&Item) -> bool,
         count: usize,
     ) -> Vec<(usize, f32)> {
         let mut items: Vec<(usize, f32)> = (0..catalogue.items.len())
-            .filter(|item| !barred.bars(viewer, *item, &catalogue.items[*item]))
-            .map(|item| (item, self.scores[item]))
+            .filter(|item| {
+                wanted(&catalogue.items[*item]) && !barred.bars(viewer, *item, &catalogue.items[*item])
+            })
+            .map(|item| (item, self.score(segment, item)))
             .collect();
         let by_score = |one: &(usize, f32), other: &(usize, f32)| {
             let id = |item: usize| &catalogue.items[item].item;
@@ -87,6 +180,38 @@ impl Popular {
     }
 }
 
+impl Taken {
+    /// Scales and orders what was counted, in a catalogue of `items` items.
+    fn new(counts: impl Iterator<Item = (u32, f32)>, items: usize) -> Self {
+        let mut counts: Vec<(u32, f32)> = counts.collect();
+        counts.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
+        let largest = counts.first().map_or(1.0, |(_, worth)| *worth);
+        let first = counts.iter().take(FIRST).map(|(item, _)| *item as usize).collect();
+        let rank = |place: usize| 1.0 - (place + 1) as f32 / items.max(1) as f32;
+        let ranked = |(place, (item, worth)): (usize, (u32, f32))| (item, (worth / largest, rank(place)));
+        Self { items: counts.into_iter().enumerate().map(ranked).collect(), first }
+    }
+}
+
+/// The segments that people belong to, and those of each user.
+fn segments(catalogue: &Catalogue) -> (Vec<Segment>, Vec<Vec<usize>>) {
+    let mut names: Vec<Segment> = Vec::new();
+    let mut places: HashMap<Segment, usize> = HashMap::new();
+    let mut of_user = Vec::with_capacity(catalogue.users.len());
+    for user in &catalogue.users {
+        let mut mine = Vec::new();
+        for segment in Segment::all_of(user) {
+            let place = *places.entry(segment).or_insert_with_key(|segment| {
+                names.push(segment.clone());
+                names.len() - 1
+            });
+            mine.push(place);
+        }
+        of_user.push(mine);
+    }
+    (names, of_user)
+}
+
 #[cfg(test)]
 mod tests {
     use segue_core::policy::Seen;
@@ -100,7 +225,13 @@ mod tests {
     fn list(catalogue: &Catalogue, viewer: &Viewer) -> Vec<usize> {
         let moment = Moment { until_ms: None, now_ms: 0 };
         let barred = Barred::new(catalogue, &Seen::Session, moment);
-        let list = Popular::new(catalogue, moment).list(catalogue, &barred, viewer, 4);
+        let list = Popular::new(catalogue, moment).list(
+            catalogue,
+            &barred,
+            (viewer, &Segment { country: viewer.country.clone(), age_group: None }),
+            &|_| true,
+            4,
+        );
         list.into_iter().map(|(item, _)| item).collect()
     }
 
@@ -149,5 +280,39 @@ mod tests {
         catalogue.add_events(vec![event("1", 0, 4, EventKind::Complete, 0)]);
         assert!(!list(&catalogue, &Viewer::of_region(None)).contains(&4));
         assert_eq!(list(&catalogue, &Viewer::of_region(Some("FR")))[0], 4);
+    }
+
+    #[test]
+    fn a_segments_own_taste_decides_and_everybodys_where_it_is_silent() {
+        let mut catalogue = catalogue(12, 4);
+        for (user, country, age) in
+            [(0, "DE", "18-24"), (1, "DE", "55+"), (2, "FR", "18-24"), (3, "FR", "18-24")]
+        {
+            catalogue.users[user].country = Some(country.into());
+            catalogue.users[user].age_group = Some(age.into());
+        }
+        let played = |user, item| event(&format!("{user}-{item}"), user, item, EventKind::Complete, 0);
+        catalogue.add_events(vec![
+            played(0, 4),
+            played(1, 5),
+            played(1, 4),
+            played(2, 9),
+            played(3, 9),
+            played(3, 8),
+        ]);
+        let popular = Popular::new(&catalogue, Moment { until_ms: None, now_ms: 0 });
+        let segment = |country: &str, age: Option<&str>| Segment {
+            country: Some(country.into()),
+            age_group: age.map(str::to_owned),
+        };
+        assert_eq!(popular.first(&segment("DE", None)), [4, 5]);
+        assert_eq!(popular.first(&segment("DE", Some("55+"))), [4, 5]);
+        assert_eq!(popular.first(&segment("DE", Some("18-24"))), [4]);
+        assert_eq!(popular.first(&segment("IT", None))[..2], [4, 9]);
+        assert_eq!(popular.first(&segment("FR", Some("unheard")))[0], 9);
+        assert!(popular.regional_rank("FR", 9) > popular.regional_rank("FR", 8));
+        assert_eq!(popular.regional_rank("FR", 4), None);
+        let viewer = Viewer::of_region(Some("FR"));
+        assert_eq!(list(&catalogue, &viewer), [9, 8, 4, 5]);
     }
 }

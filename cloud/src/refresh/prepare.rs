@@ -7,15 +7,17 @@ use segue_core::features::Schema;
 use segue_core::pack::CandidateSource;
 use segue_core::policy::Policy;
 
-use super::{Barred, Moment, Popular, RETRIEVED, Viewer};
+use super::sources::{Place, Source};
+use super::{Barred, Inventories, Moment, People, Pools, Popular, Together, Viewer};
 use crate::candidates::{CandidateFacts, ranks};
 use crate::catalog::Catalogue;
-use crate::index::{self, Built, ItemVectors, Query};
+use crate::index::{self, ItemVectors};
 use crate::towers::projection::project;
 use crate::towers::{Embeddings, ModelDirectory, embed};
 
 /// Users whose vectors the index is checked with.
 const QUERIES: usize = 200;
+const DAY_MS: f32 = 86_400_000.0;
 
 /// How packs are ordered: the policy, and the ranker where there is one.
 #[derive(Debug, Clone)]
@@ -54,8 +56,8 @@ pub struct Prepared<'a> {
     pub short: Embeddings,
     /// Share of the best ten items that survives the shortening.
     pub short_recall_at_10: f64,
-    /// The index and how it did in its checks.
-    pub built: Built,
+    /// What each region may be shown, with an index over it.
+    pub inventories: Inventories,
     /// What may not be put into packs.
     pub barred: Barred,
     /// What is popular lately.
@@ -64,6 +66,14 @@ pub struct Prepared<'a> {
     pub ranking: Ranking,
     /// The moment that ages are counted to: the end of the log, or where reading stopped.
     pub as_of_ms: i64,
+    /// When packs are made: the clock, or where reading stopped.
+    pub made_ms: i64,
+    /// What is known of each person.
+    pub(super) people: People,
+    /// What is taken up in the same sessions.
+    pub(super) together: Together,
+    /// New, little known and editors' items.
+    pub(super) pools: Pools,
     facts: CandidateFacts,
     /// Share of the catalogue that was less played lately, 0 to 1.
     trending_rank: Vec<f32>,
@@ -94,62 +104,55 @@ impl<'a> Prepared<'a> {
             );
         }
         let vectors = Arc::new(ItemVectors::normalised(embeddings.dimension, embeddings.items.clone())?);
-        let retrieved = RETRIEVED.min(catalogue.items.len());
-        let built = index::build(kind, &vectors, &queries(&embeddings), retrieved, progress);
+        let queries = queries(&embeddings);
+        let inventories =
+            Inventories::new(kind, catalogue, &vectors, &queries, Source::Taste.brings(), progress);
         let as_of_ms = moment.as_of_ms(catalogue);
         let popular = Popular::new(catalogue, moment);
+        let facts = CandidateFacts::new(catalogue, moment.known(catalogue), as_of_ms);
         Ok(Self {
             barred: Barred::new(catalogue, &ranking.policy.seen, moment),
             trending_rank: ranks(popular.scores()),
             popular,
-            facts: CandidateFacts::new(catalogue, moment.known(catalogue), as_of_ms),
+            people: People::new(catalogue, moment),
+            together: Together::new(catalogue, moment),
+            pools: Pools::new(catalogue, moment, &facts, as_of_ms),
+            facts,
             as_of_ms,
+            made_ms: moment.until_ms.unwrap_or(moment.now_ms),
             short_recall_at_10: projection.recall_at_10,
             short: projection.embeddings,
             catalogue,
             embeddings,
-            built,
+            inventories,
             ranking,
         })
     }
 
-    /// The nearest items that each user may get. Items seen too lately come back only where nothing else is left.
+    /// How often item `index`'s creator does well, 0 to 1.
+    pub(super) fn prior(&self, index: usize) -> f32 {
+        self.facts.prior(index)
+    }
+
+    /// A candidate as the pack of `viewer` carries it. What is `served` has title and creator's name, and for items
+    /// that are worth trying the counts to explore them by.
     #[must_use]
-    pub fn retrieve_many(&self, users: &[(&Viewer, usize)]) -> Vec<Vec<index::Found>> {
-        let mut found = self.search(users, &|viewer, item| !self.barred.is_seen(viewer, item));
-        let nothing_new: Vec<usize> = (0..users.len()).filter(|place| found[*place].is_empty()).collect();
-        let again: Vec<(&Viewer, usize)> = nothing_new.iter().map(|place| users[*place]).collect();
-        for (place, seen) in nothing_new.into_iter().zip(self.search(&again, &|_, _| true)) {
-            found[place] = seen;
+    pub fn candidate(&self, place: &Place, viewer: &Viewer, served: bool) -> CandidateSource<'_> {
+        let item = place.item;
+        let mut source = self.facts.source(self.catalogue, item, self.short.item(item), place.score);
+        source.columns.push(("trending_rank", self.trending_rank[item]));
+        source.columns.push(("sources", place.sources.number()));
+        let rank = viewer.country.as_ref().and_then(|country| self.popular.regional_rank(country, item));
+        source.columns.extend(rank.map(|rank| ("regional_trending_rank", rank)));
+        let seen_ms = viewer.user.and_then(|user| self.people.seen_ms(user, item));
+        let days = |seen_ms| self.made_ms.saturating_sub(seen_ms).max(0) as f32 / DAY_MS;
+        source.columns.extend(seen_ms.map(|seen_ms| ("last_seen_days", days(seen_ms))));
+        let tried = [Source::New, Source::Exploration].iter().any(|one| place.sources.contains(*one));
+        if served && tried {
+            let (well, not) = self.facts.posterior(item);
+            source.columns.extend([("explore_successes", well), ("explore_failures", not)]);
         }
-        found
-    }
-
-    /// The nearest items to each user's vector of those that are not barred and that `wanted` lets through.
-    fn search(
-        &self,
-        users: &[(&Viewer, usize)],
-        wanted: &(dyn Fn(&Viewer, usize) -> bool + Sync),
-    ) -> Vec<Vec<index::Found>> {
-        let allowed = |viewer: &Viewer, item: usize| {
-            wanted(viewer, item) && !self.barred.bars(viewer, item, &self.catalogue.items[item])
-        };
-        let filters: Vec<_> =
-            users.iter().map(|(viewer, _)| move |item: usize| allowed(viewer, item)).collect();
-        let queries: Vec<Query<'_>> = users
-            .iter()
-            .zip(&filters)
-            .map(|((_, user), filter)| Query { vector: self.embeddings.user(*user), filter })
-            .collect();
-        self.built.index.search_many(&queries, RETRIEVED, self.built.ef)
-    }
-
-    /// Item `index` as a pack carries it; `display` adds title and creator's name.
-    #[must_use]
-    pub fn candidate(&self, index: usize, score: f32, display: bool) -> CandidateSource<'_> {
-        let mut source = self.facts.source(self.catalogue, index, self.short.item(index), score);
-        source.columns.push(("trending_rank", self.trending_rank[index]));
-        CandidateSource { display: source.display.filter(|_| display), ..source }
+        CandidateSource { display: source.display.filter(|_| served), ..source }
     }
 }
 

@@ -12,11 +12,14 @@ use anyhow::{Context, ensure};
 use rayon::prelude::*;
 
 use super::earlier::{Lists, ORIGINS, Origin};
+use super::gather::{Person, gather};
 use super::job::Job;
 use super::maker::{SealedPack, Stamp};
 use super::report::{How, ShardReport};
+use super::sources::{Place, Source};
 use super::subjects::{Activity, Subject, is_young};
-use super::{KEPT, PackMaker, Plan, Prepared, Ranked, Viewer, plan};
+use super::{KEPT, PackMaker, Plan, Prepared, plan};
+use crate::catalog::Item;
 use crate::index;
 use crate::lock::FileLock;
 use crate::packs::{self, ShardReader, ShardWriter, shard_file};
@@ -54,7 +57,7 @@ pub(super) struct ShardMaker<'a> {
 
 /// One subject's list, and how it came about.
 struct Listed {
-    ranked: Ranked,
+    ranked: Vec<Place>,
     how: How,
     made_ms: i64,
 }
@@ -119,7 +122,7 @@ impl<'a> ShardMaker<'a> {
 
     /// What is known before the first pack.
     fn report(&self, shard: usize, of: usize) -> ShardReport {
-        let (prepared, built) = (self.prepared, &self.prepared.built);
+        let (prepared, inventories) = (self.prepared, &self.prepared.inventories);
         ShardReport {
             run: self.job.plan.run.clone(),
             shard,
@@ -130,9 +133,9 @@ impl<'a> ShardMaker<'a> {
             users: prepared.catalogue.users.len(),
             events: prepared.catalogue.events.len(),
             towers: prepared.embeddings.towers.clone(),
-            index: built.index.name().to_owned(),
-            self_recall: built.quality.self_recall,
-            recall_at_100: built.quality.recall_at_100,
+            index: inventories.method().to_owned(),
+            self_recall: inventories.quality().self_recall,
+            recall_at_100: inventories.quality().recall_at_100,
             pack_vector_recall_at_10: prepared.short_recall_at_10,
             packs: 0,
             bytes: 0,
@@ -144,7 +147,7 @@ impl<'a> ShardMaker<'a> {
             seconds_load: self.job.seconds_load,
             seconds_prepare: self.seconds_prepare,
             seconds_packs: 0.0,
-            remarks: built.remarks.clone(),
+            remarks: inventories.remarks(),
         }
     }
 
@@ -152,17 +155,17 @@ impl<'a> ShardMaker<'a> {
     fn lists(&self, chunk: &[Subject], lists: &Lists, late: bool) -> anyhow::Result<Vec<Listed>> {
         let known: Vec<Option<Listed>> =
             chunk.par_iter().map(|subject| self.without_ranking(subject, lists, late)).collect();
-        let wanted: Vec<(&Viewer, usize)> = chunk
+        let wanted: Vec<Person<'_>> = chunk
             .iter()
             .zip(&known)
             .filter(|(_, listed)| listed.is_none())
-            .filter_map(|(subject, _)| Some((&subject.viewer, subject.viewer.user?)))
+            .filter_map(|(subject, _)| Some(Person { viewer: &subject.viewer, user: subject.viewer.user? }))
             .collect();
-        let retrieved = self.prepared.retrieve_many(&wanted);
-        let ranked: Vec<Ranked> = wanted
+        let gathered = gather(self.prepared, &wanted);
+        let ranked: Vec<Vec<Place>> = wanted
             .par_iter()
-            .zip(retrieved)
-            .map(|((_, user), found)| self.with_maker(|maker| maker.order(*user, found)))
+            .zip(gathered)
+            .map(|(person, places)| self.with_maker(|maker| maker.order(*person, &places)))
             .collect::<anyhow::Result<_>>()?;
         let mut ranked = ranked.into_iter();
         let made_ms = self.job.plan.created_ms;
@@ -174,8 +177,7 @@ impl<'a> ShardMaker<'a> {
     /// The list of a region, of somebody about whom nothing changed, or of anybody when it is late.
     fn without_ranking(&self, subject: &Subject, lists: &Lists, late: bool) -> Option<Listed> {
         let (viewer, made_ms) = (&subject.viewer, self.job.plan.created_ms);
-        let popular =
-            || self.prepared.popular.list(self.prepared.catalogue, &self.prepared.barred, viewer, KEPT);
+        let popular = || self.popular(subject);
         let Some(user) = viewer.user else {
             return Some(Listed { ranked: popular(), how: How::Region, made_ms });
         };
@@ -221,7 +223,7 @@ impl<'a> ShardMaker<'a> {
         let (prepared, plan) = (self.prepared, &self.job.plan);
         let vector = match subject.viewer.user {
             Some(user) => prepared.short.user(user).to_vec(),
-            None => taste(prepared, &listed.ranked),
+            None => taste(prepared, listed.ranked.iter().map(|place| place.item)),
         };
         // Popularity's order is not the ranker's.
         let ranked = !matches!(listed.how, How::Region | How::Popular);
@@ -233,7 +235,18 @@ impl<'a> ShardMaker<'a> {
             expires_ms: plan.expires_ms,
             ranker: ranker.as_deref(),
         };
-        maker.seal(&subject.name, &vector, &listed.ranked, stamp, self.job.keys.signing())
+        maker.seal(subject, &vector, &listed.ranked, stamp, self.job.keys.signing())
+    }
+
+    /// What is popular in the subject's segment, of its category where it is one's.
+    fn popular(&self, subject: &Subject) -> Vec<Place> {
+        let Prepared { catalogue, barred, popular, .. } = self.prepared;
+        let wanted =
+            |item: &Item| subject.category.as_ref().is_none_or(|category| item.categories.contains(category));
+        let whom = (&subject.viewer, &subject.segment);
+        let list = popular.list(catalogue, barred, whom, &wanted, KEPT);
+        let place = |(item, score)| Place { item, score, sources: Source::Trending.into() };
+        list.into_iter().map(place).collect()
     }
 
     /// What has to be known for the list to be taken over one day.
@@ -259,10 +272,10 @@ impl<'a> ShardMaker<'a> {
 }
 
 /// The mean of what is most popular: where a person stands about whom nothing is known.
-pub(crate) fn taste(prepared: &Prepared<'_>, list: &Ranked) -> Vec<f32> {
+pub(crate) fn taste(prepared: &Prepared<'_>, items: impl Iterator<Item = usize>) -> Vec<f32> {
     let mut mean = vec![0.0; prepared.short.dimension];
-    for (item, _) in list.iter().take(TASTE) {
-        mean.iter_mut().zip(prepared.short.item(*item)).for_each(|(sum, value)| *sum += value);
+    for item in items.take(TASTE) {
+        mean.iter_mut().zip(prepared.short.item(item)).for_each(|(sum, value)| *sum += value);
     }
     index::normalise(&mut mean);
     mean

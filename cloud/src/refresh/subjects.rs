@@ -1,10 +1,11 @@
 //! Who gets a pack, and who first: those seen last.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use segue_core::limits::SUBJECT_BYTES;
 use sha2::{Digest, Sha256};
 
-use super::barred::countries;
-use super::{Plan, Viewer};
+use super::{Plan, Segment, Viewer};
 use crate::catalog::{Catalogue, User};
 use crate::hash::hex;
 use crate::packs::shard_of;
@@ -12,32 +13,92 @@ use crate::packs::shard_of;
 /// Packs in one shard, about.
 const SHARD: usize = 10_000;
 
-/// Somebody, or some region, that gets a pack.
+/// Categories with fewer items have no list of their own.
+const CATEGORY: usize = 20;
+/// Categories that have a list of their own at most: the largest.
+const CATEGORIES: usize = 64;
+
+/// Somebody, a region, an age group in it, or a category, that gets a pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Subject {
-    /// `user:ID` or `region:NAME`.
-    pub(super) name: String,
+pub struct Subject {
+    /// `user:ID`, `region:NAME`, `region:NAME:age:GROUP` or `region:all:category:CATEGORY`.
+    pub name: String,
     /// Whom the pack is for.
-    pub(super) viewer: Viewer,
+    pub viewer: Viewer,
+    /// Whose popularity counts where nothing else is known.
+    pub segment: Segment,
+    /// The only category it holds.
+    pub category: Option<String>,
 }
 
 /// Everyone who gets a pack, in order of the subject's name.
 pub(super) fn subjects(catalogue: &Catalogue) -> Vec<Subject> {
-    let region = |name: &str, country: Option<&str>| Subject {
-        name: format!("region:{name}"),
-        viewer: Viewer::of_region(country),
-    };
-    let mut subjects = vec![region("all", None)];
-    subjects.extend(countries(catalogue).iter().map(|country| region(country, Some(country))));
+    let mut subjects = fallbacks(catalogue);
     let user = |(index, user): (usize, &User)| Subject {
         name: format!("user:{}", user.user),
         viewer: Viewer::of_user(index, user),
+        segment: Segment::of_user(user),
+        category: None,
     };
     subjects.extend(catalogue.users.iter().enumerate().map(user));
     subjects.retain(|subject| subject.name.len() <= SUBJECT_BYTES);
     subjects.sort_by(|one, other| one.name.cmp(&other.name));
     subjects.dedup_by(|one, other| one.name == other.name);
     subjects
+}
+
+/// What people get about whom nothing is known: each region's list, those of its age groups, and those of the large
+/// categories, which hold what may be shown everywhere.
+fn fallbacks(catalogue: &Catalogue) -> Vec<Subject> {
+    let ages: BTreeSet<&String> = catalogue.users.iter().filter_map(|user| user.age_group.as_ref()).collect();
+    let mut fallbacks = Vec::new();
+    for country in [None].into_iter().chain(regions(catalogue).into_iter().map(Some)) {
+        let region = of_region(country);
+        fallbacks.extend(ages.iter().map(|group| of_age(&region, group)));
+        fallbacks.push(region);
+    }
+    fallbacks.extend(categories(catalogue).into_iter().map(|category| Subject {
+        name: format!("region:all:category:{category}"),
+        category: Some(category.to_owned()),
+        ..of_region(None)
+    }));
+    fallbacks
+}
+
+fn of_region(country: Option<String>) -> Subject {
+    Subject {
+        name: format!("region:{}", country.as_deref().unwrap_or("all")),
+        viewer: Viewer::of_region(country.as_deref()),
+        segment: Segment { country, age_group: None },
+        category: None,
+    }
+}
+
+fn of_age(region: &Subject, group: &str) -> Subject {
+    let somebody = User { age_group: Some(group.to_owned()), ..User::default() };
+    Subject {
+        name: format!("{}:age:{group}", region.name),
+        viewer: Viewer { age: Viewer::of_user(0, &somebody).age, ..region.viewer.clone() },
+        segment: Segment { age_group: somebody.age_group, ..region.segment.clone() },
+        category: None,
+    }
+}
+
+/// Countries that have packs of their own: those of users.
+fn regions(catalogue: &Catalogue) -> BTreeSet<String> {
+    let countries = catalogue.users.iter().filter_map(|user| user.country.clone());
+    countries.filter(|country| !country.is_empty()).collect()
+}
+
+/// The largest categories.
+fn categories(catalogue: &Catalogue) -> Vec<&str> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for category in catalogue.items.iter().flat_map(|item| &item.categories) {
+        *counts.entry(category).or_default() += 1;
+    }
+    let mut large: Vec<(&str, usize)> = counts.into_iter().filter(|(_, count)| *count >= CATEGORY).collect();
+    large.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), *name));
+    large.into_iter().take(CATEGORIES).map(|(name, _)| name).collect()
 }
 
 /// Into how many shards so many subjects go, unless told otherwise.
@@ -65,7 +126,7 @@ impl Activity {
         Self { users }
     }
 
-    /// The subjects of one shard: regions first, since everybody falls back on them, then who was seen last.
+    /// The subjects of one shard: those of regions first, since everybody falls back on them, then who was seen last.
     pub(super) fn first_to_last(&self, subjects: &[Subject], shard: usize, of: usize) -> Vec<Subject> {
         let mut here: Vec<Subject> =
             subjects.iter().filter(|subject| shard_of(&subject.name, of) == shard).cloned().collect();

@@ -71,6 +71,7 @@ pub(super) fn write(data: &Path, catalogue: &Catalogue) {
     tables.items.write_all(&catalogue.items).unwrap();
     tables.users.write_all(&catalogue.users).unwrap();
     tables.events.write_all(&catalogue.events).unwrap();
+    tables.collections.write_all(&catalogue.collections).unwrap();
     tables.publish(&mut catalogue.dataset.clone(), &catalogue.split).unwrap();
 }
 

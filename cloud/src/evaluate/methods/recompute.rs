@@ -9,7 +9,7 @@ use segue_core::engine::Engine;
 use super::engines::{engine, items, ranked};
 use super::{Method, PLACES, Question, Ranked, Stage};
 use crate::evaluate::ScorerKind;
-use crate::refresh::RETRIEVED;
+use crate::refresh::{KEPT, Viewer};
 use crate::towers::features::{self, FeatureMatrix};
 use crate::towers::history::{Signal, feedback_weight};
 use crate::towers::none;
@@ -64,7 +64,7 @@ impl Recompute {
         let stage = question.stage;
         let pool = match &question.task.candidates {
             Some(given) => given.clone(),
-            None => stage.retrieve(&question.sitting.viewer, vector, RETRIEVED),
+            None => stage.retrieve(&question.sitting.viewer, vector, 2 * KEPT),
         };
         let mut pool: BTreeSet<u32> = pool.into_iter().collect();
         // A server knows the vectors of everything the session was about.
@@ -100,7 +100,9 @@ impl Method for Recompute {
             (None, None) if is_short => question.sitting.vector.clone(),
             (None, None) => vec![0.0; embeddings.dimension],
         };
-        let pack = stage.pack(&carried, &self.pool(question, &query))?;
+        let nobody = Viewer::default();
+        let viewer = if question.task.candidates.is_some() { &nobody } else { &question.sitting.viewer };
+        let pack = stage.pack(viewer, &carried, &self.pool(question, &query))?;
         self.engine.begin(pack.pack.clone());
         for index in question.known() {
             let event = &stage.catalogue().events[*index as usize];

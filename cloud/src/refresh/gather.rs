@@ -1,0 +1,170 @@
+//! One person's candidates from all sources, each within its quota.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use super::sources::{Place, Source, Sources};
+use super::{Prepared, Segment, Viewer};
+use crate::index::{Found, Query};
+
+/// Items taken up last whose neighbours are looked for.
+const SEEDS: usize = 8;
+/// Items that a graph looks at for each of them.
+const BREADTH: usize = 128;
+
+/// Somebody for whom candidates are gathered.
+#[derive(Debug, Clone, Copy)]
+pub struct Person<'a> {
+    /// Whom the pack is for.
+    pub viewer: &'a Viewer,
+    /// Index of the user.
+    pub user: usize,
+}
+
+/// The candidates of each person, at most [`super::RETRIEVED`]. Items seen too lately come back only where nothing else
+/// is left.
+#[must_use]
+pub(super) fn gather(prepared: &Prepared<'_>, people: &[Person<'_>]) -> Vec<Vec<Place>> {
+    let mut gathered = gather_where(prepared, people, &|viewer, item| !prepared.barred.is_seen(viewer, item));
+    let nothing_new: Vec<usize> = (0..people.len()).filter(|person| gathered[*person].is_empty()).collect();
+    let again: Vec<Person<'_>> = nothing_new.iter().map(|person| people[*person]).collect();
+    for (person, seen) in nothing_new.into_iter().zip(gather_where(prepared, &again, &|_, _| true)) {
+        gathered[person] = seen;
+    }
+    gathered
+}
+
+/// Says whether a viewer may be offered an item.
+type Wanted<'a> = dyn Fn(&Viewer, usize) -> bool + Sync + 'a;
+
+fn gather_where(prepared: &Prepared<'_>, people: &[Person<'_>], wanted: &Wanted<'_>) -> Vec<Vec<Place>> {
+    let allowed = |viewer: &Viewer, item: usize| {
+        wanted(viewer, item) && !prepared.barred.bars(viewer, item, &prepared.catalogue.items[item])
+    };
+    let taste = nearest(prepared, people, &allowed);
+    let similar = similar(prepared, people, &allowed);
+    let all = (people, taste, similar).into_par_iter();
+    all.map(|(person, taste, similar)| {
+        let mut candidates = Candidates::new(prepared, *person, &allowed);
+        candidates.take(Source::Taste, taste.into_iter().map(|(item, _)| item));
+        candidates.take(Source::Similar, similar.into_iter());
+        candidates.take_from_the_rest();
+        candidates.places
+    })
+    .collect()
+}
+
+/// The items nearest to each person's vector.
+fn nearest(prepared: &Prepared<'_>, people: &[Person<'_>], allowed: &Wanted<'_>) -> Vec<Vec<Found>> {
+    let filters: Vec<_> =
+        people.iter().map(|person| move |item: usize| allowed(person.viewer, item)).collect();
+    let queries: Vec<(&Viewer, Query<'_>)> = people
+        .iter()
+        .zip(&filters)
+        .map(|(person, filter)| {
+            (person.viewer, Query { vector: prepared.embeddings.user(person.user), filter })
+        })
+        .collect();
+    prepared.inventories.search(&queries, Source::Taste.brings(), None)
+}
+
+/// The items nearest to what each person took up last, taking turns among these.
+fn similar(prepared: &Prepared<'_>, people: &[Person<'_>], allowed: &Wanted<'_>) -> Vec<Vec<usize>> {
+    let seeds: Vec<(&Person<'_>, usize)> = people
+        .iter()
+        .flat_map(|person| {
+            let recent = prepared.people.recent(person.user).iter().take(SEEDS);
+            recent.map(move |item| (person, *item as usize))
+        })
+        .collect();
+    let filters: Vec<_> =
+        seeds.iter().map(|(person, _)| move |item: usize| allowed(person.viewer, item)).collect();
+    let queries: Vec<(&Viewer, Query<'_>)> = seeds
+        .iter()
+        .zip(&filters)
+        .map(|((person, seed), filter)| {
+            (person.viewer, Query { vector: prepared.embeddings.item(*seed), filter })
+        })
+        .collect();
+    let mut found =
+        prepared.inventories.search(&queries, Source::Similar.brings() / SEEDS, Some(BREADTH)).into_iter();
+    people
+        .iter()
+        .map(|person| {
+            let seeds = prepared.people.recent(person.user).len().min(SEEDS);
+            let lists: Vec<Vec<Found>> = found.by_ref().take(seeds).collect();
+            let longest = lists.iter().map(Vec::len).max().unwrap_or(0);
+            let turn = |place: usize| lists.iter().filter_map(move |list| Some(list.get(place)?.0));
+            (0..longest).flat_map(turn).collect()
+        })
+        .collect()
+}
+
+/// The candidates of one person so far.
+struct Candidates<'a> {
+    prepared: &'a Prepared<'a>,
+    person: Person<'a>,
+    allowed: &'a Wanted<'a>,
+    places: Vec<Place>,
+    at: HashMap<usize, usize>,
+}
+
+impl<'a> Candidates<'a> {
+    fn new(prepared: &'a Prepared<'a>, person: Person<'a>, allowed: &'a Wanted<'a>) -> Self {
+        Self { prepared, person, allowed, places: Vec::new(), at: HashMap::new() }
+    }
+
+    /// Takes the source's first candidates that may be shown, as many as its quota allows.
+    fn take(&mut self, source: Source, items: impl Iterator<Item = usize>) {
+        let mut taken = 0;
+        for item in items {
+            if taken == source.brings() {
+                return;
+            }
+            if let Some(place) = self.at.get(&item) {
+                let sources = &mut self.places[*place].sources;
+                if !sources.contains(source) {
+                    sources.add(source);
+                    taken += 1;
+                }
+            } else if (self.allowed)(self.person.viewer, item) {
+                self.at.insert(item, self.places.len());
+                self.places.push(Place { item, score: self.closeness(item), sources: Sources::from(source) });
+                taken += 1;
+            }
+        }
+    }
+
+    /// All sources but the two that search an index.
+    fn take_from_the_rest(&mut self) {
+        let (prepared, Person { viewer, user }) = (self.prepared, self.person);
+        let recent = prepared.people.recent(user);
+        let together = recent.iter().flat_map(|item| prepared.together.of(*item as usize));
+        self.take(Source::Together, together.map(|item| *item as usize));
+        let followed = prepared.people.followed(user).flat_map(|creator| prepared.pools.of_creator(creator));
+        self.take(Source::Followed, followed.copied());
+        let segment = Segment::of_user(&prepared.catalogue.users[user]);
+        self.take(Source::Trending, prepared.popular.first(&segment).iter().copied());
+        self.take(Source::Editorial, prepared.pools.editorial.iter().copied());
+        self.take(Source::New, self.nearest_of(viewer, &prepared.pools.new, Source::New).into_iter());
+        let explored = self.nearest_of(viewer, &prepared.pools.explored, Source::Exploration);
+        self.take(Source::Exploration, explored.into_iter());
+    }
+
+    /// The items of a pool that may be shown, those nearest to the person whose creators do well first.
+    fn nearest_of(&self, viewer: &Viewer, pool: &[usize], source: Source) -> Vec<usize> {
+        let worth = |item: usize| (1.0 + self.closeness(item)) * (0.5 + self.prepared.prior(item));
+        let allowed = pool.iter().filter(|item| (self.allowed)(viewer, **item));
+        let mut items: Vec<(usize, f32)> = allowed.map(|item| (*item, worth(*item))).collect();
+        items.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
+        items.into_iter().take(source.brings()).map(|(item, _)| item).collect()
+    }
+
+    /// The cosine of the person's vector and the item's.
+    fn closeness(&self, item: usize) -> f32 {
+        let (user, item) =
+            (self.prepared.embeddings.user(self.person.user), self.prepared.embeddings.item(item));
+        user.iter().zip(item).map(|(one, other)| one * other).sum()
+    }
+}

@@ -1,0 +1,167 @@
+//! What packs hold: regions apart, every source with its quota, what is tried, and what people nobody knows get.
+
+use segue_core::pack::Candidate;
+
+use super::tests::{NOW, catalogue, event, folder, open, options, write};
+use super::*;
+use crate::catalog::{Catalogue, Collection, EventKind};
+use crate::packs::PackStore;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A catalogue of 800 songs and four listeners, refreshed.
+fn refreshed(change: impl FnOnce(&mut Catalogue)) -> (tempfile::TempDir, Report) {
+    let data = tempfile::tempdir().unwrap();
+    let mut catalogue = catalogue(800, 4);
+    let listens = (0..120).map(|at| {
+        let (user, step) = (at % 4, at / 4);
+        event(
+            &format!("e{at:03}"),
+            user,
+            (user + 4 * step) % 100,
+            EventKind::Complete,
+            NOW - 900_000 + at as i64,
+        )
+    });
+    catalogue.add_events(listens.collect());
+    change(&mut catalogue);
+    write(data.path(), &catalogue);
+    let report = run(data.path(), &options()).unwrap();
+    (data, report)
+}
+
+fn sources(candidate: &Candidate) -> Sources {
+    Sources::of_number(candidate.columns["sources"])
+}
+
+fn limit(catalogue: &mut Catalogue, item: usize, region: &str) {
+    catalogue.items[item].regions = vec![region.to_owned()];
+}
+
+#[test]
+fn an_item_of_one_region_is_in_no_pack_of_another_whatever_would_bring_it_there() {
+    let (data, report) = refreshed(|catalogue| {
+        for (user, country) in ["DE", "DE", "FR", "FR"].into_iter().enumerate() {
+            catalogue.users[user].country = Some(country.into());
+            catalogue.users[user].age_group = Some("18-24".into());
+        }
+        for item in 0..100 {
+            limit(catalogue, item, if item % 2 == 0 { "DE" } else { "FR" });
+            catalogue.items[item].released_ms = Some(NOW - DAY_MS);
+        }
+        // Everybody follows the creator, took up the item and finds it among the editors' choices.
+        let wish = |user: usize| {
+            let like = event(&format!("like-{user}"), user, user, EventKind::Like, NOW - 10);
+            let follow = event(&format!("follow-{user}"), user, 1 - user % 2, EventKind::Follow, NOW - 9);
+            [like, follow]
+        };
+        catalogue.add_events((0..4).flat_map(wish).collect());
+        catalogue.collections.push(Collection {
+            collection: "picks".into(),
+            kind: "playlist".into(),
+            items: (0..100).map(|item| format!("i{item}")).collect(),
+            ..Collection::default()
+        });
+    });
+    assert!(report.remarks.iter().any(|remark| remark.contains("3 inventories")), "{:?}", report.remarks);
+    let generation = PackStore::new(data.path()).open_current().unwrap().unwrap();
+    let number = |candidate: &Candidate| candidate.item[1..].parse::<usize>().unwrap();
+    let mut looked_at = 0;
+    for subject in generation.subjects() {
+        let german = ["region:DE", "user:u0", "user:u1"].iter().any(|name| subject.starts_with(name));
+        let french = ["region:FR", "user:u2", "user:u3"].iter().any(|name| subject.starts_with(name));
+        let pack = open(data.path(), subject);
+        for candidate in pack.candidates().iter().filter(|candidate| number(candidate) < 100) {
+            let allowed = if number(candidate) % 2 == 0 { german } else { french };
+            assert!(allowed, "{subject} holds {}", candidate.item);
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 100, "{looked_at} items of regions were found");
+}
+
+#[test]
+fn a_pack_says_what_brought_each_candidate() {
+    let (data, _) = refreshed(|catalogue| {
+        catalogue.items[700].released_ms = Some(NOW - 2 * DAY_MS);
+        catalogue.items[701].creator = "friend".into();
+        let mut follow = event("f", 0, 0, EventKind::Follow, NOW - 5);
+        follow.item.clear();
+        follow.context.insert("creator".into(), "friend".into());
+        catalogue.add_events(vec![follow]);
+        catalogue.collections.push(Collection {
+            collection: "picks".into(),
+            kind: "playlist".into(),
+            items: vec!["i702".into()],
+            ..Collection::default()
+        });
+    });
+    let pack = open(data.path(), "user:u0");
+    assert_eq!(pack.candidates().len(), KEPT);
+    let brought = |item: &str, source| sources(pack.find(item).unwrap()).contains(source);
+    assert!(
+        brought("i700", Source::New)
+            && brought("i701", Source::Followed)
+            && brought("i702", Source::Editorial)
+    );
+    for source in [Source::Taste, Source::Similar, Source::Together, Source::Trending, Source::Exploration] {
+        let count = pack.candidates().iter().filter(|one| sources(one).contains(source)).count();
+        assert!(count >= source.keeps().min(20), "{source:?} brought {count}");
+    }
+    assert!(pack.candidates().windows(2).all(|pair| pair[0].score >= pair[1].score));
+    assert!(pack.candidates().iter().all(|one| sources(one) != Sources::default()));
+}
+
+#[test]
+fn what_is_new_or_little_known_carries_its_posterior_and_nothing_else_does() {
+    let (data, _) = refreshed(|catalogue| {
+        catalogue.items[700].released_ms = Some(NOW - 2 * DAY_MS);
+        let heard = |at: usize| event(&format!("n{at}"), 3, 700, EventKind::Complete, NOW - 50 + at as i64);
+        catalogue.add_events((0..3).map(heard).collect());
+    });
+    let pack = open(data.path(), "user:u0");
+    for candidate in pack.candidates() {
+        let tried = [Source::New, Source::Exploration].iter().any(|one| sources(candidate).contains(*one));
+        assert_eq!(tried, candidate.columns.contains_key("explore_successes"), "{}", candidate.item);
+        assert_eq!(tried, candidate.columns.contains_key("explore_failures"));
+    }
+    let new = pack.find("i700").unwrap();
+    // Three plays that ended well, and the two that its creator lends.
+    assert!(new.columns["explore_successes"] > 4.5 && new.columns["explore_failures"] < 0.5);
+    assert!(new.columns["freshness"] > 0.9 && new.columns["like_rate"] == 0.0);
+}
+
+#[test]
+fn a_pack_says_how_long_ago_its_person_had_each_item() {
+    let (data, mut catalogue) = folder();
+    catalogue.add_events(vec![event("old", 0, 30, EventKind::Complete, NOW - 3 * DAY_MS)]);
+    write(data.path(), &catalogue);
+    run(data.path(), &options()).unwrap();
+    let days = |subject: &str| {
+        open(data.path(), subject).find("i30").unwrap().columns.get("last_seen_days").copied()
+    };
+    assert_eq!((days("user:u0"), days("user:u1"), days("region:all")), (Some(3.0), None, None));
+}
+
+#[test]
+fn who_is_not_known_gets_what_is_popular_in_region_age_group_and_category() {
+    let (data, report) = refreshed(|catalogue| {
+        for (user, country, age) in [(0, "DE", "18-24"), (1, "DE", "55+"), (2, "FR", "18-24")] {
+            catalogue.users[user].country = Some(country.into());
+            catalogue.users[user].age_group = Some(age.into());
+        }
+        let often = |user: usize, item: usize| {
+            (0..5).map(move |at| event(&format!("o{user}-{at}"), user, item, EventKind::Like, NOW - 100 + at))
+        };
+        catalogue.add_events(often(0, 501).chain(often(1, 502)).chain(often(2, 503)).collect());
+    });
+    // Three regions with two age groups each, four genres.
+    assert_eq!(report.region_packs, 3 + 3 * 2 + 4);
+    let first = |subject: &str| open(data.path(), subject).candidates()[0].item.clone();
+    assert_eq!((first("region:FR"), first("region:FR:age:18-24")), ("i503".into(), "i503".into()));
+    assert_eq!((first("region:DE:age:18-24"), first("region:DE:age:55+")), ("i501".into(), "i502".into()));
+    let jazz = open(data.path(), "region:all:category:jazz");
+    assert!(jazz.candidates().iter().all(|candidate| candidate.categories == ["jazz"]));
+    let trending = open(data.path(), "user:u2").find("i503").unwrap().columns["regional_trending_rank"];
+    assert!(trending > 0.9, "{trending}");
+}

@@ -1,0 +1,129 @@
+//! What is known of each person beyond a vector: what was taken up last, who is followed, what was seen when.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::Moment;
+use super::barred::is_seen;
+use crate::catalog::{Catalogue, Event, EventKind};
+use crate::towers::history::feedback_weight;
+
+/// Items that stand for what a person took up last.
+const RECENT: usize = 20;
+
+/// What is known of each person.
+#[derive(Debug, Clone, Default)]
+pub struct People {
+    /// Of each user: the items taken up last, newest first, each once.
+    recent: Vec<Vec<u32>>,
+    /// Of each user: creators followed.
+    followed: Vec<BTreeSet<String>>,
+    /// Of each user: when each item was seen last.
+    seen_ms: Vec<HashMap<u32, i64>>,
+}
+
+impl People {
+    /// Reads what is known at `moment`.
+    #[must_use]
+    pub fn new(catalogue: &Catalogue, moment: Moment) -> Self {
+        let users = catalogue.users.len();
+        let mut people = Self {
+            recent: vec![Vec::new(); users],
+            followed: vec![BTreeSet::new(); users],
+            seen_ms: vec![HashMap::new(); users],
+        };
+        for index in moment.known(catalogue) {
+            if let Some(user) = catalogue.event_users[index] {
+                people.note(catalogue, user as usize, &catalogue.events[index], catalogue.event_items[index]);
+            }
+        }
+        people.recent.iter_mut().for_each(|recent| recent.reverse());
+        people
+    }
+
+    fn note(&mut self, catalogue: &Catalogue, user: usize, event: &Event, item: Option<u32>) {
+        let creator = || {
+            let named = event.context.get("creator").cloned();
+            named.or_else(|| item.map(|item| catalogue.items[item as usize].creator.clone()))
+        };
+        match event.kind {
+            EventKind::Follow => self.followed[user].extend(creator().filter(|creator| !creator.is_empty())),
+            EventKind::Unfollow => {
+                creator().map(|creator| self.followed[user].remove(&creator));
+            }
+            _ => {}
+        }
+        let Some(item) = item else { return };
+        if is_seen(&event.kind) {
+            self.seen_ms[user].insert(item, event.time_ms);
+        }
+        if feedback_weight(event) > 0.0 {
+            let recent = &mut self.recent[user];
+            recent.retain(|other| *other != item);
+            if recent.len() == RECENT {
+                recent.remove(0);
+            }
+            recent.push(item);
+        }
+    }
+
+    /// The items that `user` took up last, newest first.
+    #[must_use]
+    pub fn recent(&self, user: usize) -> &[u32] {
+        self.recent.get(user).map_or(&[], Vec::as_slice)
+    }
+
+    /// The creators that `user` follows.
+    pub fn followed(&self, user: usize) -> impl Iterator<Item = &str> {
+        self.followed.get(user).into_iter().flatten().map(String::as_str)
+    }
+
+    /// When `user` saw item `item` last, in milliseconds since 1970.
+    #[must_use]
+    pub fn seen_ms(&self, user: usize, item: usize) -> Option<i64> {
+        self.seen_ms.get(user)?.get(&u32::try_from(item).ok()?).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{catalogue, event};
+    use super::*;
+
+    fn people(events: Vec<Event>) -> People {
+        let mut catalogue = catalogue(40, 2);
+        catalogue.add_events(events);
+        People::new(&catalogue, Moment { until_ms: None, now_ms: 0 })
+    }
+
+    #[test]
+    fn what_was_taken_up_last_comes_first_and_once() {
+        let kinds =
+            [(1, EventKind::Complete), (2, EventKind::Skip), (3, EventKind::Like), (1, EventKind::Like)];
+        let events = kinds.into_iter().enumerate();
+        let people = people(
+            events.map(|(at, (item, kind))| event(&at.to_string(), 0, item, kind, at as i64)).collect(),
+        );
+        assert_eq!(people.recent(0), [1, 3]);
+        assert!(people.recent(1).is_empty());
+        assert_eq!(
+            (people.seen_ms(0, 1), people.seen_ms(0, 2), people.seen_ms(0, 3)),
+            (Some(0), Some(1), None)
+        );
+    }
+
+    #[test]
+    fn only_the_last_twenty_count() {
+        let events = (0..30).map(|at| event(&format!("{at:02}"), 1, at, EventKind::Complete, at as i64));
+        assert_eq!(people(events.collect()).recent(1), (10..30).rev().collect::<Vec<u32>>());
+    }
+
+    #[test]
+    fn creators_are_followed_until_they_are_not_any_more() {
+        let mut named = event("2", 0, 0, EventKind::Follow, 2);
+        named.item.clear();
+        named.context.insert("creator".into(), "c5".into());
+        let events =
+            vec![event("1", 0, 8, EventKind::Follow, 1), named, event("3", 0, 8, EventKind::Unfollow, 3)];
+        assert_eq!(people(events).followed(0).collect::<Vec<_>>(), ["c5"]);
+    }
+}
