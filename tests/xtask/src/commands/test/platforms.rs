@@ -1,4 +1,4 @@
-//! Machines other than this one: phones by type check, their processors by emulator.
+//! Machines other than this one: browsers and phones by type check, phones' processors by emulator.
 
 use std::process::Command;
 
@@ -9,11 +9,13 @@ use crate::tools::{qemu, rust_target};
 
 use super::{rust, summary};
 
-/// Phones: nothing is linked, which would need their makers' tools.
-const PHONES: [&str; 2] = ["aarch64-linux-android", "aarch64-apple-ios"];
+/// Browsers and phones: nothing is linked, which for phones would need their makers' tools.
+const TARGETS: [&str; 3] = [rust_target::WASM, "aarch64-linux-android", "aarch64-apple-ios"];
 
-/// The core in each of its sizes without the scorer for rankers: its kernels want an assembler for the phone.
-const FEATURES: [&[&str]; 2] = [&[], &["--features", "encode"]];
+/// Each feature of the core alone, without the scorer for rankers: its kernels want an assembler for the phone, and the
+/// browser's module is built with it.
+const FEATURES: [&[&str]; 4] =
+    [&[], &["--features", "encode"], &["--features", "schema"], &["--features", "test-support"]];
 
 /// ARM under an emulator; linked statically, so that no system for it has to be there.
 const ARM: &str = "aarch64-unknown-linux-musl";
@@ -21,9 +23,9 @@ const ARM: &str = "aarch64-unknown-linux-musl";
 /// Processors whose instructions differ: without dot products, with them, and all that the emulator knows.
 const PROCESSORS: [&str; 3] = ["cortex-a53", "cortex-a76", "max"];
 
-/// Checks the core for phones; with `all` runs its tests and the vectors on ARM.
+/// Checks the core for browsers and phones; with `all` runs its tests and the vectors on ARM.
 pub(super) fn run(paths: &Paths, steps: &Steps, all: bool) {
-    for target in PHONES {
+    for target in TARGETS {
         steps.run_counted(&format!("core for {target}"), |step| check(paths, step, target));
     }
     if !all {
