@@ -4,6 +4,7 @@ mod artefacts;
 mod chart;
 mod constant;
 mod engine;
+mod likes;
 mod pack;
 mod peers;
 mod scaling;
@@ -39,6 +40,8 @@ enum Command {
         #[arg(long, default_value_t = 200)]
         warm_up: usize,
     },
+    /// How often one more like lowers its category.
+    Likes,
     /// The same in turn with ONNX Runtime, whose library `ORT_DYLIB_PATH` names.
     Peers,
     /// One event over candidates and over events.
@@ -61,6 +64,7 @@ fn main() -> Result<()> {
         Command::Engine { iterations, warm_up } => {
             engine::measure(&Artefacts::new(&model, CANDIDATES)?, warm_up, iterations)?
         }
+        Command::Likes => likes::measure(&Artefacts::new(&model, CANDIDATES)?)?,
         Command::Peers => peers::measure(&Artefacts::new(&model, CANDIDATES)?)?,
         Command::Scaling { plot } => scaling::measure(&model, &plot)?,
         Command::Artefacts { out } => return Artefacts::new(&model, CANDIDATES)?.write(&out),

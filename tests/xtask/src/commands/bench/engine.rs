@@ -19,6 +19,9 @@ pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report) {
     let figures =
         steps.run("engine: measure", |step| native.figures(step, &mut native.command(paths, "engine")));
     report.add(&figures.unwrap_or_default());
+    let figures =
+        steps.run("engine: one more like", |step| native.figures(step, &mut native.command(paths, "likes")));
+    report.add(&figures.unwrap_or_default());
     let figures = steps.run("engine: beside ONNX Runtime", |step| {
         let library = onnxruntime::ensure(paths, step)?;
         native.figures(step, native.command(paths, "peers").env(onnxruntime::VARIABLE, library))

@@ -3,7 +3,7 @@
 use super::Group;
 
 /// Every key, its group and its unit. `docs/BENCH.md` defines each.
-pub(crate) const KEYS: [(&str, Group, &str); 49] = [
+pub(crate) const KEYS: [(&str, Group, &str); 50] = [
     ("rerank_500x50_native_p50_ms", Group::Engine, "ms"),
     ("rerank_500x50_native_p99_ms", Group::Engine, "ms"),
     ("event_apply_native_p99_us", Group::Engine, "us"),
@@ -12,6 +12,7 @@ pub(crate) const KEYS: [(&str, Group, &str); 49] = [
     ("ratio_ort_split", Group::Engine, "x"),
     ("ndcg10_split", Group::Engine, ""),
     ("ndcg10_reference", Group::Engine, ""),
+    ("like_lowers_category_share", Group::Engine, ""),
     ("reference_model_sha256", Group::Engine, ""),
     ("rerank_500x50_chromium_p50_ms", Group::Browser, "ms"),
     ("rerank_500x50_chromium_p99_ms", Group::Browser, "ms"),
