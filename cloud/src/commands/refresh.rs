@@ -1,6 +1,6 @@
 //! `segue refresh`, in one process or shard by shard.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::index::Kind;
 use crate::packs::GENERATIONS;
@@ -15,7 +15,7 @@ pub struct Arguments {
     #[command(subcommand)]
     step: Option<Step>,
     #[command(flatten)]
-    whole: Option<Whole>,
+    whole: Whole,
 }
 
 /// One step of a run that several processes share.
@@ -31,8 +31,8 @@ enum Step {
 #[derive(clap::Args)]
 struct Whole {
     /// The data folder.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", required = true)]
+    data: Option<PathBuf>,
     /// Keep refreshing, such as every 30m; a failing run is reported and the next one tried.
     #[arg(long, value_name = "TIME")]
     every: Option<String>,
@@ -114,7 +114,7 @@ struct Publish {
 /// # Errors
 /// Says what could not be read or written, or which gate was not passed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    match (&arguments.step, &arguments.whole) {
+    match (&arguments.step, &arguments.whole.data) {
         (Some(Step::RunShard(step)), _) => {
             let report = run_shard(&step.data, &step.run, (step.shard, step.of), &step.making.options()?)?;
             println!("{report}");
@@ -123,16 +123,16 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         (Some(Step::Publish(step)), _) => {
             print(&publish(&step.data, &step.run, &step.publishing.terms())?, step.publishing.json)
         }
-        (None, Some(whole)) => whole.run(),
+        (None, Some(data)) => arguments.whole.run(data),
         (None, None) => anyhow::bail!("name the data folder with --data"),
     }
 }
 
 impl Whole {
-    fn run(&self) -> anyhow::Result<()> {
+    fn run(&self, data: &Path) -> anyhow::Result<()> {
         let options =
             Options { shards: self.shards, terms: self.publishing.terms(), ..self.making.options()? };
-        let once = || print(&refresh(&self.data, &options)?, self.publishing.json);
+        let once = || print(&refresh(data, &options)?, self.publishing.json);
         let Some(every) = &self.every else { return once() };
         let failed = |error: &anyhow::Error| {
             eprintln!("refresh failed, the generation before is still served: {error:#}")
@@ -175,4 +175,33 @@ fn print(report: &Report, json: bool) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string(report)?);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Command::try_parse_from(line.split(' ')).map(|command| command.arguments)
+    }
+
+    #[test]
+    fn the_whole_and_its_steps_each_name_the_data_folder() {
+        let whole = parse("refresh --json --data D").unwrap();
+        assert_eq!(whole.whole.data.as_deref(), Some(Path::new("D")));
+        assert!(whole.step.is_none() && whole.whole.publishing.json);
+        let shard = parse("refresh run-shard --data D --run R --shard 0 --of 2").unwrap();
+        assert!(matches!(shard.step, Some(Step::RunShard(Shard { of: 2, .. }))));
+        let publish = parse("refresh publish --data D --run R").unwrap();
+        assert!(matches!(publish.step, Some(Step::Publish(_))));
+        assert!(parse("refresh --json").is_err());
+    }
 }
