@@ -53,6 +53,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     for attribute in &outcome.dropped_attributes {
         println!("attribute dropped, {attribute}");
     }
+    for remark in &outcome.remarks {
+        println!("look at this: {remark}");
+    }
     if arguments.json {
         let report = json!({
             "dataset": dataset.name,
@@ -62,6 +65,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             "collections": counts.collections,
             "rejects": counts.rejects,
             "rejects_by_reason": outcome.rejects,
+            "remarks": outcome.remarks,
             "rows": outcome.rows,
             "rows_per_second": outcome.rows as f64 / seconds.max(1e-9),
             "schema_hash": dataset.schema_hash(),

@@ -194,6 +194,9 @@ impl Report {
         let mut text = format!("# {} judged with model {}\n\n", self.head.dataset, self.head.model);
         let _ = writeln!(text, "{}\n", table::counts(self));
         text.push_str(&table::markdown(self));
+        for line in table::verdicts(self).lines() {
+            let _ = write!(text, "\n- {line}");
+        }
         for (key, reason) in self.reasons() {
             let _ = write!(text, "\n- `{key}`: {reason}");
         }
@@ -305,6 +308,7 @@ mod tests {
         report().write(&folder.path().join("out")).unwrap();
         let text = std::fs::read_to_string(folder.path().join("out/report.md")).unwrap();
         assert!(text.contains("| segue |") && text.contains("| oracle |"), "{text}");
+        assert!(text.contains("NDCG@10: `segue` is above static, popular"), "{text}");
         let svg = std::fs::read_to_string(folder.path().join("out/ndcg10.svg")).unwrap();
         assert!(svg.starts_with("<svg") && svg.contains("item_knn"), "{svg}");
         assert!(report().to_string().contains("segue"));

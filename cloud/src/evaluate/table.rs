@@ -37,6 +37,33 @@ pub(super) fn counts(report: &Report) -> String {
     text
 }
 
+/// Which rows are below ours with 95 %, which above, and which cannot be told apart.
+pub(super) fn verdicts(report: &Report) -> String {
+    let mut text = String::new();
+    for (metric, name) in
+        [(Metric::Ndcg10, "NDCG@10"), (Metric::Auc, "AUC"), (Metric::Utility10, "utility@10")]
+    {
+        let mut rows = [Vec::new(), Vec::new(), Vec::new()];
+        for (place, row) in report.rows.names.iter().enumerate().skip(1) {
+            match report.difference(place, metric) {
+                Some((low, _)) if low > 0.0 => rows[0].push(*row),
+                Some((_, high)) if high < 0.0 => rows[1].push(*row),
+                Some(_) => rows[2].push(*row),
+                None => {}
+            }
+        }
+        let [below, above, like] =
+            rows.map(|rows| if rows.is_empty() { "none".into() } else { rows.join(", ") });
+        if report.figures.value(0, metric).is_some() {
+            let _ = writeln!(
+                text,
+                "{name}: `segue` is above {below}; below {above}; not told apart from {like} (95 %)."
+            );
+        }
+    }
+    text
+}
+
 /// The table in columns of equal width.
 pub(super) fn plain(report: &Report) -> String {
     let lines = lines(report);
@@ -50,7 +77,7 @@ pub(super) fn plain(report: &Report) -> String {
     for (name, reason) in &report.rows.without {
         let _ = writeln!(text, "{name}: none, {reason}");
     }
-    text
+    text + &verdicts(report)
 }
 
 /// The table in Markdown.

@@ -98,7 +98,8 @@ def quality(facts: dict, judged_data: tuple[int, int, int]) -> list[str]:
         "| method | NDCG@10 | HR@10 | HR@30 | MRR |",
         "|---|---|---|---|---|",
     ]
-    for row in judged["rows"]:
+    # A row without figures says why in the judge's own report.
+    for row in (row for row in judged["rows"] if row["ndcg10"] is not None):
         lines.append(f"| {row['method']} | {row['ndcg10']:.4f} | {row['hr10']:.4f} | {row['hr30']:.4f} | {row['mrr']:.4f} |")
     return [
         *lines,

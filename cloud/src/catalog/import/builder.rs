@@ -18,6 +18,8 @@ use crate::progress;
 
 /// Most bytes of a rejected row that are kept in `rejects.jsonl`.
 const REJECT_TEXT_BYTES: usize = 500;
+/// Milliseconds that are more likely seconds: of 2001 and later.
+const SECONDS: std::ops::Range<i64> = 1_000_000_000..100_000_000_000;
 /// Most items of one collection.
 const COLLECTION_ITEMS: usize = 10_000;
 /// Most categories, attributes or regions of one item.
@@ -65,6 +67,8 @@ pub struct Outcome {
     pub rejects: BTreeMap<&'static str, u64>,
     /// Attributes that were dropped, with the reason.
     pub dropped_attributes: Vec<String>,
+    /// What looks wrong about rows that were kept.
+    pub remarks: Vec<String>,
 }
 
 impl Builder {
@@ -281,8 +285,27 @@ impl Builder {
         for row in &self.rejects {
             *rejects.entry(row.reason.code()).or_insert(0) += 1;
         }
-        Ok(Outcome { dataset, rows: self.rows, rejects, dropped_attributes: vocabulary.dropped })
+        let remarks = if description.timed { seconds_remark(&times) } else { None };
+        Ok(Outcome {
+            dataset,
+            rows: self.rows,
+            rejects,
+            dropped_attributes: vocabulary.dropped,
+            remarks: remarks.into_iter().collect(),
+        })
     }
+}
+
+/// Events before 1973 may be times in seconds: as such they are after 2001.
+fn seconds_remark(sorted_times: &[i64]) -> Option<String> {
+    let place = |time_ms: i64| sorted_times.partition_point(|time| *time < time_ms);
+    let early = place(SECONDS.end) - place(SECONDS.start);
+    (early > 0).then(|| {
+        format!(
+            "{early} of {} events lie before March 1973, as times in seconds would: `time_ms` is in milliseconds",
+            sorted_times.len()
+        )
+    })
 }
 
 /// How often each entry occurs.

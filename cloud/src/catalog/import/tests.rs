@@ -347,6 +347,19 @@ fn obd_impressions_keep_their_propensity() {
 }
 
 #[test]
+fn times_in_seconds_among_milliseconds_are_pointed_out() {
+    let events = br#"{"event_id":"1","user":"u","item":"a","kind":"click","time_ms":1700000000}
+{"event_id":"2","user":"u","item":"a","kind":"click","time_ms":1700000000000}"# as &[u8];
+    let imported = import(Format::Jsonl, &[("events.jsonl", events)]);
+    assert_eq!(imported.catalogue.events.len(), 2);
+    let remark = &imported.outcome.remarks[0];
+    assert!(remark.starts_with("1 of 2 events") && remark.contains("milliseconds"), "{remark}");
+    let fine =
+        import(Format::Jsonl, &[("events.jsonl", events.split(|byte| *byte == b'\n').nth(1).unwrap())]);
+    assert!(fine.outcome.remarks.is_empty());
+}
+
+#[test]
 fn movielens_1m_is_read_as_it_is_written() {
     let movies =
         b"1::Toy Story (1995)::Animation|Comedy\n2::Les Mis\xe9rables (1995)::Drama\nbroken\n" as &[u8];

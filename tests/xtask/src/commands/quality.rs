@@ -133,8 +133,8 @@ fn judged(paths: &Paths, steps: &Steps, segue: &Segue, python: &Path, set: &Set)
             "TRUTH" => truth.clone().into_os_string(),
             word => word.into(),
         };
-        let mut command = segue.command(paths, &[], &data);
-        shell::run(step, command.args(set.fill.iter().map(argument)))
+        let mut command = segue.command(paths, &set.fill[..1], &data);
+        shell::run(step, command.args(set.fill[1..].iter().map(argument)))
     })?;
     let mut text = format!("\n### {}\n\n```sh\nsegue {} --data D\n```\n", set.name, set.fill.join(" "));
     for model in set.models {
