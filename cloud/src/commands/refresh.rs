@@ -149,7 +149,8 @@ impl Making {
     fn options(&self) -> anyhow::Result<Options> {
         let reuse_ms = if self.reuse == "none" { 0 } else { milliseconds(&self.reuse)? };
         Ok(Options {
-            model: self.model.clone(),
+            // The run's other processes may work elsewhere.
+            model: self.model.as_deref().map(std::path::absolute).transpose()?,
             index: self.index,
             lifetime_ms: milliseconds(&self.lifetime)?,
             deadline_ms: self.deadline.as_deref().map(milliseconds).transpose()?,

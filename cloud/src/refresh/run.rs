@@ -97,6 +97,7 @@ fn still_holds(data: &Path, plan: &Plan, options: &Options, keys: &Keys) -> anyh
     let model = super::job::model(data, options.model.as_deref(), &crate::catalog::Dataset::read(data)?)?;
     let inputs = plan::inputs(data, model.as_ref(), &super::Policies::read(data)?, keys)?;
     Ok((0..RESUME_MS).contains(&age)
+        && !plan.is_late()
         && !is_refused(&plan::folder(data, &plan.run)?)
         && plan.base == PackStore::new(data).current()?
         && (plan.index, plan.reuse_ms, &plan.model) == (options.index, options.reuse_ms, &options.model)
