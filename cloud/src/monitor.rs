@@ -50,5 +50,11 @@ fn describe() {
         "segue_generation_load_failures_total",
         "Published generations that could not be served"
     );
+    describe_gauge!("segue_refresh_seconds", "Time it took to make the served generation");
+    describe_gauge!("segue_refresh_self_recall", "Share of items found by their own vector");
+    describe_gauge!("segue_refresh_recall_at_100", "Recall of retrieval against exact search");
+    describe_gauge!("segue_refresh_lists", "Lists of the served generation, by how they came about");
+    describe_gauge!("segue_pack_bytes_median", "Median bytes of a served pack");
+    describe_gauge!("segue_pack_bytes_max", "Bytes of the largest served pack");
     describe_counter!("segue_refresh_runs_total", "Refreshes started by the service, by result");
 }

@@ -16,6 +16,7 @@ use crate::events::EventStore;
 use crate::keys::KeyStore;
 use crate::monitor;
 use crate::packs::{Generation, PackStore};
+use crate::refresh::Report;
 
 /// Models, schemas and policies kept in memory; there are a handful per generation.
 const CACHED_ARTEFACTS: usize = 32;
@@ -167,6 +168,10 @@ impl AppState {
         metrics::gauge!("segue_generation").set(number as f64);
         metrics::gauge!("segue_generation_packs").set(packs as f64);
         tracing::info!(generation = number, packs, "serving");
+        match Report::read(published.packs.folder()) {
+            Ok(report) => report.set_gauges(),
+            Err(error) => tracing::debug!("no report of how it was made: {error:#}"),
+        }
         let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
         served.published = Some(Arc::new(published));
         served.problem = None;

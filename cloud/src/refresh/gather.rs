@@ -138,7 +138,7 @@ impl<'a> Candidates<'a> {
 
     /// All sources but the two that search an index.
     fn take_from_the_rest(&mut self) {
-        let (prepared, Person { viewer, user }) = (self.prepared, self.person);
+        let (prepared, user) = (self.prepared, self.person.user);
         let recent = prepared.people.recent(user);
         let together = recent.iter().flat_map(|item| prepared.together.of(*item as usize));
         self.take(Source::Together, together.map(|item| *item as usize));
@@ -147,18 +147,16 @@ impl<'a> Candidates<'a> {
         let segment = Segment::of_user(&prepared.catalogue.users[user]);
         self.take(Source::Trending, prepared.popular.first(&segment).iter().copied());
         self.take(Source::Editorial, prepared.pools.editorial.iter().copied());
-        self.take(Source::New, self.nearest_of(viewer, &prepared.pools.new, Source::New).into_iter());
-        let explored = self.nearest_of(viewer, &prepared.pools.explored, Source::Exploration);
-        self.take(Source::Exploration, explored.into_iter());
+        self.take(Source::New, self.nearest_first(&prepared.pools.new).into_iter());
+        self.take(Source::Exploration, self.nearest_first(&prepared.pools.explored).into_iter());
     }
 
-    /// The items of a pool that may be shown, those nearest to the person whose creators do well first.
-    fn nearest_of(&self, viewer: &Viewer, pool: &[usize], source: Source) -> Vec<usize> {
+    /// The items of a pool, those nearest to the person whose creators do well first.
+    fn nearest_first(&self, pool: &[usize]) -> Vec<usize> {
         let worth = |item: usize| (1.0 + self.closeness(item)) * (0.5 + self.prepared.prior(item));
-        let allowed = pool.iter().filter(|item| (self.allowed)(viewer, **item));
-        let mut items: Vec<(usize, f32)> = allowed.map(|item| (*item, worth(*item))).collect();
+        let mut items: Vec<(usize, f32)> = pool.iter().map(|item| (*item, worth(*item))).collect();
         items.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
-        items.into_iter().take(source.brings()).map(|(item, _)| item).collect()
+        items.into_iter().map(|(item, _)| item).collect()
     }
 
     /// The cosine of the person's vector and the item's.

@@ -41,6 +41,8 @@ impl Job {
         let keys = KeyStore::new(data).load().context("the signing keys")?;
         let policies = Policies::read(data)?;
         let model = model(data, plan.model.as_deref(), &Dataset::read(data)?)?;
+        let kept_vectors = Some(data.join("refresh").join("vectors"));
+        let model = model.map(|model| ModelDirectory { kept_vectors, ..model });
         plan.check(&plan::inputs(data, model.as_ref(), &policies, &keys)?)?;
         let catalogue = load(data, plan.received)?;
         let folder = plan::folder(data, &plan.run)?;

@@ -296,8 +296,7 @@ pub(super) fn is_refused(folder: &Path) -> bool {
 /// The report of generation `number`; none when it cannot be read, which is then nothing to compare with.
 fn before(data: &Path, number: u64) -> Option<Report> {
     let earlier = Earlier::open(data, number).ok()??;
-    let bytes = fs::read(earlier.generation.folder().join("report.json")).ok()?;
-    serde_json::from_slice(&bytes).ok()
+    Report::read(earlier.generation.folder()).ok()
 }
 
 /// Removes the runs that can no longer be published, since `published` is.

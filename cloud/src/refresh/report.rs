@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::gates::Measures;
@@ -163,6 +165,17 @@ pub struct Report {
 }
 
 impl How {
+    /// As programs read it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Unchanged => "unchanged",
+            Self::Carried => "carried",
+            Self::Popular => "popular",
+            Self::Region => "region",
+        }
+    }
+
     /// As people read it.
     fn word(self) -> &'static str {
         match self {
@@ -171,6 +184,30 @@ impl How {
             Self::Carried => "taken over for want of time",
             Self::Popular => "popular for want of time",
             Self::Region => "of regions",
+        }
+    }
+}
+
+impl Report {
+    /// The report of the generation that lies in `folder`.
+    ///
+    /// # Errors
+    /// When it is missing or damaged.
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join("report.json");
+        let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))
+    }
+
+    /// Sets the gauges of how the served generation was made.
+    pub fn set_gauges(&self) {
+        metrics::gauge!("segue_refresh_seconds").set(self.seconds);
+        metrics::gauge!("segue_refresh_self_recall").set(self.self_recall);
+        metrics::gauge!("segue_refresh_recall_at_100").set(self.recall_at_100);
+        metrics::gauge!("segue_pack_bytes_median").set(self.pack_bytes_median as f64);
+        metrics::gauge!("segue_pack_bytes_max").set(self.pack_bytes_max as f64);
+        for (how, count) in &self.lists {
+            metrics::gauge!("segue_refresh_lists", "how" => how.name()).set(*count as f64);
         }
     }
 }

@@ -120,10 +120,7 @@ fn sign_one(bytes: &[u8], earlier: &Earlier, keys: &Keys, stamp: Stamp) -> anyho
 
 /// The report of then, saying what it now is.
 fn report(earlier: &Earlier, stamp: Stamp, base: Option<u64>) -> anyhow::Result<Report> {
-    let path = earlier.generation.folder().join("report.json");
-    let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-    let report: Report =
-        serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
+    let report = Report::read(earlier.generation.folder())?;
     Ok(Report {
         generation: stamp.generation,
         base,

@@ -5,6 +5,7 @@
 
 use crate::catalog::Catalogue;
 
+mod cache;
 pub mod features;
 pub mod history;
 pub mod model;

@@ -1,7 +1,7 @@
 //! A trained model's folder: two towers, the session ranker, the feature schema.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use sha2::{Digest, Sha256};
@@ -14,6 +14,8 @@ use crate::hash::hex;
 pub struct ModelDirectory {
     /// Where it came from, for messages.
     pub origin: String,
+    /// Folder where item vectors are kept for later runs, if they are to be.
+    pub kept_vectors: Option<PathBuf>,
     /// `item_tower.onnx`.
     pub item_tower: Cow<'static, [u8]>,
     /// `user_tower.onnx`.
@@ -44,6 +46,7 @@ impl ModelDirectory {
         };
         let model = Self {
             origin: folder.display().to_string(),
+            kept_vectors: None,
             item_tower: read("item_tower.onnx")?,
             user_tower: read("user_tower.onnx")?,
             ranker: read("ranker.onnx")?,
@@ -58,6 +61,7 @@ impl ModelDirectory {
     pub fn demo() -> Self {
         Self {
             origin: "demo".into(),
+            kept_vectors: None,
             item_tower: Cow::Borrowed(include_bytes!("../../models/demo/item_tower.onnx")),
             user_tower: Cow::Borrowed(include_bytes!("../../models/demo/user_tower.onnx")),
             ranker: Cow::Borrowed(include_bytes!("../../models/demo/ranker.onnx")),

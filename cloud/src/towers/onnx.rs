@@ -9,6 +9,7 @@ use ort::environment::Environment;
 use ort::session::Session;
 use ort::value::Tensor;
 
+use super::cache::VectorCache;
 use super::features::{self, FeatureMatrix};
 use super::history::Histories;
 use super::unit::normalise_rows;
@@ -144,7 +145,11 @@ pub fn embed(
         model.origin
     );
     let rows = features::item_matrix(catalogue, histories);
-    let (dimension, items) = Tower::open(&model.item_tower, "item")?.run(&rows)?;
+    let mut tower = Tower::open(&model.item_tower, "item")?;
+    let (dimension, items) = match &model.kept_vectors {
+        Some(folder) => VectorCache::open(folder, &model.towers_hash()).run(&mut tower, &rows)?,
+        None => tower.run(&rows)?,
+    };
     let rows = features::user_matrix(catalogue, histories, &rows);
     let (user_dimension, users) = Tower::open(&model.user_tower, "user")?.run(&rows)?;
     ensure!(
@@ -184,6 +189,33 @@ mod tests {
         let length: f32 = embeddings.item(7).iter().map(|entry| entry * entry).sum();
         assert!((length - 1.0).abs() < 1e-4);
         assert_eq!(embeddings.towers, ModelDirectory::demo().towers_hash());
+    }
+
+    #[test]
+    fn kept_vectors_are_those_the_tower_gives_and_damaged_ones_are_made_again() {
+        if std::env::var_os(LIBRARY).is_none() {
+            return eprintln!("skipped: {LIBRARY} names no library; `cargo xtask test` sets it");
+        }
+        let mut catalogue = generated();
+        let folder = tempfile::tempdir().unwrap();
+        let kept =
+            ModelDirectory { kept_vectors: Some(folder.path().join("vectors")), ..ModelDirectory::demo() };
+        let plain = embed(&catalogue, None, Some(&ModelDirectory::demo())).unwrap();
+        let first = embed(&catalogue, None, Some(&kept)).unwrap();
+        let near = |one: &[f32], other: &[f32]| one.iter().zip(other).all(|(a, b)| (a - b).abs() < 1e-5);
+        assert!(near(&plain.items, &first.items));
+        assert_eq!(embed(&catalogue, None, Some(&kept)).unwrap(), first);
+        // One item is another one now: the others' vectors are the kept ones, to the last bit.
+        catalogue.items[3].duration_ms = Some(1);
+        let changed = embed(&catalogue, None, Some(&kept)).unwrap();
+        assert_eq!(changed.items[..3 * 64], first.items[..3 * 64]);
+        assert_eq!(changed.items[4 * 64..], first.items[4 * 64..]);
+        assert_ne!(changed.item(3), first.item(3));
+        let file = folder.path().join("vectors").join(format!("{}.vectors", kept.towers_hash()));
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes[100] ^= 1;
+        std::fs::write(&file, bytes).unwrap();
+        assert!(near(&embed(&catalogue, None, Some(&kept)).unwrap().items, &changed.items));
     }
 
     #[test]
