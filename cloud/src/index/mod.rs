@@ -53,7 +53,7 @@ pub trait Retrieval: Send + Sync {
 }
 
 /// Sorts by distance, then by item, and keeps the first `k`.
-fn nearest(mut found: Vec<Found>, k: usize) -> Vec<Found> {
+pub(crate) fn nearest(mut found: Vec<Found>, k: usize) -> Vec<Found> {
     let order = |one: &Found, other: &Found| one.1.total_cmp(&other.1).then(one.0.cmp(&other.0));
     if k == 0 {
         return Vec::new();

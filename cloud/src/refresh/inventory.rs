@@ -1,17 +1,21 @@
-//! What each region may be shown, as inventories apart: an item that a region may not be shown is not in its index at
-//! all, so no query, no filter and no fallback can bring it there.
+//! What each region may be shown, as inventories apart: an item that is limited to some regions is in the index of those
+//! regions alone, so no query, no filter and no fallback can bring it elsewhere.
 //!
-//! Regions that may be shown the same items share an inventory. Where no item is limited there is one.
+//! What may be shown everywhere is indexed once, and searched for everybody: a catalogue sold in fifty countries is not
+//! indexed fifty times. Regions with the same limited items share an index of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Viewer;
 use super::barred::countries;
-use crate::catalog::{Catalogue, Item};
-use crate::index::{self, Built, Found, ItemVectors, Kind, Quality, Query};
+use crate::catalog::Catalogue;
+use crate::index::{self, Built, Found, ItemVectors, Kind, Quality, Query, nearest};
 
-/// The items that some regions may be shown, and their index.
+/// Limited items of a region are compared one by one up to so many: a graph gains nothing on few.
+const COMPARED: usize = 2_000;
+
+/// Some of the catalogue's items, and their index.
 struct Inventory {
     /// Places in the catalogue, ascending: the index counts from 0.
     items: Vec<u32>,
@@ -20,9 +24,20 @@ struct Inventory {
 
 /// Every region's inventory.
 pub struct Inventories {
-    all: Vec<Inventory>,
-    /// The inventory of each country that has one of its own; everybody else has the first.
+    /// What may be shown everywhere; none where every item is limited.
+    everywhere: Option<Inventory>,
+    /// What may be shown in some regions only.
+    limited: Vec<Inventory>,
+    /// Each country's inventory among the limited ones, where it has one.
     of_country: BTreeMap<String, usize>,
+}
+
+/// How inventories are made into indices.
+struct Making<'a> {
+    kind: Kind,
+    vectors: &'a Arc<ItemVectors>,
+    queries: &'a [Vec<f32>],
+    k: usize,
 }
 
 impl Inventories {
@@ -37,21 +52,11 @@ impl Inventories {
         k: usize,
         progress: &dyn Fn(usize),
     ) -> Self {
-        let (inventories, of_country) = sort(catalogue);
-        let mut all = Vec::with_capacity(inventories.len());
-        let mut before = 0;
-        for items in inventories {
-            let vectors = if items.len() == vectors.len() {
-                Arc::clone(vectors)
-            } else {
-                Arc::new(vectors.of_items(&items))
-            };
-            let built =
-                index::build(kind, &vectors, queries, k.min(items.len()), &|done| progress(before + done));
-            before += items.len();
-            all.push(Inventory { items, built });
-        }
-        Self { all, of_country }
+        let (everywhere, limited, of_country) = sort(catalogue);
+        let making = Making { kind, vectors, queries, k };
+        let everywhere = (!everywhere.is_empty()).then(|| making.inventory(everywhere, progress));
+        let limited = limited.into_iter().map(|items| making.inventory(items, &|_| ())).collect();
+        Self { everywhere, limited, of_country }
     }
 
     /// The `k` items nearest to each viewer's query within the viewer's inventory; a graph looks at `breadth` items, or
@@ -63,40 +68,27 @@ impl Inventories {
         k: usize,
         breadth: Option<usize>,
     ) -> Vec<Vec<Found>> {
+        let all: Vec<usize> = (0..queries.len()).collect();
         let mut found = vec![Vec::new(); queries.len()];
-        for (place, inventory) in self.all.iter().enumerate() {
+        let mut add = |inventory: &Inventory, here: &[usize]| {
+            for (query, answer) in here.iter().zip(inventory.search(queries, here, k, breadth)) {
+                found[*query].extend(answer);
+            }
+        };
+        self.everywhere.iter().for_each(|inventory| add(inventory, &all));
+        for (place, inventory) in self.limited.iter().enumerate() {
             let here: Vec<usize> =
-                (0..queries.len()).filter(|query| self.place(queries[*query].0) == place).collect();
-            if here.is_empty() {
-                continue;
-            }
-            let filters: Vec<_> = here
-                .iter()
-                .map(|query| {
-                    let filter = queries[*query].1.filter;
-                    move |item: usize| filter(inventory.items[item] as usize)
-                })
-                .collect();
-            let local: Vec<Query<'_>> = here
-                .iter()
-                .zip(&filters)
-                .map(|(query, filter)| Query { vector: queries[*query].1.vector, filter })
-                .collect();
-            let built = &inventory.built;
-            let answers = built.index.search_many(&local, k, breadth.unwrap_or(built.ef));
-            for (query, answer) in here.into_iter().zip(answers) {
-                let global = |(item, distance): Found| (inventory.items[item] as usize, distance);
-                found[query] = answer.into_iter().map(global).collect();
-            }
+                all.iter().copied().filter(|query| self.place(queries[*query].0) == Some(place)).collect();
+            add(inventory, &here);
         }
-        found
+        found.into_iter().map(|found| nearest(found, k)).collect()
     }
 
     /// What the checks of the worst index measured.
     #[must_use]
     pub fn quality(&self) -> Quality {
         let best = Quality { self_recall: 1.0, recall_at_100: 1.0 };
-        self.all.iter().fold(best, |worst, inventory| Quality {
+        self.all().fold(best, |worst, inventory| Quality {
             self_recall: worst.self_recall.min(inventory.built.quality.self_recall),
             recall_at_100: worst.recall_at_100.min(inventory.built.quality.recall_at_100),
         })
@@ -105,46 +97,88 @@ impl Inventories {
     /// The method of the first index.
     #[must_use]
     pub fn method(&self) -> &'static str {
-        self.all.first().map_or("none", |inventory| inventory.built.index.name())
+        self.all().next().map_or("none", |inventory| inventory.built.index.name())
     }
 
     /// What had to be done differently, in words.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks: Vec<String> =
-            self.all.iter().flat_map(|inventory| inventory.built.remarks.clone()).collect();
-        if self.all.len() > 1 {
-            let sizes = self.all.iter().map(|inventory| inventory.items.len().to_string());
+            self.all().flat_map(|inventory| inventory.built.remarks.clone()).collect();
+        if !self.limited.is_empty() {
+            let sizes = self.limited.iter().map(|inventory| inventory.items.len().to_string());
             let sizes = sizes.collect::<Vec<_>>().join(", ");
-            remarks.push(format!("{} inventories of regions, with {sizes} items", self.all.len()));
+            remarks.push(format!("inventories of regions with {sizes} items of their own"));
         }
         remarks
     }
 
-    fn place(&self, viewer: &Viewer) -> usize {
-        viewer.country.as_ref().and_then(|country| self.of_country.get(country)).copied().unwrap_or(0)
+    fn all(&self) -> impl Iterator<Item = &Inventory> {
+        self.everywhere.iter().chain(&self.limited)
+    }
+
+    fn place(&self, viewer: &Viewer) -> Option<usize> {
+        viewer.country.as_ref().and_then(|country| self.of_country.get(country)).copied()
     }
 }
 
-/// The distinct inventories, the first for whoever is in no country with one of its own, and each country's.
-fn sort(catalogue: &Catalogue) -> (Vec<Vec<u32>>, BTreeMap<String, usize>) {
-    let offered = |item: &Item, country: Option<&String>| {
-        item.regions.is_empty() || country.is_some_and(|country| item.regions.contains(country))
-    };
-    let items = |country: Option<&String>| -> Vec<u32> {
-        (0..).zip(&catalogue.items).filter(|(_, item)| offered(item, country)).map(|(at, _)| at).collect()
-    };
-    let mut inventories = vec![items(None)];
+impl Making<'_> {
+    fn inventory(&self, items: Vec<u32>, progress: &dyn Fn(usize)) -> Inventory {
+        let vectors = if items.len() == self.vectors.len() {
+            Arc::clone(self.vectors)
+        } else {
+            Arc::new(self.vectors.of_items(&items))
+        };
+        let kind = if items.len() > COMPARED { self.kind } else { Kind::Exact };
+        let built = index::build(kind, &vectors, self.queries, self.k.min(items.len()), progress);
+        Inventory { items, built }
+    }
+}
+
+impl Inventory {
+    /// What is found for the queries in these places.
+    fn search(
+        &self,
+        queries: &[(&Viewer, Query<'_>)],
+        here: &[usize],
+        k: usize,
+        breadth: Option<usize>,
+    ) -> Vec<Vec<Found>> {
+        let filter = |query: &usize| {
+            let filter = queries[*query].1.filter;
+            move |item: usize| filter(self.items[item] as usize)
+        };
+        let filters: Vec<_> = here.iter().map(filter).collect();
+        let local: Vec<Query<'_>> = here
+            .iter()
+            .zip(&filters)
+            .map(|(query, filter)| Query { vector: queries[*query].1.vector, filter })
+            .collect();
+        let answers = self.built.index.search_many(&local, k, breadth.unwrap_or(self.built.ef));
+        let global = |(item, distance): Found| (self.items[item] as usize, distance);
+        answers.into_iter().map(|answer| answer.into_iter().map(global).collect()).collect()
+    }
+}
+
+/// What may be shown everywhere, the distinct inventories of limited items, and which one each country has.
+fn sort(catalogue: &Catalogue) -> (Vec<u32>, Vec<Vec<u32>>, BTreeMap<String, usize>) {
+    let (everywhere, rest): (Vec<u32>, Vec<u32>) =
+        (0..).take(catalogue.items.len()).partition(|at| catalogue.items[*at as usize].regions.is_empty());
+    let mut limited: Vec<Vec<u32>> = Vec::new();
     let mut of_country = BTreeMap::new();
     for country in countries(catalogue) {
-        let wanted = items(Some(&country));
-        let place = inventories.iter().position(|inventory| *inventory == wanted).unwrap_or_else(|| {
-            inventories.push(wanted);
-            inventories.len() - 1
+        let offered = |at: &u32| catalogue.items[*at as usize].regions.contains(&country);
+        let wanted: Vec<u32> = rest.iter().copied().filter(offered).collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let place = limited.iter().position(|inventory| *inventory == wanted).unwrap_or_else(|| {
+            limited.push(wanted);
+            limited.len() - 1
         });
         of_country.insert(country, place);
     }
-    (inventories, of_country)
+    (everywhere, limited, of_country)
 }
 
 #[cfg(test)]
@@ -165,14 +199,14 @@ mod tests {
 
     #[test]
     fn regions_with_the_same_items_share_an_inventory() {
-        let (inventories, of_country) = sort(&limited());
-        let everywhere: Vec<u32> = (3..12).collect();
-        assert_eq!(inventories.len(), 3);
-        assert_eq!(inventories[0], everywhere);
-        assert_eq!(inventories[of_country["DE"]][..2], [0, 1]);
-        assert_eq!(inventories[of_country["FR"]][0], 1);
-        assert_eq!((of_country["IT"], of_country["ES"]), (0, 0));
-        assert_eq!(sort(&catalogue(12, 4)).0.len(), 1);
+        let mut catalogue = limited();
+        catalogue.users[3].country = Some("DE".into());
+        catalogue.items[2].regions = vec!["DE".into(), "FR".into()];
+        catalogue.items[0].regions = vec!["FR".into(), "DE".into()];
+        let (everywhere, limited, of_country) = sort(&catalogue);
+        assert_eq!(everywhere, (3..12).collect::<Vec<u32>>());
+        assert_eq!(limited, [[0, 1, 2]]);
+        assert_eq!(of_country.keys().collect::<Vec<_>>(), ["DE", "FR"]);
     }
 
     #[test]
