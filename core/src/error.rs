@@ -53,7 +53,7 @@ codes! {
     ModelInputsMismatch = "model_inputs_mismatch", "The model's inputs differ from its schema: export both together.";
     ScoresInvalid = "scores_invalid", "The model gave a value that is not finite: retrain or roll back.";
     SchemaInvalid = "schema_invalid", "The feature schema names something unknown: see `features`.";
-    PolicyInvalid = "policy_invalid", "The policy is outside of its stated ranges: see the value named.";
+    PolicyInvalid = "policy_invalid", "The policy cannot be read, or a value of it is out of range: see what is named.";
     SurfaceUnknown = "surface_unknown", "The manifest names no policy for this surface, or it has not been accepted.";
     EventInvalid = "event_invalid", "The event lacks a field or exceeds a limit: fix the host.";
     SessionDamaged = "session_damaged", "The saved session cannot be read: start a new one.";

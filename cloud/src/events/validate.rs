@@ -87,12 +87,29 @@ fn check(row: Value, moved_ms: i64, now_ms: i64) -> Result<Row, Refusal> {
             return Err((code, format!("`{name}` is missing or empty")));
         }
     }
+    let row = without_nulls(row);
     let mut event: Event =
-        serde_json::from_value(without_nulls(row)).map_err(|error| ("field_invalid", error.to_string()))?;
+        serde_json::from_value(row.clone()).map_err(|error| ("field_invalid", wrong_field(&row, &error)))?;
     event.time_ms = event.time_ms.saturating_add(moved_ms);
     check_event(&event, now_ms)?;
     let line = serde_json::to_vec(&event).map_err(|error| ("field_invalid", error.to_string()))?;
     Ok(Row { id: fingerprint(&event.event_id), line })
+}
+
+/// The first field that is wrong even in an event without any other.
+fn wrong_field(row: &Value, error: &serde_json::Error) -> String {
+    let alone = |(name, value): &(&String, &Value)| {
+        let mut event = serde_json::json!({ "event_id": "e", "kind": "play", "time_ms": 0 });
+        event[name.as_str()] = (*value).clone();
+        serde_json::from_value::<Event>(event).is_err()
+    };
+    match row.as_object().and_then(|fields| fields.iter().find(alone)) {
+        Some((name, value)) => {
+            let shown: String = value.to_string().chars().take(80).collect();
+            format!("`{name}` is {shown}: {error}")
+        }
+        None => error.to_string(),
+    }
 }
 
 /// A null is a missing value, in every column.
@@ -160,6 +177,8 @@ mod tests {
         assert_eq!(code_of(with("kind", Value::Null)), Some("kind_missing"));
         assert_eq!(code_of(with("time_ms", Value::Null)), Some("time_missing"));
         assert_eq!(code_of(with("time_ms", json!("noon"))), Some("field_invalid"));
+        let (_, rejects) = validate(vec![with("played_ms", json!("long"))], 0, NOW);
+        assert!(rejects[0].detail.starts_with("`played_ms` is \"long\": "), "{rejects:?}");
         assert_eq!(code_of(with("time_ms", json!(-1))), Some("time_out_of_range"));
         assert_eq!(code_of(with("time_ms", json!(NOW + AHEAD_MS + 1))), Some("time_out_of_range"));
         assert_eq!(code_of(with("item", json!(""))), Some("item_missing"));

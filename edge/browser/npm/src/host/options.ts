@@ -1,5 +1,6 @@
 /** What `openSegue` is told, and what it takes where it is told nothing. */
 import type { ModuleSource } from "../start.js";
+import { HostError } from "./failure.js";
 
 /** Options of `openSegue`. */
 export interface HostOptions {
@@ -57,6 +58,9 @@ export const subjectOf = (user: string): string => (user === "" ? EVERYONE : `us
 /** Fills in what was left out. */
 export function settingsOf(options: HostOptions): Settings {
   const user = options.user ?? "";
+  if (typeof options.root !== "string") {
+    throw new HostError("key_invalid", `root is ${String(options.root)}: give the service's public key, 64 hexadecimal digits.`);
+  }
   return {
     root: options.root,
     baseUrl: (options.baseUrl ?? "").replace(/\/+$/, ""),

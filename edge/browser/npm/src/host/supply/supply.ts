@@ -25,8 +25,8 @@ interface Good {
 /** An engine's supply of one subject's packs. */
 export class Supply {
   private good: Good | null = null;
-  /** Whether the last feeding was refused in part, so that the same bytes are worth feeding again. */
-  private refused = false;
+  /** What was refused of the last feeding; the same bytes are worth feeding again then. */
+  private refused: HostError[] = [];
   private refreshing: Promise<boolean> | null = null;
 
   constructor(
@@ -98,7 +98,7 @@ export class Supply {
   private async look(): Promise<boolean> {
     const { bundle } = this.last;
     const fresh = await download(this.service, this.settings.root, this.settings.subject, bundle);
-    if (fresh === bundle && !this.refused) return false;
+    if (fresh === bundle && this.refused.length === 0) return false;
     await this.feedWhole(fresh);
     return true;
   }
@@ -116,7 +116,7 @@ export class Supply {
       this.complain(asHostError(failure));
     }
     if (!(await this.feedWhole(await download(this.service, root, EVERYONE)))) {
-      throw new HostError("pack_missing", "No pack could be used.", 422);
+      throw this.refused[0] ?? new HostError("pack_missing", "No pack could be used.", 422);
     }
     // Offered once more, so that the engine shows the refusal instead of hiding it behind everyone's pack.
     if (wanted) feed(this.engine, wanted);
@@ -130,7 +130,7 @@ export class Supply {
       const again = await download(this.service, this.settings.root, bundle.subject).catch(() => null);
       if (again) [last, fed] = [again, feed(this.engine, again)];
     }
-    this.refused = fed.refused.length > 0;
+    this.refused = fed.refused;
     fed.refused.forEach(this.complain);
     if (fed.manifest) await this.keepTrust();
     if (!this.take(last, fed)) return false;
