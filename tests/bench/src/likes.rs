@@ -39,7 +39,7 @@ fn is_lowered(engine: &mut Engine, events: usize, like: usize) -> Result<bool> {
     let request = workload::request(events);
     let id = format!("like-{events}-{like}");
     let event = Event::new(id, &liked.item, EventKind::Like, request.now_ms);
-    let mut sum = |engine: &mut Engine| -> Result<f32> {
+    let sum = |engine: &mut Engine| -> Result<f32> {
         let scores = engine.utilities(&request)?;
         Ok(scores.iter().zip(&alike).filter(|(_, alike)| **alike).map(|(score, _)| score).sum())
     };
