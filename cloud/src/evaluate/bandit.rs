@@ -70,7 +70,7 @@ pub struct Estimate {
     pub rounds: (usize, f64),
     /// `(sum of weights)^2 / sum of squared weights`: how many impressions of its own the log is worth.
     pub effective_rounds: f64,
-    /// Value and 95 % interval of each of [`FIGURES`].
+    /// Value and 95 % interval of `ips`, `snips`, `dr` and `logged`, in this order.
     pub figures: [Option<(f64, f64, f64)>; 4],
 }
 
