@@ -117,44 +117,55 @@ pub fn measure(
     utility: Option<&dyn Fn(u32) -> Option<f64>>,
 ) -> Parts {
     let mut parts = NOTHING;
-    let mut set = |metric: Metric, sum: f64, weight: f64| parts[metric.place()] = (sum, weight);
-    let first = ranked.list.iter().position(|item| worth(task, *item) > 0);
-    let within = |places: usize| f64::from(u8::from(first.is_some_and(|rank| rank < places)));
-    let ndcg = ndcg(task, &ranked.list);
-    set(Metric::Ndcg10, ndcg, 1.0);
-    set(Metric::Hr10, within(10), 1.0);
-    set(Metric::Hr30, within(30), 1.0);
-    set(Metric::Precision30, precision(task, &ranked.list, 30), 1.0);
-    set(Metric::Mrr, first.map_or(0.0, |rank| 1.0 / (rank + 1) as f64), 1.0);
-    let pairs = Pairs::of(task, ranked);
-    if pairs.all > 0.0 {
-        set(Metric::Auc, pairs.right / pairs.all, 1.0);
-    }
-    set(Metric::Gauc, pairs.right, pairs.all);
-    set(Metric::AucWatch, pairs.right_seconds, pairs.all_seconds);
-    let known = said(task, &ranked.list, 5);
-    set(Metric::SkipRate5, known.iter().filter(|one| !one.positive).count() as f64, known.len() as f64);
+    let mut set = |metric: Metric, part: (f64, f64)| parts[metric.place()] = part;
     let top = &ranked.list[..ranked.list.len().min(10)];
-    let (apart, of) = apart(top, facts.vectors);
-    set(Metric::Diversity10, apart, of);
-    let surprise = |item: &u32| -log2(f64::from((facts.counts[*item as usize] + 1.0) / (facts.total + 1.0)));
-    set(Metric::Novelty10, top.iter().map(surprise).sum(), top.len() as f64);
-    let popularity =
-        |items: &mut dyn Iterator<Item = u32>| mean(items.map(|item| facts.counts[item as usize].into()));
-    let right = popularity(&mut task.relevant.iter().map(|(item, _)| *item));
-    set(Metric::PopularityLift10, popularity(&mut top.iter().copied()), right);
-    let mut late = (ndcg, 1.0);
-    if let Some(utility) = utility {
-        late = top
-            .iter()
-            .filter_map(|item| utility(*item))
-            .fold((0.0, 0.0), |(sum, n), one| (sum + one, n + 1.0));
-        set(Metric::Utility10, late.0, late.1);
-    }
+    ranks(task, &ranked.list, &mut set);
+    opinions(task, ranked, &mut set);
+    manner(task, top, facts, &mut set);
+    let expected = |utility: &dyn Fn(u32) -> Option<f64>| {
+        let utilities = top.iter().filter_map(|item| utility(*item));
+        utilities.fold((0.0, 0.0), |(sum, count), utility| (sum + utility, count + 1.0))
+    };
+    let truth = utility.map(expected);
+    truth.into_iter().for_each(|part| set(Metric::Utility10, part));
     if task.known >= 5 {
-        set(Metric::AfterFive, late.0, late.1);
+        set(Metric::AfterFive, truth.unwrap_or_else(|| (ndcg(task, &ranked.list), 1.0)));
     }
     parts
+}
+
+/// Where in the list what is right stands.
+fn ranks(task: &Task, list: &[u32], set: &mut impl FnMut(Metric, (f64, f64))) {
+    let first = list.iter().position(|item| worth(task, *item) > 0);
+    let within = |places: usize| f64::from(u8::from(first.is_some_and(|rank| rank < places)));
+    set(Metric::Ndcg10, (ndcg(task, list), 1.0));
+    set(Metric::Hr10, (within(10), 1.0));
+    set(Metric::Hr30, (within(30), 1.0));
+    set(Metric::Precision30, (precision(task, list, 30), 1.0));
+    set(Metric::Mrr, (first.map_or(0.0, |rank| 1.0 / (rank + 1) as f64), 1.0));
+}
+
+/// Whether what did well stands above what was refused.
+fn opinions(task: &Task, ranked: &Ranked, set: &mut impl FnMut(Metric, (f64, f64))) {
+    let pairs = Pairs::of(task, ranked);
+    if pairs.all > 0.0 {
+        set(Metric::Auc, (pairs.right / pairs.all, 1.0));
+    }
+    set(Metric::Gauc, (pairs.right, pairs.all));
+    set(Metric::AucWatch, (pairs.right_seconds, pairs.all_seconds));
+    let known = said(task, &ranked.list, 5);
+    let refused = known.iter().filter(|one| !one.positive).count();
+    set(Metric::SkipRate5, (refused as f64, known.len() as f64));
+}
+
+/// What the first places are like, whether they are right or not.
+fn manner(task: &Task, top: &[u32], facts: &Facts<'_>, set: &mut impl FnMut(Metric, (f64, f64))) {
+    set(Metric::Diversity10, apart(top, facts.vectors));
+    let count = |item: u32| f64::from(facts.counts[item as usize]);
+    let surprise = |item: &u32| -log2((count(*item) + 1.0) / (f64::from(facts.total) + 1.0));
+    set(Metric::Novelty10, (top.iter().map(surprise).sum(), top.len() as f64));
+    let right = mean(task.relevant.iter().map(|(item, _)| count(*item)));
+    set(Metric::PopularityLift10, (mean(top.iter().map(|item| count(*item))), right));
 }
 
 fn worth(task: &Task, item: u32) -> u8 {

@@ -1,12 +1,13 @@
 //! Held-out sessions, event by event, with a list from every method at every question.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::LabelRules;
 use super::heads::Heads;
-use super::methods::{EngineMethod, Learned, Method, Question, Rows};
+use super::methods::{EngineMethod, Learned, LearnedOnce, Method, Question, Rows};
 use super::metrics::{Facts, Parts, Ranked, measure};
 use super::stage::{Sitting, Stage};
 use super::tally::Tally;
@@ -84,10 +85,11 @@ impl Judge<'_> {
         let by_time = self.catalogue.split.rule.boundary_ms().is_some();
         let group = if by_time { sessions.len().div_ceil(REFRESHES) } else { sessions.len() };
         let mut tally = Tally::default();
-        let mut once = None;
+        let Some(first) = sessions.first() else { return Ok(tally) };
+        let once = Arc::new(self.learn_once(&self.stage(by_time.then_some(first))?)?);
         for group in sessions.chunks(group.max(1)) {
             let stage = self.stage(by_time.then_some(group[0]))?;
-            let learned = Learned::new(&stage, self.source, once.take())?;
+            let learned = Learned::new(&stage, once.clone());
             let share = group.len().div_ceil(rayon::current_num_threads()).max(1);
             let part = |part: &[&SessionLog]| -> anyhow::Result<Tally> {
                 let mut worker = Worker::new(self, &stage, &learned)?;
@@ -100,16 +102,29 @@ impl Judge<'_> {
             };
             let parts: Vec<Tally> = group.par_chunks(share).map(part).collect::<anyhow::Result<_>>()?;
             tally = parts.into_iter().fold(tally, Tally::merge);
-            once = Some(learned.once);
         }
         Ok(tally)
+    }
+
+    /// Learns what is learned once, with a stage in the middle of what is known beside the first.
+    fn learn_once(&self, stage: &Stage<'_>) -> anyhow::Result<LearnedOnce> {
+        match stage.known.get(stage.known.len() / 2).filter(|_| stage.timed) {
+            Some(middle) => {
+                let earlier = self.stage_at(self.catalogue.events[*middle].time_ms)?;
+                LearnedOnce::new(stage, &earlier, self.source)
+            }
+            None => LearnedOnce::new(stage, stage, self.source),
+        }
     }
 
     /// What is known just before a session; everything that is not held out where there is no clock.
     fn stage(&self, first: Option<&SessionLog>) -> anyhow::Result<Stage<'_>> {
         let time = |event: u32| self.catalogue.events[event as usize].time_ms;
         let end = || self.catalogue.events.last().map_or(0, |event| event.time_ms.saturating_add(1));
-        let until_ms = first.map_or_else(end, |session| time(session.events[0]));
+        self.stage_at(first.map_or_else(end, |session| time(session.events[0])))
+    }
+
+    fn stage_at(&self, until_ms: i64) -> anyhow::Result<Stage<'_>> {
         Stage::new(self.catalogue, self.model, self.ranking.clone(), self.rules, until_ms)
     }
 }
@@ -298,7 +313,7 @@ mod tests {
         let sessions = catalogue.sessions();
         let held_out: Vec<&SessionLog> = sessions.iter().filter(|session| session.held_out).collect();
         let stage = judge.stage(Some(held_out[0])).unwrap();
-        let learned = Learned::new(&stage, Source::Pack, None).unwrap();
+        let learned = Learned::new(&stage, Arc::new(judge.learn_once(&stage).unwrap()));
         let mut worker = Worker::new(&judge, &stage, &learned).unwrap();
         let mut all = Vec::new();
         for session in held_out {

@@ -172,8 +172,10 @@ fn nodes(vectors: &ItemVectors) -> Vec<Vec<u32>> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(feature = "usearch")]
+    use super::super::recall_at;
     use super::super::tests_support::clustered;
-    use super::super::{recall_at, unreached};
+    use super::super::unreached;
     use super::*;
 
     fn items(found: &[Found]) -> Vec<usize> {

@@ -34,16 +34,18 @@ type Example = (Vec<f64>, f64);
 /// The weight of each source.
 pub type Weights = BTreeMap<String, f32>;
 
-/// Learns the weights from training sessions that a stage knows; the policy's own where there are none.
+/// Learns the weights from training sessions before event `until`, with their candidates as `stage` describes them: where
+/// there is a clock it lies before those sessions, so that no count contains the answer. The policy's own weights where
+/// there is no such session.
 ///
 /// # Errors
 /// When a pack cannot be made or the engine refuses an event.
-pub(super) fn learn(stage: &Stage<'_>, source: Source) -> anyhow::Result<Weights> {
+pub(super) fn learn(stage: &Stage<'_>, until: usize, source: Source) -> anyhow::Result<Weights> {
     let policy = &stage.prepared.ranking.policy;
     let sources = sources(stage);
     let mut teacher = Teacher::new(stage, &sources)?;
     let mut examples = Vec::new();
-    for session in sessions(stage) {
+    for session in sessions(stage, until) {
         teacher.session(&session, source, &mut examples)?;
     }
     Ok(match examples.is_empty() {
@@ -59,11 +61,12 @@ fn sources(stage: &Stage<'_>) -> Vec<String> {
     features.map(|feature| feature.source).filter(|source| source != "vector").collect()
 }
 
-/// Training sessions as far as the stage knows them, spread evenly.
-fn sessions(stage: &Stage<'_>) -> Vec<SessionLog> {
+/// Training sessions before event `until`, spread evenly; where times mean something those that begin after the stage.
+fn sessions(stage: &Stage<'_>, until: usize) -> Vec<SessionLog> {
     let catalogue = stage.catalogue();
-    let until = stage.known.last().map_or(0, |last| last + 1);
+    let from = if stage.timed { stage.known.last().map_or(0, |last| last + 1) } else { 0 };
     let mut sessions = catalogue.sessions();
+    sessions.retain(|session| session.events[0] as usize >= from);
     for session in &mut sessions {
         session.events.retain(|event| (*event as usize) < until && !catalogue.held_out[*event as usize]);
     }

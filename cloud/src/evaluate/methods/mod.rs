@@ -136,19 +136,21 @@ pub struct LearnedOnce {
 }
 
 impl Learned {
-    /// Learns from a stage; what is learned `once` may have been learned before.
+    /// Learns from a stage; what is learned `once` was learned before.
+    #[must_use]
+    pub fn new(stage: &Stage<'_>, once: Arc<LearnedOnce>) -> Self {
+        Self { neighbours: Neighbours::new(stage), once }
+    }
+}
+
+impl LearnedOnce {
+    /// Learns from the first stage; weights from sessions between an earlier one and it.
     ///
     /// # Errors
     /// When a pack cannot be made or the engine refuses an event.
-    pub fn new(stage: &Stage<'_>, source: Source, once: Option<Arc<LearnedOnce>>) -> anyhow::Result<Self> {
-        let once = match once {
-            Some(once) => once,
-            None => Arc::new(LearnedOnce {
-                factors: Factors::new(stage),
-                weights: logistic::learn(stage, source)?,
-            }),
-        };
-        Ok(Self { neighbours: Neighbours::new(stage), once })
+    pub fn new(stage: &Stage<'_>, earlier: &Stage<'_>, source: Source) -> anyhow::Result<Self> {
+        let until = stage.known.last().map_or(0, |last| last + 1);
+        Ok(Self { factors: Factors::new(stage), weights: logistic::learn(earlier, until, source)? })
     }
 }
 
