@@ -226,11 +226,15 @@ test("in a browser that lets sites keep nothing the host works in memory, says s
   });
 });
 
+/** The list as every session with the same events would have it: what is tried depends on the seed. */
+const unseeded = (page) =>
+  page.evaluate(() => globalThis.host.engine.rank({ surface: "radio", count: 12, now_ms: Date.now(), seed: 1, context: {} }).places.map((place) => place.item));
+
 test("a private window keeps the session until it is closed, and nothing after that", { skip }, async () => {
   await inPage(async (page, context) => {
     await page.route(EVENTS, (route) => route.abort());
     await openHost(page, service.url, options);
-    const first = await list(page);
+    const first = await unseeded(page);
     await record(page, "skip");
     const kept = await list(page);
     await openHost(page, service.url, options);
@@ -239,7 +243,7 @@ test("a private window keeps the session until it is closed, and nothing after t
     await context.close();
     await inPage(async (another) => {
       await openHost(another, service.url, options);
-      assert.deepEqual((await list(another)).toSorted(), first.toSorted(), "the next window knows nothing of it");
+      assert.deepEqual(await unseeded(another), first, "the next window knows nothing of it");
       assert.equal((await state(another)).waiting, 0);
     });
   });
