@@ -320,6 +320,19 @@ test("a database that the browser closed is opened again", { skip }, async () =>
   });
 });
 
+test("a database that the browser closes during a write is written again", { skip }, async () => {
+  await inPage(async (page, context) => {
+    await page.route(EVENTS, (route) => route.abort());
+    await openHost(page, service.url, options);
+    const developer = await context.newCDPSession(page);
+    const clear = () => developer.send("Storage.clearDataForOrigin", { origin: service.url, storageTypes: "indexeddb" });
+    for (let round = 0; round < 25; round += 1) {
+      await Promise.all([record(page, "impression"), clear(), record(page, "impression")]);
+      assert.equal((await state(page)).storage, "persistent", `round ${round}: ${await page.evaluate(() => globalThis.failures)}`);
+    }
+  });
+});
+
 test("of two people in one browser each has an outbox, and forgetting one leaves the other's", { skip }, async () => {
   const other = await listener(service.url, 1);
   await inPage(async (page, context) => {

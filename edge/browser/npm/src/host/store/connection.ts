@@ -27,19 +27,17 @@ export class Connection {
     return this.opening;
   }
 
-  /** One transaction over both tables; it is over, or nothing of it happened, when this returns. */
+  /**
+   * One transaction over both tables; it is over, or nothing of it happened, when this returns. One that the browser
+   * cut off, because it closed the database meanwhile, is done once more: `work` must bear that.
+   */
   async transact<T>(mode: IDBTransactionMode, durability: IDBTransactionDurability, work: (table: Table) => Promise<T>): Promise<T> {
-    const transaction = await this.begin(mode, durability);
-    const over = finished(transaction);
     try {
-      const result = await work((name) => transaction.objectStore(name));
-      await over;
-      return result;
+      return await this.attempt(mode, durability, work);
     } catch (failure) {
-      over.catch(() => undefined);
-      abort(transaction);
-      // The transaction knows best why its requests failed.
-      throw transaction.error ?? failure;
+      if (!isCutOff(failure)) throw failure;
+      this.close();
+      return this.attempt(mode, durability, work);
     }
   }
 
@@ -54,6 +52,21 @@ export class Connection {
     const { opening } = this;
     this.opening = null;
     opening?.then((database) => database.close(), () => undefined);
+  }
+
+  private async attempt<T>(mode: IDBTransactionMode, durability: IDBTransactionDurability, work: (table: Table) => Promise<T>): Promise<T> {
+    const transaction = await this.begin(mode, durability);
+    const over = finished(transaction);
+    try {
+      const result = await work((name) => transaction.objectStore(name));
+      await over;
+      return result;
+    } catch (failure) {
+      over.catch(() => undefined);
+      abort(transaction);
+      // The transaction knows best why its requests failed.
+      throw transaction.error ?? failure;
+    }
   }
 
   private async begin(mode: IDBTransactionMode, durability: IDBTransactionDurability): Promise<IDBTransaction> {
@@ -95,6 +108,11 @@ function finished(transaction: IDBTransaction): Promise<void> {
     transaction.oncomplete = () => resolve();
     transaction.onabort = () => reject(transaction.error ?? new Error("the browser's storage refused"));
   });
+}
+
+/** Whether the browser ended a transaction, and neither a refusal of its own nor one of ours did. */
+function isCutOff(failure: unknown): boolean {
+  return failure instanceof DOMException && (failure.name === "AbortError" || failure.name === "UnknownError");
 }
 
 function abort(transaction: IDBTransaction): void {
