@@ -328,7 +328,7 @@ test("a database that the browser closes during a write is written again", { ski
     const clear = () => developer.send("Storage.clearDataForOrigin", { origin: service.url, storageTypes: "indexeddb" });
     for (let round = 0; round < 25; round += 1) {
       await Promise.all([record(page, "impression"), clear(), record(page, "impression")]);
-      assert.equal((await state(page)).storage, "persistent", `round ${round}: ${await page.evaluate(() => globalThis.failures)}`);
+      assert.equal((await state(page)).storage, "persistent", `round ${round}: ${await page.evaluate(() => globalThis.complaints)}`);
     }
   });
 });

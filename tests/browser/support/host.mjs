@@ -22,14 +22,18 @@ export async function listener(url, place = 0) {
   return { user: users[place], root };
 }
 
-/** Loads the page and opens a host in it, as `host`; its failures gather in `failures`. */
+/** Loads the page and opens a host in it, as `host`; the codes of its failures gather in `failures`, their messages in `complaints`. */
 export async function openHost(page, url, options) {
   await page.goto(`${url}/host-test/`);
   await page.evaluate(async (options) => {
     const { openSegue } = await import("/host-test/index.js");
     globalThis.failures = [];
+    globalThis.complaints = [];
     globalThis.host = await openSegue({ surface: "radio", count: 12, gatherMs: 20, ...options });
-    globalThis.host.on("error", ({ code }) => globalThis.failures.push(code));
+    globalThis.host.on("error", ({ code, message }) => {
+      globalThis.failures.push(code);
+      globalThis.complaints.push(message);
+    });
   }, options);
 }
 

@@ -7,6 +7,9 @@ export const VALUES = "values";
 /** Waiting events by subject and place in the order. */
 export const OUTBOX = "outbox";
 
+/** Between tries of a transaction that the browser cut off. */
+const PAUSES_MS = [0, 10, 40, 160];
+
 /** A table within a transaction. */
 export type Table = (name: typeof VALUES | typeof OUTBOX) => IDBObjectStore;
 
@@ -29,16 +32,20 @@ export class Connection {
 
   /**
    * One transaction over both tables; it is over, or nothing of it happened, when this returns. One that the browser
-   * cut off, because it closed the database meanwhile, is done once more: `work` must bear that.
+   * cut off, because it closed the database meanwhile, is done again: `work` must bear that.
    */
   async transact<T>(mode: IDBTransactionMode, durability: IDBTransactionDurability, work: (table: Table) => Promise<T>): Promise<T> {
-    try {
-      return await this.attempt(mode, durability, work);
-    } catch (failure) {
-      if (!isCutOff(failure)) throw failure;
-      this.close();
-      return this.attempt(mode, durability, work);
+    for (const pause of PAUSES_MS) {
+      try {
+        return await this.attempt(mode, durability, work);
+      } catch (failure) {
+        if (!isCutOff(failure)) throw failure;
+        this.close();
+        // A browser that clears a site's data closes what is opened before it is done.
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
     }
+    return this.attempt(mode, durability, work);
   }
 
   /** Closes it for good. */
