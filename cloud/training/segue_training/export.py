@@ -18,7 +18,7 @@ RANKER_INPUTS = ["candidates", "live", "events", "mask", "context"]
 # What the core's reader takes; it refuses everything else (docs/FEATURES.md).
 OPERATORS = {
     *("Add", "Sub", "Mul", "Div", "Neg", "Exp", "Sqrt", "Tanh", "Sigmoid", "Relu", "Identity", "Reshape", "Constant"),
-    *("Gemm", "MatMul", "Softmax", "Concat", "Transpose", "Unsqueeze", "Squeeze", "ReduceSum", "ReduceMean"),
+    *("Gemm", "MatMul", "Softmax", "Concat", "Slice", "Transpose", "Unsqueeze", "Squeeze", "ReduceSum", "ReduceMean"),
 }
 # Largest difference between PyTorch and ONNX Runtime that is rounding.
 TOLERANCE = 1e-5

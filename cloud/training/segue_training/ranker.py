@@ -27,10 +27,10 @@ NEXT = HEADS.index("next")
 class Settings:
     """How the ranker is built and trained."""
 
-    size: int = 32
-    encoded: int = 32
+    size: int = 24
+    encoded: int = 24
     experts: int = 3
-    expert_size: int = 24
+    expert_size: int = 16
     batch: int = 128
     epochs: int = 10
     patience: int = 3
@@ -55,23 +55,23 @@ class Ranker(nn.Module):
     gate per head (Ma et al., MMoE, 2018).
 
     Written without reshapes, so that one candidate list `[C, ...]` and a batch of lists `[B, C, ...]` take the same
-    path and the exported graph needs few operators.
+    path and the exported graph needs few operators. Rows that are multiplied or added to are wide (more than 32
+    numbers): over narrow ones runtimes pay more for each row than for its numbers. So layers of one input are one
+    product, and what is worth a column each is turned into rows.
     """
 
     def __init__(self, widths: Widths, slots: int, settings: Settings) -> None:
         super().__init__()
-        self.slots, self.number = slots, settings.experts
+        self.slots, self.number, self.settings = slots, settings.experts, settings
         self.encode = nn.Linear(widths.candidate, settings.encoded)
         self.query = nn.Linear(widths.candidate, settings.size)
-        self.key = nn.Linear(widths.event, settings.size)
+        # Of each event its content, the feedback to it and its key.
+        self.told = nn.Linear(widths.event, 2 * settings.encoded + settings.size)
         # Newer events count more; how much more is learned per slot.
         self.recency = nn.Parameter(-2.0 * torch.arange(slots) / slots)
-        # Feedback times content: what was refused must not look like what was liked.
-        self.content = nn.Linear(widths.event, settings.encoded)
-        self.feedback = nn.Linear(widths.event, settings.encoded)
         self.surroundings = nn.Linear(widths.context, settings.encoded)
-        self.experts = Mixed(widths.live, settings, settings.experts * settings.expert_size)
-        self.gates = Mixed(widths.live, settings, settings.experts * len(HEADS))
+        # The experts' first layer, and each head's gate over them.
+        self.mixed = Mixed(widths.live, settings, settings.experts * (settings.expert_size + len(HEADS)))
         self.towers = nn.Linear(settings.expert_size, len(HEADS), bias=False)
         self.wide = nn.Linear(widths.candidate, len(HEADS))
         self.wide_live = nn.Linear(widths.live, len(HEADS), bias=False)
@@ -83,25 +83,30 @@ class Ranker(nn.Module):
         self.register_buffer("event_scale", torch.ones(widths.event))
 
     def session(self, events, mask, context):
-        """What the session comes to: its mood `[..., 1, E]`, what attention finds `[..., S, E]`, its surroundings."""
-        used, events = mask.unsqueeze(-1), events * self.event_scale
-        told = self.content(events) * torch.tanh(self.feedback(events)) * used
-        mood = torch.tanh(told.sum(-2, keepdim=True) / torch.sqrt(used.sum(-2, keepdim=True) + 1.0))
-        weight = torch.exp(self.recency[: mask.shape[-1]] if mask.shape[-1] != self.slots else self.recency).unsqueeze(-1)
-        keys = torch.relu(self.key(events)) * weight
-        found = keys.transpose(-1, -2) @ told / torch.sqrt((weight * used).sum(-2, keepdim=True) + 1.0)
+        """What the session comes to: its mood `[..., E, 1]`, what attention finds `[..., S, E]`, its surroundings `[..., 1, E]`."""
+        encoded = self.settings.encoded
+        told = linear(self.told, events, self.event_scale)
+        # Feedback times content: what was refused must not look like what was liked.
+        values = told[..., :encoded] * torch.tanh(told[..., encoded : 2 * encoded])
+        used = mask.unsqueeze(-2)
+        mood = torch.tanh(values.transpose(-1, -2) @ mask.unsqueeze(-1) / torch.sqrt(used.sum(-1, keepdim=True) + 1.0))
+        weight = torch.exp(self.recency[: mask.shape[-1]] if mask.shape[-1] != self.slots else self.recency) * used
+        keys = torch.relu(told[..., 2 * encoded :]).transpose(-1, -2) * weight
+        found = keys @ values / torch.sqrt(weight.sum(-1, keepdim=True) + 1.0)
         return mood, found, torch.tanh(self.surroundings(context)).unsqueeze(-2)
 
     def logits(self, candidates, live, events, mask, context):
         """Log odds of each head for each candidate."""
-        candidates, live = candidates * self.candidate_scale, live * self.live_scale
+        candidates = candidates * self.candidate_scale
         session = self.session(events, mask, context)
         rows = torch.cat([self.encode(candidates), torch.relu(self.query(candidates))], -1)
+        mixed = self.mixed(rows, live, self.live_scale, *session)
+        hidden = self.number * self.settings.expert_size
         # [..., C, experts x heads]: what each head reads from every expert, and its gate over them.
         towers = self.towers.weight.T.repeat(self.number, self.number) * self.blocks
-        read = torch.relu(self.experts(rows, live, *session)) @ towers
-        gates = torch.sigmoid(self.gates(rows, live, *session))
-        return (gates * read) @ self.by_head + (self.wide(candidates) + self.wide_live(live))
+        read = torch.relu(mixed[..., :hidden]) @ towers
+        gates = torch.sigmoid(mixed[..., hidden:])
+        return (gates * read) @ self.by_head + (self.wide(candidates) + linear(self.wide_live, live, self.live_scale))
 
     def forward(self, candidates, live, events, mask, context):
         return torch.sigmoid(self.logits(candidates, live, events, mask, context))
@@ -118,11 +123,16 @@ class Mixed(nn.Module):
         self.attended = nn.Linear(settings.encoded, size, bias=False)
         self.live = nn.Linear(live, size, bias=False)
 
-    def forward(self, rows, live, mood, found, around):
+    def forward(self, rows, live, live_scale, mood, found, around):
         """`rows` are the candidates `[..., C, E + S]`."""
-        own = (self.itself.weight + self.moody.weight * mood).transpose(-1, -2)
+        own = self.itself.weight.T + self.moody.weight.T * mood
         weights = torch.cat([own, self.attended(found)], -2)
-        return rows @ weights + (self.live(live) + self.itself(around))
+        return rows @ weights + (linear(self.live, live, live_scale) + self.itself(around))
+
+
+def linear(layer: nn.Linear, rows: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """The layer over scaled rows, with the scale in its weights: they are constant in the exported graph."""
+    return nn.functional.linear(rows, layer.weight * scale, layer.bias)
 
 
 def for_data(data: RankerData, settings: Settings) -> Ranker:

@@ -15,7 +15,7 @@ from torch import nn
 from .data import RankerData
 from .ranker import HEADS, Settings, Widths, scaled, widths
 
-EXPERTS, EXPERT_SIZE = 4, 32
+SIZE, EXPERTS, EXPERT_SIZE = 32, 4, 32
 
 
 class Reference(nn.Module):
@@ -23,7 +23,7 @@ class Reference(nn.Module):
 
     def __init__(self, widths: Widths, slots: int, settings: Settings) -> None:
         super().__init__()
-        candidate, size = widths.candidate + widths.live, settings.size
+        candidate, size = widths.candidate + widths.live, SIZE
         self.slots, self.size = slots, size
         self.query, self.key = nn.Linear(candidate, size), nn.Linear(widths.event, size)
         self.recency = nn.Parameter(-2.0 * torch.arange(slots) / slots)
