@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::events::power_cut::PowerCutDisk;
 use crate::events::{EventStore, Limits};
 use crate::keys::KeyStore;
+use crate::live::Sessions;
 use crate::monitor;
 use crate::packs::{PackStore, ShardWriter};
 use crate::state::AppState;
@@ -39,7 +40,8 @@ impl Service {
         let data = tempfile::tempdir().unwrap();
         let limits = Limits { waiting_bytes, ..Limits::default() };
         let events = EventStore::on_disk(disk.clone(), limits).unwrap();
-        let state = AppState::with_events(Config::new(data.path()), events, monitor::install());
+        let config = Config::new(data.path());
+        let state = AppState::with_events(config, events, Sessions::default(), monitor::install());
         Self { data, state }
     }
 

@@ -27,6 +27,8 @@ pub enum Code {
     ArtefactMissing,
     /// No pack for this subject.
     PackMissing,
+    /// No policy for this surface.
+    SurfaceUnknown,
     /// No such path.
     RouteUnknown,
     /// The path exists, but not with this method.
@@ -47,7 +49,7 @@ pub enum Code {
 
 impl Code {
     /// Every code with its status and title; one row of the table in `docs/API.md` each.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::BodyInvalid,
         Self::ContentTypeUnsupported,
         Self::BodyTooLarge,
@@ -56,6 +58,7 @@ impl Code {
         Self::HashInvalid,
         Self::ArtefactMissing,
         Self::PackMissing,
+        Self::SurfaceUnknown,
         Self::RouteUnknown,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -92,6 +95,9 @@ impl Code {
             Self::HashInvalid => ("hash_invalid", StatusCode::BAD_REQUEST, "This is no hash"),
             Self::ArtefactMissing => ("artefact_missing", StatusCode::NOT_FOUND, "No such artefact"),
             Self::PackMissing => ("pack_missing", StatusCode::NOT_FOUND, "No pack for this subject"),
+            Self::SurfaceUnknown => {
+                ("surface_unknown", StatusCode::BAD_REQUEST, "No policy for this surface")
+            }
             Self::RouteUnknown => ("route_unknown", StatusCode::NOT_FOUND, "No such path"),
             Self::MethodNotAllowed => {
                 ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, "Not with this method")

@@ -15,6 +15,7 @@ pub mod examples;
 pub mod hash;
 pub mod index;
 pub mod keys;
+pub mod live;
 mod lock;
 pub mod monitor;
 pub mod packs;

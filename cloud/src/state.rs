@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::body::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
-use segue_core::trust::{Manifest, Trust, hash};
+use segue_core::trust::{Manifest, PublicKey, Ranker, Trust, VerifiedManifest, hash};
 
 use crate::catalog::Dataset;
 use crate::clock::now_ms;
@@ -14,6 +14,7 @@ use crate::display::Display;
 use crate::error::{ApiError, Code};
 use crate::events::EventStore;
 use crate::keys::KeyStore;
+use crate::live::{Engines, Sessions};
 use crate::monitor;
 use crate::packs::{Generation, PackStore};
 use crate::refresh::Report;
@@ -34,10 +35,21 @@ pub struct Published {
     pub rotations: Bytes,
     /// Their hash.
     pub rotations_hash: String,
-    /// When it was made.
-    pub created_ms: Option<i64>,
+    /// What is known by the keys; none where the data folder has no key.
+    pub verified: Option<Verified>,
     /// The surface that the data's events come from.
     pub surface: Option<String>,
+}
+
+/// A generation's manifest, checked as a client does.
+#[derive(Debug)]
+pub struct Verified {
+    /// The manifest.
+    pub manifest: VerifiedManifest,
+    /// What it and its packs are signed with.
+    pub key: PublicKey,
+    /// The ranker of the generation before, where that is another one.
+    pub previous_ranker: Option<Ranker>,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +67,10 @@ pub struct AppState {
     pub config: Config,
     /// Received events.
     pub events: EventStore,
+    /// What everybody did lately.
+    pub sessions: Sessions,
+    /// What ranks for clients that cannot.
+    pub engines: Engines,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
     packs: PackStore,
@@ -75,15 +91,21 @@ impl AppState {
         );
         let metrics = monitor::install();
         let events = EventStore::open(&config.data, config.limits.events)?;
-        Ok(Self::with_events(config, events, metrics))
+        let sessions = Sessions::read(&config.data, events.count())?;
+        Ok(Self::with_events(config, events, sessions, metrics))
     }
 
-    /// As [`AppState::open`] with an event store that is open already.
+    /// As [`AppState::open`] with an event store that is open already, and what it told of lately.
     #[must_use]
-    pub fn with_events(config: Config, events: EventStore, metrics: PrometheusHandle) -> Arc<Self> {
+    pub fn with_events(
+        config: Config,
+        events: EventStore,
+        sessions: Sessions,
+        metrics: PrometheusHandle,
+    ) -> Arc<Self> {
         let packs = PackStore::new(&config.data);
-        let (served, artefacts) = (RwLock::default(), Mutex::default());
-        let state = Arc::new(Self { config, events, metrics, packs, served, artefacts });
+        let (served, artefacts, engines) = (RwLock::default(), Mutex::default(), Engines::default());
+        let state = Arc::new(Self { config, events, sessions, engines, metrics, packs, served, artefacts });
         state.reload();
         state
     }
@@ -142,24 +164,33 @@ impl AppState {
         let Some(packs) = self.packs.open_current()? else { return Ok(None) };
         let manifest = Bytes::copy_from_slice(packs.manifest());
         let rotations = Bytes::copy_from_slice(packs.rotations());
-        let created_ms = self.check_manifest(&manifest, &rotations, packs.number())?;
+        let verified = self.verify(&packs)?;
         let (manifest_hash, rotations_hash) = (hash(&manifest), hash(&rotations));
         let surface = Dataset::read(&self.config.data).ok().map(|dataset| dataset.surface);
-        Ok(Some(Published { packs, manifest, manifest_hash, rotations, rotations_hash, created_ms, surface }))
+        Ok(Some(Published { packs, manifest, manifest_hash, rotations, rotations_hash, verified, surface }))
     }
 
     /// Checks the manifest as a client would (but for its expiry: an old generation is better than none).
-    fn check_manifest(&self, manifest: &[u8], rotations: &[u8], number: u64) -> anyhow::Result<Option<i64>> {
+    fn verify(&self, packs: &Generation) -> anyhow::Result<Option<Verified>> {
         let Some(root) = KeyStore::new(&self.config.data).root()? else { return Ok(None) };
-        let mut trust = Trust::new(root)?;
-        trust.accept_rotations(rotations)?;
-        let manifest = Manifest::verify(manifest, trust.key())?;
+        let (manifest, key) = manifest_of(packs, root.clone())?;
+        let number = packs.number();
         anyhow::ensure!(
             manifest.generation == number,
             "its manifest says generation {}",
             manifest.generation
         );
-        Ok(Some(manifest.created_ms))
+        let previous_ranker = self.previous_ranker(number, &root);
+        let previous_ranker = previous_ranker.filter(|ranker| manifest.ranker.as_ref() != Some(ranker));
+        Ok(Some(Verified { manifest, key, previous_ranker }))
+    }
+
+    /// The ranker of the newest kept generation before `number`; a damaged one is none to fall back on.
+    fn previous_ranker(&self, number: u64, root: &PublicKey) -> Option<Ranker> {
+        let kept = self.packs.kept().ok()?;
+        let before = kept.into_iter().rfind(|kept| *kept < number)?;
+        let packs = self.packs.open(before).ok().flatten()?;
+        manifest_of(&packs, root.clone()).ok()?.0.ranker.clone()
     }
 
     fn swap(&self, published: Option<Published>) {
@@ -212,10 +243,17 @@ impl AppState {
     pub fn refresh_gauges(&self) {
         metrics::gauge!("segue_events_stored").set(self.events.count() as f64);
         if let Ok(published) = self.published()
-            && let Some(created_ms) = published.created_ms
+            && let Some(verified) = &published.verified
         {
-            let age = now_ms().saturating_sub(created_ms).max(0);
+            let age = now_ms().saturating_sub(verified.manifest.created_ms).max(0);
             metrics::gauge!("segue_generation_age_seconds").set(age as f64 / 1000.0);
         }
     }
+}
+
+/// A generation's manifest, and the key it is signed with.
+fn manifest_of(packs: &Generation, root: PublicKey) -> anyhow::Result<(VerifiedManifest, PublicKey)> {
+    let mut trust = Trust::new(root)?;
+    trust.accept_rotations(packs.rotations())?;
+    Ok((Manifest::verify(packs.manifest(), trust.key())?, trust.key().clone()))
 }

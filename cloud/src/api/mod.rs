@@ -1,5 +1,6 @@
 //! The HTTP resources, one file each; `docs/API.md` describes them for callers.
 
+mod body;
 mod conditional;
 mod events;
 mod health;
@@ -9,6 +10,7 @@ mod manifest;
 mod models;
 mod packs;
 mod player;
+mod recommendations;
 mod rotations;
 mod users;
 
@@ -36,6 +38,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/v1/models/{hash}", get(models::get))
         .route("/v1/items", get(items::get))
         .route("/v1/events", post(events::post))
+        .route("/v1/recommendations", get(recommendations::get).post(recommendations::post))
         .route("/v1/users", get(users::get))
         .route("/v1/keys/root", get(keys::get))
         .fallback(unknown)

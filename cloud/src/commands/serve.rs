@@ -52,7 +52,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let Some(player) = &config.player {
         anyhow::ensure!(
             player.join("index.html").is_file(),
-            "{} has no index.html; build the player first",
+            "{} has no index.html: `cargo xtask demo` builds the player into web-demo/dist",
             player.display()
         );
     }
@@ -92,7 +92,8 @@ fn check_origins(origins: &[String]) -> anyhow::Result<Vec<String>> {
 
 fn start_refresher(arguments: &Arguments, state: &AppState, every: Duration) -> anyhow::Result<Refresher> {
     let program = std::env::current_exe().context("finding this program, to start refreshes")?;
-    let created_ms = state.published().ok().and_then(|published| published.created_ms);
+    let created_ms =
+        state.published().ok().and_then(|published| Some(published.verified.as_ref()?.manifest.created_ms));
     let first = first_wait(every, created_ms, now_ms());
     Refresher::start(program, arguments.data.clone(), first, every).context("starting the refresh timer")
 }

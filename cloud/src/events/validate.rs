@@ -31,9 +31,11 @@ pub struct Reject {
 }
 
 /// Rows that passed, ready for [`EventStore::append`](super::EventStore::append).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
     pub(crate) rows: Vec<Row>,
+    /// The events of the rows.
+    events: Vec<Event>,
 }
 
 impl Batch {
@@ -47,6 +49,12 @@ impl Batch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// The events themselves; the batch keeps what is written of them.
+    #[must_use]
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
     }
 
     /// Bytes of memory it takes, roughly.
@@ -63,7 +71,10 @@ pub fn validate(rows: Vec<Value>, moved_ms: i64, now_ms: i64) -> (Batch, Vec<Rej
     let mut rejects = Vec::new();
     for (index, row) in rows.into_iter().enumerate() {
         match check(row, moved_ms, now_ms) {
-            Ok(row) => batch.rows.push(row),
+            Ok((row, event)) => {
+                batch.rows.push(row);
+                batch.events.push(event);
+            }
             Err((code, detail)) => rejects.push(Reject { index, code, detail }),
         }
     }
@@ -72,7 +83,7 @@ pub fn validate(rows: Vec<Value>, moved_ms: i64, now_ms: i64) -> (Batch, Vec<Rej
 
 type Refusal = (&'static str, String);
 
-fn check(row: Value, moved_ms: i64, now_ms: i64) -> Result<Row, Refusal> {
+fn check(row: Value, moved_ms: i64, now_ms: i64) -> Result<(Row, Event), Refusal> {
     let Value::Object(fields) = &row else {
         return Err(("event_not_an_object", "an event is a JSON object".to_owned()));
     };
@@ -93,7 +104,7 @@ fn check(row: Value, moved_ms: i64, now_ms: i64) -> Result<Row, Refusal> {
     event.time_ms = event.time_ms.saturating_add(moved_ms);
     check_event(&event, now_ms)?;
     let line = serde_json::to_vec(&event).map_err(|error| ("field_invalid", error.to_string()))?;
-    Ok(Row { id: fingerprint(&event.event_id), line })
+    Ok((Row { id: fingerprint(&event.event_id), line }, event))
 }
 
 /// The first field that is wrong even in an event without any other.

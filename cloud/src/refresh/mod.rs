@@ -63,4 +63,4 @@ mod gather_tests;
 #[cfg(test)]
 mod run_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

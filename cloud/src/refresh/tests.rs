@@ -11,10 +11,10 @@ use crate::index::Kind;
 use crate::keys::KeyStore;
 use crate::packs::PackStore;
 
-pub(super) const NOW: i64 = 1_700_000_000_000;
+pub(crate) const NOW: i64 = 1_700_000_000_000;
 
 /// `items` in four genres by `items / 4` artists, `users` who heard nothing yet.
-pub(super) fn catalogue(items: usize, users: usize) -> Catalogue {
+pub(crate) fn catalogue(items: usize, users: usize) -> Catalogue {
     let genres = ["folk", "jazz", "metal", "soul"];
     let dataset = Dataset {
         format: 1,
@@ -45,7 +45,7 @@ pub(super) fn catalogue(items: usize, users: usize) -> Catalogue {
 }
 
 /// What user `user` did with item `item`.
-pub(super) fn event(id: &str, user: usize, item: usize, kind: EventKind, time_ms: i64) -> Event {
+pub(crate) fn event(id: &str, user: usize, item: usize, kind: EventKind, time_ms: i64) -> Event {
     let mut event = Event::new(id, format!("i{item}"), kind, time_ms);
     event.user = format!("u{user}");
     event.session = format!("s{user}");
@@ -53,7 +53,7 @@ pub(super) fn event(id: &str, user: usize, item: usize, kind: EventKind, time_ms
 }
 
 /// A data folder: three users with a taste each, a fourth who is new.
-pub(super) fn folder() -> (tempfile::TempDir, Catalogue) {
+pub(crate) fn folder() -> (tempfile::TempDir, Catalogue) {
     let data = tempfile::tempdir().unwrap();
     let mut catalogue = catalogue(60, 4);
     let listens = (0..90).map(|at| {
@@ -66,7 +66,7 @@ pub(super) fn folder() -> (tempfile::TempDir, Catalogue) {
     (data, catalogue)
 }
 
-pub(super) fn write(data: &Path, catalogue: &Catalogue) {
+pub(crate) fn write(data: &Path, catalogue: &Catalogue) {
     let mut tables = Tables::create(data).unwrap();
     tables.items.write_all(&catalogue.items).unwrap();
     tables.users.write_all(&catalogue.users).unwrap();
@@ -75,15 +75,15 @@ pub(super) fn write(data: &Path, catalogue: &Catalogue) {
     tables.publish(&mut catalogue.dataset.clone(), &catalogue.split).unwrap();
 }
 
-pub(super) fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options { now_ms: Some(NOW), ..Options::default() }
 }
 
-pub(super) fn root(data: &Path) -> PublicKey {
+pub(crate) fn root(data: &Path) -> PublicKey {
     KeyStore::new(data).root().unwrap().unwrap()
 }
 
-pub(super) fn open(data: &Path, subject: &str) -> VerifiedPack {
+pub(crate) fn open(data: &Path, subject: &str) -> VerifiedPack {
     let generation = PackStore::new(data).open_current().unwrap().unwrap();
     let manifest = Manifest::verify(generation.manifest(), &root(data)).unwrap();
     let bytes = generation.get(subject).unwrap().unwrap();

@@ -94,6 +94,13 @@ impl Engine {
         Ok(engine)
     }
 
+    /// The same, where there should be a ranker and none can be had: lists keep the pack's own order.
+    #[cfg(feature = "encode")]
+    #[must_use]
+    pub fn lacking_its_ranker(self) -> Self {
+        Self { ranker_wanted: true, ..self }
+    }
+
     /// Starts a new session on `pack`, for servers.
     #[cfg(feature = "encode")]
     pub fn begin(&mut self, pack: VerifiedPack) {

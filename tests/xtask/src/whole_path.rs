@@ -227,7 +227,45 @@ fn routes(server: &Server) -> anyhow::Result<()> {
     }
     expect(server, "/api/v1/packs/nobody-has-this-name", 404)?;
     expect(server, "/metrics", 200)?;
-    post_twice(server, user.unwrap_or_default())
+    post_twice(server, user.unwrap_or_default())?;
+    refuse_the_first(server, user.unwrap_or_default())
+}
+
+/// An event that was acknowledged counts in the next list that the service makes.
+fn refuse_the_first(server: &Server, user: &str) -> anyhow::Result<()> {
+    let path = format!("/api/v1/recommendations?user={user}");
+    let list = || -> anyhow::Result<Vec<String>> {
+        let answer: Value = serde_json::from_slice(&expect(server, &path, 200)?)?;
+        let items = answer["items"].as_array().into_iter().flatten();
+        let items: Vec<String> = items.filter_map(|item| item["item"].as_str().map(str::to_owned)).collect();
+        match answer["step"].as_str() {
+            Some("live_ranker") if !items.is_empty() => Ok(items),
+            step => bail!("GET {path} answered {} items by the step {step:?}", items.len()),
+        }
+    };
+    let first = list()?.swap_remove(0);
+    if user.is_empty() {
+        return Ok(());
+    }
+    let now_ms = now_ms()?;
+    let event = json!({
+        "event_id": format!("refuse-{now_ms}-{}", std::process::id()), "user": user, "item": first,
+        "kind": "dislike", "time_ms": now_ms
+    });
+    let answer =
+        http::post_json(server.address, "/api/v1/events", &json!({ "events": [event] }).to_string())?;
+    if answer.status != 202 || list()?.contains(&first) {
+        bail!(
+            "POST /api/v1/events answered {}; {first} was disliked and is still in GET {path}",
+            answer.status
+        );
+    }
+    Ok(())
+}
+
+fn now_ms() -> anyhow::Result<u64> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    Ok(u64::try_from(now.as_millis())?)
 }
 
 fn expect(server: &Server, path: &str, status: u16) -> anyhow::Result<Vec<u8>> {
@@ -245,8 +283,7 @@ fn first_user(answer: &Value) -> Option<&str> {
 }
 
 fn post_twice(server: &Server, user: &str) -> anyhow::Result<()> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-    let now_ms = u64::try_from(now.as_millis())?;
+    let now_ms = now_ms()?;
     let event_id = format!("probe-{now_ms}-{}", std::process::id());
     let event = json!({
         "event_id": event_id, "user": user, "session": event_id, "item": "no-such-item", "kind": "skip",

@@ -1,0 +1,215 @@
+//! `GET` and `POST /api/v1/recommendations`: a ranked list, for clients that cannot run the core.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderName, header};
+use percent_encoding::percent_decode_str;
+use segue_core::limits;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Shared, body};
+use crate::clock::now_ms;
+use crate::error::{ApiError, Code};
+use crate::events::{Reject, clock_error_ms, validate};
+use crate::live::{Listed, Recommendations, Wanted, recommend};
+
+/// Places of a list where the request does not say.
+const COUNT: usize = 20;
+/// Places of one answer at most.
+const MOST: usize = 100;
+/// How long a cursor goes on with its list.
+const CURSOR_MS: i64 = 60 * 60_000;
+
+/// What a request says, by query or by body.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    #[serde(default)]
+    user: String,
+    surface: Option<String>,
+    count: Option<usize>,
+    cursor: Option<String>,
+    #[serde(default)]
+    context: BTreeMap<String, String>,
+    #[serde(default)]
+    sent_ms: Option<i64>,
+    #[serde(default)]
+    events: Vec<Value>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Answer {
+    user: String,
+    surface: String,
+    /// How far down the ladder of `docs/API.md` the list stands.
+    step: &'static str,
+    generation: u64,
+    slate: Option<String>,
+    ranker: Option<String>,
+    fallback: Option<&'static str>,
+    stale: bool,
+    items: Vec<Listed>,
+    /// What to send for the places after these; none at the end.
+    cursor: Option<String>,
+    /// Events of the request that were left out.
+    rejected: Vec<Reject>,
+}
+
+type Answered = ([(HeaderName, &'static str); 1], Json<Answer>);
+
+pub(super) async fn get(
+    State(state): State<Shared>,
+    RawQuery(query): RawQuery,
+) -> Result<Answered, ApiError> {
+    let asked = asked(query.as_deref().unwrap_or_default())?;
+    answer(state, asked).await
+}
+
+/// With the person's last events, which count for this list and are not stored.
+pub(super) async fn post(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Result<Answered, ApiError> {
+    body::check_content_type(&headers)?;
+    let limits = state.config.limits;
+    let asked: Asked = body::read(bytes, limits.body_bytes, "{\"user\":ID,\"surface\":NAME,...}")?;
+    if asked.events.len() > limits.batch_events {
+        let detail =
+            format!("{} events, at most {}; send the last ones", asked.events.len(), limits.batch_events);
+        return Err(ApiError::new(Code::BatchTooLarge, detail));
+    }
+    answer(state, asked).await
+}
+
+async fn answer(state: Shared, asked: Asked) -> Result<Answered, ApiError> {
+    let now_ms = now_ms();
+    let (mut batch, rejected) = validate(asked.events.clone(), clock_error_ms(asked.sent_ms, now_ms), now_ms);
+    let wanted = wanted(&state, asked, batch.take_events(), now_ms)?;
+    let asked = wanted.clone();
+    let made = tokio::task::spawn_blocking(move || recommend(&state, &asked)).await;
+    let made = made.map_err(|error| ApiError::internal("the list could not be made", &error))??;
+    metrics::counter!("segue_recommendations_total", "step" => made.step.name()).increment(1);
+    Ok(([(header::CACHE_CONTROL, "private, no-store")], Json(answer_of(made, wanted, rejected))))
+}
+
+fn answer_of(made: Recommendations, wanted: Wanted, rejected: Vec<Reject>) -> Answer {
+    let next = made.places.last().map_or(wanted.offset, |last| last.position + 1);
+    let cursor = (made.more && next < limits::PLACES).then(|| format!("{next}-{}", wanted.as_of_ms));
+    Answer {
+        step: made.step.name(),
+        generation: made.generation,
+        ranker: made.ranker,
+        fallback: made.slate.as_ref().and_then(|slate| slate.fallback).map(|reason| reason.name()),
+        stale: made.slate.as_ref().is_some_and(|slate| slate.stale),
+        slate: made.slate.map(|slate| slate.slate),
+        items: made.places,
+        cursor,
+        rejected,
+        user: wanted.user,
+        surface: wanted.surface,
+    }
+}
+
+/// The query's parameters; `context.NAME` is an entry of the context.
+fn asked(query: &str) -> Result<Asked, ApiError> {
+    let mut asked = Asked::default();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (decoded(name)?, decoded(value)?);
+        match name.as_str() {
+            "user" => asked.user = value,
+            "surface" => asked.surface = Some(value),
+            "count" => {
+                asked.count = Some(value.parse().map_err(|_| wrong("count", &value, "a whole number"))?)
+            }
+            "cursor" => asked.cursor = Some(value),
+            _ => match name.strip_prefix("context.") {
+                Some(name) => drop(asked.context.insert(name.to_owned(), value)),
+                None => {
+                    return Err(wrong(
+                        &name,
+                        &value,
+                        "`user`, `surface`, `count`, `cursor` or `context.NAME`",
+                    ));
+                }
+            },
+        }
+    }
+    Ok(asked)
+}
+
+fn decoded(text: &str) -> Result<String, ApiError> {
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8().map(|text| text.into_owned());
+    decoded.map_err(|_| ApiError::new(Code::QueryInvalid, "the query is not UTF-8 after percent-decoding"))
+}
+
+fn wrong(name: &str, value: &str, expected: &str) -> ApiError {
+    let (name, value): (String, String) = (name.chars().take(64).collect(), value.chars().take(64).collect());
+    ApiError::new(Code::QueryInvalid, format!("`{name}` is `{value}`; give {expected}"))
+}
+
+fn wanted(
+    state: &Shared,
+    asked: Asked,
+    events: Vec<crate::catalog::Event>,
+    now_ms: i64,
+) -> Result<Wanted, ApiError> {
+    let count = asked.count.unwrap_or(COUNT);
+    if !(1..=MOST).contains(&count) {
+        return Err(wrong("count", &count.to_string(), &format!("a number from 1 to {MOST}")));
+    }
+    if asked.user.len() > limits::ID_BYTES {
+        return Err(wrong("user", &asked.user, &format!("an id of at most {} bytes", limits::ID_BYTES)));
+    }
+    let (offset, as_of_ms) = match &asked.cursor {
+        Some(cursor) => position(cursor, now_ms).ok_or_else(|| {
+            wrong("cursor", cursor, "the one of an answer of the last hour, or none to begin anew")
+        })?,
+        None => (0, now_ms),
+    };
+    let surface = match asked.surface {
+        Some(surface) => surface,
+        None => state.published()?.surface.clone().unwrap_or_default(),
+    };
+    Ok(Wanted { user: asked.user, surface, offset, count, context: asked.context, as_of_ms, events })
+}
+
+/// The next place of a list and the list's time.
+fn position(cursor: &str, now_ms: i64) -> Option<(usize, i64)> {
+    let (next, as_of_ms) = cursor.split_once('-')?;
+    let (next, as_of_ms): (usize, i64) = (next.parse().ok()?, as_of_ms.parse().ok()?);
+    let is_fresh = (now_ms - CURSOR_MS..=now_ms).contains(&as_of_ms);
+    (is_fresh && next < limits::PLACES).then_some((next, as_of_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_names_its_parameters_and_entries_of_the_context() {
+        let asked = asked("user=u+1&count=5&context.region=de%2Dby&context.device=phone").unwrap();
+        assert_eq!((asked.user.as_str(), asked.count), ("u 1", Some(5)));
+        assert_eq!(asked.context["region"], "de-by");
+        for (query, named) in [("cuont=5", "cuont"), ("count=x", "count"), ("user=%ff", "UTF-8")] {
+            let error = super::asked(query).unwrap_err();
+            assert!(error.code == Code::QueryInvalid && error.detail.contains(named), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_good_for_an_hour() {
+        assert_eq!(position("20-5000", 6_000), Some((20, 5_000)));
+        for bad in ["20", "-5000", "x-5000", "20-5000000", "500-5000", "20-9223372036854775807"] {
+            assert_eq!(position(bad, 6_000), None, "{bad}");
+        }
+        assert_eq!(position("20-5000", 5_000 + CURSOR_MS + 1), None);
+    }
+}

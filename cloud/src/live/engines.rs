@@ -1,0 +1,103 @@
+//! Engines that are ready to rank anybody's pack, lent one request at a time.
+
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, ensure};
+use segue_core::Engine;
+use segue_core::features::Schema;
+use segue_core::policy::Policy;
+use segue_core::score::Scorer;
+use segue_core::trust::{Ranker, hash};
+
+use crate::score::OrtScorer;
+use crate::state::AppState;
+use crate::towers::onnx;
+
+/// Engines that wait for a request; more requests than this at once make their own.
+const IDLE: usize = 32;
+
+/// What an engine ranks with, by hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kit {
+    /// The policy.
+    pub policy: String,
+    /// The ranker; the policy's linear scorer ranks without one.
+    pub ranker: Option<Ranker>,
+}
+
+/// The pool.
+#[derive(Default)]
+pub struct Engines {
+    idle: Mutex<Vec<(Kit, Engine)>>,
+}
+
+impl Engines {
+    /// An engine with this policy and ranker; give it back by [`Engines::give_back`]. One whose ranker cannot be had
+    /// ranks in the pack's own order.
+    ///
+    /// # Errors
+    /// When the policy cannot be read.
+    pub fn lend(&self, state: &AppState, kit: &Kit) -> anyhow::Result<Engine> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = idle.iter().position(|(other, _)| other == kit) {
+            return Ok(idle.swap_remove(place).1);
+        }
+        drop(idle);
+        let policy = Policy::from_json(&artefact(state, &kit.policy)?)?;
+        let ranker = kit.ranker.as_ref().map(|ranker| {
+            let why = |error| tracing::error!("the ranker {} cannot be used: {error:#}", ranker.model.hash);
+            scorer(state, ranker).map_err(why)
+        });
+        match ranker {
+            None => Ok(Engine::of_server(policy, None)?),
+            Some(Ok(ranker)) => Ok(Engine::of_server(policy, Some(ranker))?),
+            Some(Err(())) => Ok(Engine::of_server(policy, None)?.lacking_its_ranker()),
+        }
+    }
+
+    /// Takes an engine back; what is not of the latest kit makes room first.
+    pub fn give_back(&self, kit: Kit, engine: Engine) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() >= IDLE {
+            let other = idle.iter().position(|(other, _)| *other != kit);
+            idle.swap_remove(other.unwrap_or_default());
+        }
+        idle.push((kit, engine));
+    }
+}
+
+impl std::fmt::Debug for Engines {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).len();
+        formatter.debug_struct("Engines").field("idle", &idle).finish()
+    }
+}
+
+type Loaded = (Schema, Box<dyn Scorer + Send>);
+
+/// On ONNX Runtime where the process has one, else on tract.
+fn scorer(state: &AppState, ranker: &Ranker) -> anyhow::Result<Loaded> {
+    let schema = Schema::from_json(&artefact(state, &ranker.schema.hash)?)?;
+    let model = artefact(state, &ranker.model.hash)?;
+    let scorer: Box<dyn Scorer + Send> = match std::env::var_os(onnx::LIBRARY) {
+        Some(_) => Box::new(OrtScorer::new(&model, &schema)?),
+        None => without_library(&model, &schema)?,
+    };
+    Ok((schema, scorer))
+}
+
+#[cfg(feature = "tract")]
+fn without_library(model: &[u8], schema: &Schema) -> anyhow::Result<Box<dyn Scorer + Send>> {
+    Ok(Box::new(segue_core::score::TractScorer::new(model, schema)?))
+}
+
+#[cfg(not(feature = "tract"))]
+fn without_library(_: &[u8], _: &Schema) -> anyhow::Result<Box<dyn Scorer + Send>> {
+    anyhow::bail!("{} names no ONNX Runtime", onnx::LIBRARY)
+}
+
+fn artefact(state: &AppState, wanted: &str) -> anyhow::Result<axum::body::Bytes> {
+    let bytes = state.artefact(wanted)?.with_context(|| format!("artefact {wanted} is missing"))?;
+    ensure!(hash(&bytes) == wanted, "artefact {wanted} is damaged");
+    Ok(bytes)
+}

@@ -1,0 +1,18 @@
+//! Lists made by the service itself, for clients that cannot run the core: the same engine, on the person's pack and
+//! the events that came since.
+//!
+//! What a person did lately is kept in memory ([`Sessions`]) and read from the log again after a restart. An engine is
+//! borrowed from a pool ([`Engines`]), given the pack and those events, and asked for a list; [`recommend`] is the
+//! ladder that it goes down when something of this is missing.
+
+mod engines;
+mod own;
+mod recommend;
+mod sessions;
+
+pub use engines::Engines;
+pub use recommend::{Listed, Recommendations, Step, Wanted, recommend};
+pub use sessions::Sessions;
+
+#[cfg(test)]
+mod tests;

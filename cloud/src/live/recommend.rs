@@ -1,0 +1,312 @@
+//! One list, by the best means there are.
+//!
+//! live ranker → previous ranker → the pack's order → the person's own top items → the region's pack → everybody's pack.
+//! The first three need a pack: the person's own, or for somebody who has none yet the region's or everybody's. The
+//! others answer when a person's own pack cannot be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use segue_core::engine::{Order, Place, Slate};
+use segue_core::pack::VerifiedPack;
+use segue_core::{Engine, ReasonCode, Request, trust};
+use serde::Serialize;
+
+use super::engines::Kit;
+use super::own;
+use crate::catalog::Event;
+use crate::error::{ApiError, Code};
+use crate::state::{AppState, Published, Verified};
+
+/// A session ends when this long nothing happened, as it does on devices.
+const IDLE_MS: i64 = 30 * 60_000;
+/// Everybody's pack.
+const EVERYBODY: &str = "region:all";
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The person; nobody in particular when empty.
+    pub user: String,
+    /// The surface whose policy ranks.
+    pub surface: String,
+    /// The first place wanted, from 0.
+    pub offset: usize,
+    /// How many places are wanted.
+    pub count: usize,
+    /// Circumstances, as in [`Request::context`].
+    pub context: BTreeMap<String, String>,
+    /// The list is the one of this time, in milliseconds since 1970.
+    pub as_of_ms: i64,
+    /// Events of the person that the service has not received yet.
+    pub events: Vec<Event>,
+}
+
+/// How far down the ladder the answer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Ranked for the live session by the ranker in force.
+    LiveRanker,
+    /// Ranked for the live session by the ranker of an earlier generation.
+    PreviousRanker,
+    /// The pack's own order.
+    PackOrder,
+    /// What the person did most good things with.
+    OwnTop,
+    /// The pack of the person's region.
+    RegionalPopular,
+    /// Everybody's pack.
+    GlobalPopular,
+}
+
+impl Step {
+    /// The stable word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LiveRanker => "live_ranker",
+            Self::PreviousRanker => "previous_ranker",
+            Self::PackOrder => "pack_order",
+            Self::OwnTop => "own_top",
+            Self::RegionalPopular => "regional_popular",
+            Self::GlobalPopular => "global_popular",
+        }
+    }
+}
+
+/// A list and how it came about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recommendations {
+    /// How far down the ladder it stands.
+    pub step: Step,
+    /// Generation of the pack.
+    pub generation: u64,
+    /// Hash of the ranker that ranked, where one did.
+    pub ranker: Option<String>,
+    /// The ranked list, its places apart; none for a person's own top items.
+    pub slate: Option<Slate>,
+    /// The places asked for.
+    pub places: Vec<Listed>,
+    /// Whether there are more after them.
+    pub more: bool,
+}
+
+/// One place.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Listed {
+    /// The item.
+    pub item: String,
+    /// Its place in the whole list, from 0.
+    pub position: usize,
+    /// Its utility by the policy, or of a person's own item the number of good things done with it.
+    pub score: f32,
+    /// Why it stands there, for programs.
+    pub reason_code: &'static str,
+    /// The same in English.
+    pub reason: String,
+    /// Probability of this item at this place given the places above, in millionths.
+    pub propensity: u32,
+    /// Title, where the pack has one.
+    pub title: Option<String>,
+    /// The creator's name, likewise.
+    pub creator: Option<String>,
+}
+
+/// The list.
+///
+/// # Errors
+/// `generation_missing`, `root_key_missing`, `surface_unknown`, `request_invalid`; `pack_missing` when there is nobody's
+/// pack either.
+pub fn recommend(state: &AppState, wanted: &Wanted) -> Result<Recommendations, ApiError> {
+    let published = state.published()?;
+    let ladder = Ladder::new(state, &published, wanted)?;
+    let own = match wanted.user.as_str() {
+        "" => Ok(None),
+        user => ladder.pack(&format!("user:{user}")),
+    };
+    match own {
+        Ok(Some(pack)) => ladder.ranked(pack),
+        // Somebody new: everybody's candidates in the order of their own session.
+        Ok(None) => ladder.ranked(ladder.shared()?.1),
+        Err(error) => {
+            tracing::error!("a pack cannot be read: {error:#}");
+            ladder.without_pack()
+        }
+    }
+}
+
+/// Everything that the steps go by.
+struct Ladder<'a> {
+    state: &'a AppState,
+    published: &'a Published,
+    verified: &'a Verified,
+    policy: String,
+    wanted: &'a Wanted,
+    /// What the person did, that which came after the list's time apart.
+    events: Vec<Event>,
+    /// Items that something happened to since: they were on an earlier page, or are no longer wanted.
+    since: BTreeSet<String>,
+}
+
+impl<'a> Ladder<'a> {
+    fn new(state: &'a AppState, published: &'a Published, wanted: &'a Wanted) -> Result<Self, ApiError> {
+        let verified = published.verified.as_ref().ok_or_else(|| {
+            ApiError::new(Code::RootKeyMissing, "this data folder has no key; run `segue keys init`")
+        })?;
+        let policies = &verified.manifest.policies;
+        let policy = policies.get(&wanted.surface).ok_or_else(|| {
+            let known: Vec<&str> = policies.keys().map(String::as_str).collect();
+            let shown: String = wanted.surface.chars().take(64).collect();
+            let detail = format!("`surface` is `{shown}`; give one of {}", known.join(", "));
+            ApiError::new(Code::SurfaceUnknown, detail)
+        })?;
+        let all = state.sessions.of(&wanted.user).into_iter().chain(wanted.events.iter().cloned());
+        let (events, since): (Vec<_>, Vec<_>) = all.partition(|event| event.time_ms <= wanted.as_of_ms);
+        let since = since.into_iter().map(|event| event.item).collect();
+        Ok(Self { state, published, verified, policy: policy.hash.clone(), wanted, events, since })
+    }
+
+    /// A subject's pack, none where it has none.
+    fn pack(&self, subject: &str) -> anyhow::Result<Option<VerifiedPack>> {
+        let Some(bytes) = self.published.packs.get(subject)? else { return Ok(None) };
+        // An expired pack is better than none; the answer says that it is stale.
+        let Verified { manifest, key, .. } = self.verified;
+        Ok(Some(VerifiedPack::open(&bytes, key, manifest, subject, i64::MIN)?))
+    }
+
+    /// The region's pack, or everybody's.
+    fn shared(&self) -> Result<(Step, VerifiedPack), ApiError> {
+        let region = self.wanted.context.get("region").map(|region| format!("region:{region}"));
+        let regional = region.and_then(|subject| self.readable(&subject));
+        if let Some(pack) = regional.filter(|pack| pack.subject() != EVERYBODY) {
+            return Ok((Step::RegionalPopular, pack));
+        }
+        let pack = self.readable(EVERYBODY).map(|pack| (Step::GlobalPopular, pack));
+        pack.ok_or_else(|| {
+            ApiError::new(Code::PackMissing, format!("there is no pack of {EVERYBODY}; run `segue refresh`"))
+        })
+    }
+
+    fn readable(&self, subject: &str) -> Option<VerifiedPack> {
+        let pack = self.pack(subject);
+        pack.inspect_err(|error| tracing::error!("the pack of {subject} cannot be read: {error:#}"))
+            .ok()
+            .flatten()
+    }
+
+    fn without_pack(&self) -> Result<Recommendations, ApiError> {
+        let own = own::top(&self.events);
+        if own.len() > self.wanted.offset {
+            return Ok(self.own_top(own));
+        }
+        let (step, pack) = self.shared()?;
+        Ok(Recommendations { step, ..self.ranked(pack)? })
+    }
+
+    fn own_top(&self, own: Vec<(String, f32)>) -> Recommendations {
+        let reason = ReasonCode::PlayedBefore;
+        let listed = own.into_iter().zip(0..).map(|((item, score), position)| Listed {
+            item,
+            position,
+            score,
+            reason_code: reason.name(),
+            reason: reason.template().to_owned(),
+            propensity: 1_000_000,
+            title: None,
+            creator: None,
+        });
+        let rest: Vec<Listed> = listed.skip(self.wanted.offset).collect();
+        let (more, generation) = (rest.len() > self.wanted.count, self.published.packs.number());
+        let places = rest.into_iter().take(self.wanted.count).collect();
+        Recommendations { step: Step::OwnTop, generation, ranker: None, slate: None, places, more }
+    }
+
+    /// The first three steps.
+    fn ranked(&self, pack: VerifiedPack) -> Result<Recommendations, ApiError> {
+        let subject = pack.subject().to_owned();
+        let kit = |ranker| Kit { policy: self.policy.clone(), ranker };
+        let slate = self.slate(kit(self.verified.manifest.ranker.clone()), pack)?;
+        if slate.order == Order::Ranked {
+            return Ok(self.page(Step::LiveRanker, slate));
+        }
+        let previous = self.verified.previous_ranker.clone();
+        if let Some((ranker, pack)) = previous.zip(self.readable(&subject)) {
+            let second = self.slate(kit(Some(ranker)), pack)?;
+            if second.order == Order::Ranked {
+                return Ok(self.page(Step::PreviousRanker, second));
+            }
+        }
+        Ok(self.page(Step::PackOrder, slate))
+    }
+
+    fn slate(&self, kit: Kit, pack: VerifiedPack) -> Result<Slate, ApiError> {
+        let engines = &self.state.engines;
+        let unusable =
+            |error: anyhow::Error| ApiError::internal("the policy cannot be used", &format!("{error:#}"));
+        let mut engine = engines.lend(self.state, &kit).map_err(unusable)?;
+        let slate = self.rank(&mut engine, pack);
+        engines.give_back(kit, engine);
+        slate.map_err(|error| ApiError::new(Code::QueryInvalid, error.to_string()))
+    }
+
+    fn rank(&self, engine: &mut Engine, pack: VerifiedPack) -> segue_core::Result<Slate> {
+        engine.begin(pack);
+        let mut newest_ms = None;
+        for event in &self.events {
+            if newest_ms.is_some_and(|newest| event.time_ms - newest > IDLE_MS) {
+                engine.next_session();
+            }
+            newest_ms = newest_ms.max(Some(event.time_ms));
+            // One that is refused has no effect; it was acknowledged by the rules of another version.
+            let _ = engine.apply(event);
+        }
+        if newest_ms.is_some_and(|newest| self.wanted.as_of_ms - newest > IDLE_MS) {
+            engine.next_session();
+        }
+        engine.rank(&Request {
+            surface: self.wanted.surface.clone(),
+            // One more tells whether there is another page; what happened since makes room.
+            count: (self.wanted.offset + self.wanted.count + self.since.len() + 1)
+                .min(segue_core::limits::PLACES),
+            now_ms: self.wanted.as_of_ms,
+            seed: seed(&self.wanted.user, &self.wanted.surface),
+            context: self.wanted.context.clone(),
+            log_features: false,
+        })
+    }
+
+    /// The places asked for.
+    fn page(&self, step: Step, mut slate: Slate) -> Recommendations {
+        let places = std::mem::take(&mut slate.places);
+        let mut rest =
+            places.into_iter().skip(self.wanted.offset).filter(|place| !self.since.contains(&place.item));
+        let places: Vec<Listed> = rest.by_ref().take(self.wanted.count).map(listed).collect();
+        let more = rest.next().is_some();
+        let ranker = match step {
+            Step::LiveRanker => self.verified.manifest.ranker.as_ref(),
+            Step::PreviousRanker => self.verified.previous_ranker.as_ref(),
+            _ => None,
+        };
+        let ranker = ranker.map(|ranker| ranker.model.hash.clone());
+        Recommendations { step, generation: slate.generation, ranker, slate: Some(slate), places, more }
+    }
+}
+
+/// The same person's lists are drawn alike, so that the next page goes on where this one ends.
+fn seed(user: &str, surface: &str) -> u64 {
+    let digits = trust::hash(format!("{surface}\n{user}").as_bytes());
+    u64::from_str_radix(&digits[..16], 16).unwrap_or_default()
+}
+
+fn listed(place: Place) -> Listed {
+    Listed {
+        item: place.item,
+        position: place.position as usize,
+        score: place.score,
+        reason_code: place.reason.code.name(),
+        reason: place.text,
+        propensity: place.propensity,
+        title: place.title,
+        creator: place.creator,
+    }
+}

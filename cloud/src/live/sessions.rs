@@ -1,0 +1,119 @@
+//! What everybody did lately, in memory.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::catalog::Event;
+use crate::events::{StoreError, read_since};
+
+/// Events kept of one person. What is older is in the pack, or faded.
+const EVENTS: usize = 200;
+/// People kept; those who did nothing for the longest time go first.
+const PEOPLE: usize = 100_000;
+/// Events read from the end of the log at a start.
+const TAIL: u64 = 200_000;
+
+/// The latest events of everybody seen lately, each person's in the order of arrival.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    people: Mutex<HashMap<String, Person>>,
+}
+
+#[derive(Debug, Default)]
+struct Person {
+    events: VecDeque<Event>,
+    newest_ms: i64,
+}
+
+impl Sessions {
+    /// Those that the end of the log of data folder `data` tells of; `stored` events are in it.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn read(data: &Path, stored: u64) -> Result<Self, StoreError> {
+        let sessions = Self::default();
+        read_since(data, stored.saturating_sub(TAIL), |_, event| sessions.take_in([event]))?;
+        Ok(sessions)
+    }
+
+    /// Adds events that were stored; one that is known already is left out. Events of nobody are nobody's session.
+    pub fn take_in(&self, events: impl IntoIterator<Item = Event>) {
+        let mut people = self.people();
+        for event in events.into_iter().filter(|event| !event.user.is_empty()) {
+            if !people.contains_key(&event.user) && people.len() >= PEOPLE {
+                make_room(&mut people);
+            }
+            let person = people.entry(event.user.clone()).or_default();
+            person.add(event);
+        }
+        metrics::gauge!("segue_live_people").set(people.len() as f64);
+    }
+
+    /// The person's events, oldest arrival first.
+    #[must_use]
+    pub fn of(&self, user: &str) -> Vec<Event> {
+        self.people().get(user).map_or_else(Vec::new, |person| person.events.iter().cloned().collect())
+    }
+
+    fn people(&self) -> MutexGuard<'_, HashMap<String, Person>> {
+        self.people.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Person {
+    fn add(&mut self, event: Event) {
+        if self.events.iter().any(|known| known.event_id == event.event_id) {
+            return;
+        }
+        if self.events.len() >= EVENTS {
+            self.events.pop_front();
+        }
+        self.newest_ms = self.newest_ms.max(event.time_ms);
+        self.events.push_back(event);
+    }
+}
+
+/// Lets go of the tenth who did nothing for the longest time, so that not every newcomer looks through all.
+fn make_room(people: &mut HashMap<String, Person>) {
+    let mut newest: Vec<i64> = people.values().map(|person| person.newest_ms).collect();
+    let place = newest.len() / 10;
+    let (_, limit, _) = newest.select_nth_unstable(place);
+    let limit = *limit;
+    people.retain(|_, person| person.newest_ms > limit);
+}
+
+#[cfg(test)]
+mod tests {
+    use segue_core::session::EventKind;
+
+    use super::*;
+
+    fn event(user: &str, id: usize) -> Event {
+        let mut event = Event::new(format!("e{id}"), "t1", EventKind::Play, id as i64);
+        event.user = user.to_owned();
+        event
+    }
+
+    #[test]
+    fn of_each_person_the_latest_events_are_kept_and_each_once() {
+        let sessions = Sessions::default();
+        sessions.take_in((0..EVENTS + 5).map(|id| event("u1", id)));
+        sessions.take_in([event("u1", EVENTS), event("", 1), event("u2", 1)]);
+        let kept = sessions.of("u1");
+        assert_eq!((kept.len(), kept[0].event_id.as_str()), (EVENTS, "e5"));
+        assert_eq!(sessions.of("u2").len(), 1);
+        assert!(sessions.of("").is_empty());
+    }
+
+    #[test]
+    fn who_did_nothing_for_the_longest_time_goes_first() {
+        let mut people = HashMap::new();
+        for id in 0..100 {
+            people.entry(format!("u{id}")).or_insert_with(Person::default).add(event("u", id));
+        }
+        make_room(&mut people);
+        assert_eq!(people.len(), 89);
+        assert!(!people.contains_key("u0") && people.contains_key("u99"));
+    }
+}
