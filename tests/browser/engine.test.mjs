@@ -16,6 +16,7 @@ before(async () => {
   if (skip) return;
   const segue = await import(PACKAGE);
   ({ Engine, Outbox } = segue);
+  for (const Part of [Engine, Outbox]) assert.throws(() => new Part(ROOT), { name: "SegueError", code: "not_started" });
   await segue.init();
 });
 
@@ -61,7 +62,7 @@ test("a malformed event is refused as such, and the refusal names the field", { 
     played_ms: [-1, 3_012.4, NaN],
     total_ms: [-1, {}],
     value: ["five"],
-    context: ["de", { region: 7 }],
+    context: ["de"],
     candidates: ["t1", [7]],
   };
   for (const [field, values] of Object.entries(wrong)) {
@@ -70,6 +71,8 @@ test("a malformed event is refused as such, and the refusal names the field", { 
       assert.throws(() => engine.apply(event), refusal("event_invalid", field), `${field}: ${value}`);
     }
   }
+  assert.throws(() => engine.apply({ ...EVENT, context: { hour: 5 } }), refusal("event_invalid", "context.hour"));
+  assert.throws(() => engine.apply({ ...EVENT, usr: "u1" }), refusal("event_invalid", "usr"));
   for (const event of [undefined, null, "like", 7]) assert.throws(() => engine.apply(event), refusal("event_invalid", "this"));
   assert.throws(() => Outbox.row({ ...EVENT, position: -1 }, 1), refusal("event_invalid", "position"));
   assert.throws(() => new Outbox(1).admit({ ...EVENT, kind: undefined }), refusal("event_invalid", "kind"));
@@ -93,10 +96,12 @@ test("a time that is none is refused wherever one is given", { skip }, () => {
 
 test("a malformed request is refused as such, and the refusal names the field", { skip }, () => {
   const engine = new Engine(ROOT);
-  const wrong = { surface: [undefined, 7], count: [undefined, -1, 1.5, "all"], seed: [-1, "x"], context: [7, { region: 7 }], log_features: ["yes", 1] };
+  const wrong = { surface: [undefined, 7], count: [undefined, -1, 1.5, "all"], seed: [-1, "x"], context: [7], log_features: ["yes", 1] };
   for (const [field, values] of Object.entries(wrong)) {
     for (const value of values) {
       assert.throws(() => engine.rank({ ...REQUEST, [field]: value }), refusal("request_invalid", field), `${field}: ${value}`);
     }
   }
+  assert.throws(() => engine.rank({ ...REQUEST, context: { local_hour: 5 } }), refusal("request_invalid", "context.local_hour"));
+  assert.throws(() => engine.rank({ ...REQUEST, cuont: 5 }), refusal("request_invalid", "cuont"));
 });

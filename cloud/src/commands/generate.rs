@@ -10,10 +10,10 @@ pub struct Arguments {
     /// The data folder.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
-    /// Number of tracks.
+    /// Number of tracks, 200 to 2,000,000.
     #[arg(long, default_value_t = 20_000)]
     pub tracks: usize,
-    /// Number of listeners.
+    /// Number of listeners, 1 to 1,000,000.
     #[arg(long, default_value_t = 2_000)]
     pub users: usize,
     /// Everything made follows from it.

@@ -21,7 +21,7 @@ enum Action {
     /// Make a new signing key, signed by the old one; the root public key stays.
     Rotate(Folder),
     /// Print the public keys.
-    Show(Folder),
+    Show(Shown),
 }
 
 /// Which data folder.
@@ -32,6 +32,16 @@ struct Folder {
     data: PathBuf,
 }
 
+/// Which data folder, and how to print.
+#[derive(clap::Args)]
+struct Shown {
+    #[command(flatten)]
+    folder: Folder,
+    /// Print one JSON object: `root`, `signing` (public keys, hexadecimal) and `rotations`.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Runs `segue keys`.
 ///
 /// # Errors
@@ -40,7 +50,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (folder, done) = match &arguments.action {
         Action::Init(folder) => (folder, "made"),
         Action::Rotate(folder) => (folder, "rotated"),
-        Action::Show(folder) => (folder, "in use"),
+        Action::Show(shown) => (&shown.folder, "in use"),
     };
     let store = KeyStore::new(&folder.data);
     let keys = match &arguments.action {
@@ -49,7 +59,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Action::Show(_) => store.load(),
     };
     let keys = keys.with_context(|| format!("keys of {}", folder.data.display()))?;
-    print(&keys, done);
+    match &arguments.action {
+        Action::Show(Shown { json: true, .. }) => print_json(&keys),
+        _ => print(&keys, done),
+    }
     if matches!(arguments.action, Action::Rotate(_)) {
         println!("run `segue refresh` next: packs and manifest are signed with the new key from then on");
         if keys.from_environment() {
@@ -66,4 +79,9 @@ fn print(keys: &Keys, done: &str) {
     println!("signing public key  {}", keys.signing().public().to_hex());
     println!("rotations           {}", keys.rotations());
     println!("private key         in {place}");
+}
+
+fn print_json(keys: &Keys) {
+    let [root, signing] = [keys.root(), &keys.signing().public()].map(segue_core::trust::PublicKey::to_hex);
+    println!("{}", serde_json::json!({ "root": root, "signing": signing, "rotations": keys.rotations() }));
 }

@@ -48,8 +48,7 @@ impl Default for Terms {
 pub fn publish(data: &Path, run: &str, terms: &Terms) -> anyhow::Result<Report> {
     let folder = plan::folder(data, run)?;
     let plan = Plan::read(data, run)?;
-    let plan =
-        plan.with_context(|| format!("there is no run {run}; `segue refresh run-shard` begins one"))?;
+    let plan = plan.with_context(|| no_run(data, run))?;
     let keys = KeyStore::new(data).load().context("the signing keys")?;
     let dataset = Dataset::read(data)?;
     let model = job::model(data, plan.model.as_deref(), &dataset)?;
@@ -76,6 +75,18 @@ pub fn publish(data: &Path, run: &str, terms: &Terms) -> anyhow::Result<Report> 
     staging.publish(&sealed, &keys.rotation_list()?, &serde_json::to_vec_pretty(&report)?)?;
     clear_runs(data, plan.generation);
     Ok(report)
+}
+
+/// Why there is no run of this name: a published one is cleared away with every other that it overtook.
+fn no_run(data: &Path, run: &str) -> String {
+    let kept = PackStore::new(data).kept().unwrap_or_default();
+    let mut reports = kept.into_iter().rev().filter_map(|number| before(data, number));
+    match reports.find(|report| report.run == run) {
+        Some(report) => format!("run {run} is published already, as generation {}", report.generation),
+        None => format!(
+            "there is no run {run}: none was begun, or another was published since; `segue refresh run-shard` begins one"
+        ),
+    }
 }
 
 /// The reports of all shards, checked: none missing, none damaged, together everybody.

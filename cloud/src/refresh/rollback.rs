@@ -38,11 +38,11 @@ pub struct Back {
 /// # Errors
 /// When it is not kept or damaged, or somebody else is publishing.
 pub fn rollback(data: &Path, back: &Back) -> anyhow::Result<Report> {
-    let keys = KeyStore::new(data).load().context("the signing keys")?;
     let store = PackStore::new(data).keeping(back.keep.unwrap_or(crate::packs::GENERATIONS));
     let kept = store.kept()?;
-    let mut staging = store.begin()?;
     let to = choose(&kept, back.to)?;
+    let keys = KeyStore::new(data).load().context("the signing keys")?;
+    let mut staging = store.begin()?;
     let earlier = Earlier::open(data, to)?.with_context(|| format!("generation {to} is not kept"))?;
     staging.keep_blobs_of(to)?;
     let created_ms = back.now_ms.unwrap_or_else(clock::now_ms);
@@ -75,13 +75,13 @@ fn choose(kept: &[u64], wanted: Option<u64>) -> anyhow::Result<u64> {
         [before @ .., current] => (*current, before),
         [] => bail!("nothing is published; run `segue refresh`"),
     };
-    let to = match wanted {
-        Some(wanted) => wanted,
-        None => *before.last().context("no generation before the one in force is kept")?,
-    };
+    ensure!(!before.is_empty(), "generation {current} is the only one, so there is none to go back to");
+    let to = wanted.unwrap_or(before[before.len() - 1]);
+    let kept: Vec<String> = before.iter().map(u64::to_string).collect();
     ensure!(
         before.contains(&to),
-        "generation {to} cannot be gone back to: {current} is in force and before it are kept {before:?}"
+        "generation {to} cannot be gone back to: {current} is in force, kept before it: {}",
+        kept.join(", ")
     );
     Ok(to)
 }

@@ -72,9 +72,14 @@ pub fn run(data: &Path, options: &Options) -> anyhow::Result<Report> {
     make_shards(&Job::open(data, plan)?, options)?;
     let mut report = publish(data, &name, &options.terms)?;
     if made {
-        report.remarks.insert(0, format!("new signing keys were made in {}", data.join("keys").display()));
+        report.remarks.insert(0, new_keys(data));
     }
     Ok(report)
+}
+
+/// The remark on a data folder that had no keys.
+pub(super) fn new_keys(data: &Path) -> String {
+    format!("new signing keys were made in {}", data.join("keys").display())
 }
 
 /// The plan of the next generation: that of a run that was interrupted, if it still holds, or a new one.

@@ -90,6 +90,8 @@ fn of_two_runs_from_one_generation_the_first_is_published_and_the_second_refused
     publish(data.path(), "one", &Terms::default()).unwrap();
     let error = publish(data.path(), "other", &Terms::default()).unwrap_err().to_string();
     assert!(error.contains("no run other"), "{error}");
+    let again = publish(data.path(), "one", &Terms::default()).unwrap_err().to_string();
+    assert!(again.contains("published already, as generation 2"), "{again}");
     assert_eq!(served(data.path()), Some(2));
 }
 
@@ -241,7 +243,7 @@ fn a_rollback_goes_to_a_kept_generation_or_nowhere() {
         |to| rollback(data.path(), &Back { to, lifetime_ms: 1_000, now_ms: Some(NOW), ..Back::default() });
     assert!(to(None).is_err());
     run(data.path(), &options()).unwrap();
-    assert!(to(None).unwrap_err().to_string().contains("no generation before"));
+    assert!(to(None).unwrap_err().to_string().contains("the only one"));
     run(data.path(), &options()).unwrap();
     assert!(to(Some(7)).unwrap_err().to_string().contains("cannot be gone back to"));
     assert_eq!(served(data.path()), Some(2));

@@ -292,7 +292,7 @@ pub fn run_shard(
     options: &super::Options,
 ) -> anyhow::Result<ShardReport> {
     ensure!(shard < of, "shard {shard} of {of}: shards are counted from 0");
-    let keys = crate::keys::KeyStore::new(data).load_or_init().context("the signing keys")?.0;
+    let (keys, made) = crate::keys::KeyStore::new(data).load_or_init().context("the signing keys")?;
     let plan = Plan::open(data, run, options, &keys)?;
     if let Some(report) = finished(&plan::folder(data, run)?, shard, of)? {
         return Ok(report);
@@ -302,5 +302,10 @@ pub fn run_shard(
     let prepared = job.prepare()?;
     let subjects = super::subjects::subjects(&job.catalogue);
     let seconds = started.elapsed().as_secs_f64();
-    ShardMaker::new(&job, &prepared, &subjects, seconds).make(shard, of, &|| job.plan.is_late())
+    let maker = ShardMaker::new(&job, &prepared, &subjects, seconds);
+    let mut report = maker.make(shard, of, &|| job.plan.is_late())?;
+    if made {
+        report.remarks.insert(0, super::run::new_keys(data));
+    }
+    Ok(report)
 }

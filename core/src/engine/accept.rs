@@ -54,9 +54,8 @@ impl Engine {
     /// # Errors
     /// `manifest_missing`, `surface_unknown`, `hash_mismatch`, `too_large`, `format_unknown`, `policy_invalid`.
     pub fn accept_policy(&mut self, surface: &str, bytes: &[u8]) -> Result<()> {
-        let unknown =
-            || Error::new(Code::SurfaceUnknown, format!("the manifest has no policy for {surface:?}."));
-        let artefact = self.trust.manifest()?.policies.get(surface).ok_or_else(unknown)?;
+        let manifest = self.trust.manifest()?;
+        let artefact = manifest.policies.get(surface).ok_or_else(|| manifest.unknown_surface(surface))?;
         trust::check(bytes, artefact, "policy")?;
         let policy = Policy::from_json(bytes)?;
         if policy.surface != surface {

@@ -112,12 +112,10 @@ impl Engine {
             self.surface = Some(request.surface.clone());
             return Ok(());
         }
-        match self.trust.manifest().is_ok_and(|manifest| manifest.policies.contains_key(&request.surface)) {
-            true => Ok(()),
-            false => {
-                let detail = format!("the manifest has no policy for {:?}.", request.surface);
-                Err(Error::new(Code::SurfaceUnknown, detail))
-            }
+        match self.trust.manifest() {
+            Ok(manifest) if manifest.policies.contains_key(&request.surface) => Ok(()),
+            Ok(manifest) => Err(manifest.unknown_surface(&request.surface)),
+            Err(_) => Err(Error::new(Code::SurfaceUnknown, format!("{:?} has no policy.", request.surface))),
         }
     }
 

@@ -256,6 +256,7 @@ fn an_unknown_surface_is_an_error_and_a_missing_policy_a_fallback() {
     let mut engine = engine();
     let unknown = engine.rank(&Request { surface: "cinema".into(), ..request(3) }).unwrap_err();
     assert_eq!(unknown.code(), Code::SurfaceUnknown);
+    assert!(unknown.to_string().contains("radio"), "{unknown}");
     engine.surfaces.clear();
     assert_eq!(engine.rank(&request(3)).unwrap().fallback, Some(ReasonCode::FallbackPolicyRefused));
     assert_eq!(engine.accept_policy("radio", policies::SHOP).unwrap_err().code(), Code::HashMismatch);

@@ -78,6 +78,13 @@ impl Manifest {
     /// The version this crate writes, and the newest it reads.
     pub const FORMAT: u16 = 1;
 
+    /// The refusal of a surface that no policy of this generation is for.
+    pub(crate) fn unknown_surface(&self, surface: &str) -> Error {
+        let known: Vec<&str> = self.policies.keys().map(String::as_str).collect();
+        let detail = format!("the manifest has no policy for {surface:?}, it has: {}.", known.join(", "));
+        Error::new(Code::SurfaceUnknown, detail)
+    }
+
     /// Checks the signature, then decodes.
     ///
     /// # Errors

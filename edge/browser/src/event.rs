@@ -5,12 +5,33 @@ use wasm_bindgen::JsValue;
 
 use crate::record::Record;
 
+/// Fields of a `SegueEvent`.
+const EVENT: [&str; 13] = [
+    "event_id",
+    "user",
+    "session",
+    "item",
+    "kind",
+    "time_ms",
+    "position",
+    "slate",
+    "played_ms",
+    "total_ms",
+    "value",
+    "context",
+    "candidates",
+];
+
+/// Fields of a `RankRequest`.
+const REQUEST: [&str; 6] = ["surface", "count", "now_ms", "seed", "context", "log_features"];
+
 /// The event in `value`, an object of `SegueEvent`.
 ///
 /// # Errors
-/// `event_invalid` naming the field that is missing or of another type.
+/// `event_invalid` naming the field that is missing, unknown or of another type.
 pub(crate) fn event(value: &JsValue) -> Result<Event> {
     let record = Record::new(value, Code::EventInvalid)?;
+    record.only(&EVENT)?;
     let kind = record.text("kind")?.ok_or_else(|| record.missing("kind"))?;
     Ok(Event {
         event_id: record.text("event_id")?.ok_or_else(|| record.missing("event_id"))?,
@@ -32,9 +53,10 @@ pub(crate) fn event(value: &JsValue) -> Result<Event> {
 /// The request in `value`, an object of `RankRequest`.
 ///
 /// # Errors
-/// `request_invalid` naming the field that is missing or of another type.
+/// `request_invalid` naming the field that is missing, unknown or of another type.
 pub(crate) fn request(value: &JsValue) -> Result<Request> {
     let record = Record::new(value, Code::RequestInvalid)?;
+    record.only(&REQUEST)?;
     Ok(Request {
         surface: record.text("surface")?.ok_or_else(|| record.missing("surface"))?,
         count: record.whole("count")?.ok_or_else(|| record.missing("count"))?,

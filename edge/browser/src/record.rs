@@ -77,13 +77,31 @@ impl<'a> Record<'a> {
     /// # Errors
     /// When it is anything else.
     pub(crate) fn words(&self, name: &str) -> Result<BTreeMap<String, String>> {
-        let words = self.read(name, "an object of texts", |value| {
-            let entries = Object::entries(value.dyn_ref::<Object>()?);
-            let entries =
-                entries.iter().map(|entry| Array::from(&entry)).filter(|entry| !is_absent(&entry.get(1)));
-            entries.map(|entry| Some((entry.get(0).as_string()?, entry.get(1).as_string()?))).collect()
-        })?;
-        Ok(words.unwrap_or_default())
+        let object = self.read(name, "an object of texts", |value| value.dyn_ref::<Object>().cloned())?;
+        let entries = object.map(|object| Object::entries(&object)).unwrap_or_default();
+        let mut words = BTreeMap::new();
+        for entry in entries.iter().map(|entry| Array::from(&entry)) {
+            let (key, value) = (entry.get(0).as_string().unwrap_or_default(), entry.get(1));
+            if is_absent(&value) {
+                continue;
+            }
+            let word =
+                value.as_string().ok_or_else(|| self.refusal(&format!("{name}.{key}"), &value, "text"))?;
+            words.insert(key, word);
+        }
+        Ok(words)
+    }
+
+    /// Refuses fields that nobody would read: a misspelt optional one would pass for left out.
+    ///
+    /// # Errors
+    /// Naming the first field that is not among `known`.
+    pub(crate) fn only(&self, known: &[&str]) -> Result<()> {
+        let fields = Object::keys(self.object.unchecked_ref::<Object>());
+        let unknown =
+            fields.iter().filter_map(|field| field.as_string()).find(|field| !known.contains(&&**field));
+        let Some(unknown) = unknown else { return Ok(()) };
+        Err(Error::new(self.code, format!("{unknown} is no field; there are {}.", known.join(", "))))
     }
 
     fn read<T>(

@@ -254,12 +254,7 @@ impl Builder {
     /// When nothing was read or the folder cannot be written.
     pub fn finish(mut self, description: Description, data: &Path) -> anyhow::Result<Outcome> {
         self.progress.finish_and_clear();
-        ensure!(
-            !self.items.is_empty(),
-            "no item could be read ({} rows, {} rejected): check the format and the path",
-            self.rows,
-            self.rejects.len()
-        );
+        ensure!(!self.items.is_empty(), "{}", self.why_nothing());
         let vocabulary = vocabulary::discover(&mut self.items);
         self.events.sort_by(|a, b| (a.time_ms, &a.event_id).cmp(&(b.time_ms, &b.event_id)));
         sessions::derive(&mut self.events);
@@ -271,7 +266,7 @@ impl Builder {
             attributes: vocabulary.attributes,
             categories: vocabulary.categories,
             counts: Counts::default(),
-            surface: self.surface.unwrap_or_else(|| description.surface.to_owned()),
+            surface: self.surface.clone().unwrap_or_else(|| description.surface.to_owned()),
             timed: description.timed,
         };
         let mut tables = Tables::create(data)?;
@@ -281,10 +276,7 @@ impl Builder {
         tables.collections.write_all(&self.collections)?;
         tables.rejects.write_all(&self.rejects)?;
         tables.publish(&mut dataset, &split)?;
-        let mut rejects = BTreeMap::new();
-        for row in &self.rejects {
-            *rejects.entry(row.reason.code()).or_insert(0) += 1;
-        }
+        let rejects = self.reasons();
         let remarks = if description.timed { seconds_remark(&times) } else { None };
         Ok(Outcome {
             dataset,
@@ -293,6 +285,29 @@ impl Builder {
             dropped_attributes: vocabulary.dropped,
             remarks: remarks.into_iter().collect(),
         })
+    }
+
+    /// How many rows were left out for each reason.
+    fn reasons(&self) -> BTreeMap<&'static str, u64> {
+        self.rejects.iter().fold(BTreeMap::new(), |mut reasons, row| {
+            *reasons.entry(row.reason.code()).or_insert(0) += 1;
+            reasons
+        })
+    }
+
+    /// The folder stays as it was, so no rejects file says why: the error has to.
+    fn why_nothing(&self) -> String {
+        let reasons: Vec<String> =
+            self.reasons().iter().map(|(reason, count)| format!("{count} x {reason}")).collect();
+        let first = self.rejects.first().map(|row| {
+            format!(" ({}); the first, {} line {}: {}", reasons.join(", "), row.table, row.line, row.detail)
+        });
+        format!(
+            "no item could be read from {} rows, {} were left out{}. Check the format and the path",
+            self.rows,
+            self.rejects.len(),
+            first.unwrap_or_default()
+        )
     }
 }
 

@@ -1,4 +1,5 @@
 /** The generated engine with the types of `types.ts`. */
+import { onceStarted } from "./start.js";
 import { Engine as GeneratedEngine } from "./wasm/segue_wasm.js";
 import type { Engine as EngineInstance, EngineConstructor } from "./types.js";
 
@@ -6,4 +7,4 @@ import type { Engine as EngineInstance, EngineConstructor } from "./types.js";
 export type Engine = EngineInstance;
 
 /** Makes engines; call `init` first. */
-export const Engine = GeneratedEngine as unknown as EngineConstructor;
+export const Engine = onceStarted(GeneratedEngine) as unknown as EngineConstructor;

@@ -1,4 +1,5 @@
 /** The outbox's decisions, as the core makes them; a host keeps the rows, sends and waits. `openSegue` is such a host. */
+import { onceStarted } from "./start.js";
 import { Outbox as GeneratedOutbox } from "./wasm/segue_wasm.js";
 import type { SegueEvent } from "./types.js";
 
@@ -88,4 +89,4 @@ export interface OutboxConstructor {
 }
 
 /** Makes outboxes; call `init` first. */
-export const Outbox = GeneratedOutbox as unknown as OutboxConstructor;
+export const Outbox = onceStarted(GeneratedOutbox) as unknown as OutboxConstructor;

@@ -55,8 +55,28 @@ export const EVERYBODY = "everybody";
 /** Whose pack, session and events a user's are; guests share everyone's. */
 export const subjectOf = (user: string): string => (user === "" ? EVERYONE : `user:${user}`);
 
+/** Every option, so that a misspelt one does not pass for left out. */
+const OPTIONS: Record<keyof HostOptions, true> = {
+  root: true,
+  baseUrl: true,
+  user: true,
+  surface: true,
+  count: true,
+  headers: true,
+  context: true,
+  refreshMs: true,
+  gatherMs: true,
+  deadlineMs: true,
+  logFeatures: true,
+  module: true,
+};
+
 /** Fills in what was left out. */
 export function settingsOf(options: HostOptions): Settings {
+  const unknown = Object.keys(options).find((name) => !(name in OPTIONS));
+  if (unknown !== undefined) {
+    throw new HostError("request_invalid", `${unknown} is no option; there are ${Object.keys(OPTIONS).join(", ")}.`);
+  }
   const user = options.user ?? "";
   if (typeof options.root !== "string") {
     throw new HostError("key_invalid", `root is ${String(options.root)}: give the service's public key, 64 hexadecimal digits.`);
