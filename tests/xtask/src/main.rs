@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask demo`, `test`, `bench`, `quality`, `fuzz`, `gen-vectors`, `wasm` and `train`.
+//! The project's commands: `cargo xtask demo`, `test`, `bench`, `quality`, `fuzz`, `gen-vectors`, `wasm`, `mobile` and `train`.
 
 mod checkout;
 mod commands;
@@ -42,6 +42,8 @@ enum Command {
     GenVectors(commands::gen_vectors::Arguments),
     /// Build the npm package of the browser engine.
     Wasm(commands::wasm::Arguments),
+    /// Build the mobile library with its bindings: for this machine, Android or iOS.
+    Mobile(commands::mobile::Arguments),
     /// Train the demo's models again.
     Train(commands::train::Arguments),
 }
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Fuzz(arguments) => commands::fuzz::run(&arguments),
         Command::GenVectors(arguments) => commands::gen_vectors::run(&arguments),
         Command::Wasm(arguments) => commands::wasm::run(&arguments),
+        Command::Mobile(arguments) => commands::mobile::run(&arguments),
         Command::Train(arguments) => commands::train::run(&arguments),
     };
     result.unwrap_or_else(|error| {

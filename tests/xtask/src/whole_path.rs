@@ -197,7 +197,10 @@ pub(crate) fn probe(paths: &Paths, step: &Step, segue: &Segue, data: &Path) -> a
 }
 
 /// Makes `to` with the same files as `from`, but for the events that a service received.
-fn share(from: &Path, to: &Path) -> std::io::Result<()> {
+///
+/// # Errors
+/// When a folder or link cannot be made.
+pub(crate) fn share(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

@@ -3,7 +3,7 @@
 use super::Group;
 
 /// Every key, its group and its unit. `docs/BENCH.md` defines each.
-pub(crate) const KEYS: [(&str, Group, &str); 50] = [
+pub(crate) const KEYS: [(&str, Group, &str); 55] = [
     ("rerank_500x50_native_p50_ms", Group::Engine, "ms"),
     ("rerank_500x50_native_p99_ms", Group::Engine, "ms"),
     ("event_apply_native_p99_us", Group::Engine, "us"),
@@ -28,6 +28,11 @@ pub(crate) const KEYS: [(&str, Group, &str); 50] = [
     ("session_growth_bytes", Group::Browser, "bytes"),
     ("refresh_users_per_second", Group::Cloud, "1/s"),
     ("import_rows_per_second", Group::Cloud, "1/s"),
+    ("mobile_lib_stripped_bytes", Group::Mobile, "bytes"),
+    ("mobile_lib_arm64_stripped_bytes", Group::Mobile, "bytes"),
+    ("ffi_overhead_kotlin_us", Group::Mobile, "us"),
+    ("ffi_overhead_swift_us", Group::Mobile, "us"),
+    ("ffi_overhead_c_us", Group::Mobile, "us"),
     ("scaling_50x50_p50_ms", Group::Scaling, "ms"),
     ("scaling_50x50_p99_ms", Group::Scaling, "ms"),
     ("scaling_100x50_p50_ms", Group::Scaling, "ms"),

@@ -4,6 +4,7 @@ mod browser;
 mod cloud;
 mod engine;
 mod keys;
+mod mobile;
 mod native;
 mod report;
 mod scaling;
@@ -44,6 +45,8 @@ pub(crate) enum Group {
     Cloud,
     /// One event over candidates and over events, with a plot beside the JSON file.
     Scaling,
+    /// The mobile library: what it weighs and what its boundaries cost.
+    Mobile,
 }
 
 /// Measures the chosen groups; the file is written even when one of them fails.
@@ -55,13 +58,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let steps = Steps::new(&paths, "bench")?;
     let mut report = Report::new(&paths);
     let chosen = |group| arguments.groups.is_empty() || arguments.groups.contains(&group);
-    for group in [Group::Engine, Group::Browser, Group::Cloud, Group::Scaling] {
+    for group in [Group::Engine, Group::Browser, Group::Cloud, Group::Scaling, Group::Mobile] {
         if chosen(group) {
             match group {
                 Group::Engine => engine::measure(&paths, &steps, &mut report),
                 Group::Browser => browser::measure(&paths, &steps, &mut report),
                 Group::Cloud => cloud::measure(&paths, &steps, &mut report),
                 Group::Scaling => scaling::measure(&paths, &steps, &mut report, &arguments.json),
+                Group::Mobile => mobile::measure(&paths, &steps, &mut report),
             }
             report.explain_missing(group, "its step failed, see the log");
         } else {

@@ -1,6 +1,7 @@
 //! `cargo xtask test`.
 
 mod browser;
+mod mobile;
 mod path;
 mod platforms;
 mod rust;
@@ -45,10 +46,14 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         None => steps.skip("golden vectors in browsers", "the npm package was not built", "cargo xtask wasm"),
     }
     platforms::run(&paths, &steps, arguments.all);
-    match &segue {
+    let data = match &segue {
         Some(segue) => whole_paths(&paths, &steps, segue, player),
-        None => steps.skip("whole paths", "the server was not built", "cargo xtask test"),
-    }
+        None => {
+            steps.skip("whole paths", "the server was not built", "cargo xtask test");
+            None
+        }
+    };
+    mobile::run(&paths, &steps, arguments.all, segue.as_ref(), data.as_deref());
     training::run(&paths, &steps, arguments.all, segue.as_ref());
     eprint!("\n{}", steps.table());
     steps::print_result(&steps.counts().closing_line());
@@ -67,11 +72,13 @@ fn build_both(paths: &Paths, steps: &Steps, library: Option<PathBuf>) -> (Option
     })
 }
 
-fn whole_paths(paths: &Paths, steps: &Steps, segue: &Segue, player: Option<PathBuf>) {
+/// Returns the generated data, where it could be refreshed.
+fn whole_paths(paths: &Paths, steps: &Steps, segue: &Segue, player: Option<PathBuf>) -> Option<PathBuf> {
     let generated = path::generated(paths, steps, segue, player.as_deref());
     path::public_data(paths, steps, segue);
-    match (player, generated) {
-        (Some(player), Some(data)) => browser::run(paths, steps, segue, &player, &data),
+    match (player, &generated) {
+        (Some(player), Some(data)) => browser::run(paths, steps, segue, &player, data),
         _ => steps.skip("browser tests", "player or catalogue is missing", "cargo xtask test"),
     }
+    generated
 }

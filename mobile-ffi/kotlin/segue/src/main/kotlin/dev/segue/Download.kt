@@ -1,0 +1,73 @@
+package dev.segue
+
+import dev.segue.bindings.Artefact
+import dev.segue.bindings.Engine
+import dev.segue.bindings.Manifest
+import dev.segue.bindings.SegueException
+import dev.segue.bindings.artefactOf
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.coroutineScope
+import java.net.URLEncoder
+
+/** Fetches bundles, of which nothing is believed yet but the manifest's list. */
+internal class Download(private val service: Service, private val root: String, private val now: () -> Long) {
+    /**
+     * The bundle of [subject], or everyone's where the service has none for them; [known] itself when nothing has changed
+     * since. An artefact that cannot be had is left out, as the pack's own order needs none, and asked for the next time.
+     */
+    suspend fun bundle(subject: String, known: Bundle? = null): Bundle = coroutineScope {
+        val rotations = async { optional { service.read("rotations", known?.rotations) } }
+        val manifest = async { service.read("manifest", known?.manifest) }
+        val (owner, pack) = packOf(subject, known)
+        val isUnchanged = known != null && manifest.await() === known.manifest && pack === known.pack && rotations.await() === known.rotations
+        val bundle = if (isUnchanged) known else Bundle(owner, rotations.await(), manifest.await(), pack, emptyMap(), now())
+        val artefacts = artefactsFor(peek(bundle), known?.artefacts.orEmpty())
+        val isWhole = artefacts.all { (hash, bytes) -> known?.artefacts?.get(hash) === bytes }
+        if (isUnchanged && isWhole) known else Bundle(bundle.subject, bundle.rotations, bundle.manifest, bundle.pack, artefacts, bundle.acceptedMs)
+    }
+
+    /** A person's pack, or everyone's where there is none of their own. */
+    private suspend fun packOf(subject: String, known: Bundle?): Pair<String, Tagged> = try {
+        val owner = URLEncoder.encode(subject.removePrefix("user:"), "UTF-8").replace("+", "%20").replace("%3A", ":")
+        subject to service.read("packs/$owner", known?.pack?.takeIf { known.subject == subject })
+    } catch (failure: HostException) {
+        if (subject == EVERYONE || failure.status != 404) throw failure
+        packOf(EVERYONE, known)
+    }
+
+    /** What the manifest lists, read by an engine of its own; none where it is refused, which feeding it will tell. */
+    private fun peek(bundle: Bundle): List<Artefact> = Engine(root).use { engine ->
+        try {
+            bundle.rotations?.bytes?.takeIf { it.isNotEmpty() }?.let { engine.acceptRotations(it) }
+            artefactsOf(engine.acceptManifest(bundle.manifest.bytes, bundle.acceptedMs))
+        } catch (_: SegueException) {
+            emptyList()
+        }
+    }
+
+    private suspend fun artefactsFor(wanted: List<Artefact>, before: Map<String, ByteArray>): Map<String, ByteArray> = coroutineScope {
+        val found = wanted.map { artefact -> async { bytesOf(artefact, before[artefact.hash])?.let { artefact.hash to it } } }
+        found.awaitAll().filterNotNull().toMap()
+    }
+
+    /** Bytes that fit their name: those at hand, or those of the service. */
+    private suspend fun bytesOf(artefact: Artefact, before: ByteArray?): ByteArray? {
+        if (before != null && fits(before, artefact)) return before
+        val read = try {
+            service.read("models/${artefact.hash}").bytes
+        } catch (_: HostException) {
+            return null
+        }
+        return read.takeIf { fits(it, artefact) }
+    }
+
+    private fun fits(bytes: ByteArray, artefact: Artefact): Boolean = artefactOf(bytes) == artefact
+
+    /** A service without rotations answers 404; that is not a failure. */
+    private suspend fun optional(read: suspend () -> Tagged): Tagged? = try {
+        read()
+    } catch (failure: HostException) {
+        if (failure.status == 404) null else throw failure
+    }
+}

@@ -1,0 +1,37 @@
+import Foundation
+
+/// What the host reports: a stable code of `docs/ERRORS.md` to branch on, with what was wrong in the message.
+public struct HostError: Error, Sendable, CustomStringConvertible {
+    /// `network_unreachable`, `credentials_needed`, `events_refused`, `storage_failed`, `closed`, `unexpected`, `http_STATUS`, or a
+    /// code of the service or the engine.
+    public let code: String
+    /// What was wrong, and what to do.
+    public let message: String
+    /// The HTTP status; 0 where there was no answer, or none was asked for.
+    public let status: Int
+
+    init(_ code: String, _ message: String, status: Int = 0) {
+        (self.code, self.message, self.status) = (code, message, status)
+    }
+
+    /// Anything caught, as an error with a code.
+    init(_ caught: any Error) {
+        switch caught {
+        case let known as HostError: self = known
+        case let SegueError.Refused(code, detail, remedy): self.init(code, "\(detail) \(remedy)")
+        case is CocoaError, is POSIXError: self.init("storage_failed", "\(caught)")
+        default: self.init("unexpected", "\(caught)")
+        }
+    }
+
+    public var description: String { "\(code): \(message)" }
+}
+
+extension SegueError {
+    /// The stable code of an engine's refusal.
+    public var code: String {
+        switch self {
+        case let .Refused(code, _, _): code
+        }
+    }
+}

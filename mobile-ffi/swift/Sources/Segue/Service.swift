@@ -1,0 +1,72 @@
+import Foundation
+
+/// Bytes with the tag to ask for newer ones by.
+struct Tagged: Codable, Equatable, Sendable {
+    let bytes: Data
+    let etag: String?
+}
+
+/// Requests to the service: conditional reads, and batches of events.
+actor Service {
+    private let options: Options
+    private let transport: any Transport
+    private let now: @Sendable () -> Int64
+    /// The credentials of the last batch.
+    private var used: [String: String]?
+
+    init(_ options: Options, _ transport: any Transport, now: @escaping @Sendable () -> Int64) {
+        (self.options, self.transport, self.now) = (options, transport, now)
+    }
+
+    /// Reads a resource, or answers with what is known of it when it has not changed.
+    func read(_ path: String, known: Tagged? = nil) async throws -> Tagged {
+        var headers = await options.headers()
+        if let etag = known?.etag { headers["if-none-match"] = etag }
+        let answer: HttpResponse
+        do {
+            answer = try await transport.send(HttpRequest(method: "GET", url: url(path), headers: headers, body: nil))
+        } catch {
+            try Task.checkCancellation()
+            throw HostError("network_unreachable", "No answer to \(path): the network is off or the service is not running.")
+        }
+        if answer.status == 304, let known { return known }
+        guard (200..<300).contains(answer.status) else { throw refusal(path, answer) }
+        return Tagged(bytes: answer.body, etag: answer.headers["etag"])
+    }
+
+    /// Posts a batch; status 0 where nothing came back.
+    func post(_ body: String) async -> Answer {
+        let credentials = await options.headers()
+        used = credentials
+        let headers = credentials.merging(["content-type": "application/json"]) { $1 }
+        let request = HttpRequest(method: "POST", url: url("events"), headers: headers, body: Data(body.utf8))
+        guard let answer = try? await transport.send(request) else { return Answer(status: 0) }
+        return Answer(
+            status: UInt16(clamping: answer.status), retryAfterMs: retryAfter(answer.headers["retry-after"]), body: answer.body)
+    }
+
+    /// Whether the app gives other headers than those of the last batch.
+    func hasOtherCredentials() async -> Bool { await options.headers() != used }
+
+    private func url(_ path: String) -> String {
+        "\(options.baseUrl.hasSuffix("/") ? String(options.baseUrl.dropLast()) : options.baseUrl)/api/v1/\(path)"
+    }
+
+    /// `Retry-After` is a number of seconds or a date.
+    private func retryAfter(_ value: String?) -> UInt64? {
+        guard let value = value?.trimmingCharacters(in: .whitespaces) else { return nil }
+        if let seconds = UInt64(value) { return seconds.multipliedReportingOverflow(by: 1_000).partialValue }
+        let format = DateFormatter()
+        format.locale = Locale(identifier: "en_US_POSIX")
+        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss zzz"
+        guard let date = format.date(from: value) else { return nil }
+        return UInt64(max(0, date.timeIntervalSince1970 * 1_000 - Double(now())))
+    }
+
+    /// The service's own code, where the answer has one.
+    private func refusal(_ path: String, _ answer: HttpResponse) -> HostError {
+        struct Problem: Decodable { let code: String }
+        let code = (try? JSONDecoder().decode(Problem.self, from: answer.body))?.code
+        return HostError(code ?? "http_\(answer.status)", "\(path) was answered with status \(answer.status).", status: answer.status)
+    }
+}

@@ -1,0 +1,78 @@
+//! The XCFramework for iOS.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+
+use super::library;
+use crate::paths::Paths;
+use crate::shell;
+use crate::steps::{Step, Steps};
+use crate::tools::rust_target;
+
+/// Devices, and the simulator on Apple's processors.
+const TARGETS: [&str; 2] = ["aarch64-apple-ios", "aarch64-apple-ios-sim"];
+
+/// The oldest iOS it runs on.
+const OLDEST_IOS: &str = "15.0";
+
+/// Builds the XCFramework; says what is missing where it cannot.
+pub(super) fn run(paths: &Paths, steps: &Steps) -> Option<PathBuf> {
+    steps.run("what it needs", |_| check_tools())?;
+    steps.run("library for device and simulator", |step| build(paths, step))?;
+    let framework = paths.target.join("mobile-ios/SegueMobile.xcframework");
+    steps.run("XCFramework", |step| assemble(paths, step, &framework))?;
+    Some(framework)
+}
+
+fn check_tools() -> anyhow::Result<()> {
+    if cfg!(target_os = "macos") && shell::on_path("xcodebuild").is_some() {
+        return Ok(());
+    }
+    bail!(
+        "an XCFramework cannot be built here; it needs macOS with Xcode 16 or newer (`xcodebuild` on PATH). \
+         Elsewhere `cargo xtask test --all` builds a static library for {} without the scorer for rankers, and tests the \
+         Swift package on Linux",
+        TARGETS[0]
+    )
+}
+
+fn build(paths: &Paths, step: &Step) -> anyhow::Result<()> {
+    for target in TARGETS {
+        rust_target::ensure(paths, step, target)?;
+        static_library(paths, step, target, &[])?;
+    }
+    Ok(())
+}
+
+/// The static library alone, which needs no linker of Apple's; returns it.
+///
+/// # Errors
+/// When the compiler fails.
+pub(crate) fn static_library(
+    paths: &Paths,
+    step: &Step,
+    target: &str,
+    features: &[&str],
+) -> anyhow::Result<PathBuf> {
+    let package = ["rustc", "--locked", "--package", library::PACKAGE, "--profile", library::SHIPPED];
+    let mut command = shell::cargo(paths, package);
+    command
+        .args(["--crate-type", "staticlib", "--target", target])
+        .args(features)
+        .env("IPHONEOS_DEPLOYMENT_TARGET", OLDEST_IOS);
+    shell::run(step, &mut command)?;
+    Ok(paths.target.join(target).join(library::SHIPPED).join("libsegue_mobile.a"))
+}
+
+fn assemble(paths: &Paths, step: &Step, framework: &Path) -> anyhow::Result<()> {
+    let _ = std::fs::remove_dir_all(framework);
+    let headers = paths.file("mobile-ffi/swift/Sources/SegueBindingsFFI");
+    let mut command = shell::program(paths, "xcodebuild", ["-create-xcframework"]);
+    for target in TARGETS {
+        let archive = paths.target.join(target).join(library::SHIPPED).join("libsegue_mobile.a");
+        command.arg("-library").arg(archive).arg("-headers").arg(&headers);
+    }
+    shell::run(step, command.arg("-output").arg(framework))?;
+    Ok(())
+}
