@@ -16,6 +16,8 @@ pub const SCHEMA_BYTES: usize = 256 << 10;
 pub const POLICY_BYTES: usize = 256 << 10;
 /// Largest saved session, in bytes; one that is as full as can be, of the longest ids, is below.
 pub const SESSION_BYTES: usize = 2 << 20;
+/// Largest session in brief, in bytes: a host chooses less.
+pub const SESSION_BRIEF_BYTES: usize = 64 << 10;
 /// Most candidates in one pack.
 pub const CANDIDATES: usize = 5_000;
 /// Most dimensions of a pack's vectors.

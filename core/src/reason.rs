@@ -56,6 +56,8 @@ codes! {
     Pinned = "pinned", "Featured";
     /// The pack's own order: the manifest names a ranker that has not been accepted yet.
     FallbackNoModel = "fallback_no_model", "In the order prepared for you";
+    /// The policy's linear scorer ranked: the ranker that the manifest names cannot be had yet.
+    FallbackModelPending = "fallback_model_pending", "In the order that fits you so far";
     /// The pack's own order: the ranker was refused.
     FallbackModelRefused = "fallback_model_refused", "In the order prepared for you";
     /// The pack's own order: the last pack was refused, this is the one before.

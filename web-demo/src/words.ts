@@ -3,6 +3,7 @@ import type { EventKind } from "@segue/browser";
 
 const FALLBACKS: Record<string, string> = {
   fallback_no_model: "No ranking model is at hand, so the list keeps the order the service gave it.",
+  fallback_model_pending: "The model cannot be had yet, so a simpler scorer ranks.",
   fallback_pack_refused: "A damaged or foreign pack was refused. The last good pack plays on, in the service's order.",
   fallback_model_refused: "The model was refused. The pack plays on in the service's order.",
   fallback_policy_refused: "The rules of this surface were refused. The pack plays on in the service's order.",

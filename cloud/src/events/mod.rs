@@ -21,8 +21,9 @@ pub(crate) mod power_cut;
 pub use disk::{Disk, FolderDisk};
 pub use error::StoreError;
 pub use reader::read_since;
+pub use segue_core::session::row::clock_error_ms;
 pub use store::{EventStore, Limits, Outcome};
-pub use validate::{Batch, Reject, clock_error_ms, validate};
+pub use validate::{Batch, Reject, validate};
 
 use std::path::{Path, PathBuf};
 

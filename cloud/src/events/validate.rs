@@ -1,23 +1,11 @@
 //! What an event must look like. A bad row is refused by itself; the good rows of its batch are kept.
 
-use segue_core::session::EventFault;
+use segue_core::session::row::{self, Refusal};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::ledger::{Row, fingerprint};
 use crate::catalog::Event;
-
-/// How far ahead of the service an event's time may be: a day covers every time zone mistake.
-const AHEAD_MS: i64 = 24 * 60 * 60 * 1000;
-/// A client's clock is left as it is when it is wrong by no more than this: the way to the service takes time too.
-const TOLERANCE_MS: i64 = 5 * 60 * 1000;
-
-/// By how much the times of a batch have to be moved, of a client that says it was `sent_ms` when it sent the batch.
-#[must_use]
-pub fn clock_error_ms(sent_ms: Option<i64>, now_ms: i64) -> i64 {
-    let error = sent_ms.map_or(0, |sent_ms| now_ms.saturating_sub(sent_ms));
-    if error.saturating_abs() > TOLERANCE_MS { error } else { 0 }
-}
 
 /// Why one row was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,7 +52,7 @@ impl Batch {
 }
 
 /// Sorts rows into a batch to store and rejects to report. `now_ms` is the service's clock, `moved_ms` is added to the
-/// times of the rows ([`clock_error_ms`]).
+/// times of the rows ([`row::clock_error_ms`]).
 #[must_use]
 pub fn validate(rows: Vec<Value>, moved_ms: i64, now_ms: i64) -> (Batch, Vec<Reject>) {
     let mut batch = Batch::default();
@@ -81,80 +69,16 @@ pub fn validate(rows: Vec<Value>, moved_ms: i64, now_ms: i64) -> (Batch, Vec<Rej
     (batch, rejects)
 }
 
-type Refusal = (&'static str, String);
-
 fn check(row: Value, moved_ms: i64, now_ms: i64) -> Result<(Row, Event), Refusal> {
-    let Value::Object(fields) = &row else {
-        return Err(("event_not_an_object", "an event is a JSON object".to_owned()));
-    };
-    let missing = |name: &str| matches!(fields.get(name), None | Some(Value::Null));
-    let empty = |name: &str| missing(name) || fields.get(name).and_then(Value::as_str) == Some("");
-    for (name, absent, code) in [
-        ("event_id", empty("event_id"), "event_id_missing"),
-        ("kind", empty("kind"), "kind_missing"),
-        ("time_ms", missing("time_ms"), "time_missing"),
-    ] {
-        if absent {
-            return Err((code, format!("`{name}` is missing or empty")));
-        }
-    }
-    let row = without_nulls(row);
-    let mut event: Event =
-        serde_json::from_value(row.clone()).map_err(|error| ("field_invalid", wrong_field(&row, &error)))?;
-    event.time_ms = event.time_ms.saturating_add(moved_ms);
-    check_event(&event, now_ms)?;
+    let event = row::read(row, moved_ms, now_ms)?;
     let line = serde_json::to_vec(&event).map_err(|error| ("field_invalid", error.to_string()))?;
     Ok((Row { id: fingerprint(&event.event_id), line }, event))
 }
 
-/// The first field that is wrong even in an event without any other.
-fn wrong_field(row: &Value, error: &serde_json::Error) -> String {
-    let alone = |(name, value): &(&String, &Value)| {
-        let mut event = serde_json::json!({ "event_id": "e", "kind": "play", "time_ms": 0 });
-        event[name.as_str()] = (*value).clone();
-        serde_json::from_value::<Event>(event).is_err()
-    };
-    match row.as_object().and_then(|fields| fields.iter().find(alone)) {
-        Some((name, value)) => {
-            let shown: String = value.to_string().chars().take(80).collect();
-            format!("`{name}` is {shown}: {error}")
-        }
-        None => error.to_string(),
-    }
-}
-
-/// A null is a missing value, in every column.
-fn without_nulls(mut row: Value) -> Value {
-    if let Value::Object(fields) = &mut row {
-        fields.retain(|_, value| !value.is_null());
-    }
-    row
-}
-
-fn check_event(event: &Event, now_ms: i64) -> Result<(), Refusal> {
-    event.examine().map_err(|(fault, detail)| (code(fault), detail))?;
-    if event.time_ms > now_ms.saturating_add(AHEAD_MS) {
-        let detail = format!("`time_ms` {} is more than a day from now ({now_ms})", event.time_ms);
-        return Err(("time_out_of_range", detail));
-    }
-    Ok(())
-}
-
-fn code(fault: EventFault) -> &'static str {
-    match fault {
-        EventFault::IdMissing => "event_id_missing",
-        EventFault::IdInvalid => "id_invalid",
-        EventFault::KindInvalid => "kind_invalid",
-        EventFault::TimeOutOfRange => "time_out_of_range",
-        EventFault::SubjectMissing => "item_missing",
-        EventFault::ValueOutOfRange => "value_out_of_range",
-        EventFault::ContextTooLarge => "context_too_large",
-        EventFault::CandidatesTooMany => "candidates_too_many",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use segue_core::session::row::{AHEAD_MS, TOLERANCE_MS, clock_error_ms};
+
     use super::*;
     use segue_core::limits::{CONTEXT_BYTES, EVENT_CANDIDATES, ID_BYTES, KIND_BYTES};
     use serde_json::json;

@@ -3,12 +3,16 @@
 mod accept;
 mod explain;
 mod line;
+#[cfg(feature = "tract")]
+mod prepared;
 mod rank;
 mod ranker;
 mod refill;
 mod slate;
 mod surface;
 
+#[cfg(feature = "tract")]
+pub use prepared::PreparedRanker;
 pub(crate) use ranker::Ranker;
 pub use ranker::utilities;
 pub use refill::{Refill, RefillReason};
@@ -60,6 +64,8 @@ pub struct Engine {
     ranker: Option<Ranker>,
     /// A ranker is named by the manifest, or was handed over by a server.
     ranker_wanted: bool,
+    /// The linear scorer ranks while the ranker that is wanted is not there.
+    linear_meanwhile: bool,
     /// The accepted ranker as manifests name it.
     appointed: Option<Appointed>,
     pack: Option<VerifiedPack>,
@@ -114,6 +120,7 @@ impl Engine {
             surfaces: BTreeMap::new(),
             ranker: None,
             ranker_wanted: false,
+            linear_meanwhile: false,
             appointed: None,
             pack: None,
             traits: None,
@@ -154,6 +161,30 @@ impl Engine {
             self.state.bar_neighbours(pack.candidates());
         }
         Ok(applied)
+    }
+
+    /// Ranks with the policy's linear scorer, marked `fallback_model_pending`, while the ranker that the manifest names
+    /// is not there; without this it is the pack's own order. For hosts that cannot build a ranker's plans at any time.
+    pub fn rank_linearly_meanwhile(&mut self) {
+        self.linear_meanwhile = true;
+    }
+
+    /// The session in at most `most` bytes, for hosts that keep it in a cookie: see [`State::save_brief`].
+    ///
+    /// # Errors
+    /// `session_damaged` when it cannot be written.
+    pub fn save_brief_session(&self, most: usize) -> Result<Vec<u8>> {
+        self.state.save_brief(most)
+    }
+
+    /// Continues the session that [`Engine::save_brief_session`] wrote, with what the pack says of its items.
+    ///
+    /// # Errors
+    /// `pack_missing`, `too_large`, `format_unknown`, `session_damaged`; the session then stays as it was.
+    pub fn restore_brief_session(&mut self, bytes: &[u8]) -> Result<()> {
+        let state = State::restore_brief(bytes, self.pack()?)?;
+        self.go_on(state);
+        Ok(())
     }
 
     /// The session as bytes.
@@ -197,7 +228,16 @@ impl Engine {
         if self.faults.ranker {
             return Some(ReasonCode::FallbackModelRefused);
         }
-        (self.ranker_wanted && !self.ranker_fits()).then_some(ReasonCode::FallbackNoModel)
+        (self.lacks_ranker() && !self.linear_meanwhile).then_some(ReasonCode::FallbackNoModel)
+    }
+
+    /// Why the linear scorer ranks instead of the ranker, if it does.
+    fn meanwhile(&self) -> Option<ReasonCode> {
+        (self.lacks_ranker() && self.linear_meanwhile).then_some(ReasonCode::FallbackModelPending)
+    }
+
+    fn lacks_ranker(&self) -> bool {
+        self.ranker_wanted && !self.ranker_fits()
     }
 
     /// Hash of the accepted ranker.

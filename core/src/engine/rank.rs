@@ -76,14 +76,17 @@ impl Engine {
     }
 
     fn utilities_within(&mut self, request: &Request, budget: &mut Budget<'_>) -> Result<Vec<f32>> {
+        let fits = self.ranker_fits();
         let Self { surfaces, ranker, pack, state, .. } = self;
-        utilities(surfaces, ranker.as_mut(), pack.as_ref(), state, request, budget)
+        utilities(surfaces, ranker.as_mut().filter(|_| fits), pack.as_ref(), state, request, budget)
     }
 
     /// The utilities of another session, however long it takes.
     pub(super) fn utilities_of(&mut self, state: &State, request: &Request) -> Result<Vec<f32>> {
+        let fits = self.ranker_fits();
         let Self { surfaces, ranker, pack, .. } = self;
-        utilities(surfaces, ranker.as_mut(), pack.as_ref(), state, request, &mut Budget::unlimited())
+        let ranker = ranker.as_mut().filter(|_| fits);
+        utilities(surfaces, ranker, pack.as_ref(), state, request, &mut Budget::unlimited())
     }
 
     /// The utilities of these candidates in another session.
@@ -93,8 +96,9 @@ impl Engine {
         state: &State,
         request: &Request,
     ) -> Result<Vec<f32>> {
+        let fits = self.ranker_fits();
         let Self { surfaces, ranker, pack, .. } = self;
-        let parts = (ranker.as_mut(), surfaces.get(&request.surface), pack.as_ref());
+        let parts = (ranker.as_mut().filter(|_| fits), surfaces.get(&request.surface), pack.as_ref());
         if let (Some(ranker), Some(surface), Some(pack)) = parts {
             let some = ranker.utilities_of_some(&surface.policy, pack, rows, state, &request.context)?;
             if let Some(utilities) = some {
@@ -208,7 +212,7 @@ impl Engine {
             policy: self.surfaces.get(&request.surface).and_then(|surface| surface.hash.clone()),
             ranker: self.ranker_hash(),
             order: if scores.fallback.is_some() { Order::Fallback } else { Order::Ranked },
-            fallback: scores.fallback,
+            fallback: scores.fallback.or_else(|| self.meanwhile()),
             stale: request.now_ms >= pack.expires_ms(),
             units: budget.taken(),
             complete: !budget.is_exhausted(),

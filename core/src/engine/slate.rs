@@ -80,7 +80,7 @@ pub struct Slate {
     pub ranker: Option<String>,
     /// Whose order it is.
     pub order: Order,
-    /// Why it is the pack's own order, if it is.
+    /// Why it is the pack's own order, if it is, or `fallback_model_pending` where the linear scorer ranked.
     pub fallback: Option<ReasonCode>,
     /// The pack has expired and is used because nothing newer was accepted.
     pub stale: bool,

@@ -6,6 +6,7 @@
 //! the same however long the session is, and the whole survives as bytes (`save`).
 
 mod apply;
+mod brief;
 mod check;
 pub mod event;
 mod facts;
@@ -15,6 +16,7 @@ mod opinion;
 mod plays;
 mod refused;
 mod remember;
+pub mod row;
 mod save;
 mod seen;
 mod space;

@@ -31,6 +31,14 @@ impl Opinion {
         }
     }
 
+    /// Whether it takes back something that `earlier` decided.
+    pub(super) fn undoes(self, earlier: Self) -> bool {
+        let undone = |now: Option<bool>, before| now == Some(false) && before == Some(true);
+        undone(self.liked, earlier.liked)
+            || undone(self.barred, earlier.barred)
+            || undone(self.followed, earlier.followed)
+    }
+
     /// Whether it says something of an item: following is about the creator, known or not.
     pub(super) fn decides_item(self) -> bool {
         self.followed.is_none() && (self.liked.is_some() || self.barred.is_some())

@@ -15,7 +15,7 @@ pub(super) struct Refused {
     pub(super) item: String,
     pub(super) vector: Vec<f32>,
     /// What is closer than this cosine goes too.
-    near: f32,
+    pub(super) near: f32,
     time_ms: i64,
 }
 

@@ -7,7 +7,7 @@ use super::subject::{Scope, Subject};
 use super::sums::check_vector;
 use super::{Applied, Event, EventKind, State};
 use crate::limits;
-use crate::pack::Candidate;
+use crate::pack::{Candidate, VerifiedPack};
 use crate::policy::Feedback;
 
 /// An event this much older than the newest, in milliseconds, is taken in the order of arrival: one hour. It is as
@@ -55,12 +55,22 @@ pub struct Remembered {
 
 impl Remembered {
     pub(super) fn of(event: &Event, candidate: Option<&Candidate>, feedback: &Feedback) -> Self {
+        let slate = event.slate.as_deref().map_or(0, fingerprint);
+        Self::with(event, candidate, strength(event, feedback), feedback.decay, slate)
+    }
+
+    /// An event that was weighed before, as `pack` describes its item.
+    pub(super) fn again(event: &Event, pack: &VerifiedPack, strength: f32, decay: f32, slate: u64) -> Self {
+        Self::with(event, pack.find(&event.item), strength, decay, slate)
+    }
+
+    fn with(event: &Event, candidate: Option<&Candidate>, strength: f32, decay: f32, slate: u64) -> Self {
         let Subject { scope, vector, creator, categories } = Subject::of(event, candidate);
         Self {
             event_id: event.event_id.clone(),
             item: event.item.clone(),
             kind: event.kind.clone(),
-            strength: strength(event, feedback),
+            strength,
             time_ms: event.time_ms,
             played_ms: event.played_ms,
             total_ms: event.total_ms,
@@ -69,8 +79,8 @@ impl Remembered {
             scope,
             creator,
             categories,
-            slate: event.slate.as_deref().map_or(0, fingerprint),
-            decay: feedback.decay,
+            slate,
+            decay,
             novel: false,
             taken_back: false,
             took: false,

@@ -32,6 +32,17 @@ impl SeenIds {
         true
     }
 
+    /// The newest fingerprints, 8 bytes each, newest last.
+    pub(super) fn newest(&self, most: usize) -> Vec<u8> {
+        let newest = self.order.range(self.order.len().saturating_sub(most)..);
+        newest.flat_map(|fingerprint| fingerprint.to_be_bytes()).collect()
+    }
+
+    /// From fingerprints of 8 bytes each.
+    pub(super) fn of_bytes(bytes: &[u8]) -> Self {
+        Self { order: bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect() }
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.order.len()
@@ -57,7 +68,7 @@ impl<'de> Deserialize<'de> for SeenIds {
         if !rest.is_empty() || fingerprints.len() > limits::SESSION_EVENT_IDS {
             return Err(de::Error::invalid_length(bytes.len(), &"whole fingerprints within their bound"));
         }
-        Ok(Self { order: fingerprints.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect() })
+        Ok(Self::of_bytes(fingerprints.as_flattened()))
     }
 }
 

@@ -23,6 +23,16 @@ pub(super) struct Taste {
 }
 
 impl Taste {
+    /// What events said that are no longer remembered.
+    pub(super) fn past(&self) -> &Sums {
+        &self.past
+    }
+
+    /// Begins with what events said that are no longer remembered.
+    pub(super) fn begin(&mut self, past: Sums) {
+        (self.past, self.now) = (past.clone(), past);
+    }
+
     /// Adds the newest event.
     pub(super) fn learn(&mut self, event: &mut Remembered) {
         if !event.counts() {

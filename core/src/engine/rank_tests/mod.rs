@@ -1,5 +1,6 @@
 //! What holds for every list: made-up packs, sessions and policies, with every number of work units.
 
+mod brief;
 mod model;
 
 use self::model::Decisions;

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::score::names;
 
 /// Where the parts meet: names of values, each a model input or a node's output.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Cut {
     /// What the cross part reads of the pack part, f32, candidates along the first axis.
     pub(super) pack: Vec<String>,

@@ -20,6 +20,8 @@ mod tests;
 mod widths;
 mod wiring;
 
+use std::sync::Arc;
+
 use self::cut::Cut;
 use self::graph::Graph;
 use self::parts::Parts;
@@ -37,7 +39,7 @@ const CHUNK: usize = 128;
 
 /// A ranker (ONNX) on tract.
 pub struct TractScorer {
-    graph: Graph,
+    graph: Arc<Graph>,
     widths: Widths,
     cut: Cut,
     parts: Parts,
@@ -66,7 +68,14 @@ impl TractScorer {
         let graph = Graph::read(bytes, &widths.inputs())?;
         let cut = Cut::find(&graph, widths, CHUNK)?;
         let parts = Parts::new(&graph, &cut, widths, CHUNK)?;
-        Ok(Self { graph, widths, cut, parts, pack: None })
+        Ok(Self { graph: Arc::new(graph), widths, cut, parts, pack: None })
+    }
+
+    /// Another scorer with the same plans, which are not built again, and without prepared candidates.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        let (graph, cut, parts) = (Arc::clone(&self.graph), self.cut.clone(), self.parts.clone());
+        Self { graph, widths: self.widths, cut, parts, pack: None }
     }
 
     /// Builds plans for all candidates at once where the model compares them with each other.

@@ -11,6 +11,7 @@ use crate::limits;
 use crate::score::names;
 
 /// Plans for one number of rows.
+#[derive(Clone)]
 pub(super) struct Parts {
     pub(super) rows: usize,
     pack: Plan,

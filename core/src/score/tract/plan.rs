@@ -11,7 +11,8 @@ use crate::error::{Code, Error, Result};
 /// A value that parts hand to each other.
 pub(super) type Value = Arc<Tensor>;
 
-/// A part of a graph for fixed shapes.
+/// A part of a graph for fixed shapes. A copy shares what was built.
+#[derive(Clone)]
 pub(super) struct Plan {
     runnable: Arc<TypedRunnableModel>,
     /// The shapes of its outputs.

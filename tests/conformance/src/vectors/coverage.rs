@@ -16,6 +16,10 @@ pub const UNREACHABLE: &[(&str, &str)] = &[
     ("error key_is_for_tests", "whether the test key is refused depends on the build, not on what is done"),
     ("error outbox_full", "vectors rank; what sends has a suite of its own, segue_core::outbox::suite"),
     ("error storage_failed", "only a host's storage gives it"),
+    (
+        "reason fallback_model_pending",
+        "a list has it, no place does; only hosts that cannot build plans ask for it",
+    ),
     ("reason fallback_model_failed", "a ranker that was accepted fails only where memory does"),
 ];
 

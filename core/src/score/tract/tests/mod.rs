@@ -41,7 +41,7 @@ fn in_one_piece(bytes: &[u8], widths: Widths) -> TractScorer {
     let names: Vec<String> = widths.inputs().iter().map(|(name, _)| (*name).to_owned()).collect();
     let cut = Cut::whole(&names);
     let parts = Parts::new(&graph, &cut, widths, 1).unwrap();
-    TractScorer { graph, widths, cut, parts, pack: None }
+    TractScorer { graph: graph.into(), widths, cut, parts, pack: None }
 }
 
 fn assert_close(one: &[f32], other: &[f32]) {
