@@ -10,6 +10,7 @@ mod frame;
 mod ledger;
 mod log;
 mod reader;
+mod sign_in;
 mod store;
 mod validate;
 
@@ -22,6 +23,7 @@ pub use disk::{Disk, FolderDisk};
 pub use error::StoreError;
 pub use reader::read_since;
 pub use segue_core::session::row::clock_error_ms;
+pub use sign_in::hand_over;
 pub use store::{EventStore, Limits, Outcome};
 pub use validate::{Batch, Reject, validate};
 

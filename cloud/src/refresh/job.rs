@@ -85,6 +85,7 @@ fn load(data: &Path, last: u64) -> anyhow::Result<Catalogue> {
             received.push(event);
         }
     })?;
+    crate::events::hand_over(&mut received);
     if !received.is_empty() {
         catalogue.add_events(received);
     }

@@ -22,6 +22,7 @@ mod pools;
 mod popular;
 mod prepare;
 mod publish;
+mod regional;
 mod report;
 mod rollback;
 mod run;
@@ -57,6 +58,8 @@ pub use together::Together;
 pub const RETRIEVED: usize = 3_000;
 /// Candidates kept in a pack.
 pub const KEPT: usize = 500;
+/// Candidates kept in the pack of a region: an edge worker ranks it within a request.
+pub const KEPT_OF_REGION: usize = 300;
 
 #[cfg(test)]
 mod gather_tests;

@@ -164,7 +164,7 @@ impl Plan {
         for (name, hash) in self.inputs.iter().filter(|(name, _)| !personal.contains(&name.as_str())) {
             digest.update(format!("{name} {hash}\n"));
         }
-        digest.update(format!("{} {}", super::RETRIEVED, super::KEPT));
+        digest.update(format!("{} {} {}", super::RETRIEVED, super::KEPT, super::KEPT_OF_REGION));
         hex(&digest.finalize())
     }
 }

@@ -15,11 +15,11 @@ use super::earlier::{Lists, ORIGINS, Origin};
 use super::gather::{Person, gather};
 use super::job::Job;
 use super::maker::{SealedPack, Stamp};
+use super::regional::{popular, regional};
 use super::report::{How, ShardReport};
-use super::sources::{Place, Source};
+use super::sources::Place;
 use super::subjects::{Activity, Subject, is_young};
-use super::{KEPT, PackMaker, Plan, Prepared, plan};
-use crate::catalog::Item;
+use super::{PackMaker, Plan, Prepared, plan};
 use crate::index;
 use crate::lock::FileLock;
 use crate::packs::{self, ShardReader, ShardWriter, shard_file};
@@ -177,9 +177,8 @@ impl<'a> ShardMaker<'a> {
     /// The list of a region, of somebody about whom nothing changed, or of anybody when it is late.
     fn without_ranking(&self, subject: &Subject, lists: &Lists, late: bool) -> Option<Listed> {
         let (viewer, made_ms) = (&subject.viewer, self.job.plan.created_ms);
-        let popular = || self.popular(subject);
         let Some(user) = viewer.user else {
-            return Some(Listed { ranked: popular(), how: How::Region, made_ms });
+            return Some(Listed { ranked: regional(self.prepared, subject), how: How::Region, made_ms });
         };
         let origin = lists.origin(&subject.name);
         let unchanged = origin.is_some_and(|origin| {
@@ -194,7 +193,9 @@ impl<'a> ShardMaker<'a> {
                 let how = if unchanged { How::Unchanged } else { How::Carried };
                 Some(Listed { ranked, how, made_ms: origin.map_or(i64::MIN, |origin| origin.made_ms) })
             }
-            None if late => Some(Listed { ranked: popular(), how: How::Popular, made_ms }),
+            None if late => {
+                Some(Listed { ranked: popular(self.prepared, subject), how: How::Popular, made_ms })
+            }
             None => None,
         }
     }
@@ -236,17 +237,6 @@ impl<'a> ShardMaker<'a> {
             ranker: ranker.as_deref(),
         };
         maker.seal(subject, &vector, &listed.ranked, stamp, self.job.keys.signing())
-    }
-
-    /// What is popular in the subject's segment, of its category where it is one's.
-    fn popular(&self, subject: &Subject) -> Vec<Place> {
-        let Prepared { catalogue, barred, popular, .. } = self.prepared;
-        let wanted =
-            |item: &Item| subject.category.as_ref().is_none_or(|category| item.categories.contains(category));
-        let whom = (&subject.viewer, &subject.segment);
-        let list = popular.list(catalogue, barred, whom, &wanted, KEPT);
-        let place = |(item, score)| Place { item, score, sources: Source::Trending.into() };
-        list.into_iter().map(place).collect()
     }
 
     /// What has to be known for the list to be taken over one day.

@@ -252,6 +252,21 @@ fn a_full_pack_has_less_than_64_kilobytes_of_ranking_data() {
 }
 
 #[test]
+fn a_regions_pack_has_300_candidates_and_brings_what_is_new_and_little_known() {
+    let (data, _) = folder();
+    write(data.path(), &catalogue(700, 3));
+    run(data.path(), &options()).unwrap();
+    let pack = open(data.path(), "region:all");
+    assert_eq!(pack.candidates().len(), KEPT_OF_REGION);
+    let brought = |source: Source| {
+        let number = |one: &segue_core::pack::Candidate| one.columns.get("sources").copied().unwrap_or(0.0);
+        pack.candidates().iter().filter(|one| Sources::of_number(number(one)).contains(source)).count()
+    };
+    assert!(brought(Source::Trending) >= 200);
+    assert!(brought(Source::New) + brought(Source::Exploration) >= Source::Exploration.keeps());
+}
+
+#[test]
 fn a_folder_without_data_names_the_remedy() {
     let data = tempfile::tempdir().unwrap();
     let error = format!("{:#}", run(data.path(), &options()).unwrap_err());
