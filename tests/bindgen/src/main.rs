@@ -16,6 +16,9 @@ struct Arguments {
     /// The module's base name; without it the input's file name.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// For a worker: the module is handed its WebAssembly, and can begin anew after a trap.
+    #[arg(long)]
+    worker: bool,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -28,8 +31,9 @@ fn main() -> anyhow::Result<()> {
     generator
         .web(true)?
         .typescript(true)
-        // Lets `init()` without an argument find the file beside the module.
-        .omit_default_module_path(false)
+        // Otherwise `init()` without an argument finds the file beside the module.
+        .omit_default_module_path(arguments.worker)
+        .reset_state_function(arguments.worker)
         .generate(&arguments.output)
         .with_context(|| format!("cannot generate a module from {}", arguments.input.display()))
 }

@@ -1,5 +1,7 @@
 //! A small catalogue, and everything signed that a client of it would fetch.
 
+use std::ops::Range;
+
 use segue_core::pack::{CandidateSource, PackSource};
 use segue_core::trust::{Artefact, Manifest, PrivateKey, Ranker};
 use segue_core::{Engine, Event, EventKind, Request, policies};
@@ -86,11 +88,20 @@ pub fn pack(items: &[Item], generation: u64) -> Vec<u8> {
 /// When the items are none that a reader would accept.
 #[must_use]
 pub fn pack_for(items: &[Item], generation: u64, subject: &str) -> Vec<u8> {
+    pack_during(items, generation, subject, NOW_MS..EXPIRES_MS)
+}
+
+/// A signed pack of `items` for `subject` that is accepted within these times, in milliseconds since 1970.
+///
+/// # Panics
+/// When the items are none that a reader would accept.
+#[must_use]
+pub fn pack_during(items: &[Item], generation: u64, subject: &str, times: Range<i64>) -> Vec<u8> {
     let source = PackSource {
         generation,
         subject,
-        created_ms: NOW_MS,
-        expires_ms: EXPIRES_MS,
+        created_ms: times.start,
+        expires_ms: times.end,
         ranker: None,
         towers: "none",
         user: &[0.5; DIMENSION],

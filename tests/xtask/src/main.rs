@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask demo`, `test`, `bench`, `quality`, `fuzz`, `gen-vectors`, `wasm`, `mobile` and `train`.
+//! The project's commands: `cargo xtask demo`, `test`, `bench`, `quality`, `fuzz`, `gen-vectors`, `wasm`, `mobile`, `worker` and `train`.
 
 mod checkout;
 mod commands;
@@ -13,6 +13,7 @@ mod tools;
 mod training;
 mod wasm;
 mod whole_path;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -44,6 +45,8 @@ enum Command {
     Wasm(commands::wasm::Arguments),
     /// Build the mobile library with its bindings: for this machine, Android or iOS.
     Mobile(commands::mobile::Arguments),
+    /// Build the edge worker, test it on the real runtime, or ask it a million times.
+    Worker(commands::worker::Arguments),
     /// Train the demo's models again.
     Train(commands::train::Arguments),
 }
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::GenVectors(arguments) => commands::gen_vectors::run(&arguments),
         Command::Wasm(arguments) => commands::wasm::run(&arguments),
         Command::Mobile(arguments) => commands::mobile::run(&arguments),
+        Command::Worker(arguments) => commands::worker::run(&arguments),
         Command::Train(arguments) => commands::train::run(&arguments),
     };
     result.unwrap_or_else(|error| {

@@ -195,14 +195,22 @@ pub(crate) fn install_with_tarball(
     stamp::write(&done, &hash)
 }
 
-fn fresh_folder(folder: &Path) -> anyhow::Result<()> {
+/// Makes the folder, empty.
+///
+/// # Errors
+/// When it cannot be made.
+pub(crate) fn fresh_folder(folder: &Path) -> anyhow::Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
 }
 
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+/// Copies a file.
+///
+/// # Errors
+/// When it cannot be copied.
+pub(crate) fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     Ok(())
 }

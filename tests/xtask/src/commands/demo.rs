@@ -14,6 +14,7 @@ use crate::steps::{self, Step, Steps};
 use crate::tools::onnxruntime;
 use crate::wasm::build_player;
 use crate::whole_path::{self, CatalogueSize, Segue};
+use crate::worker;
 
 /// Sessions that the demo's quality is measured on.
 const JUDGED: u64 = 200;
@@ -24,6 +25,9 @@ pub(crate) struct Arguments {
     /// Run the whole path once, print one JSON object and end.
     #[arg(long)]
     once: bool,
+    /// Serve the anonymous player from the edge worker, before the cloud.
+    #[arg(long, conflicts_with = "once")]
+    worker: bool,
     #[command(flatten)]
     size: CatalogueSize,
     /// The port that API and player listen on.
@@ -42,6 +46,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if !arguments.once {
         server::check_port(arguments.port)?;
     }
+    if arguments.worker {
+        return worker(&paths, &steps, arguments);
+    }
     let Some(demo) = prepare(&paths, &steps, arguments) else { return Ok(steps.exit_code()) };
     if arguments.once {
         if let Some(report) = once(&paths, &steps, &demo) {
@@ -51,6 +58,25 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(steps.exit_code());
     }
     serve(&paths, &steps, &demo, arguments.port)
+}
+
+/// The cloud on any port, the worker before it on the port asked for; both end with this command.
+fn worker(paths: &Paths, steps: &Steps, arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let (built, catalogue) = thread::scope(|scope| {
+        let model = paths.file(worker::MODEL);
+        let built =
+            scope.spawn(move || steps.run("worker: build", |step| worker::build(paths, step, &model)));
+        let catalogue = catalogue(paths, steps, arguments);
+        (built.join().ok().flatten(), catalogue)
+    });
+    let Some((segue, data, _)) = built.and(catalogue) else { return Ok(steps.exit_code()) };
+    let Some(server) = steps.run("serve", |step| segue.serve(paths, step, &data, None, 0)) else {
+        return Ok(steps.exit_code());
+    };
+    let mut command = shell::program(paths, worker::node(paths), ["tests/support/demo.mjs"]);
+    command.arg(arguments.port.to_string()).current_dir(paths.file(worker::WORKER));
+    let ended = command.env("SEGUE_URL", server.url()).status()?;
+    Ok(if ended.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 struct Demo {

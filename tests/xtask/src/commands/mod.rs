@@ -9,3 +9,4 @@ pub(crate) mod quality;
 pub(crate) mod test;
 pub(crate) mod train;
 pub(crate) mod wasm;
+pub(crate) mod worker;

@@ -3,7 +3,7 @@
 use super::Group;
 
 /// Every key, its group and its unit. `docs/BENCH.md` defines each.
-pub(crate) const KEYS: [(&str, Group, &str); 55] = [
+pub(crate) const KEYS: [(&str, Group, &str); 59] = [
     ("rerank_500x50_native_p50_ms", Group::Engine, "ms"),
     ("rerank_500x50_native_p99_ms", Group::Engine, "ms"),
     ("event_apply_native_p99_us", Group::Engine, "us"),
@@ -33,6 +33,10 @@ pub(crate) const KEYS: [(&str, Group, &str); 55] = [
     ("ffi_overhead_kotlin_us", Group::Mobile, "us"),
     ("ffi_overhead_swift_us", Group::Mobile, "us"),
     ("ffi_overhead_c_us", Group::Mobile, "us"),
+    ("worker_script_gzip_bytes", Group::Worker, "bytes"),
+    ("worker_startup_cpu_ms", Group::Worker, "ms"),
+    ("worker_rerank_300_p99_ms", Group::Worker, "ms"),
+    ("worker_rerank_300_cpu_mean_ms", Group::Worker, "ms"),
     ("scaling_50x50_p50_ms", Group::Scaling, "ms"),
     ("scaling_50x50_p99_ms", Group::Scaling, "ms"),
     ("scaling_100x50_p50_ms", Group::Scaling, "ms"),

@@ -9,6 +9,7 @@ mod native;
 mod report;
 mod scaling;
 mod size;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ pub(crate) enum Group {
     Scaling,
     /// The mobile library: what it weighs and what its boundaries cost.
     Mobile,
+    /// The edge worker on workerd: its size, its start, one event with its list.
+    Worker,
 }
 
 /// Measures the chosen groups; the file is written even when one of them fails.
@@ -58,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let steps = Steps::new(&paths, "bench")?;
     let mut report = Report::new(&paths);
     let chosen = |group| arguments.groups.is_empty() || arguments.groups.contains(&group);
-    for group in [Group::Engine, Group::Browser, Group::Cloud, Group::Scaling, Group::Mobile] {
+    for group in [Group::Engine, Group::Browser, Group::Cloud, Group::Scaling, Group::Mobile, Group::Worker] {
         if chosen(group) {
             match group {
                 Group::Engine => engine::measure(&paths, &steps, &mut report),
@@ -66,6 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
                 Group::Cloud => cloud::measure(&paths, &steps, &mut report),
                 Group::Scaling => scaling::measure(&paths, &steps, &mut report, &arguments.json),
                 Group::Mobile => mobile::measure(&paths, &steps, &mut report),
+                Group::Worker => worker::measure(&paths, &steps, &mut report),
             }
             report.explain_missing(group, "its step failed, see the log");
         } else {

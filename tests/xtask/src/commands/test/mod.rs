@@ -4,8 +4,8 @@ mod browser;
 mod mobile;
 mod path;
 mod platforms;
-mod rust;
-mod summary;
+pub(crate) mod rust;
+pub(crate) mod summary;
 mod training;
 
 use std::path::PathBuf;
@@ -13,13 +13,14 @@ use std::process::ExitCode;
 use std::thread;
 
 use crate::checkout;
-use crate::commands::wasm;
+use crate::commands::{wasm, worker as on_edge};
 use crate::dependencies;
 use crate::paths::Paths;
 use crate::steps::{self, Steps};
 use crate::tools::onnxruntime;
 use crate::wasm::build_player;
 use crate::whole_path::Segue;
+use crate::worker;
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -45,6 +46,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         Some(_) => browser::vectors(&paths, &steps),
         None => steps.skip("golden vectors in browsers", "the npm package was not built", "cargo xtask wasm"),
     }
+    match worker::is_built(&paths) {
+        true => on_edge::test(&paths, &steps),
+        false => {
+            steps.skip("worker: tests on workerd", "the worker was not built", "cargo xtask worker test")
+        }
+    }
     platforms::run(&paths, &steps, arguments.all);
     let data = match &segue {
         Some(segue) => whole_paths(&paths, &steps, segue, player),
@@ -65,7 +72,10 @@ fn build_both(paths: &Paths, steps: &Steps, library: Option<PathBuf>) -> (Option
     thread::scope(|scope| {
         let browser = scope.spawn(|| {
             let tarball = wasm::package(paths, steps)?;
-            steps.run("player: types and build", |step| build_player(paths, step, &tarball))
+            let player = steps.run("player: types and build", |step| build_player(paths, step, &tarball));
+            let model = paths.file(worker::MODEL);
+            steps.run("worker: build", |step| worker::build(paths, step, &model));
+            player
         });
         let segue = rust::all(paths, steps, library);
         (browser.join().ok().flatten(), segue)

@@ -71,7 +71,7 @@ fn tests(paths: &Paths, step: &Step, library: Option<&PathBuf>) -> anyhow::Resul
 ///
 /// # Errors
 /// When the runner cannot start, or fails before it runs a test.
-pub(super) fn counted(
+pub(crate) fn counted(
     step: &Step,
     command: &mut Command,
     read: fn(&str) -> Counts,

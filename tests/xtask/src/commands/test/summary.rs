@@ -16,7 +16,7 @@ pub(super) fn of_cargo(output: &str) -> Counts {
 }
 
 /// Reads Node's closing lines: `# pass 5`, `# fail 0`, `# skipped 1`.
-pub(super) fn of_node(output: &str) -> Counts {
+pub(crate) fn of_node(output: &str) -> Counts {
     let number = |name: &str| {
         let mut lines = output.lines().rev().filter_map(|line| line.trim().strip_prefix(name));
         lines.next().and_then(|rest| rest.trim().parse().ok()).unwrap_or(0)

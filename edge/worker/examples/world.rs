@@ -1,0 +1,62 @@
+//! Writes a small signed world as a cloud would serve it: `world FOLDER NOW_MS`.
+//!
+//! Each folder below is laid out like `/api/v1`: `1` and `3` are generations, `2` names another ranker, `expired` is
+//! generation 4 and out of date, `foreign` generation 5 of somebody else's key.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use segue_conformance::{ranker, world};
+use segue_core::policies;
+use segue_core::trust::{PrivateKey, hash, write_rotations};
+
+const HOUR_MS: i64 = 3_600_000;
+
+fn main() -> std::io::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let folder = PathBuf::from(arguments.next().expect("a folder"));
+    let now_ms: i64 = arguments.next().and_then(|text| text.parse().ok()).expect("a time in milliseconds");
+    let (model, schema) = (ranker::model(), ranker::schema());
+    // Somebody else's name makes other bytes of the same model.
+    let other = [&model[..], &[0x12, 1, b'x']].concat();
+    let stranger = PrivateKey::from_seed([9; 32]);
+    for (name, generation, model, now_ms, key) in [
+        ("1", 1, &model, now_ms, world::key()),
+        ("2", 2, &other, now_ms, world::key()),
+        ("3", 3, &model, now_ms, world::key()),
+        ("expired", 4, &model, now_ms - 2 * HOUR_MS, world::key()),
+        ("foreign", 5, &model, now_ms, stranger),
+    ] {
+        generation_in(&folder.join(name), generation, (model, &schema), now_ms, &key)?;
+    }
+    fs::write(folder.join("root"), world::key().public().to_hex())?;
+    fs::write(folder.join("ranker.onnx"), &model)?;
+    fs::write(folder.join("schema.bin"), &schema)
+}
+
+/// One generation: 300 items everywhere, and 300 others in Germany.
+fn generation_in(
+    folder: &Path,
+    generation: u64,
+    (model, schema): (&[u8], &[u8]),
+    now_ms: i64,
+    key: &PrivateKey,
+) -> std::io::Result<()> {
+    fs::create_dir_all(folder.join("packs"))?;
+    fs::create_dir_all(folder.join("models"))?;
+    let policies = [("radio", policies::RADIO), ("shop", policies::SHOP)];
+    let mut manifest = world::manifest(generation, &policies, Some((model, schema)));
+    (manifest.created_ms, manifest.expires_ms) = (now_ms, now_ms + HOUR_MS);
+    fs::write(folder.join("manifest"), manifest.seal(key).expect("a manifest can be written"))?;
+    fs::write(folder.join("rotations"), write_rotations(&[]).expect("no rotations can be written"))?;
+    for bytes in [policies::RADIO, policies::SHOP, model, schema] {
+        fs::write(folder.join("models").join(hash(bytes)), bytes)?;
+    }
+    let items = world::items(600);
+    for (region, items) in [("all", &items[..300]), ("DE", &items[300..])] {
+        let subject = format!("region:{region}");
+        let pack = world::pack_during(items, generation, &subject, now_ms..now_ms + HOUR_MS);
+        fs::write(folder.join("packs").join(subject), pack)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! The host on Cloudflare.
+
+use std::time::Duration;
+
+use js_sys::futures::JsFuture;
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::{JsCast as _, JsValue};
+use web_sys::{Headers, RequestInit, Response, WorkerGlobalScope};
+use worker::{Delay, Env};
+
+use super::javascript::{ask, fault, random};
+use crate::host::{Cell, Fault, Fetched, Host};
+use crate::settings::Settings;
+
+/// Largest answer of the cloud that is taken, in bytes: a model.
+const ANSWER_BYTES: usize = 8 << 20;
+
+/// The bindings of `wrangler.toml`: `PACKS` (KV, or R2 under the name `PACKS_BUCKET`), `EVENTS` (Queue), `SESSION_CELLS`
+/// (Durable Objects), `LIMITER` (rate limits).
+#[derive(Clone)]
+pub(super) struct Platform {
+    env: Env,
+    origin: String,
+}
+
+impl Platform {
+    pub(super) fn new(env: Env, settings: &Settings) -> Self {
+        Self { env, origin: settings.origin.clone() }
+    }
+
+    async fn request(&self, path: &str, init: &RequestInit) -> Result<Response, Fault> {
+        let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
+        let url = format!("{}/api/v1/{path}", self.origin);
+        let response = JsFuture::from(scope.fetch_with_str_and_init(&url, init)).await.map_err(fault)?;
+        response.dyn_into().map_err(|_| "fetch answered no response".to_owned())
+    }
+
+    fn cell(&self, id: &str) -> Result<JsValue, Fault> {
+        let cells = self.env.durable_object("SESSION_CELLS").map_err(fault)?;
+        let stub = cells.get_by_name(id).map_err(fault)?;
+        Ok(stub.into_rpc::<js_sys::Object>().into())
+    }
+}
+
+impl Host for Platform {
+    fn now_ms(&self) -> i64 {
+        js_sys::Date::now() as i64
+    }
+
+    fn memory_bytes(&self) -> u32 {
+        let memory = wasm_bindgen::memory().dyn_into::<js_sys::WebAssembly::Memory>();
+        let buffer = memory.ok().and_then(|memory| memory.buffer().dyn_into::<js_sys::ArrayBuffer>().ok());
+        buffer.map_or(0, |buffer| buffer.byte_length())
+    }
+
+    fn random(&self) -> [u8; 24] {
+        let mut bytes = [0; 24];
+        // There is always a source of randomness within a request.
+        let _ = random(&mut bytes);
+        bytes
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Fault> {
+        if let Ok(bucket) = self.env.bucket("PACKS_BUCKET") {
+            let object = bucket.get(key).execute().await.map_err(fault)?;
+            let Some(object) = object else { return Ok(None) };
+            let body = object.body().ok_or("the object has no body")?;
+            return body.bytes().await.map(Some).map_err(fault);
+        }
+        let store = self.env.kv("PACKS").map_err(fault)?;
+        store.get(key).bytes().await.map_err(|error| error.to_string())
+    }
+
+    async fn write(&self, key: &str, bytes: &[u8]) -> Result<(), Fault> {
+        if let Ok(bucket) = self.env.bucket("PACKS_BUCKET") {
+            return bucket.put(key, bytes.to_vec()).execute().await.map(drop).map_err(fault);
+        }
+        let store = self.env.kv("PACKS").map_err(fault)?;
+        let put = store.put_bytes(key, bytes).map_err(|error| error.to_string())?;
+        put.execute().await.map_err(|error| error.to_string())
+    }
+
+    async fn fetch(&self, path: &str, tag: Option<&str>) -> Result<Fetched, Fault> {
+        let headers = Headers::new().map_err(fault)?;
+        if let Some(tag) = tag {
+            headers.set("if-none-match", tag).map_err(fault)?;
+        }
+        let init = RequestInit::new();
+        init.set_headers(&headers);
+        let response = self.request(path, &init).await?;
+        match response.status() {
+            304 => Ok(Fetched::Current),
+            404 => Ok(Fetched::Missing),
+            200 => {
+                let buffer = response.array_buffer().map_err(fault)?;
+                let bytes = Uint8Array::new(&JsFuture::from(buffer).await.map_err(fault)?);
+                if bytes.length() as usize > ANSWER_BYTES {
+                    return Err(format!("GET {path} answered {} bytes", bytes.length()));
+                }
+                Ok(Fetched::Content(bytes.to_vec(), response.headers().get("etag").map_err(fault)?))
+            }
+            status => Err(format!("GET {path} answered {status}")),
+        }
+    }
+
+    async fn post_events(&self, body: &str) -> Result<u16, Fault> {
+        let headers = Headers::new().map_err(fault)?;
+        headers.set("content-type", "application/json").map_err(fault)?;
+        let init = RequestInit::new();
+        init.set_method("POST");
+        init.set_headers(&headers);
+        init.set_body(&body.into());
+        Ok(self.request("events", &init).await?.status())
+    }
+
+    async fn hand_on(&self, body: &str) -> Result<(), Fault> {
+        match self.env.queue("EVENTS") {
+            Ok(queue) => queue.send(body.to_owned()).await.map_err(fault),
+            // Without a queue the cloud itself has to take them now.
+            Err(_) => match self.post_events(body).await? {
+                200..=299 => Ok(()),
+                status => Err(format!("POST events answered {status}")),
+            },
+        }
+    }
+
+    async fn pause(&self, milliseconds: u64) {
+        Delay::from(Duration::from_millis(milliseconds)).await;
+    }
+
+    async fn admits(&self, client: &str) -> bool {
+        let Ok(limiter) = self.env.rate_limiter("LIMITER") else { return true };
+        // A limiter that fails limits nobody.
+        limiter.limit(client.to_owned()).await.map_or(true, |outcome| outcome.success)
+    }
+
+    async fn load_cell(&self, id: &str) -> Result<Cell, Fault> {
+        let loaded = ask(&self.cell(id)?, "load", &[]).await?;
+        Ok(cell_of(&loaded).unwrap_or_default())
+    }
+
+    async fn store_cell(&self, id: &str, cell: &Cell) -> Result<Option<Cell>, Fault> {
+        let bytes = Uint8Array::from(cell.bytes.as_slice());
+        let kept = ask(&self.cell(id)?, "store", &[(cell.version as f64).into(), bytes.into()]).await?;
+        Ok(cell_of(&kept))
+    }
+
+    async fn forget_cell(&self, id: &str) -> Result<(), Fault> {
+        ask(&self.cell(id)?, "forget", &[]).await.map(drop)
+    }
+}
+
+/// `{version, bytes}` as JavaScript has it; none of null.
+fn cell_of(value: &JsValue) -> Option<Cell> {
+    let field = |name: &str| Reflect::get(value, &name.into()).ok();
+    let version = field("version")?.as_f64()? as u64;
+    let bytes = field("bytes")?.dyn_into::<Uint8Array>().ok()?.to_vec();
+    Some(Cell { version, bytes })
+}

@@ -1,0 +1,244 @@
+//! A platform made up for tests: time, a cloud, a store, a queue, each of which can fail.
+
+use std::cell::{Cell as Slot, RefCell};
+use std::collections::BTreeMap;
+use std::task::{Context, Poll, Waker};
+
+use segue_conformance::{ranker, world};
+use segue_core::engine::PreparedRanker;
+use segue_core::policies;
+use segue_core::trust::hash;
+
+use crate::answer::Answer;
+use crate::call::Call;
+use crate::host::{Cell, Fault, Fetched, Host};
+use crate::isolate::Isolate;
+use crate::settings::Settings;
+
+pub(super) const NOW: i64 = world::NOW_MS;
+
+/// Everything a test can look at or break.
+#[derive(Default)]
+pub(super) struct Platform {
+    pub(super) now_ms: Slot<i64>,
+    pub(super) draws: Slot<u8>,
+    /// What the cloud has, by path.
+    pub(super) cloud: RefCell<BTreeMap<String, Vec<u8>>>,
+    pub(super) is_down: Slot<bool>,
+    pub(super) fetches: Slot<usize>,
+    pub(super) store: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// Bodies handed on.
+    pub(super) queue: RefCell<Vec<String>>,
+    pub(super) queue_is_down: Slot<bool>,
+    /// What the cloud answers to a batch of so many events.
+    pub(super) refuses_from: Slot<usize>,
+    pub(super) posted: RefCell<Vec<String>>,
+    pub(super) cells: RefCell<BTreeMap<String, Cell>>,
+    /// Another writer gets in between so many times.
+    pub(super) disturbances: Slot<usize>,
+    pub(super) admits: Slot<bool>,
+}
+
+impl Platform {
+    /// A cloud with generation 1 for everybody and for Germany.
+    pub(super) fn new() -> Self {
+        let platform = Self::default();
+        platform.now_ms.set(NOW);
+        platform.admits.set(true);
+        platform.refuses_from.set(usize::MAX);
+        platform.publish(1, &ranker::model());
+        platform
+    }
+
+    /// Publishes a generation whose manifest names `model`.
+    pub(super) fn publish(&self, generation: u64, model: &[u8]) {
+        let schema = ranker::schema();
+        let policies = [("radio", policies::RADIO), ("shop", policies::SHOP)];
+        let mut manifest = world::manifest(generation, &policies, Some((model, &schema)));
+        manifest.created_ms = self.now_ms.get();
+        manifest.expires_ms = self.now_ms.get() + 3_600_000;
+        let mut cloud = self.cloud.borrow_mut();
+        cloud.insert("manifest".into(), manifest.seal(&world::key()).unwrap());
+        cloud.insert("rotations".into(), segue_core::trust::write_rotations(&[]).unwrap());
+        for bytes in [policies::RADIO, policies::SHOP, model, &schema] {
+            cloud.insert(format!("models/{}", hash(bytes)), bytes.to_vec());
+        }
+        for region in ["all", "DE"] {
+            let subject = format!("region:{region}");
+            cloud.insert(format!("packs/{subject}"), pack(generation, &subject, self.now_ms.get()));
+        }
+    }
+
+    pub(super) fn isolate(&self, variables: &[(&str, &str)]) -> Isolate {
+        let prepared = PreparedRanker::new(&ranker::model(), &ranker::schema()).unwrap();
+        Isolate::new(settings(variables), Some(prepared))
+    }
+
+    /// The events of everything handed on.
+    pub(super) fn handed_on(&self) -> Vec<serde_json::Value> {
+        let bodies = self.queue.borrow();
+        let events = |body: &String| {
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            body["events"].as_array().unwrap().clone()
+        };
+        bodies.iter().flat_map(events).collect()
+    }
+}
+
+/// A pack of 60 items, of which each region holds its own half.
+fn pack(generation: u64, subject: &str, now_ms: i64) -> Vec<u8> {
+    let items = world::items(60);
+    let own = if subject == "region:DE" { &items[30..] } else { &items[..30] };
+    world::pack_during(own, generation, subject, now_ms..now_ms + 3_600_000)
+}
+
+pub(super) fn settings(variables: &[(&str, &str)]) -> Settings {
+    let root = world::key().public().to_hex();
+    let given = [
+        ("ORIGIN", "https://cloud.example"),
+        ("ROOT_KEY", root.as_str()),
+        ("SESSION_SECRET", "0123456789abcdef0123456789abcdef"),
+        ("CONSENT", "assumed"),
+        ("REGIONS", "all,DE"),
+    ];
+    let find = |name: &str| {
+        let mut all = variables.iter().chain(&given);
+        all.find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned())
+    };
+    Settings::read(find).unwrap()
+}
+
+impl Host for Platform {
+    fn now_ms(&self) -> i64 {
+        self.now_ms.get()
+    }
+
+    fn memory_bytes(&self) -> u32 {
+        0
+    }
+
+    fn random(&self) -> [u8; 24] {
+        self.draws.set(self.draws.get().wrapping_add(1));
+        [self.draws.get(); 24]
+    }
+
+    async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.store.borrow().get(key).cloned())
+    }
+
+    async fn write(&self, key: &str, bytes: &[u8]) -> Result<(), Fault> {
+        self.store.borrow_mut().insert(key.to_owned(), bytes.to_vec());
+        Ok(())
+    }
+
+    async fn fetch(&self, path: &str, tag: Option<&str>) -> Result<Fetched, Fault> {
+        self.fetches.set(self.fetches.get() + 1);
+        if self.is_down.get() {
+            return Err("the cloud is down".into());
+        }
+        let cloud = self.cloud.borrow();
+        let Some(bytes) = cloud.get(path) else { return Ok(Fetched::Missing) };
+        let current = hash(bytes);
+        if tag == Some(&current) {
+            Ok(Fetched::Current)
+        } else {
+            Ok(Fetched::Content(bytes.clone(), Some(current)))
+        }
+    }
+
+    async fn post_events(&self, body: &str) -> Result<u16, Fault> {
+        if self.is_down.get() {
+            return Ok(503);
+        }
+        let events = serde_json::from_str::<serde_json::Value>(body).unwrap();
+        if events["events"].as_array().unwrap().len() >= self.refuses_from.get() {
+            return Ok(400);
+        }
+        self.posted.borrow_mut().push(body.to_owned());
+        Ok(202)
+    }
+
+    async fn hand_on(&self, body: &str) -> Result<(), Fault> {
+        if self.queue_is_down.get() {
+            return Err("the queue is down".into());
+        }
+        self.queue.borrow_mut().push(body.to_owned());
+        Ok(())
+    }
+
+    async fn pause(&self, milliseconds: u64) {
+        self.now_ms.set(self.now_ms.get() + milliseconds as i64);
+    }
+
+    async fn admits(&self, _: &str) -> bool {
+        self.admits.get()
+    }
+
+    async fn load_cell(&self, id: &str) -> Result<Cell, Fault> {
+        Ok(self.cells.borrow().get(id).cloned().unwrap_or_default())
+    }
+
+    async fn store_cell(&self, id: &str, cell: &Cell) -> Result<Option<Cell>, Fault> {
+        let mut cells = self.cells.borrow_mut();
+        let kept = cells.entry(id.to_owned()).or_default();
+        if self.disturbances.get() > 0 {
+            self.disturbances.set(self.disturbances.get() - 1);
+            kept.version += 1;
+        }
+        if kept.version != cell.version {
+            return Ok(Some(kept.clone()));
+        }
+        *kept = Cell { version: cell.version + 1, bytes: cell.bytes.clone() };
+        Ok(None)
+    }
+
+    async fn forget_cell(&self, id: &str) -> Result<(), Fault> {
+        self.cells.borrow_mut().remove(id);
+        Ok(())
+    }
+}
+
+/// Nothing here ever waits for anything, so one look is enough.
+pub(super) fn now<T>(future: impl Future<Output = T>) -> T {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("a platform made for tests never waits"),
+    }
+}
+
+/// A request with headers.
+pub(super) fn call(method: &str, url: &str, headers: &[(&str, &str)], body: &serde_json::Value) -> Call {
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+    let mut headers: BTreeMap<String, String> =
+        headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    headers.entry("content-type".into()).or_insert_with(|| "application/json".into());
+    Call {
+        method: method.into(),
+        path: path.into(),
+        query: pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        headers,
+        body,
+        country: Some("DE".into()),
+        bot_score: None,
+        client: "192.0.2.1".into(),
+    }
+}
+
+/// An answer's body.
+pub(super) fn body(answer: &Answer) -> serde_json::Value {
+    serde_json::from_slice(&answer.body).unwrap_or_default()
+}
+
+/// The items of a list.
+pub(super) fn items(answer: &Answer) -> Vec<String> {
+    let body = body(answer);
+    let places = body["places"].as_array().unwrap_or_else(|| panic!("no list: {body}"));
+    places.iter().map(|place| place["item"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The cookie that an answer sets, as a request sends it back.
+pub(super) fn cookie(answer: &Answer) -> String {
+    answer.header("set-cookie").expect("a cookie").split(';').next().unwrap().to_owned()
+}

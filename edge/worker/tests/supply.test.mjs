@@ -1,0 +1,122 @@
+// Packs and manifests on workerd: by schedule, on a miss, when the cloud is down or hands out something wrong.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { WORLD } from "./support/origin.mjs";
+import { cookieOf, event, itemsOf, startWorker, until } from "./support/worker.mjs";
+
+for (const [name, change] of [["KV", {}], ["R2", { kvNamespaces: [], r2Buckets: ["PACKS_BUCKET"] }]]) {
+  test(`the schedule fills ${name}, from which an isolate is fed when the cloud is down`, async (t) => {
+    const worker = await startWorker(t, {}, change);
+    assert.equal((await worker.scheduled()).outcome, "ok");
+    const asked = worker.origin.asked.length;
+    await worker.scheduled();
+    const again = worker.origin.asked.slice(asked);
+    assert.equal(again.filter((path) => path.startsWith("models/")).length, 0, "what has not changed is not fetched");
+    worker.origin.down = true;
+    assert.notEqual((await worker.scheduled()).outcome, "ok", "a schedule that failed says so");
+    const answer = await worker.next();
+    assert.equal(answer.status, 200);
+    assert.equal(answer.body.generation, 1);
+  });
+}
+
+test("a first visitor of a cold worker is served from the cloud, many at once by one pull", async (t) => {
+  const worker = await startWorker(t);
+  const answers = await Promise.all(Array.from({ length: 12 }, () => worker.next()));
+  assert.deepEqual(answers.map((answer) => answer.status), answers.map(() => 200));
+  assert.equal(worker.origin.asked.filter((path) => path === "manifest").length, 1);
+});
+
+test("without a cloud and without anything kept it says so", async (t) => {
+  const worker = await startWorker(t);
+  worker.origin.down = true;
+  const answer = await worker.next();
+  assert.deepEqual([answer.status, answer.body.code, answer.headers.get("retry-after")], [503, "generation_missing", "10"]);
+  worker.origin.down = false;
+  assert.equal((await worker.next()).status, 200, "and recovers");
+});
+
+test("an expired pack, an older generation and another key's are refused, and what is there goes on", async (t) => {
+  const worker = await startWorker(t);
+  worker.origin.generation = "3";
+  await worker.scheduled();
+  const before = await worker.next();
+  assert.equal(before.body.generation, 3);
+  for (const wrong of ["1", "expired", "foreign"]) {
+    worker.origin.generation = wrong;
+    assert.notEqual((await worker.scheduled()).outcome, "ok", wrong);
+    assert.equal((await worker.next(cookieOf(before))).body.generation, 3);
+  }
+  const cold = await startWorker(t);
+  cold.origin.generation = "expired";
+  assert.equal((await cold.next()).body.code, "generation_missing");
+});
+
+test("with another ranker in the manifest the linear one ranks, or its plans are built here", async (t) => {
+  const worker = await startWorker(t);
+  worker.origin.generation = "2";
+  const answer = await worker.next();
+  assert.equal(answer.body.fallback, "fallback_model_pending");
+  const disliked = itemsOf(answer)[0];
+  const after = await worker.send([event("dislike", disliked)], cookieOf(answer));
+  assert.ok(!itemsOf(after).includes(disliked));
+  const building = await startWorker(t, { BUILD_PLANS: "yes" });
+  building.origin.generation = "2";
+  assert.equal((await building.next()).body.fallback, null);
+});
+
+test("each region gets its own pack, whatever the request says", async (t) => {
+  const worker = await startWorker(t);
+  const own = (country, query) => worker.next({}, query, country).then(itemsOf);
+  assert.ok((await own("DE")).every((item) => item >= "item-300"));
+  for (const country of ["FR", "XX", "T1", "de", "", null]) assert.ok((await own(country)).every((item) => item < "item-300"), country);
+  assert.ok((await own("FR", "surface=radio&count=10&region=DE")).every((item) => item < "item-300"));
+  const pack = await worker.fetch("/api/v1/pack");
+  assert.equal(pack.headers.get("segue-subject"), "region:DE");
+  assert.match(pack.headers.get("cache-control"), /^private/);
+});
+
+test("clients that run the engine get manifest, pack and models, each with its tag", async (t) => {
+  const worker = await startWorker(t);
+  for (const path of ["manifest", "rotations", "pack"]) {
+    const answer = await worker.fetch(`/api/v1/${path}`);
+    assert.equal(answer.headers.get("segue-generation"), "1");
+    const again = await worker.fetch(`/api/v1/${path}`, { headers: { "if-none-match": answer.headers.get("etag") } });
+    assert.equal(again.status, 304);
+  }
+  const hash = createHash("sha256").update(readFileSync(join(WORLD, "ranker.onnx"))).digest("hex");
+  const model = await worker.fetch(`/api/v1/models/${hash}`);
+  assert.equal(model.status, 200);
+  assert.match(model.headers.get("cache-control"), /immutable/);
+  assert.equal((await worker.fetch(`/api/v1/models/${"0".repeat(64)}`)).body.code, "artefact_missing");
+});
+
+test("a client is limited, others are not", async (t) => {
+  const worker = await startWorker(t, {}, { ratelimits: { LIMITER: { namespace_id: "1", simple: { limit: 5, period: 60 } } } });
+  const from = (address) => worker.next({ "cf-connecting-ip": address }).then((answer) => answer.status);
+  for (let at = 0; at < 5; at += 1) assert.equal(await from("192.0.2.1"), 200);
+  assert.equal(await from("192.0.2.1"), 429);
+});
+
+test("the shop serves visitors without an account, with its caps and at most its share of exploration", async (t) => {
+  const worker = await startWorker(t);
+  const first = await worker.next({}, "surface=shop&count=20");
+  assert.equal(first.status, 200);
+  const liked = itemsOf(first)[0];
+  const answers = [event("rating", liked, { value: 5, context: { surface: "shop", source: "onboarding" } })];
+  const second = await worker.send(answers, cookieOf(first), { surface: "shop", count: 20 });
+  assert.equal(second.body.surface, "shop");
+  const explored = second.body.places.filter((place) => place.reason.code === "something_different");
+  assert.ok(explored.length <= 4, `${explored.length} of 20 explore`);
+  assert.ok(explored.every((place) => place.propensity < 1_000_000));
+});
+
+test("what is kept is looked after once the answer is out", async (t) => {
+  const worker = await startWorker(t);
+  await worker.next();
+  const store = await worker.miniflare.getKVNamespace("PACKS");
+  await until(async () => (await store.list()).keys.some((key) => key.name === "bundle/DE"));
+});

@@ -1,0 +1,80 @@
+// The worker's figures as one JSON object; docs/BENCH.md defines them.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { Miniflare } from "miniflare";
+import { workerBefore } from "./cloud.mjs";
+import { modules, ROOT } from "./modules.mjs";
+import { cpuMs, workerd } from "./process.mjs";
+
+const WARM_UP = 300;
+const MEASURED = 2_000;
+const STARTS = 5;
+
+const build = (name) => readFileSync(join(ROOT, "build", name));
+const deployed = modules(build("ranker.onnx"), build("schema.bin"));
+const sorted = (values) => values.toSorted((one, other) => one - other);
+const median = (values) => sorted(values)[Math.floor(values.length / 2)];
+const percentile99 = (values) => sorted(values)[Math.ceil(values.length * 0.99) - 1];
+
+/** Processor time of a runtime from its start to its first answer. */
+async function startCpuMs(options) {
+  const miniflare = new Miniflare({ compatibilityDate: "2026-07-01", cf: false, ...options });
+  const url = await miniflare.ready;
+  await (await fetch(new URL("/healthz", url))).text();
+  const cpu = cpuMs(workerd());
+  await miniflare.dispose();
+  return cpu;
+}
+
+async function startup() {
+  const empty = { modules: true, script: "export default { fetch: () => new Response('ok') };" };
+  const ours = { modules: deployed, modulesRoot: ROOT, bindings: { ORIGIN: "http://127.0.0.1:9", ROOT_KEY: "0".repeat(64), SESSION_SECRET: "0".repeat(64) }, durableObjects: { SESSION_CELLS: { className: "SessionCell", useSQLite: true } } };
+  const differences = [];
+  for (let at = 0; at < STARTS; at += 1) differences.push((await startCpuMs(ours)) - (await startCpuMs(empty)));
+  return median(differences);
+}
+
+async function timed(count, request) {
+  const times = [];
+  for (let at = 0; at < count; at += 1) {
+    const begun = performance.now();
+    const answer = await request(at);
+    const text = await answer.text();
+    times.push(performance.now() - begun);
+    if (!answer.ok) throw new Error(text);
+  }
+  return times;
+}
+
+async function rerank() {
+  const { miniflare, url } = await workerBefore(0, { CONSENT: "assumed", REGIONS: "all" });
+  const list = await (await fetch(new URL("/api/v1/next?surface=radio&count=20", url))).json();
+  const items = list.places.map((place) => place.item);
+  if (list.fallback) throw new Error(`ranked with ${list.fallback}`);
+  let cookie;
+  const visit = async (at) => {
+    const kind = ["like", "skip", "complete", "save"][at % 4];
+    // A session of up to 50 events, then the next one.
+    if (at % 50 === 0) cookie = undefined;
+    const body = JSON.stringify({ surface: "radio", count: 20, events: [{ event_id: crypto.randomUUID(), kind, item: items[at % items.length], time_ms: Date.now(), played_ms: 3_000, total_ms: 200_000 }] });
+    const answer = await fetch(new URL("/api/v1/session/events", url), { method: "POST", headers: { "content-type": "application/json", ...(cookie && { cookie }) }, body });
+    cookie = answer.headers.get("set-cookie")?.split(";")[0];
+    return answer;
+  };
+  const nothing = () => fetch(new URL("/healthz", url));
+  await timed(WARM_UP, visit);
+  await timed(WARM_UP, nothing);
+  const empty = await timed(MEASURED, nothing);
+  const pid = workerd();
+  const cpu = cpuMs(pid);
+  const times = await timed(MEASURED, visit);
+  const mean = (cpuMs(pid) - cpu) / MEASURED;
+  await miniflare.dispose();
+  return { worker_rerank_300_p99_ms: percentile99(times) - median(empty), worker_rerank_300_cpu_mean_ms: mean };
+}
+
+const script = Buffer.concat(deployed.map((module) => Buffer.from(module.contents)));
+const figures = { worker_script_gzip_bytes: gzipSync(script, { level: 9 }).length, worker_startup_cpu_ms: await startup(), ...(await rerank()) };
+console.log(JSON.stringify(figures));
+process.exit(0);

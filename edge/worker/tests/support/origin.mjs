@@ -1,0 +1,52 @@
+// A cloud made up for tests: it serves one of the world's generations, takes events in, and can go down.
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join } from "node:path";
+
+export const WORLD = process.env.SEGUE_WORLD;
+
+export class Origin {
+  generation = "1";
+  down = false;
+  /** Paths asked for. */
+  asked = [];
+  /** Events posted, with the ids they came with. */
+  events = [];
+  /** How the next posts are answered, before the usual 202. */
+  answers = [];
+
+  async start() {
+    this.server = createServer((request, response) => this.#answer(request, response));
+    this.server.listen(0, "127.0.0.1");
+    await once(this.server, "listening");
+    this.url = `http://127.0.0.1:${this.server.address().port}`;
+    return this;
+  }
+
+  stop() {
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+
+  async #answer(request, response) {
+    const path = decodeURIComponent(request.url).replace(/^\/api\/v1\//, "");
+    this.asked.push(path);
+    if (this.down) return response.writeHead(503).end();
+    if (request.method === "POST") return this.#take(request, response);
+    const bytes = await readFile(join(WORLD, this.generation, path)).catch(() => null);
+    if (!bytes) return response.writeHead(404).end();
+    const tag = `"${createHash("sha256").update(bytes).digest("hex")}"`;
+    if (request.headers["if-none-match"] === tag) return response.writeHead(304).end();
+    response.writeHead(200, { etag: tag }).end(bytes);
+  }
+
+  async #take(request, response) {
+    const chunks = await request.toArray();
+    const { events } = JSON.parse(Buffer.concat(chunks).toString());
+    const status = this.answers.shift() ?? 202;
+    if (status === 202) this.events.push(...events);
+    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify({ accepted: events.length, duplicates: 0, rejected: [] }));
+  }
+}
