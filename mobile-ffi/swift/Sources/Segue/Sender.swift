@@ -2,7 +2,7 @@
 private let mostBytes: UInt32 = 256 * 1024
 
 /// How long to wait before credentials that were refused are tried again: some change unseen.
-private let credentialsWaitMs: UInt64 = 5 * 60_000
+private let credentialsWaitMs: Int64 = 5 * 60_000
 
 /// How long to wait after the device's storage failed.
 private let storageWaitMs: UInt64 = 60_000
@@ -27,6 +27,9 @@ actor Sender {
     private var timer: Task<Void, Never>?
     private var pumping: Task<Void, Never>?
     private var isClosed = false
+    private var resting = Sending.idle
+    /// When credentials that were refused are tried again.
+    private var retryAtMs: Int64 = 0
     /// Whether other credentials than those refused have been tried already.
     private var renewed = false
 
@@ -39,7 +42,7 @@ actor Sender {
 
     /// Events wait: they are sent together with those that follow within so many milliseconds.
     func queued(gatherMs: UInt64) {
-        if timer == nil { pumpIn(gatherMs) }
+        if timer == nil || resting == .credentials { pumpIn(gatherMs) }
     }
 
     /// The network is back: a wait that the service did not ask for ends.
@@ -91,7 +94,7 @@ actor Sender {
             let next = try outbox.next(nowMs: now(), mostBytes: mostBytes)
             if case .credentials = next, try await hasOthers() { continue }
             guard case let .send(_, body) = next else { return next }
-            await tell(.sending(.sending))
+            await turnTo(.sending)
             try await deliver(body)
         }
         return .busy
@@ -119,14 +122,25 @@ actor Sender {
         switch next {
         case let .wait(milliseconds):
             pumpIn(milliseconds)
-            await tell(.sending(.waiting))
+            await turnTo(.waiting)
         case .credentials:
-            timer = after(credentialsWaitMs) { await $0.renewCredentials() }
-            await tell(.sending(.credentials))
-            await tell(.failed(HostError("credentials_needed", "The service wants other credentials.")))
+            await awaitCredentials()
         default:
-            await tell(.sending(.idle))
+            await turnTo(.idle)
         }
+    }
+
+    private func turnTo(_ now: Sending) async {
+        resting = now
+        await tell(.sending(now))
+    }
+
+    private func awaitCredentials() async {
+        let isNews = resting != .credentials
+        if isNews { retryAtMs = now() + credentialsWaitMs }
+        timer = after(UInt64(max(0, retryAtMs - now()))) { await $0.renewCredentials() }
+        await turnTo(.credentials)
+        if isNews { await tell(.failed(HostError("credentials_needed", "The service wants other credentials."))) }
     }
 
     private func pumpIn(_ milliseconds: UInt64) {

@@ -72,7 +72,7 @@ internal class Bundle(
         private fun DataInputStream.block(): ByteArray {
             val length = readInt()
             if (length !in 0..available()) throw IOException("a block of $length bytes")
-            return readNBytes(length)
+            return ByteArray(length).also { readFully(it) }
         }
     }
 }

@@ -41,13 +41,17 @@ internal class Sender(
 
     private val pumping = Mutex()
     private var timer: Job? = null
+    private var resting = Sending.IDLE
+
+    /** When credentials that were refused are tried again. */
+    private var retryAtMs = 0L
 
     /** Whether other credentials than those refused have been tried already. */
     private var renewed = false
 
     /** Events wait: they are sent together with those that follow within so many milliseconds. */
     fun queued(gatherMs: Long) {
-        if (timer?.isActive != true) pumpIn(gatherMs)
+        if (timer?.isActive != true || resting == Sending.CREDENTIALS) pumpIn(gatherMs)
     }
 
     /** The network is back: a wait that the service did not ask for ends. */
@@ -79,7 +83,7 @@ internal class Sender(
             val next = outbox.next(now(), MOST_BYTES)
             if (next is Next.Credentials && hasOthers()) continue
             if (next !is Next.Send) return next
-            desk.sending(Sending.SENDING)
+            turnTo(Sending.SENDING)
             deliver(next)
         }
     }
@@ -114,26 +118,34 @@ internal class Sender(
 
     private fun rest(next: Next) {
         when (next) {
-            is Next.Wait -> pumpIn(next.milliseconds.toLong()).also { desk.sending(Sending.WAITING) }
+            is Next.Wait -> pumpIn(next.milliseconds.toLong()).also { turnTo(Sending.WAITING) }
             is Next.Credentials -> awaitCredentials()
-            else -> desk.sending(Sending.IDLE)
+            else -> turnTo(Sending.IDLE)
         }
+    }
+
+    private fun turnTo(now: Sending) {
+        resting = now
+        desk.sending(now)
     }
 
     private fun awaitCredentials() {
-        desk.sending(Sending.CREDENTIALS)
-        desk.failed(HostException("credentials_needed", "The service wants other credentials."))
-        timer = scope.launch {
-            delay(CREDENTIALS_WAIT_MS)
-            scope.launch { renewCredentials() }
+        if (resting != Sending.CREDENTIALS) {
+            retryAtMs = now() + CREDENTIALS_WAIT_MS
+            desk.failed(HostException("credentials_needed", "The service wants other credentials."))
         }
+        turnTo(Sending.CREDENTIALS)
+        wakeIn(retryAtMs - now()) { renewCredentials() }
     }
 
-    private fun pumpIn(milliseconds: Long) {
+    private fun pumpIn(milliseconds: Long) = wakeIn(milliseconds) { pump() }
+
+    private fun wakeIn(milliseconds: Long, work: suspend () -> Unit) {
+        timer?.cancel()
         timer = scope.launch {
             delay(milliseconds)
             // A job of its own: pumping cancels the timer.
-            scope.launch { pump() }
+            scope.launch { work() }
         }
     }
 }

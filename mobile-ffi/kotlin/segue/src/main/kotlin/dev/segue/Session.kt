@@ -49,7 +49,7 @@ internal class Session(private val engine: Engine, private val storage: Storage,
             DataInputStream(ByteArrayInputStream(kept)).run {
                 if (readInt() != FORMAT) throw IOException("a session of another version")
                 val named = Named(readUTF(), readInt().toUInt(), readLong(), readLong())
-                engine.restoreSession(readAllBytes())
+                engine.restoreSession(readBytes())
                 current = named
             }
             null
