@@ -104,7 +104,7 @@ fn importing_twice_replaces_and_a_failed_import_changes_nothing() {
     assert_eq!((catalogue.items.len(), catalogue.dataset.surface.as_str()), (1, "shop"));
     std::fs::write(imported.source.join("items.jsonl"), "nothing").unwrap();
     let error = run(Format::Jsonl, &imported.source, None, &imported.data).unwrap_err().to_string();
-    assert!(error.contains("no item could be read (1 rows, 1 rejected)"), "{error}");
+    assert!(error.contains("(1 x not_json); the first, items line 1"), "{error}");
     assert!(run(Format::Csv, &imported.source, None, &imported.data).is_err());
     assert!(run(Format::Jsonl, &imported.source, Some("tv"), &imported.data).is_err());
     assert_eq!(Catalogue::load(&imported.data).unwrap().items[0].item, "c");
