@@ -41,7 +41,7 @@ codes! {
     FormatUnknown = "format_unknown", "Made by a newer version: update this client.";
     PayloadDamaged = "payload_damaged", "The signed content contradicts itself: report it to whoever made it.";
     PackWrongSubject = "pack_wrong_subject", "This pack was made for somebody else: fetch the one of this user.";
-    PackWrongGeneration = "pack_wrong_generation", "The pack is older than the one in use or newer than the manifest: fetch the manifest, then the pack.";
+    PackWrongGeneration = "pack_wrong_generation", "The pack is not of the manifest's generation: fetch the manifest, then the pack.";
     PackExpired = "pack_expired", "The pack expired before it was accepted: fetch a newer one.";
     GenerationOlder = "generation_older", "The manifest is older than one already accepted: fetch again.";
     ManifestExpired = "manifest_expired", "The manifest expired before it was accepted: fetch a newer one.";

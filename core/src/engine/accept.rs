@@ -13,7 +13,8 @@ impl Engine {
     /// Follows key rotations from the key trusted now; returns how many were followed.
     ///
     /// # Errors
-    /// `too_large`, `envelope_damaged`, `signature_invalid`, `format_unknown`, `payload_damaged`.
+    /// `too_large`, `envelope_damaged`, `signature_invalid`, `format_unknown`, `payload_damaged`, `key_invalid`,
+    /// `key_is_for_tests`.
     pub fn accept_rotations(&mut self, bytes: &[u8]) -> Result<usize> {
         self.trust.accept_rotations(bytes)
     }
@@ -117,8 +118,9 @@ impl Engine {
     /// is accepted.
     ///
     /// # Errors
-    /// `manifest_missing`, `too_large`, `envelope_damaged`, `signer_unknown`, `signature_invalid`,
-    /// `format_unknown`, `payload_damaged`, `pack_wrong_subject`, `pack_wrong_generation`, `pack_expired`.
+    /// `request_invalid` for a subject that is too long; `manifest_missing`, `too_large`, `envelope_damaged`,
+    /// `signer_unknown`, `signature_invalid`, `format_unknown`, `payload_damaged`, `pack_wrong_subject`,
+    /// `pack_wrong_generation`, `pack_expired`.
     pub fn accept_pack(&mut self, bytes: &[u8], subject: &str, now_ms: i64) -> Result<&VerifiedPack> {
         if subject.len() > limits::SUBJECT_BYTES {
             return Err(Error::new(Code::RequestInvalid, format!("a subject of {} bytes.", subject.len())));

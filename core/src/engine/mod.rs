@@ -75,6 +75,8 @@ pub struct Engine {
     faults: Faults,
     /// Surface of the last request: events without one are weighed by its policy.
     surface: Option<String>,
+    /// Region of the last request: what may not be shown there is of no use to the person.
+    region: Option<String>,
 }
 
 impl Engine {
@@ -127,6 +129,7 @@ impl Engine {
             state: State::default(),
             faults: Faults::default(),
             surface: None,
+            region: None,
         })
     }
 

@@ -112,6 +112,7 @@ impl Engine {
     /// A surface the manifest does not name is a mistake of the caller; a policy that it names but that was not
     /// accepted is a fault like any other.
     fn check_surface(&mut self, request: &Request) -> Result<()> {
+        self.region = request.context.get("region").cloned();
         if self.surfaces.contains_key(&request.surface) {
             self.surface = Some(request.surface.clone());
             return Ok(());

@@ -28,7 +28,7 @@ pub enum RefillReason {
     Stale,
     /// It expires soon.
     Expiring,
-    /// Few good candidates are left.
+    /// Few candidates are left that may be shown where the person is.
     FewCandidates,
     /// The session is after something that the pack holds little of.
     Drifted,
@@ -36,7 +36,7 @@ pub enum RefillReason {
 
 impl Engine {
     /// Whether a new pack is wanted at `now_ms`; `None` while the one in use does, and before the first one was
-    /// accepted. Thresholds are those of the surface ranked last (`refill` in `docs/POLICY.md`).
+    /// accepted. Thresholds are those of the surface ranked last (`refill` in `docs/POLICY.md`), in the region of that request.
     ///
     /// Accepting the new pack goes on with the session: see [`Engine::accept_pack`].
     #[must_use]
@@ -62,7 +62,9 @@ impl Engine {
 
     /// What may be shown and was not played in this session.
     fn left<'a>(&self, pack: &'a VerifiedPack, now_ms: i64) -> Vec<&'a Candidate> {
-        let Ok(eligible) = self.eligible_of(self.surface.as_ref(), now_ms, None) else { return Vec::new() };
+        let Ok(eligible) = self.eligible_of(self.surface.as_ref(), now_ms, self.region.as_ref()) else {
+            return Vec::new();
+        };
         let candidates = eligible.indices.iter().filter_map(|&index| pack.candidates().get(index));
         candidates.filter(|candidate| !self.state.is_played(&candidate.item)).collect()
     }

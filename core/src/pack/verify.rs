@@ -30,7 +30,7 @@ impl VerifiedPack {
     ///
     /// # Errors
     /// `too_large`, `envelope_damaged`, `signer_unknown`, `signature_invalid`, `format_unknown`, `payload_damaged`,
-    /// `pack_wrong_subject`, `pack_wrong_generation` (newer than `manifest`), `pack_expired`.
+    /// `pack_wrong_subject`, `pack_wrong_generation` (not `manifest`'s), `pack_expired`.
     pub fn open(
         bytes: &[u8],
         key: &PublicKey,

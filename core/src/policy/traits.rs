@@ -1,5 +1,6 @@
 //! What list rules ask of candidates, as numbers in arrays: made once per pack, so that no name is compared later.
 
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use crate::pack::Candidate;
 /// No creator, or no category.
 pub(crate) const NOBODY: u32 = u32::MAX;
 const DAY_MS: f32 = 86_400_000.0;
+/// Candidates of a pack whose likenesses are kept: a megabyte, and packs hold 500.
+const LIKENESSES: usize = 512;
 
 /// One entry per candidate, in the pack's order.
 pub(crate) struct Traits {
@@ -28,7 +31,13 @@ pub(crate) struct Traits {
     pub(crate) profile: Vec<f32>,
     dimension: usize,
     units: Vec<f32>,
+    known: Likenesses,
 }
+
+/// How alike candidates are, as far as it was asked: a list mostly compares the same ones as the list before it. One row
+/// of numbers per candidate, all of them taken when the first is asked for.
+#[derive(Default)]
+struct Likenesses(OnceCell<Vec<Cell<f32>>>);
 
 /// Names replaced by numbers from 0.
 pub(crate) struct Names {
@@ -56,6 +65,7 @@ impl Traits {
             limited: candidates.iter().enumerate().filter_map(limited).collect(),
             dimension,
             units: units(candidates, dimension),
+            known: Likenesses::default(),
         }
     }
 
@@ -92,6 +102,19 @@ impl Traits {
 
     /// How alike two candidates are: their cosine, 0 at least.
     pub(crate) fn likeness(&self, one: usize, other: usize) -> f32 {
+        let count = self.creators.of.len();
+        if count > LIKENESSES {
+            return self.compared(one, other);
+        }
+        let known = self.known.0.get_or_init(|| vec![Cell::new(f32::NAN); count * count]);
+        let Some(known) = known.get(other * count + one) else { return 0.0 };
+        if known.get().is_nan() {
+            known.set(self.compared(one, other));
+        }
+        known.get()
+    }
+
+    fn compared(&self, one: usize, other: usize) -> f32 {
         let row = |index: usize| self.units.get(index * self.dimension..(index + 1) * self.dimension);
         row(one).zip(row(other)).map_or(0.0, |(one, other)| similarity(one, other).clamp(0.0, 1.0))
     }

@@ -2,13 +2,18 @@
 //!
 //! The records and their documentation are in `npm/src/types.ts`.
 
+#![allow(
+    clippy::missing_errors_doc,
+    reason = "npm/src/types.ts and npm/src/outbox.ts document what is thrown"
+)]
+
 mod error;
 mod event;
 mod outbox;
 mod record;
 
 use js_sys::Function;
-use segue_core::{Applied, Budget};
+use segue_core::Budget;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_wasm_bindgen::Serializer;
@@ -37,8 +42,7 @@ struct PackInfo<'a> {
 #[derive(Serialize)]
 struct AppliedInfo {
     applied: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
+    outcome: &'static str,
 }
 
 #[wasm_bindgen]
@@ -87,8 +91,7 @@ impl Engine {
     /// Applies one event.
     pub fn apply(&mut self, told: JsValue) -> Result<JsValue, JsValue> {
         let applied = event(&told).and_then(|event| self.0.apply(&event)).map_err(to_error)?;
-        let reason = (applied != Applied::Yes).then(|| applied.name());
-        to_object(&AppliedInfo { applied: applied.is_applied(), reason })
+        to_object(&AppliedInfo { applied: applied.is_applied(), outcome: applied.name() })
     }
 
     /// The list after the last event, or the best one found before `is_due` says that the time is up.

@@ -72,7 +72,7 @@ async function figures(server) {
     rerank_500x50_throttled4x_p99_ms: throttled.p99,
     session_peak_memory_bytes: Math.max(usual.memory, grown.memory),
     session_growth_bytes: grown.growth,
-    session_growth_again_bytes: grown.again,
+    session_filling_bytes: grown.filling,
     first_list_chromium_ms: quantile(starts.map((start) => start.first), 0.5),
     cold_start_chromium_ms: quantile(starts.map((start) => start.cold), 0.5),
     ratio_ortweb_event: ratios.event,

@@ -34,16 +34,15 @@ async function rerank(rounds) {
   return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), memory: memory.buffer.byteLength };
 }
 
-/** By how much the module's memory grows over many events, after the first ones. */
+/** By how much the module's memory grows until the session has met the whole pack, and over many events from then on. */
 async function growth() {
   const { run, memory } = await ready();
-  measure(run, { warmUp: WARM_UP, measured: 0 });
   const sizes = [memory.buffer.byteLength];
-  for (let round = 0; round < 2; round += 1) {
-    measure(run, { warmUp: GROWTH_EVENTS, measured: 0 });
+  for (const events of [2 * run.workload.candidates, GROWTH_EVENTS]) {
+    measure(run, { warmUp: events, measured: 0 });
     sizes.push(memory.buffer.byteLength);
   }
-  return { growth: sizes[1] - sizes[0], again: sizes[2] - sizes[1], memory: sizes[2] };
+  return { filling: sizes[1] - sizes[0], growth: sizes[2] - sizes[1], memory: sizes[2] };
 }
 
 /** From bytes that are here already to the pack's own list, and on to the first ranked one. */

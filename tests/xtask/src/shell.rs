@@ -94,6 +94,11 @@ fn follow(step: &Step, log: &Mutex<File>, pipe: impl Read) -> String {
     let mut bytes = Vec::new();
     while reader.read_until(b'\n', &mut bytes).is_ok_and(|count| count > 0) {
         let text = String::from_utf8_lossy(&bytes);
+        if let Some(progress) = text.strip_prefix("progress ") {
+            step.progress(progress.trim_end());
+            bytes.clear();
+            continue;
+        }
         step.message(text.trim_end());
         if let Ok(mut log) = log.lock() {
             // A full disk must not hide how the program itself ended.

@@ -16,6 +16,10 @@ use crate::paths::Paths;
 /// Lines of a failed step's log that are shown.
 const SHOWN_LOG_LINES: usize = 80;
 
+/// A step of which nobody knows how far it is, and one whose program says so.
+const SPINNER: &str = "  {spinner} {prefix} [{elapsed_precise}] {wide_msg}";
+const BAR: &str = "  {spinner} {prefix} [{elapsed_precise}] {bar:30} {human_pos}/{human_len} {wide_msg}";
+
 /// How many checks a step made. A step that counts nothing counts as one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -67,8 +71,25 @@ pub(crate) struct Step {
 }
 
 impl Step {
+    /// Shows how far the step's program is: `DONE/ALL WHAT`, or `DONE WHAT` where nobody knows how much there is.
+    pub(crate) fn progress(&self, text: &str) {
+        let (numbers, what) = text.split_once(' ').unwrap_or((text, ""));
+        let Some((done, all)) = numbers.split_once('/') else { return self.message(text) };
+        let (Ok(done), Ok(all)) = (done.parse(), all.parse()) else { return self.message(text) };
+        if self.bar.length().is_none() {
+            self.bar.set_style(style(BAR));
+        }
+        self.bar.set_length(all);
+        self.bar.set_position(done);
+        self.bar.set_message(what.to_owned());
+    }
+
     /// Shows what the step is doing now.
     pub(crate) fn message(&self, text: &str) {
+        if self.bar.length().is_some() {
+            self.bar.unset_length();
+            self.bar.set_style(style(SPINNER));
+        }
         let text: String = text.chars().filter(|c| !c.is_control()).take(70).collect();
         if !text.trim().is_empty() {
             self.bar.set_message(text);
@@ -191,10 +212,7 @@ impl Steps {
 
     fn start(&self, name: &str) -> Step {
         let bar = self.progress.add(ProgressBar::new_spinner());
-        if let Ok(style) = ProgressStyle::with_template("  {spinner} {prefix} [{elapsed_precise}] {wide_msg}")
-        {
-            bar.set_style(style);
-        }
+        bar.set_style(style(SPINNER));
         bar.set_prefix(name.to_owned());
         if self.interactive {
             bar.enable_steady_tick(Duration::from_millis(120));
@@ -231,6 +249,11 @@ impl Steps {
 pub(crate) fn print_result(text: &str) {
     println!("{text}");
     let _ = std::io::stdout().flush();
+}
+
+// A template that cannot be read leaves the plain bar.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 fn seconds(duration: Duration) -> String {

@@ -56,6 +56,7 @@ impl Segue {
     pub(crate) fn command(&self, paths: &Paths, arguments: &[&str], data: &Path) -> Command {
         let mut command = shell::program(paths, &self.executable, arguments);
         command.arg("--data").arg(data).env(onnxruntime::VARIABLE, &self.library);
+        command.env("SEGUE_PROGRESS_LINES", "1");
         command
     }
 

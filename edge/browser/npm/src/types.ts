@@ -56,6 +56,8 @@ export interface SegueEvent {
   value?: number | Absent;
   /** Circumstances: `surface`, `region`, `device`, `local_hour`, `weekday`, ... */
   context?: Record<string, string | Absent> | Absent;
+  /** The items it was chosen among, where that is known; at most 1,000. */
+  candidates?: string[] | Absent;
 }
 
 /** What `apply` did with an event. */
@@ -63,10 +65,10 @@ export interface Applied {
   /** Whether the event changed the session. */
   applied: boolean;
   /**
-   * What else is to be said of it: it had no effect (`duplicate_event`, `unknown_kind`, `acted_upon`), came late (`late`, `too_late`), or
-   * left nothing of an earlier event (`took_back`, `corrected`).
+   * What became of it, in one word: `applied`; `late`, `too_late`; `took_back`, `corrected`: it left nothing of an earlier
+   * event; without effect `duplicate_event`, `unknown_kind`, `acted_upon`. `docs/EVENTS.md` has the rules.
    */
-  reason?: string;
+  outcome: string;
 }
 
 /** An artefact the manifest names, found at `GET /api/v1/models/{hash}`. */
@@ -217,26 +219,42 @@ export interface Refill {
 
 /** The engine: one person's pack, model, policies and live session. */
 export interface Engine {
-  /** Follows the signed key rotations of `GET /api/v1/rotations`; returns how many were followed. */
+  /**
+   * Follows the signed key rotations of `GET /api/v1/rotations`; returns how many were followed. Throws `too_large`, `envelope_damaged`, `signature_invalid`, `format_unknown`, `payload_damaged`,
+   * `key_invalid`, `key_is_for_tests`.
+   */
   accept_rotations(bytes: Uint8Array): number;
-  /** Verifies and takes the manifest of `GET /api/v1/manifest`. */
+  /**
+   * Verifies and takes the manifest of `GET /api/v1/manifest`. Throws `too_large`, `envelope_damaged`, `signature_invalid`, `format_unknown`, `payload_damaged`,
+   * `signer_unknown`, `generation_older`, `manifest_expired`, `request_invalid` (a time that is none).
+   */
   accept_manifest(bytes: Uint8Array, now_ms: number): Manifest;
-  /** Takes the policy of a surface; its hash has to be the manifest's. */
+  /**
+   * Takes the policy of a surface; its hash has to be the manifest's. Throws `manifest_missing`, `surface_unknown`, `hash_mismatch`, `too_large`,
+   * `format_unknown`, `policy_invalid`; a policy taken before goes on.
+   */
   accept_policy(surface: string, bytes: Uint8Array): void;
-  /** Takes the ranker and its feature schema; their hashes have to be the manifest's. */
+  /**
+   * Takes the ranker and its feature schema; their hashes have to be the manifest's. Throws `manifest_missing`, `hash_mismatch`, `too_large`,
+   * `schema_invalid`, `model_damaged`, `model_operator_unknown`, `model_inputs_mismatch`.
+   */
   accept_ranker(model: Uint8Array, schema: Uint8Array): void;
-  /** Verifies and takes the pack of `subject` (`user:u1` or `region:all`). After a refusal the last good pack stays. */
+  /**
+   * Verifies and takes the pack of `subject` (`user:u1` or `region:all`). After a refusal the last good pack stays. Throws `too_large`, `envelope_damaged`, `signature_invalid`, `format_unknown`, `payload_damaged`,
+   * `manifest_missing`, `signer_unknown`, `pack_wrong_subject`, `pack_wrong_generation`, `pack_expired`, `request_invalid`.
+   */
   accept_pack(bytes: Uint8Array, subject: string, now_ms: number): PackInfo;
   /** Applies one event to the session; `event_invalid` names the field that is missing or of another type. */
   apply(event: SegueEvent): Applied;
   /**
    * Ranks the pack for the session as it is now, or as far as it got when `isDue`, asked between work units, says that
-   * the time is up. `request_invalid` names the field that is missing or of another type.
+   * the time is up. Throws `pack_missing`, `surface_unknown`, and `request_invalid`, which names the field that is missing or of another type;
+   * whatever else goes wrong costs the order, and the slate's `fallback` says what.
    */
   rank(request: RankRequest, isDue?: () => boolean): Slate;
   /** The session as bytes, to be kept by the host. */
   save_session(): Uint8Array;
-  /** Takes back what `save_session` returned. */
+  /** Takes back what `save_session` returned. Throws `too_large`, `format_unknown`, `session_damaged`; the session then stays as it was. */
   restore_session(bytes: Uint8Array): void;
   /** How many events were applied, impressions apart, in the sessions before this one too. */
   interactions(): number;
@@ -248,13 +266,13 @@ export interface Engine {
   refill(now_ms: number): Refill | null;
   /** What is trusted, as bytes to be kept by the host: save them whenever rotations or a manifest were accepted. */
   save_trust(): Uint8Array;
-  /** Takes up what `save_trust` returned, before anything is accepted: an older generation is then refused after a restart too. */
+  /** Takes up what `save_trust` returned, before anything is accepted: an older generation is then refused after a restart too. Throws `trust_damaged`, `too_large`, `format_unknown`. */
   restore_trust(bytes: Uint8Array): void;
   /** Releases the engine's memory; the engine is of no use afterwards. */
   free(): void;
 }
 
-/** Makes an engine that trusts one root public key, given in hex. */
+/** Makes an engine that trusts one root public key, given in hex. Throws `not_started` before `init`, `key_invalid`, `key_is_for_tests`. */
 export interface EngineConstructor {
   new (root_key: string): Engine;
 }

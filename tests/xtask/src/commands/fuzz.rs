@@ -89,7 +89,11 @@ fn fuzz(paths: &Paths, step: &Step, target: &str, seconds: u32) -> anyhow::Resul
     if !status.success() && crashes == 0 {
         bail!("the fuzzer ended with {status} and kept no input");
     }
-    Ok(json!({ "runs": runs(&step.log_text()), "crashes": crashes }))
+    let runs = runs(&step.log_text());
+    if runs == 0 {
+        bail!("the fuzzer tried nothing of {target}; its log has the reason");
+    }
+    Ok(json!({ "runs": runs, "crashes": crashes }))
 }
 
 /// Puts sound inputs into the corpus, for the fuzzer to start from.

@@ -1,5 +1,6 @@
 //! What the commands fetch by ordinary means when it is missing.
 
+pub(crate) mod assembler;
 pub(crate) mod cargo_fuzz;
 pub(crate) mod chromium;
 pub(crate) mod debian;

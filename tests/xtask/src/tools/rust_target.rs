@@ -24,6 +24,11 @@ pub(crate) fn ensure(paths: &Paths, step: &Step, target: &str) -> anyhow::Result
     Ok(())
 }
 
+/// Whether `target` is there or rustup is, which installs it.
+pub(crate) fn can_be_had(paths: &Paths, target: &str) -> bool {
+    shell::on_path("rustup").is_some() || is_installed(paths, target).unwrap_or(false)
+}
+
 fn is_installed(paths: &Paths, target: &str) -> anyhow::Result<bool> {
     let sysroot = shell::answer(&mut shell::program(paths, "rustc", ["--print", "sysroot"]));
     let sysroot = sysroot.context("`rustc --print sysroot` fails: is the toolchain installed?")?;

@@ -55,7 +55,7 @@ pub(super) fn tell(book: &mut Book) {
         story.event_with(EventKind::Like, 5, |event| event.event_id = "event-1".into());
         story.rank("radio", 8);
     });
-    book.tell("session-out-of-order", "An event that comes late is applied when it comes.", |story| {
+    book.tell("session-out-of-order", "An event that comes late counts where its time puts it.", |story| {
         ready(story);
         listen(story);
         story.event_with(EventKind::Complete, 3, |event| event.time_ms -= 60_000);

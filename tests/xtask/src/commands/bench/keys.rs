@@ -26,7 +26,7 @@ pub(crate) const KEYS: [(&str, Group, &str); 60] = [
     ("wasm_brotli_bytes", Group::Browser, "bytes"),
     ("session_peak_memory_bytes", Group::Browser, "bytes"),
     ("session_growth_bytes", Group::Browser, "bytes"),
-    ("session_growth_again_bytes", Group::Browser, "bytes"),
+    ("session_filling_bytes", Group::Browser, "bytes"),
     ("refresh_users_per_second", Group::Cloud, "1/s"),
     ("import_rows_per_second", Group::Cloud, "1/s"),
     ("mobile_lib_stripped_bytes", Group::Mobile, "bytes"),
@@ -64,4 +64,20 @@ pub(crate) const KEYS: [(&str, Group, &str); 60] = [
     ("scaling_500x500_p99_ms", Group::Scaling, "ms"),
     ("scaling_500x1000_p50_ms", Group::Scaling, "ms"),
     ("scaling_500x1000_p99_ms", Group::Scaling, "ms"),
+];
+
+/// What a figure is to stay under (`<`) or to reach (`>=`); `docs/BENCH.md` says why one is missed.
+pub(crate) const AIMS: [(&str, &str); 12] = [
+    ("rerank_500x50_native_p99_ms", "< 1"),
+    ("event_apply_native_p99_us", "< 20"),
+    ("pack_open_native_p50_ms", "< 1"),
+    ("ratio_ort_event", ">= 1"),
+    ("like_lowers_category_share", "= 0"),
+    ("rerank_500x50_chromium_p99_ms", "< 3"),
+    ("first_list_chromium_ms", "< 50"),
+    ("cold_start_chromium_ms", "< 400, better 150"),
+    ("ratio_ortweb_event", ">= 3"),
+    ("wasm_brotli_bytes", "< 1000000, better 800000"),
+    ("session_peak_memory_bytes", "< 16777216"),
+    ("session_growth_bytes", "= 0"),
 ];

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::paths::Paths;
 use crate::steps::{self, Steps};
-pub(crate) use keys::KEYS;
+pub(crate) use keys::{AIMS, KEYS};
 use report::Report;
 
 /// What a group measured: key to number, and what it could not with the reason.

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::{Figures, Group, KEYS};
+use super::{AIMS, Figures, Group, KEYS};
 use crate::paths::Paths;
 use crate::shell;
 
@@ -80,7 +80,8 @@ impl Report {
         for (key, _, unit) in KEYS {
             let _ = match &self.values.get(key) {
                 Some(Value::Number(value)) => {
-                    writeln!(table, "{key:<32} {:>14} {unit}", shown(value.as_f64().unwrap_or(f64::NAN)))
+                    let value = shown(value.as_f64().unwrap_or(f64::NAN));
+                    writeln!(table, "{key:<32} {value:>14} {unit:<6} {}", aim(key))
                 }
                 Some(Value::String(value)) => {
                     writeln!(table, "{key:<32} {:>14}", &value[..value.len().min(14)])
@@ -94,6 +95,12 @@ impl Report {
     fn reason(&self, key: &str) -> &str {
         self.values.get(&format!("{key}_skipped")).and_then(Value::as_str).unwrap_or("")
     }
+}
+
+/// What the figure is meant to be, if anything was said.
+fn aim(key: &str) -> String {
+    let aim = AIMS.iter().find(|(known, _)| *known == key);
+    aim.map_or_else(String::new, |(_, aim)| format!("aim {aim}"))
 }
 
 /// Whole numbers whole, times to the microsecond.

@@ -26,6 +26,13 @@ pub(super) fn run(paths: &Paths, steps: &Steps, segue: &Segue, player: &Path, da
 /// Runs the golden vectors against the packed module under Node and, where there is one, in Chromium.
 pub(super) fn vectors(paths: &Paths, steps: &Steps) {
     let browser = steps.run("Chromium", |step| chromium::ensure(paths, step)).flatten();
+    if browser.is_none() {
+        steps.skip(
+            "golden vectors in Chromium",
+            "there is no Chromium and this is not root",
+            chromium::INSTALL,
+        );
+    }
     steps.run_counted("golden vectors under Node and in Chromium", |step| {
         let folder = paths.file(FOLDER);
         node_packages::ensure(paths, step, &folder)?;

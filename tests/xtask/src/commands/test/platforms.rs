@@ -5,17 +5,15 @@ use std::process::Command;
 use crate::paths::Paths;
 use crate::shell;
 use crate::steps::{Counts, Step, Steps};
-use crate::tools::{qemu, rust_target};
+use crate::tools::{assembler, qemu, rust_target};
 
 use super::{rust, summary};
 
 /// Browsers and phones: nothing is linked, which for phones would need their makers' tools.
-const TARGETS: [&str; 3] = [rust_target::WASM, "aarch64-linux-android", "aarch64-apple-ios"];
+const PHONES: [&str; 2] = ["aarch64-linux-android", "aarch64-apple-ios"];
 
-/// Each feature of the core alone, without the scorer for rankers: its kernels want an assembler for the phone, and the
-/// browser's module is built with it.
-const FEATURES: [&[&str]; 4] =
-    [&[], &["--features", "encode"], &["--features", "schema"], &["--features", "test-support"]];
+/// Each feature of the core alone; the scorer for rankers, `tract`, apart, as for phones it takes an assembler.
+const FEATURES: [&str; 4] = ["", "encode", "schema", "test-support"];
 
 /// ARM under an emulator; linked statically, so that no system for it has to be there.
 const ARM: &str = "aarch64-unknown-linux-musl";
@@ -25,8 +23,15 @@ const PROCESSORS: [&str; 3] = ["cortex-a53", "cortex-a76", "max"];
 
 /// Checks the core for browsers and phones; with `all` runs its tests and the vectors on ARM.
 pub(super) fn run(paths: &Paths, steps: &Steps, all: bool) {
-    for target in TARGETS {
-        steps.run_counted(&format!("core for {target}"), |step| check(paths, step, target));
+    check(paths, steps, rust_target::WASM);
+    let assembler = steps.run("assembler for ARM", |step| assembler::ensure(paths, step)).unwrap_or(false);
+    for target in PHONES {
+        check(paths, steps, target);
+        let name = format!("core with rankers for {target}");
+        match assembler {
+            true => drop(steps.run(&name, |step| check_feature(paths, step, target, "tract"))),
+            false => steps.skip(&name, "there is no assembler and this is not root", assembler::INSTALL),
+        }
     }
     if !all {
         steps.skip("tests on ARM", "the emulator is slow", "cargo xtask test --all");
@@ -39,19 +44,31 @@ pub(super) fn run(paths: &Paths, steps: &Steps, all: bool) {
     }
 }
 
-/// A target that cannot be installed here counts as skipped.
-fn check(paths: &Paths, step: &Step, target: &str) -> anyhow::Result<((), Counts)> {
-    let mut counts = Counts::default();
-    if let Err(error) = rust_target::ensure(paths, step, target) {
-        step.message(&format!("{error:#}"));
-        return Ok(((), Counts { skipped: 1, ..counts }));
+fn check(paths: &Paths, steps: &Steps, target: &str) {
+    let name = format!("core for {target}");
+    if !rust_target::can_be_had(paths, target) {
+        return steps.skip(
+            &name,
+            "the compiler lacks the target, and there is no rustup",
+            &format!("rustup target add {target}"),
+        );
     }
-    for features in FEATURES {
-        let mut command = shell::cargo(paths, ["check", "--locked", "--package", "segue-core"]);
-        shell::run(step, command.args(["--no-default-features", "--target", target]).args(features))?;
-        counts.add(Counts::ONE);
-    }
-    Ok(((), counts))
+    steps.run_counted(&name, |step| {
+        rust_target::ensure(paths, step, target)?;
+        let mut counts = Counts::default();
+        for feature in FEATURES {
+            check_feature(paths, step, target, feature)?;
+            counts.add(Counts::ONE);
+        }
+        Ok(((), counts))
+    });
+}
+
+fn check_feature(paths: &Paths, step: &Step, target: &str, feature: &str) -> anyhow::Result<()> {
+    let mut command = shell::cargo(paths, ["check", "--locked", "--package", "segue-core"]);
+    assembler::assemble(&mut command, target);
+    command.args(["--no-default-features", "--target", target, "--features", feature]);
+    shell::run(step, &mut command).map(drop)
 }
 
 fn arm(paths: &Paths, steps: &Steps) {

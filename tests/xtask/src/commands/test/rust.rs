@@ -24,6 +24,9 @@ const FEATURES_ALONE: [(&str, &[&str]); 6] = [
     ("segue-cloud", &["--no-default-features"]),
 ];
 
+/// Where the public data sets lie, if they do.
+const PUBLIC_DATA: &str = "../shared/data";
+
 /// Whether every file looks as rustfmt writes it.
 ///
 /// # Errors
@@ -63,6 +66,10 @@ fn tests(paths: &Paths, step: &Step, library: Option<&PathBuf>) -> anyhow::Resul
     let mut command = shell::cargo(paths, ["test", "--locked", "--workspace", "--no-fail-fast"]);
     if let Some(library) = library {
         command.env(onnxruntime::VARIABLE, library);
+    }
+    // Tests on public data are ignored where there is none.
+    if paths.file(PUBLIC_DATA).is_dir() {
+        command.args(["--", "--include-ignored"]);
     }
     counted(step, &mut command, summary::of_cargo)
 }
