@@ -15,7 +15,7 @@ export function run(Engine, case_, file) {
     accept_policy: (step) => host.engine.accept_policy(step.surface, bytes(step.bytes)),
     accept_ranker: (step) => host.engine.accept_ranker(bytes(step.model), bytes(step.schema)),
     accept_pack: (step) => ({ candidates: host.engine.accept_pack(bytes(step.bytes), step.subject, step.now_ms).candidates }),
-    apply: ({ event }) => ({ applied: host.engine.apply(event).outcome }),
+    apply: ({ event }) => ({ applied: host.engine.apply(event).reason ?? "applied" }),
     rank: ({ request, units }) => host.engine.rank(request, units === undefined ? undefined : dueAfter(units)),
     save_session: () => void (host.saved = host.engine.save_session()),
     restore_session: (step) => host.engine.restore_session(step.bytes === undefined ? host.saved : bytes(step.bytes)),

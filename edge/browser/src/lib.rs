@@ -13,7 +13,7 @@ mod outbox;
 mod record;
 
 use js_sys::Function;
-use segue_core::Budget;
+use segue_core::{Applied, Budget};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_wasm_bindgen::Serializer;
@@ -42,7 +42,8 @@ struct PackInfo<'a> {
 #[derive(Serialize)]
 struct AppliedInfo {
     applied: bool,
-    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
 }
 
 #[wasm_bindgen]
@@ -91,7 +92,8 @@ impl Engine {
     /// Applies one event.
     pub fn apply(&mut self, told: JsValue) -> Result<JsValue, JsValue> {
         let applied = event(&told).and_then(|event| self.0.apply(&event)).map_err(to_error)?;
-        to_object(&AppliedInfo { applied: applied.is_applied(), outcome: applied.name() })
+        let reason = (applied != Applied::Yes).then(|| applied.name());
+        to_object(&AppliedInfo { applied: applied.is_applied(), reason })
     }
 
     /// The list after the last event, or the best one found before `is_due` says that the time is up.

@@ -65,10 +65,10 @@ export interface Applied {
   /** Whether the event changed the session. */
   applied: boolean;
   /**
-   * What became of it, in one word: `applied`; `late`, `too_late`; `took_back`, `corrected`: it left nothing of an earlier
-   * event; without effect `duplicate_event`, `unknown_kind`, `acted_upon`. `docs/EVENTS.md` has the rules.
+   * What else is to be said of it, absent where that is nothing: it had no effect (`duplicate_event`, `unknown_kind`, `acted_upon`), came late
+   * (`late`, `too_late`), or left nothing of an earlier event (`took_back`, `corrected`). `docs/EVENTS.md` has the rules.
    */
-  outcome: string;
+  reason?: string;
 }
 
 /** An artefact the manifest names, found at `GET /api/v1/models/{hash}`. */
