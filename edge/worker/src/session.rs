@@ -35,21 +35,39 @@ pub struct Live {
 #[expect(async_fn_in_trait, reason = "an isolate has one thread")]
 pub trait Sessions {
     /// The session that a token stands for, a new one without a token or with one that cannot be opened.
+    ///
+    /// # Errors
+    /// In words, when the platform cannot read it.
     async fn open(&self, token: Option<&str>) -> Result<Live, Fault>;
 
     /// Lets the engine go on with it.
+    ///
+    /// # Errors
+    /// `too_large`, `format_unknown`, `session_damaged`; the engine's session then stays as it was.
     fn restore(&self, live: &Live, engine: &mut Engine) -> segue_core::Result<()>;
 
     /// What has to be kept of the engine's session.
+    ///
+    /// # Errors
+    /// `session_damaged` when it cannot be written.
     fn save(&self, engine: &Engine) -> segue_core::Result<Vec<u8>>;
 
     /// Keeps it. Another session when somebody else wrote in between: the events are to be applied to that one.
+    ///
+    /// # Errors
+    /// In words, when the platform cannot write it.
     async fn keep(&self, live: &Live, bytes: Vec<u8>) -> Result<Option<Live>, Fault>;
 
     /// What the visitor carries for it.
+    ///
+    /// # Errors
+    /// In words, when it does not fit.
     fn token(&self, live: &Live) -> Result<String, Fault>;
 
     /// Forgets the session that a token stands for.
+    ///
+    /// # Errors
+    /// In words, when the platform cannot remove it.
     async fn forget(&self, token: Option<&str>) -> Result<(), Fault>;
 }
 

@@ -28,6 +28,9 @@ thread_local! {
 
 /// Builds the plans of the ranker that was current at deploy. Called in global scope, whose processor time is apart from
 /// that of requests.
+///
+/// # Errors
+/// In words, when the ranker cannot be read.
 #[wasm_bindgen]
 pub fn prepare(ranker: &[u8], schema: &[u8]) -> Result<(), JsValue> {
     std::panic::set_hook(Box::new(|panic| javascript::report(&format!("panic: {panic}"))));
