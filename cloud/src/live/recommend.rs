@@ -14,11 +14,10 @@ use serde::Serialize;
 use super::engines::Kit;
 use super::own;
 use crate::catalog::Event;
+use crate::catalog::sessions::GAP_MS;
 use crate::error::{ApiError, Code};
 use crate::state::{AppState, Published, Verified};
 
-/// A session ends when this long nothing happened, as it does on devices.
-const IDLE_MS: i64 = 30 * 60_000;
 /// Everybody's pack.
 const EVERYBODY: &str = "region:all";
 
@@ -253,14 +252,14 @@ impl<'a> Ladder<'a> {
         engine.begin(pack);
         let mut newest_ms = None;
         for event in &self.events {
-            if newest_ms.is_some_and(|newest| event.time_ms - newest > IDLE_MS) {
+            if newest_ms.is_some_and(|newest| event.time_ms - newest > GAP_MS) {
                 engine.next_session();
             }
             newest_ms = newest_ms.max(Some(event.time_ms));
             // One that is refused has no effect; it was acknowledged by the rules of another version.
             let _ = engine.apply(event);
         }
-        if newest_ms.is_some_and(|newest| self.wanted.as_of_ms - newest > IDLE_MS) {
+        if newest_ms.is_some_and(|newest| self.wanted.as_of_ms - newest > GAP_MS) {
             engine.next_session();
         }
         engine.rank(&Request {

@@ -15,6 +15,9 @@ use crate::tools::debian;
 const RELEASE: &str = "trixie";
 const PACKAGES: [&str; 3] = ["swiftlang", "libc6-dev", "libstdc++-14-dev"];
 
+/// The work folder as programs inside of the release's folder see it.
+pub(crate) const INSIDE: &str = "/segue";
+
 /// What to do where neither is possible.
 pub(crate) const INSTALL: &str =
     "install Swift 6 from https://www.swift.org/install, or run as root on Debian";
@@ -55,11 +58,11 @@ impl Swift {
         Ok(has_processes.then_some(Self::Inside(root)))
     }
 
-    /// The folder that its programs see as `/work`, or any folder where it runs here.
+    /// The folder that its programs see as [`INSIDE`], or any folder where it runs here.
     pub(crate) fn work(&self, paths: &Paths) -> PathBuf {
         match self {
             Self::Here => paths.cache.join("mobile/swift"),
-            Self::Inside(root) => root.join("work"),
+            Self::Inside(root) => root.join(INSIDE.trim_start_matches('/')),
         }
     }
 
@@ -80,8 +83,8 @@ impl Swift {
             }
             Self::Inside(root) => {
                 let mut command = shell::program(paths, "chroot", [root]);
-                command.args(["env", "-C", &format!("/work/{below}"), "swift"]);
-                command.args(arguments("/work"));
+                command.args(["env", "-C", &format!("{INSIDE}/{below}"), "swift"]);
+                command.args(arguments(INSIDE));
                 command
             }
         }
@@ -95,7 +98,7 @@ fn install(paths: &Paths, step: &Step, root: &Path) -> anyhow::Result<()> {
     let _ = std::fs::remove_dir_all(root);
     std::fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
     let mut base = shell::program(paths, "debootstrap", ["--variant=minbase", RELEASE]);
-    shell::run(step, base.arg(root).arg("http://deb.debian.org/debian"))?;
+    shell::run(step, base.arg(root))?;
     let mut packages = shell::program(paths, "chroot", [root]);
     packages.args(["apt-get", "install", "-y", "--no-install-recommends"]).args(PACKAGES);
     shell::run(step, packages.env("DEBIAN_FRONTEND", "noninteractive"))?;

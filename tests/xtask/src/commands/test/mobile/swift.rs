@@ -87,7 +87,7 @@ fn command(paths: &Paths, swift: &Swift, name: &str, rest: &[&str]) -> Command {
     });
     let work = match swift {
         Swift::Here => swift.work(paths),
-        Swift::Inside(_) => "/work".into(),
+        Swift::Inside(_) => swift::INSIDE.into(),
     };
     command.env("SEGUE_VECTORS", work.join("tests/vectors")).env(States::VARIABLE, work.join("states"));
     command
