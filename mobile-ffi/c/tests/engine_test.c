@@ -63,6 +63,23 @@ static void keep_state(const char *kind, SegueBytes bytes) {
   CHECK(stream && fwrite(bytes.data, 1, bytes.length, stream) == bytes.length && fclose(stream) == 0);
 }
 
+/* What other languages saved before this program ran is the same session. */
+static void sessions_of_others_go_on(const char *expected) {
+  const char *languages[] = {"rust", "kotlin", "swift", "browser"};
+  char path[1024];
+  for (size_t i = 0; i < sizeof languages / sizeof languages[0]; i++) {
+    snprintf(path, sizeof path, "%s/%s.session", given("SEGUE_STATES"), languages[i]);
+    if (access(path, R_OK) != 0) continue;
+    File session = read_file(path);
+    SegueEngine engine = ready_engine();
+    WENT_WELL(segue_engine_restore_session(engine, session.data, session.length));
+    char *actual = list_of(engine);
+    CHECK(strcmp(expected, actual) == 0);
+    free(actual), free(session.data);
+    WENT_WELL(segue_engine_free(engine));
+  }
+}
+
 static void a_session_goes_on_after_a_restart(void) {
   char text[256], *expected;
   SegueBytes session = {NULL, 0}, trust = {NULL, 0};
@@ -80,6 +97,7 @@ static void a_session_goes_on_after_a_restart(void) {
   WENT_WELL(segue_engine_interactions(after, &interactions));
   char *actual = list_of(after);
   CHECK(strcmp(expected, actual) == 0 && interactions == 1);
+  sessions_of_others_go_on(expected);
   for (size_t cut = 0; cut < session.length; cut++) REFUSED("session_damaged", segue_engine_restore_session(after, session.data, cut));
   free(items), free(expected), free(actual);
   segue_bytes_free(session), segue_bytes_free(trust);

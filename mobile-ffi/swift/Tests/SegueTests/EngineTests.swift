@@ -21,9 +21,7 @@ final class EngineTests: XCTestCase {
         let item = try before.rank(request: World.ask).places[0].item
         _ = try before.apply(event: Event(eventId: "e1", kind: "like", timeMs: World.nowMs, item: item))
         if let states = ProcessInfo.processInfo.environment["SEGUE_STATES"] {
-            // For the test that compares what all languages save.
-            try before.saveSession().write(to: URL(fileURLWithPath: "\(states)/swift.session"))
-            try before.saveTrust().write(to: URL(fileURLWithPath: "\(states)/swift.trust"))
+            try exchange(before, in: URL(fileURLWithPath: states, isDirectory: true))
         }
         try after.restoreTrust(bytes: before.saveTrust())
         try after.restoreSession(bytes: before.saveSession())
@@ -31,6 +29,20 @@ final class EngineTests: XCTestCase {
         XCTAssertEqual(try after.interactions(), 1)
         let saved = try before.saveSession()
         for cut in 0..<saved.count { XCTAssertEqual(code { try after.restoreSession(bytes: saved.prefix(cut)) }, "session_damaged") }
+    }
+
+    /// Keeps the session for the tests of the other languages, and restores what they kept.
+    private func exchange(_ engine: Engine, in states: URL) throws {
+        try engine.saveSession().write(to: states.appendingPathComponent("swift.session"))
+        try engine.saveTrust().write(to: states.appendingPathComponent("swift.trust"))
+        let expected = try engine.rank(request: World.ask)
+        let files = try FileManager.default.contentsOfDirectory(at: states, includingPropertiesForKeys: nil)
+        for session in files where session.pathExtension == "session" {
+            let other = try World.engine()
+            try other.restoreTrust(bytes: Data(contentsOf: session.deletingPathExtension().appendingPathExtension("trust")))
+            try other.restoreSession(bytes: Data(contentsOf: session))
+            XCTAssertEqual(try other.rank(request: World.ask), expected, session.lastPathComponent)
+        }
     }
 
     func testRefusals() {

@@ -8,7 +8,7 @@ use crate::steps::Step;
 use crate::tools::debian;
 
 /// The program: a C compiler, which takes assembly too.
-const PROGRAM: &str = "aarch64-linux-gnu-gcc";
+pub(crate) const PROGRAM: &str = "aarch64-linux-gnu-gcc";
 
 /// What installs it where nobody is root.
 pub(crate) const INSTALL: &str =

@@ -3,6 +3,7 @@
 pub(crate) mod assembler;
 pub(crate) mod cargo_fuzz;
 pub(crate) mod chromium;
+pub(crate) mod clang;
 pub(crate) mod debian;
 pub(crate) mod maven;
 pub(crate) mod node_packages;

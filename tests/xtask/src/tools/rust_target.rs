@@ -29,6 +29,12 @@ pub(crate) fn can_be_had(paths: &Paths, target: &str) -> bool {
     shell::on_path("rustup").is_some() || is_installed(paths, target).unwrap_or(false)
 }
 
+/// Whether `target` is there, or rustup installs it now: not every target is to be had everywhere.
+pub(crate) fn install(paths: &Paths, target: &str) -> bool {
+    let add = || shell::answer(&mut shell::program(paths, "rustup", ["target", "add", target]));
+    is_installed(paths, target).unwrap_or(false) || (shell::on_path("rustup").is_some() && add().is_some())
+}
+
 fn is_installed(paths: &Paths, target: &str) -> anyhow::Result<bool> {
     let sysroot = shell::answer(&mut shell::program(paths, "rustc", ["--print", "sysroot"]));
     let sysroot = sysroot.context("`rustc --print sysroot` fails: is the toolchain installed?")?;

@@ -15,8 +15,11 @@ use crate::tools::debian;
 const RELEASE: &str = "trixie";
 const PACKAGES: [&str; 3] = ["swiftlang", "libc6-dev", "libstdc++-14-dev"];
 
+/// Says inside of the release's folder what was installed.
+const INSTALLED: &str = ".segue-installed";
+
 /// The work folder as programs inside of the release's folder see it.
-pub(crate) const INSIDE: &str = "/segue";
+const INSIDE: &str = "/segue";
 
 /// What to do where neither is possible.
 pub(crate) const INSTALL: &str =
@@ -27,38 +30,39 @@ pub(crate) const INSTALL: &str =
 pub(crate) enum Swift {
     /// On this machine.
     Here,
-    /// Inside of a folder, by `chroot`.
+    /// Inside of a folder with a system of its own.
     Inside(PathBuf),
 }
 
 impl Swift {
+    /// One that is there, without installing anything.
+    pub(crate) fn find(paths: &Paths) -> Option<Self> {
+        if shell::on_path("swift").is_some() {
+            return Some(Self::Here);
+        }
+        let root = root(paths);
+        let works = is_installed(&root) && shell::answer(inside(paths, &root, "/").arg("true")).is_some();
+        works.then_some(Self::Inside(root))
+    }
+
     /// One that is there, or is installed now; `None` where that is not possible.
     ///
     /// # Errors
     /// When the distribution's installer fails.
     pub(crate) fn ensure(paths: &Paths, step: &Step) -> anyhow::Result<Option<Self>> {
-        if shell::on_path("swift").is_some() {
-            return Ok(Some(Self::Here));
+        let found = Self::find(paths);
+        if found.is_some() || !debian::can_install(paths) || !Path::new("/etc/debian_version").is_file() {
+            return Ok(found);
         }
-        if !debian::can_install(paths) || !Path::new("/etc/debian_version").is_file() {
-            return Ok(None);
-        }
-        let root = paths.cache.join("swift").join(RELEASE);
-        let done = root.join(".segue-installed");
-        let wanted = PACKAGES.join(" ");
-        if !stamp::is_current(&done, &wanted) {
+        let root = root(paths);
+        if !is_installed(&root) {
             install(paths, step, &root)?;
-            stamp::write(&done, &wanted)?;
+            stamp::write(&root.join(INSTALLED), &PACKAGES.join(" "))?;
         }
-        // Without it the compiler does not find its own libraries. Some containers refuse to mount.
-        let mount = |arguments: &[&str]| {
-            shell::answer(shell::program(paths, "mount", arguments).arg(root.join("proc")))
-        };
-        let has_processes = root.join("proc/self").exists() || mount(&["-t", "proc", "proc"]).is_some();
-        Ok(has_processes.then_some(Self::Inside(root)))
+        Ok(Self::find(paths))
     }
 
-    /// The folder that its programs see as [`INSIDE`], or any folder where it runs here.
+    /// The folder that its programs work in.
     pub(crate) fn work(&self, paths: &Paths) -> PathBuf {
         match self {
             Self::Here => paths.cache.join("mobile/swift"),
@@ -66,29 +70,45 @@ impl Swift {
         }
     }
 
-    /// `swift ARGUMENTS` in a folder below the work folder; its programs know the work folder by the name that is
-    /// handed to `arguments`.
-    pub(crate) fn command(
-        &self,
-        paths: &Paths,
-        below: &str,
-        arguments: impl Fn(&str) -> Vec<String>,
-    ) -> Command {
+    /// The name that its programs know the work folder by.
+    pub(crate) fn work_inside(&self, paths: &Paths) -> PathBuf {
+        match self {
+            Self::Here => self.work(paths),
+            Self::Inside(_) => INSIDE.into(),
+        }
+    }
+
+    /// `swift` in a folder below the work folder.
+    pub(crate) fn command(&self, paths: &Paths, below: &str) -> Command {
         match self {
             Self::Here => {
-                let work = self.work(paths);
-                let mut command = shell::program(paths, "swift", arguments(&work.to_string_lossy()));
-                command.current_dir(work.join(below));
+                let mut command = shell::program(paths, "swift", [""; 0]);
+                command.current_dir(self.work(paths).join(below));
                 command
             }
             Self::Inside(root) => {
-                let mut command = shell::program(paths, "chroot", [root]);
-                command.args(["env", "-C", &format!("{INSIDE}/{below}"), "swift"]);
-                command.args(arguments(INSIDE));
+                let mut command = inside(paths, root, &format!("{INSIDE}/{below}"));
+                command.arg("swift");
                 command
             }
         }
     }
+}
+
+fn root(paths: &Paths) -> PathBuf {
+    paths.cache.join("swift").join(RELEASE)
+}
+
+fn is_installed(root: &Path) -> bool {
+    stamp::is_current(&root.join(INSTALLED), &PACKAGES.join(" "))
+}
+
+/// A program in `folder` of the release. Without `/proc` the compiler does not find its own libraries; it is mounted for
+/// this program alone, which some containers refuse.
+fn inside(paths: &Paths, root: &Path, folder: &str) -> Command {
+    let mut command = shell::program(paths, "unshare", ["--mount-proc"]);
+    command.arg(format!("--root={}", root.display())).arg(format!("--wd={folder}"));
+    command
 }
 
 fn install(paths: &Paths, step: &Step, root: &Path) -> anyhow::Result<()> {

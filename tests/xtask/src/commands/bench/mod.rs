@@ -2,6 +2,7 @@
 
 mod browser;
 mod cloud;
+mod crossing;
 mod engine;
 mod keys;
 mod mobile;

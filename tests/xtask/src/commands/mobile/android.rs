@@ -67,8 +67,7 @@ fn build(paths: &Paths, step: &Step, libraries: &Path) -> anyhow::Result<()> {
         rust_target::ensure(paths, step, target)?;
         command.args(["-t", name]);
     }
-    let arguments = ["build", "--locked", "--package", library::PACKAGE, "--profile", library::SHIPPED];
-    shell::run(step, command.args(arguments))?;
+    shell::run(step, command.arg("rustc").args(library::shipping("cdylib")))?;
     Ok(())
 }
 

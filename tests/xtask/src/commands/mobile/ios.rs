@@ -1,6 +1,7 @@
 //! The XCFramework for iOS.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::bail;
 
@@ -31,8 +32,7 @@ fn check_tools() -> anyhow::Result<()> {
     }
     bail!(
         "an XCFramework cannot be built here; it needs macOS with Xcode 16 or newer (`xcodebuild` on PATH). \
-         Elsewhere `cargo xtask test --all` builds a static library for {} without the scorer for rankers, and tests the \
-         Swift package on Linux",
+         Elsewhere `cargo xtask test --all` builds the static library for {} with clang, and tests the Swift package on Linux",
         TARGETS[0]
     )
 }
@@ -40,12 +40,13 @@ fn check_tools() -> anyhow::Result<()> {
 fn build(paths: &Paths, step: &Step) -> anyhow::Result<()> {
     for target in TARGETS {
         rust_target::ensure(paths, step, target)?;
-        static_library(paths, step, target, &[])?;
+        static_library(paths, step, target, |_| ())?;
     }
     Ok(())
 }
 
-/// The static library alone, which needs no linker of Apple's; returns it.
+/// The static library alone, which needs no linker of Apple's; returns it. `prepare` names the assembler of its kernels
+/// where that is not Apple's.
 ///
 /// # Errors
 /// When the compiler fails.
@@ -53,16 +54,14 @@ pub(crate) fn static_library(
     paths: &Paths,
     step: &Step,
     target: &str,
-    features: &[&str],
+    prepare: impl FnOnce(&mut Command),
 ) -> anyhow::Result<PathBuf> {
-    let package = ["rustc", "--locked", "--package", library::PACKAGE, "--profile", library::SHIPPED];
-    let mut command = shell::cargo(paths, package);
-    command
-        .args(["--crate-type", "staticlib", "--target", target])
-        .args(features)
-        .env("IPHONEOS_DEPLOYMENT_TARGET", OLDEST_IOS);
+    let mut command = shell::cargo(paths, ["rustc"]);
+    command.args(library::shipping("staticlib")).args(["--target", target]);
+    command.env("IPHONEOS_DEPLOYMENT_TARGET", OLDEST_IOS);
+    prepare(&mut command);
     shell::run(step, &mut command)?;
-    Ok(paths.target.join(target).join(library::SHIPPED).join("libsegue_mobile.a"))
+    Ok(library::archive(&paths.target.join(target).join(library::SHIPPED)))
 }
 
 fn assemble(paths: &Paths, step: &Step, framework: &Path) -> anyhow::Result<()> {
@@ -70,7 +69,7 @@ fn assemble(paths: &Paths, step: &Step, framework: &Path) -> anyhow::Result<()> 
     let headers = paths.file("mobile-ffi/swift/Sources/SegueBindingsFFI");
     let mut command = shell::program(paths, "xcodebuild", ["-create-xcframework"]);
     for target in TARGETS {
-        let archive = paths.target.join(target).join(library::SHIPPED).join("libsegue_mobile.a");
+        let archive = library::archive(&paths.target.join(target).join(library::SHIPPED));
         command.arg("-library").arg(archive).arg("-headers").arg(&headers);
     }
     shell::run(step, command.arg("-output").arg(framework))?;

@@ -29,9 +29,14 @@ pub(crate) fn for_tests(paths: &Paths, step: &Step) -> anyhow::Result<PathBuf> {
 /// # Errors
 /// When the compiler fails.
 pub(crate) fn shipped(paths: &Paths, step: &Step) -> anyhow::Result<PathBuf> {
-    let arguments = ["build", "--locked", "--package", PACKAGE, "--profile", SHIPPED];
-    shell::run(step, &mut shell::cargo(paths, arguments))?;
+    shell::run(step, shell::cargo(paths, ["rustc"]).args(shipping("cdylib,staticlib")))?;
     Ok(paths.target.join(SHIPPED))
+}
+
+/// What `cargo rustc` is told about what ships. With an rlib among the kinds, which the crate has for its own tests, cargo
+/// leaves link-time optimisation out.
+pub(crate) fn shipping(kinds: &str) -> [&str; 8] {
+    ["--locked", "--package", PACKAGE, "--lib", "--profile", SHIPPED, "--crate-type", kinds]
 }
 
 /// The shared library in a folder.

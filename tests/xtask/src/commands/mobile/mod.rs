@@ -5,6 +5,7 @@ pub(crate) mod bindings;
 mod host;
 pub(crate) mod ios;
 pub(crate) mod library;
+pub(crate) mod swift;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -12,6 +12,9 @@ use crate::whole_path::Segue;
 /// The tests and their lock file.
 const FOLDER: &str = "tests/browser";
 
+/// The packed npm package, as the player installed it.
+const MODULE: &str = "web-demo/node_modules/@segue/browser";
+
 /// Runs the browser tests, or says what they need.
 pub(super) fn run(paths: &Paths, steps: &Steps, segue: &Segue, player: &Path, data: &Path) {
     let Some(browser) = steps.run("Chromium", |step| chromium::ensure(paths, step)) else { return };
@@ -39,6 +42,20 @@ pub(super) fn vectors(paths: &Paths, steps: &Steps) {
         let mut command = shell::program(paths, "node", ["--test", "--test-reporter=tap", "vectors.mjs"]);
         command.current_dir(folder).envs(browser.map(|browser| (chromium::VARIABLE, browser)));
         rust::counted(step, &mut command, summary::of_node)
+    });
+}
+
+/// Restores in the packed module under Node what other languages saved in `states`, and saves there itself.
+pub(super) fn goes_on(paths: &Paths, steps: &Steps, states: &Path) {
+    let name = "sessions of other languages in the browser's module";
+    if !paths.file(MODULE).is_dir() {
+        return steps.skip(name, "the npm package was not built", "cargo xtask test");
+    }
+    steps.run_counted(name, |step| {
+        let folder = paths.file(FOLDER);
+        node_packages::ensure(paths, step, &folder)?;
+        let mut command = shell::program(paths, "node", ["--test", "--test-reporter=tap", "states.mjs"]);
+        rust::counted(step, command.current_dir(folder).env("SEGUE_STATES", states), summary::of_node)
     });
 }
 

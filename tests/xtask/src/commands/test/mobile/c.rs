@@ -34,7 +34,6 @@ const SYSTEM: [&str; 4] = ["-ldl", "-lm", "-lpthread", "-Wl,-z,noexecstack"];
 /// Runs both test programs.
 pub(super) fn tests(paths: &Paths, steps: &Steps, folder: &Path, states: &States) {
     steps.run_counted("mobile: C on the shared library", |step| {
-        states.empty()?;
         let program = compile(paths, step, "tests/engine_test", &CHECKED, &shared(folder))?;
         test(paths, step, &program, states)
     });

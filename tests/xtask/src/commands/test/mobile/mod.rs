@@ -1,4 +1,4 @@
-//! The mobile library: its header and bindings, C with sanitizers, Kotlin on the JVM, and Swift and phones with `--all`.
+//! The mobile library: its header and bindings, Kotlin on the JVM, C with sanitizers, and Swift and phones with `--all`.
 
 mod c;
 mod kotlin;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::{rust, summary};
+use super::{browser, rust, summary};
 use crate::commands::mobile::{bindings, library};
 use crate::paths::Paths;
 use crate::shell;
@@ -29,44 +29,50 @@ pub(super) fn run(paths: &Paths, steps: &Steps, all: bool, segue: Option<&Segue>
     steps.run("mobile: header and bindings are current", |step| {
         if all { bindings::check(paths, step, &library) } else { bindings::check_stamp(paths) }
     });
-    let states = States(paths.cache.join("mobile/states"));
-    c::tests(paths, steps, &folder, &states);
+    let Some(states) = steps.run("mobile: a session saved in Rust", |step| States::begin(paths, step)) else {
+        return;
+    };
     let service = segue.zip(data).map(|(segue, data)| service::Service { segue, data });
     match &service {
         Some(service) => {
-            c::player(paths, steps, &folder, service);
             kotlin::tests(paths, steps, &folder, service, &states);
+            c::player(paths, steps, &folder, service);
         }
         None => {
             let reason = "there is nothing to serve";
             steps.skip("mobile: players and Kotlin tests", reason, "cargo xtask test");
         }
     }
+    c::tests(paths, steps, &folder, &states);
     if all {
         swift::tests(paths, steps, &folder, service.as_ref(), &states);
         targets::run(paths, steps);
     } else {
         steps.skip("mobile: Swift tests", "installing Swift takes long", "cargo xtask test --all");
-        steps.skip("mobile: library for phones", "it is compiled five times", "cargo xtask test --all");
+        steps.skip("mobile: library for phones", "it is compiled six times", "cargo xtask test --all");
     }
-    steps.run_counted("mobile: every language restores what another saved", |step| {
-        states.compare(paths, step)
-    });
+    browser::goes_on(paths, steps, &states.0);
+    steps
+        .run_counted("mobile: what every language saved goes on in Rust", |step| states.restore(paths, step));
 }
 
-/// What each language's tests saved of the same session.
+/// What each language's tests saved of the same session; each restores what lies there already.
 struct States(PathBuf);
 
 impl States {
     /// The variable that names the folder.
     const VARIABLE: &str = "SEGUE_STATES";
 
-    fn empty(&self) -> anyhow::Result<()> {
-        let _ = std::fs::remove_dir_all(&self.0);
-        std::fs::create_dir_all(&self.0).with_context(|| format!("cannot make {}", self.0.display()))
+    /// An empty folder with what Rust saves.
+    fn begin(paths: &Paths, step: &Step) -> anyhow::Result<Self> {
+        let states = Self(paths.cache.join("mobile/states"));
+        let _ = std::fs::remove_dir_all(&states.0);
+        std::fs::create_dir_all(&states.0).with_context(|| format!("cannot make {}", states.0.display()))?;
+        states.restore(paths, step)?;
+        Ok(states)
     }
 
-    fn compare(&self, paths: &Paths, step: &Step) -> anyhow::Result<((), Counts)> {
+    fn restore(&self, paths: &Paths, step: &Step) -> anyhow::Result<((), Counts)> {
         let mut command = shell::cargo(paths, ["test", "--locked", "--workspace", "--test", "states"]);
         rust::counted(step, command.env(Self::VARIABLE, &self.0), summary::of_cargo)
     }

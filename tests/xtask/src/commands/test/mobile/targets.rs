@@ -1,13 +1,17 @@
 //! The library for phones, as far as it goes without their makers' tools.
 
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+
 use crate::commands::mobile::{ios, library};
 use crate::paths::Paths;
 use crate::shell;
-use crate::steps::{Counts, Step, Steps};
-use crate::tools::rust_target;
+use crate::steps::{Step, Steps};
+use crate::tools::{clang, rust_target};
 
-/// Checked without the scorer for rankers, whose kernels want an assembler for the phone.
-const CHECKED: [&str; 5] = [
+/// Every phone that there is a package for.
+const TARGETS: [&str; 5] = [
     "aarch64-linux-android",
     "armv7-linux-androideabi",
     "x86_64-linux-android",
@@ -15,23 +19,53 @@ const CHECKED: [&str; 5] = [
     "aarch64-apple-ios-sim",
 ];
 
-/// Checks each target, and builds the static library for iOS. A target that cannot be installed counts as skipped.
+/// The one whose library can be built whole: a static library is not linked.
+const BUILT: &str = "aarch64-apple-ios";
+
+/// Checks the library for each of them, and builds the static library for iOS.
 pub(super) fn run(paths: &Paths, steps: &Steps) {
-    for target in CHECKED {
-        steps.run_counted(&format!("mobile: library for {target}"), |step| check(paths, step, target));
+    match steps.run("clang", |step| clang::ensure(paths, step)) {
+        Some(true) => {}
+        Some(false) => {
+            let reason = "there is no clang, and this is not root on Debian";
+            return steps.skip("mobile: library for phones", reason, clang::INSTALL);
+        }
+        None => return,
     }
-    steps.run("mobile: static library for aarch64-apple-ios", |step| {
-        rust_target::ensure(paths, step, "aarch64-apple-ios")?;
-        ios::static_library(paths, step, "aarch64-apple-ios", &["--no-default-features"])
-    });
+    for target in TARGETS {
+        let name = format!("mobile: library for {target}");
+        match rust_target::install(paths, target) {
+            true => drop(steps.run(&name, |step| check(paths, step, target))),
+            false => steps.skip(
+                &name,
+                "its standard library cannot be had",
+                &format!("rustup target add {target}"),
+            ),
+        }
+    }
+    if rust_target::install(paths, BUILT) {
+        steps.run(&format!("mobile: static library for {BUILT}"), |step| {
+            is_whole(&ios::static_library(paths, step, BUILT, |command| {
+                clang::assemble(command, paths, BUILT)
+            })?)
+        });
+    }
 }
 
-fn check(paths: &Paths, step: &Step, target: &str) -> anyhow::Result<((), Counts)> {
-    if let Err(error) = rust_target::ensure(paths, step, target) {
-        step.message(&format!("{error:#}"));
-        return Ok(((), Counts { skipped: 1, ..Counts::default() }));
+fn check(paths: &Paths, step: &Step, target: &str) -> anyhow::Result<()> {
+    let mut command = shell::cargo(paths, ["check", "--locked", "--package", library::PACKAGE, "--lib"]);
+    clang::assemble(&mut command, paths, target);
+    shell::run(step, command.args(["--target", target])).map(drop)
+}
+
+/// It has C's functions and the kernels, and every object inside is one of Apple's.
+fn is_whole(archive: &Path) -> anyhow::Result<()> {
+    let bytes = std::fs::read(archive).with_context(|| format!("cannot read {}", archive.display()))?;
+    let has = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+    for name in ["_segue_engine_rank", "_uniffi_segue_mobile_fn_method_engine_rank", "_arm64simd_mmm_f32_8x8"]
+    {
+        ensure!(has(name.as_bytes()), "{} lacks {name}", archive.display());
     }
-    let mut command = shell::cargo(paths, ["check", "--locked", "--package", library::PACKAGE]);
-    shell::run(step, command.args(["--no-default-features", "--target", target]))?;
-    Ok(((), Counts::ONE))
+    ensure!(!has(b"\x7fELF"), "{} holds objects of other systems", archive.display());
+    Ok(())
 }

@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import java.io.File
 import java.nio.file.Files
 import java.nio.file.Path
 import java.util.concurrent.Executors
@@ -41,6 +42,11 @@ internal class EngineTest {
             engine.restoreSession(saved)
             assertEquals(expected, engine.rank(World.request))
             assertEquals(1uL, engine.interactions())
+        }
+        for (other in statesOfOthers()) World.engine().use { engine ->
+            engine.restoreTrust(other.resolveSibling("${other.nameWithoutExtension}.trust").readBytes())
+            engine.restoreSession(other.readBytes())
+            assertEquals(expected, engine.rank(World.request), "$other")
         }
     }
 
@@ -120,10 +126,15 @@ internal class EngineTest {
     }
 }
 
-/** For the test that compares what all languages save. */
+private val states: File? = System.getenv("SEGUE_STATES")?.let(::File)
+
+/** For the tests of the other languages, which restore it. */
 private fun keepState(kind: String, bytes: ByteArray) {
-    System.getenv("SEGUE_STATES")?.let { Files.write(Path.of(it, "kotlin.$kind"), bytes) }
+    states?.resolve("kotlin.$kind")?.writeBytes(bytes)
 }
+
+/** The same session as other languages saved it. */
+private fun statesOfOthers(): List<File> = states?.listFiles().orEmpty().filter { it.extension == "session" }
 
 private const val ALLOWED_BYTES = 4L shl 20
 
