@@ -8,6 +8,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use percent_encoding::percent_decode_str;
+use segue_core::engine::Listed;
 use segue_core::limits;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,7 +17,7 @@ use super::{Shared, body};
 use crate::clock::now_ms;
 use crate::error::{ApiError, Code};
 use crate::events::{Reject, clock_error_ms, validate};
-use crate::live::{Listed, Recommendations, Wanted, recommend};
+use crate::live::{Recommendations, Wanted, recommend};
 
 /// Places of a list where the request does not say.
 const COUNT: usize = 20;

@@ -11,7 +11,7 @@ mod recommend;
 mod sessions;
 
 pub use engines::Engines;
-pub use recommend::{Listed, Recommendations, Step, Wanted, recommend};
+pub use recommend::{Recommendations, Step, Wanted, recommend};
 pub use sessions::Sessions;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use segue_core::engine::{Order, Place, Slate};
+use segue_core::engine::{Listed, Order, Slate};
 use segue_core::pack::VerifiedPack;
 use segue_core::{Engine, ReasonCode, Request, trust};
 use serde::Serialize;
@@ -88,27 +88,6 @@ pub struct Recommendations {
     pub places: Vec<Listed>,
     /// Whether there are more after them.
     pub more: bool,
-}
-
-/// One place.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Listed {
-    /// The item.
-    pub item: String,
-    /// Its place in the whole list, from 0.
-    pub position: usize,
-    /// Its utility by the policy, or of a person's own item the number of good things done with it.
-    pub score: f32,
-    /// Why it stands there, for programs.
-    pub reason_code: &'static str,
-    /// The same in English.
-    pub reason: String,
-    /// Probability of this item at this place given the places above, in millionths.
-    pub propensity: u32,
-    /// Title, where the pack has one.
-    pub title: Option<String>,
-    /// The creator's name, likewise.
-    pub creator: Option<String>,
 }
 
 /// The list.
@@ -279,7 +258,7 @@ impl<'a> Ladder<'a> {
         let places = std::mem::take(&mut slate.places);
         let mut rest =
             places.into_iter().skip(self.wanted.offset).filter(|place| !self.since.contains(&place.item));
-        let places: Vec<Listed> = rest.by_ref().take(self.wanted.count).map(listed).collect();
+        let places: Vec<Listed> = rest.by_ref().take(self.wanted.count).map(Listed::from).collect();
         let more = rest.next().is_some();
         let ranker = match step {
             Step::LiveRanker => self.verified.manifest.ranker.as_ref(),
@@ -295,17 +274,4 @@ impl<'a> Ladder<'a> {
 fn seed(user: &str, surface: &str) -> u64 {
     let digits = trust::hash(format!("{surface}\n{user}").as_bytes());
     u64::from_str_radix(&digits[..16], 16).unwrap_or_default()
-}
-
-fn listed(place: Place) -> Listed {
-    Listed {
-        item: place.item,
-        position: place.position as usize,
-        score: place.score,
-        reason_code: place.reason.code.name(),
-        reason: place.text,
-        propensity: place.propensity,
-        title: place.title,
-        creator: place.creator,
-    }
 }

@@ -16,7 +16,7 @@ pub use prepared::PreparedRanker;
 pub(crate) use ranker::Ranker;
 pub use ranker::utilities;
 pub use refill::{Refill, RefillReason};
-pub use slate::{Order, Place, Request, Slate};
+pub use slate::{Listed, Order, Place, Request, Slate};
 pub(crate) use surface::Surface;
 
 use std::collections::BTreeMap;

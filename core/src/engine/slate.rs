@@ -118,3 +118,39 @@ pub struct Place {
     /// The creator's name, likewise.
     pub creator: Option<String>,
 }
+
+/// A place as services tell it to clients that cannot run the core: the reason as a word and in English.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Listed {
+    /// The item.
+    pub item: String,
+    /// Its place in the whole list, from 0.
+    pub position: usize,
+    /// See [`Place::score`]; of a person's own item the number of good things done with it.
+    pub score: f32,
+    /// Why it stands there, for programs.
+    pub reason_code: &'static str,
+    /// The same in English.
+    pub reason: String,
+    /// Probability of this item at this place given the places above, in millionths.
+    pub propensity: u32,
+    /// Title, where the pack has one.
+    pub title: Option<String>,
+    /// The creator's name, likewise.
+    pub creator: Option<String>,
+}
+
+impl From<Place> for Listed {
+    fn from(place: Place) -> Self {
+        Self {
+            item: place.item,
+            position: place.position as usize,
+            score: place.score,
+            reason_code: place.reason.code.name(),
+            reason: place.text,
+            propensity: place.propensity,
+            title: place.title,
+            creator: place.creator,
+        }
+    }
+}
