@@ -9,13 +9,13 @@
 
 mod error;
 mod event;
+#[cfg(feature = "outbox")]
 mod outbox;
 mod record;
 
 use js_sys::Function;
 use segue_core::{Applied, Budget};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::prelude::*;
 
@@ -23,6 +23,7 @@ use error::{invalid, to_error};
 use event::{event, request};
 use record::time;
 
+#[cfg(feature = "outbox")]
 pub use outbox::Outbox;
 
 /// The engine: pack, ranker, policies and the live session of one person.
@@ -151,8 +152,4 @@ impl Engine {
 
 fn to_object<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {
     value.serialize(&Serializer::json_compatible()).map_err(|error| invalid(&error.to_string()))
-}
-
-fn from_object<T: DeserializeOwned>(value: JsValue, what: &str) -> Result<T, JsValue> {
-    serde_wasm_bindgen::from_value(value).map_err(|error| invalid(&format!("{what}: {error}.")))
 }

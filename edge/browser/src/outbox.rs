@@ -2,13 +2,14 @@
 
 use segue_core::outbox;
 use segue_core::outbox::{Answer, Change, Next, Queue, Row, Stored};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
-use crate::error::to_error;
+use crate::error::{invalid, to_error};
 use crate::event::event;
 use crate::record::time;
-use crate::{from_object, to_object};
+use crate::to_object;
 
 /// Waiting events and how their delivery goes.
 #[wasm_bindgen]
@@ -133,4 +134,8 @@ impl From<outbox::Refusal> for RefusalInfo {
     fn from(refusal: outbox::Refusal) -> Self {
         Self { event_id: refusal.event_id, code: refusal.code, detail: refusal.detail }
     }
+}
+
+fn from_object<T: DeserializeOwned>(value: JsValue, what: &str) -> Result<T, JsValue> {
+    serde_wasm_bindgen::from_value(value).map_err(|error| invalid(&format!("{what}: {error}.")))
 }
