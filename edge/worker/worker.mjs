@@ -7,20 +7,49 @@ import ranker from "./build/ranker.onnx";
 import schema from "./build/schema.bin";
 import player from "./player.html";
 
-start();
-
-function start() {
-  // Constructors run once, and not at every call: see build.rs of the browser's engine.
-  segue.initSync({ module }).__wasm_call_ctors();
-  segue.prepare(new Uint8Array(ranker), new Uint8Array(schema));
-}
-
 const PROBLEM = { type: "urn:segue:problem:internal", title: "A fault of the service", status: 500, code: "internal", detail: "the worker's log says why. Try again, then report it." };
 
-/** A trap leaves memory that nobody should go on with: this request fails, the next one finds a fresh instance. */
-function revive() {
-  segue.__wbg_reset_state();
-  start();
+/** What fails the requests that are being answered. */
+const running = new Set();
+let fell = false;
+
+start();
+
+// The engine goes on in microtasks, and what is thrown there nobody awaits. Nothing else in here throws unawaited.
+addEventListener("error", ({ error }) => {
+  console.error(error);
+  fall(error);
+});
+
+function start() {
+  // Constructors run once, and not at every call: see build.rs.
+  segue.initSync({ module }).__wasm_call_ctors();
+  segue.prepare(new Uint8Array(ranker), new Uint8Array(schema));
+  fell = false;
+}
+
+/** A trap leaves memory that nobody should go on with: what runs fails, the next request finds a fresh instance. */
+function fall(error) {
+  fell = true;
+  for (const fail of running) fail(error);
+}
+
+/** What the engine answers, or why it never will. */
+async function within(work) {
+  if (fell) {
+    segue.__wbg_reset_state();
+    start();
+  }
+  const { promise, reject } = Promise.withResolvers();
+  running.add(reject);
+  try {
+    return await Promise.race([work(), promise]);
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) fall(error);
+    throw error;
+  } finally {
+    running.delete(reject);
+  }
 }
 
 export default {
@@ -30,15 +59,14 @@ export default {
       return new Response(player, { headers: { "content-type": "text/html; charset=utf-8", "cache-control": "no-cache", "x-content-type-options": "nosniff" } });
     }
     try {
-      return await segue.fetch(request, env, context);
+      return await within(() => segue.fetch(request, env, context));
     } catch (error) {
-      if (error instanceof WebAssembly.RuntimeError) revive();
       console.error(error);
       return new Response(JSON.stringify(PROBLEM), { status: 500, headers: { "content-type": "application/problem+json", "cache-control": "no-store" } });
     }
   },
-  scheduled: (event, env, context) => segue.scheduled(event, env, context),
-  queue: (batch, env, context) => segue.queue(batch, env, context),
+  scheduled: (event, env, context) => within(() => segue.scheduled(event, env, context)),
+  queue: (batch, env, context) => within(() => segue.queue(batch, env, context)),
 };
 
 /** How long a session is kept after its last event: as long as the cookie that names it. */

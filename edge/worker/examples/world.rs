@@ -1,16 +1,21 @@
 //! Writes a small signed world as a cloud would serve it: `world FOLDER NOW_MS`.
 //!
 //! Each folder below is laid out like `/api/v1`: `1` and `3` are generations, `2` names another ranker, `expired` is
-//! generation 4 and out of date, `foreign` generation 5 of somebody else's key.
+//! generation 4 and out of date, `foreign` generation 5 of somebody else's key. `items.json` says of each item its
+//! category and whether it may be shown to be explored.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use segue_conformance::world::Item;
 use segue_conformance::{ranker, world};
 use segue_core::policies;
 use segue_core::trust::{PrivateKey, hash, write_rotations};
+use serde_json::{Value, json};
 
 const HOUR_MS: i64 = 3_600_000;
+/// One item in so many may be shown to be explored.
+const EXPLORED: usize = 6;
 
 fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -29,9 +34,29 @@ fn main() -> std::io::Result<()> {
     ] {
         generation_in(&folder.join(name), generation, (model, &schema), now_ms, &key)?;
     }
+    fs::write(folder.join("items.json"), described(&items()))?;
     fs::write(folder.join("root"), world::key().public().to_hex())?;
     fs::write(folder.join("ranker.onnx"), &model)?;
     fs::write(folder.join("schema.bin"), &schema)
+}
+
+/// The catalogue, of which one item in six is little known.
+fn items() -> Vec<Item> {
+    let mut items = world::items(600);
+    for (at, item) in items.iter_mut().enumerate().step_by(EXPLORED) {
+        let [successes, failures] = [(at / EXPLORED % 5) as f32, 3.0 + (at / EXPLORED % 7) as f32];
+        let counts = [("explore_successes", successes), ("explore_failures", failures)];
+        item.columns.extend(counts.map(|(name, value)| (name.to_owned(), value)));
+    }
+    items
+}
+
+fn described(items: &[Item]) -> String {
+    let of = |item: &Item| {
+        let explored = item.columns.iter().any(|(name, _)| name == "explore_successes");
+        (item.id.clone(), json!({ "category": item.categories[0], "explored": explored }))
+    };
+    Value::from_iter(items.iter().map(of)).to_string()
 }
 
 /// One generation: 300 items everywhere, and 300 others in Germany.
@@ -52,7 +77,7 @@ fn generation_in(
     for bytes in [policies::RADIO, policies::SHOP, model, schema] {
         fs::write(folder.join("models").join(hash(bytes)), bytes)?;
     }
-    let items = world::items(600);
+    let items = items();
     for (region, items) in [("all", &items[..300]), ("DE", &items[300..])] {
         let subject = format!("region:{region}");
         let pack = world::pack_during(items, generation, &subject, now_ms..now_ms + HOUR_MS);

@@ -24,6 +24,7 @@ pub mod service;
 pub mod session;
 pub mod settings;
 pub mod shelf;
+mod shown;
 mod supplies;
 pub mod supply;
 pub mod visitor;

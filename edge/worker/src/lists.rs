@@ -1,7 +1,8 @@
 //! Ranked lists: of the session as it is, and after events.
 
+use std::collections::BTreeMap;
+
 use segue_core::{Applied, Engine, Event, Request, Slate};
-use serde::Serialize;
 
 use crate::answer::Answer;
 use crate::call::Call;
@@ -9,36 +10,14 @@ use crate::forward;
 use crate::host::Host;
 use crate::isolate::Isolate;
 use crate::problem::{Code, Problem};
-use crate::rows::{Body, Reject, places};
+use crate::rows::{Body, places};
 use crate::service::{Answered, internal, unavailable};
-use crate::session::{Live, Sessions, cookie};
+use crate::session::{Live, Sessions};
+use crate::shown::{Receipt, shown};
 use crate::visitor::Visitor;
 
 /// How often events are applied anew because another writer was faster.
 const ATTEMPTS: usize = 8;
-
-/// What a visitor gets to see.
-#[derive(Serialize)]
-struct Shown<'a> {
-    #[serde(flatten)]
-    slate: Slate,
-    session: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    restarted: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<&'a str>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    receipt: Option<Receipt>,
-}
-
-/// What became of a batch, as the cloud tells it, and whether the cloud will hear of it.
-#[derive(Serialize, Default)]
-struct Receipt {
-    accepted: usize,
-    duplicates: usize,
-    rejected: Vec<Reject>,
-    forwarded: bool,
-}
 
 /// What came of a request's events.
 struct Ranked {
@@ -83,7 +62,7 @@ impl Isolate {
         }
         let context = visitor.context(&body.context);
         let request = request(body.surface, body.count, host.now_ms(), context);
-        let receipt = Receipt { rejected, forwarded, ..Receipt::default() };
+        let receipt = Receipt { accepted: 0, duplicates: 0, rejected, forwarded };
         self.list(host, sessions, &visitor, (request, live), &events, Some(receipt)).await
     }
 
@@ -154,41 +133,30 @@ fn apply(engine: &mut Engine, events: &[Event]) -> usize {
 
 /// The list that a query asks for.
 fn wanted(call: &Call, visitor: &Visitor, now_ms: i64) -> Result<Request, Problem> {
-    let invalid = |detail: String| Problem::new(Code::QueryInvalid, detail);
-    let surface = call.query.get("surface").cloned();
-    let surface = surface.ok_or_else(|| invalid("`surface` is missing".to_owned()))?;
-    let count = match call.query.get("count") {
-        None => places(),
-        Some(text) => text.parse().map_err(|_| {
-            let shown: String = text.chars().take(40).collect();
-            invalid(format!("`count` is `{shown}`; give a number"))
-        })?,
-    };
-    Ok(request(surface, count, now_ms, visitor.context(&call.query)))
+    let (mut surface, mut count, mut told) = (None, places(), BTreeMap::new());
+    for (name, value) in &call.query {
+        match (name.as_str(), name.strip_prefix("context.")) {
+            ("surface", _) => surface = Some(value.clone()),
+            ("count", _) => count = value.parse().map_err(|_| wrong("count", value, "a whole number"))?,
+            (_, Some(circumstance)) => drop(told.insert(circumstance.to_owned(), value.clone())),
+            _ => return Err(wrong(name, value, "`surface`, `count` or `context.NAME`")),
+        }
+    }
+    let missing =
+        || Problem::new(Code::QueryInvalid, "`surface` is missing; give one, as in `surface=radio`");
+    Ok(request(surface.ok_or_else(missing)?, count, now_ms, visitor.context(&told)))
 }
 
-fn request(
-    surface: String,
-    count: usize,
-    now_ms: i64,
-    context: std::collections::BTreeMap<String, String>,
-) -> Request {
+fn wrong(name: &str, value: &str, expected: &str) -> Problem {
+    let short = |text: &str| text.chars().take(64).collect::<String>();
+    Problem::new(Code::QueryInvalid, format!("`{}` is `{}`; give {expected}", short(name), short(value)))
+}
+
+fn request(surface: String, count: usize, now_ms: i64, context: BTreeMap<String, String>) -> Request {
     Request { surface, count, now_ms, seed: 0, context, log_features: false }
 }
 
 /// It follows from the session, so that what is drawn stays while that lasts.
 fn seed(live: &Live) -> u64 {
     live.id.get(..12).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
-}
-
-fn shown(visitor: &Visitor, slate: Slate, live: &Live, token: &str, receipt: Option<Receipt>) -> Answered {
-    let shown = Shown {
-        slate,
-        session: &live.id,
-        restarted: live.restarted,
-        token: visitor.private.then_some(token),
-        receipt,
-    };
-    let answer = Answer::json(200, &shown)?;
-    Ok(if visitor.private { answer } else { answer.with("set-cookie", cookie(token)) })
 }

@@ -78,7 +78,7 @@ impl Code {
             Self::BodyInvalid => ("body_invalid", 400, "The body cannot be read"),
             Self::ContentTypeUnsupported => ("content_type_unsupported", 415, "The body has to be JSON"),
             Self::BodyTooLarge => ("body_too_large", 413, "The body is too large"),
-            Self::BatchTooLarge => ("batch_too_large", 413, "Too many events in one request"),
+            Self::BatchTooLarge => ("batch_too_large", 413, "Too many events in one batch"),
             Self::QueryInvalid => ("query_invalid", 400, "The query is wrong"),
             Self::HashInvalid => ("hash_invalid", 400, "This is no hash"),
             Self::ArtefactMissing => ("artefact_missing", 404, "No such artefact"),

@@ -40,7 +40,7 @@ impl Visitor {
         }
     }
 
-    /// Circumstances of a request: what the visitor tells, and the region, which it cannot choose.
+    /// Circumstances of a request: those it may tell about itself, and the region, which it cannot choose.
     #[must_use]
     pub fn context(&self, told: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let region = (self.region != EVERYWHERE).then(|| ("region".to_owned(), self.region.clone()));

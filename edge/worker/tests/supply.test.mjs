@@ -73,7 +73,7 @@ test("each region gets its own pack, whatever the request says", async (t) => {
   const own = (country, query) => worker.next({}, query, country).then(itemsOf);
   assert.ok((await own("DE")).every((item) => item >= "item-300"));
   for (const country of ["FR", "XX", "T1", "de", "", null]) assert.ok((await own(country)).every((item) => item < "item-300"), country);
-  assert.ok((await own("FR", "surface=radio&count=10&region=DE")).every((item) => item < "item-300"));
+  assert.ok((await own("FR", "surface=radio&count=10&context.region=DE")).every((item) => item < "item-300"));
   const pack = await worker.fetch("/api/v1/pack");
   assert.equal(pack.headers.get("segue-subject"), "region:DE");
   assert.match(pack.headers.get("cache-control"), /^private/);
@@ -99,19 +99,17 @@ test("a client is limited, others are not", async (t) => {
   const from = (address) => worker.next({ "cf-connecting-ip": address }).then((answer) => answer.status);
   for (let at = 0; at < 5; at += 1) assert.equal(await from("192.0.2.1"), 200);
   assert.equal(await from("192.0.2.1"), 429);
+  assert.equal(await from("192.0.2.2"), 200);
 });
 
-test("the shop serves visitors without an account, with its caps and at most its share of exploration", async (t) => {
-  const worker = await startWorker(t);
-  const first = await worker.next({}, "surface=shop&count=20");
-  assert.equal(first.status, 200);
-  const liked = itemsOf(first)[0];
-  const answers = [event("rating", liked, { value: 5, context: { surface: "shop", source: "onboarding" } })];
-  const second = await worker.send(answers, cookieOf(first), { surface: "shop", count: 20 });
-  assert.equal(second.body.surface, "shop");
-  const explored = second.body.places.filter((place) => place.reason.code === "something_different");
-  assert.ok(explored.length <= 4, `${explored.length} of 20 explore`);
-  assert.ok(explored.every((place) => place.propensity < 1_000_000));
+test("what a bot does is answered and not forwarded", async (t) => {
+  const worker = await startWorker(t, { LEAST_BOT_SCORE: "30" });
+  for (const [score, name, forwarded] of [[2, "none", false], [90, "none", true], [99, "cf-bot-score", true], [null, "cf-bot-score", false]]) {
+    const body = JSON.stringify({ surface: "radio", events: [event("like", "item-300")] });
+    const headers = { "content-type": "application/json", [name]: "2" };
+    const answer = await worker.fetch("/api/v1/session/events", { method: "POST", headers, body, score });
+    assert.deepEqual([answer.status, answer.body.forwarded], [200, forwarded], `${score} ${name}`);
+  }
 });
 
 test("what is kept is looked after once the answer is out", async (t) => {

@@ -234,8 +234,8 @@ pub(super) fn body(answer: &Answer) -> serde_json::Value {
 /// The items of a list.
 pub(super) fn items(answer: &Answer) -> Vec<String> {
     let body = body(answer);
-    let places = body["places"].as_array().unwrap_or_else(|| panic!("no list: {body}"));
-    places.iter().map(|place| place["item"].as_str().unwrap().to_owned()).collect()
+    let listed = body["items"].as_array().unwrap_or_else(|| panic!("no list: {body}"));
+    listed.iter().map(|place| place["item"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The cookie that an answer sets, as a request sends it back.

@@ -180,7 +180,7 @@ fn each_region_gets_its_own_pack_and_nobody_can_ask_for_another() {
     for country in [None, Some("FR"), Some("XX"), Some("../DE"), Some("T1")] {
         assert!(items(&of(country, NEXT)).iter().all(|item| item.as_str() < "item-030"), "{country:?}");
     }
-    let asked = of(None, "/api/v1/next?surface=radio&count=10&region=DE");
+    let asked = of(None, "/api/v1/next?surface=radio&count=10&context.region=DE");
     assert!(items(&asked).iter().all(|item| item.as_str() < "item-030"));
     assert_eq!(of(None, "/api/v1/packs/region:DE").status, 404);
     let pack = of(Some("DE"), "/api/v1/pack");
@@ -274,7 +274,7 @@ fn without_the_manifests_ranker_the_linear_one_ranks_and_says_so() {
     let isolate = platform.isolate(&[]);
     let answer = get(&isolate, &platform, NEXT, &[]);
     assert_eq!(body(&answer)["fallback"], "fallback_model_pending");
-    assert_eq!(body(&answer)["order"], "ranked");
+    assert_eq!(body(&answer)["step"], "live_ranker");
     let list = items(&answer);
     let disliked =
         post(&isolate, &platform, &[("cookie", &cookie(&answer))], json!([event("1", "dislike", &list[0])]));

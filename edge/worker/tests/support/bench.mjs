@@ -4,12 +4,17 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { Miniflare } from "miniflare";
 import { workerBefore } from "./cloud.mjs";
+import { distant } from "./distance.mjs";
 import { modules, ROOT } from "./modules.mjs";
 import { cpuMs, workerd } from "./process.mjs";
 
 const WARM_UP = 300;
 const MEASURED = 2_000;
 const STARTS = 5;
+/** How much longer a round trip to the cloud takes, and how many are made over that distance. */
+const FURTHER_MS = 80;
+const WARM_UP_AFAR = 20;
+const MEASURED_AFAR = 300;
 
 const build = (name) => readFileSync(join(ROOT, "build", name));
 const deployed = modules(build("ranker.onnx"), build("schema.bin"));
@@ -47,18 +52,21 @@ async function timed(count, request) {
   return times;
 }
 
-async function rerank() {
+/** The event number `at` of a visitor, who does 50 things and is followed by the next one. */
+const told = (at, items) => ({ event_id: crypto.randomUUID(), kind: ["like", "skip", "complete", "save"][at % 4], item: items[at % items.length], time_ms: Date.now(), played_ms: 3_000, total_ms: 200_000 });
+
+const post = (url, body, headers = {}) => fetch(url, { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify({ surface: "radio", count: 20, ...body }) });
+
+/** Waits for an event and the list after it: of the worker, which has the session from the cookie. */
+async function atTheEdge() {
   const { miniflare, url } = await workerBefore(0, { CONSENT: "assumed", REGIONS: "all" });
   const list = await (await fetch(new URL("/api/v1/next?surface=radio&count=20", url))).json();
-  const items = list.places.map((place) => place.item);
+  const items = list.items.map((place) => place.item);
   if (list.fallback) throw new Error(`ranked with ${list.fallback}`);
   let cookie;
   const visit = async (at) => {
-    const kind = ["like", "skip", "complete", "save"][at % 4];
-    // A session of up to 50 events, then the next one.
     if (at % 50 === 0) cookie = undefined;
-    const body = JSON.stringify({ surface: "radio", count: 20, events: [{ event_id: crypto.randomUUID(), kind, item: items[at % items.length], time_ms: Date.now(), played_ms: 3_000, total_ms: 200_000 }] });
-    const answer = await fetch(new URL("/api/v1/session/events", url), { method: "POST", headers: { "content-type": "application/json", ...(cookie && { cookie }) }, body });
+    const answer = await post(new URL("/api/v1/session/events", url), { events: [told(at, items)] }, cookie && { cookie });
     cookie = answer.headers.get("set-cookie")?.split(";")[0];
     return answer;
   };
@@ -71,10 +79,26 @@ async function rerank() {
   const times = await timed(MEASURED, visit);
   const mean = (cpuMs(pid) - cpu) / MEASURED;
   await miniflare.dispose();
-  return { worker_rerank_300_p99_ms: percentile99(times) - median(empty), worker_rerank_300_cpu_mean_ms: mean };
+  const figures = { worker_rerank_300_p99_ms: percentile99(times) - median(empty), worker_rerank_300_cpu_mean_ms: mean, list_edge_p50_ms: median(times), list_edge_p99_ms: percentile99(times) };
+  return { figures, items };
+}
+
+/** The same of the cloud, to which a round trip takes longer, and which is told the session each time. */
+async function fromAfar(items) {
+  const { url, stop } = await distant(process.env.SEGUE_URL, FURTHER_MS);
+  let events = [];
+  const visit = (at) => {
+    events = at % 50 === 0 ? [told(at, items)] : [...events, told(at, items)];
+    return post(new URL("/api/v1/recommendations", url), { events });
+  };
+  await timed(WARM_UP_AFAR, visit);
+  const times = await timed(MEASURED_AFAR, visit);
+  stop();
+  return { list_cloud_80ms_p50_ms: median(times), list_cloud_80ms_p99_ms: percentile99(times) };
 }
 
 const script = Buffer.concat(deployed.map((module) => Buffer.from(module.contents)));
-const figures = { worker_script_gzip_bytes: gzipSync(script, { level: 9 }).length, worker_startup_cpu_ms: await startup(), ...(await rerank()) };
-console.log(JSON.stringify(figures));
+const sizes = { worker_script_gzip_bytes: gzipSync(script, { level: 9 }).length, worker_startup_cpu_ms: await startup() };
+const { figures, items } = await atTheEdge();
+console.log(JSON.stringify({ ...sizes, ...figures, ...(await fromAfar(items)) }));
 process.exit(0);

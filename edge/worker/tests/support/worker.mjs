@@ -6,7 +6,7 @@ import { modules, ROOT } from "./modules.mjs";
 import { Origin, WORLD } from "./origin.mjs";
 
 /** The deployed modules, with the world's ranker in place of the demo's. */
-const deployed = () => modules(readFileSync(join(WORLD, "ranker.onnx")), readFileSync(join(WORLD, "schema.bin")));
+export const deployed = () => modules(readFileSync(join(WORLD, "ranker.onnx")), readFileSync(join(WORLD, "schema.bin")));
 
 export const VARIABLES = {
   ROOT_KEY: readFileSync(join(WORLD, "root"), "utf8"),
@@ -43,9 +43,9 @@ export class Worker {
     Object.assign(this, { miniflare, origin, url });
   }
 
-  /** The answer with its body read: `{status, headers, body}`; `country` is where the platform sees the visitor. */
-  async fetch(path, { country = "DE", ...options } = {}) {
-    const answer = await this.miniflare.dispatchFetch(new URL(path, this.url), { cf: { country }, ...options });
+  /** The answer with its body read: `{status, headers, body}`; `country` is where the platform sees the visitor, `score` how likely a person. */
+  async fetch(path, { country = "DE", score = 99, ...options } = {}) {
+    const answer = await this.miniflare.dispatchFetch(new URL(path, this.url), { cf: { country, botManagement: { score } }, ...options });
     const text = await answer.text();
     const isJson = /json/.test(answer.headers.get("content-type") ?? "");
     return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : text };
@@ -55,9 +55,9 @@ export class Worker {
     return this.fetch(`/api/v1/next?${query}`, { headers, country });
   }
 
-  send(events, headers = {}, more = {}) {
+  send(events, headers = {}, more = {}, country = "DE") {
     const body = JSON.stringify({ surface: "radio", count: 10, events, ...more });
-    return this.fetch("/api/v1/session/events", { method: "POST", headers: { "content-type": "application/json", ...headers }, body });
+    return this.fetch("/api/v1/session/events", { method: "POST", headers: { "content-type": "application/json", ...headers }, body, country });
   }
 
   async scheduled() {
@@ -70,7 +70,7 @@ export function cookieOf(answer) {
   return { cookie: answer.headers.get("set-cookie").split(";")[0] };
 }
 
-export const itemsOf = (answer) => answer.body.places.map((place) => place.item);
+export const itemsOf = (answer) => answer.body.items.map((place) => place.item);
 
 let made = 0;
 
