@@ -122,5 +122,6 @@ fn install(paths: &Paths, step: &Step, root: &Path) -> anyhow::Result<()> {
     let mut packages = shell::program(paths, "chroot", [root]);
     packages.args(["apt-get", "install", "-y", "--no-install-recommends"]).args(PACKAGES);
     shell::run(step, packages.env("DEBIAN_FRONTEND", "noninteractive"))?;
-    Ok(())
+    let mut clean = shell::program(paths, "chroot", [root]);
+    shell::run(step, clean.args(["apt-get", "clean"])).map(drop)
 }
