@@ -99,7 +99,8 @@ pub(crate) fn node(paths: &Paths) -> PathBuf {
 /// # Errors
 /// When it cannot be made.
 pub(crate) fn world(paths: &Paths, step: &Step) -> anyhow::Result<PathBuf> {
-    let folder = paths.cache.join("worker-world");
+    // In the checkout: another one may be testing at the same time.
+    let folder = paths.file(WORKER).join("build/world");
     fresh_folder(&folder)?;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     let mut command =

@@ -1,4 +1,5 @@
-// One isolate, many requests: `soak.mjs REQUESTS`. Fails when the engine's memory grows.
+// One isolate, many requests: `soak.mjs REQUESTS`. Fails when the engine's memory grows in the second half of them: in the
+// first it finds its size, as gaps of what was freed fill up.
 import assert from "node:assert/strict";
 import { residentBytes, workerd } from "./process.mjs";
 import { cookieOf, event, itemsOf, startWorker } from "./worker.mjs";
@@ -25,19 +26,19 @@ async function visitor() {
 
 const memory = async () => (await worker.fetch("/healthz")).body.memory_bytes;
 const pid = workerd();
-let [first, last] = [0, 0];
+let [halfway, last] = [0, 0];
 const done = Promise.all(Array.from({ length: AT_ONCE }, visitor));
 const watch = setInterval(async () => {
   last = await memory();
-  first ||= last;
+  if (left < REQUESTS / 2) halfway ||= last;
   worker.origin.asked.length = 0;
   console.error(`${REQUESTS - left} requests, engine ${last} bytes, process ${residentBytes(pid)} bytes`);
 }, 5_000);
 await done;
 clearInterval(watch);
 last = await memory();
-const report = { requests: REQUESTS, engine_bytes_first: first || last, engine_bytes_last: last, process_bytes: residentBytes(pid) };
+const report = { requests: REQUESTS, engine_bytes_halfway: halfway || last, engine_bytes_last: last, process_bytes: residentBytes(pid) };
 for (const end of ends) await end();
 console.log(JSON.stringify(report));
-assert.equal(report.engine_bytes_last, report.engine_bytes_first, "the engine's memory grew");
+assert.equal(report.engine_bytes_last, report.engine_bytes_halfway, "the engine's memory grew");
 process.exit(0);

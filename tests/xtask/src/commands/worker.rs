@@ -26,7 +26,7 @@ enum Action {
     },
     /// Run the worker's tests on the real runtime, and deploy it dry.
     Test,
-    /// Ask one isolate a million times and see that it does not grow.
+    /// Ask one isolate a million times and see that in the second half of them it does not grow.
     Soak {
         /// How many requests.
         #[arg(long, default_value_t = 1_000_000, value_name = "N")]
