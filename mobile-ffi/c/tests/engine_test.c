@@ -122,6 +122,22 @@ static void a_list_says_the_same_as_its_json(void) {
   WENT_WELL(segue_engine_free(engine));
 }
 
+/* C's way to give up waiting: the list is there all the same. */
+static void a_list_without_time_keeps_the_pack_s_order(void) {
+  char text[256];
+  SegueSlate *slate = NULL;
+  size_t count = 0;
+  SegueEngine engine = ready_engine();
+  WENT_WELL(segue_engine_rank(engine, request(text, sizeof text), 0, &slate));
+  const SeguePlace *places = segue_slate_places(slate, &count);
+  CHECK(count == 8);
+  for (size_t i = 0; i < count; i++) {
+    CHECK(strncmp(places[i].reason, "fallback_", 9) == 0 && (i == 0 || places[i].pack_position > places[i - 1].pack_position));
+  }
+  segue_slate_free(slate);
+  WENT_WELL(segue_engine_free(engine));
+}
+
 static SegueEngine hammered;
 static int stopped;
 
@@ -211,6 +227,7 @@ int main(void) {
       {"every refusal has a code, a detail and a remedy", every_refusal_has_a_code_a_detail_and_a_remedy},
       {"a session goes on after a restart", a_session_goes_on_after_a_restart},
       {"a list says the same as its JSON", a_list_says_the_same_as_its_json},
+      {"a list without time keeps the pack's order", a_list_without_time_keeps_the_pack_s_order},
       {"eight threads hammer one engine", eight_threads_hammer_one_engine},
       {"an engine that is freed in use ends in refusals", an_engine_that_is_freed_in_use_ends_in_refusals},
       {"a hundred thousand lists leave no more memory in use", a_hundred_thousand_lists_leave_no_more_memory_in_use},
