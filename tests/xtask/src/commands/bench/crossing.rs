@@ -73,13 +73,8 @@ fn in_c(paths: &Paths, step: &Step, folder: &Path) -> anyhow::Result<Command> {
 fn in_kotlin(paths: &Paths, folder: &Path) -> Command {
     let mut command =
         maven::command(paths, &paths.file("mobile-ffi/kotlin"), &paths.cache.join("mobile/kotlin"));
-    command.args([
-        "--projects",
-        "segue",
-        "--also-make",
-        "test-compile",
-        "org.codehaus.mojo:exec-maven-plugin:3.5.0:java",
-    ]);
+    // The library alone: its parent has no class to run.
+    command.args(["--projects", "segue", "test-compile", "org.codehaus.mojo:exec-maven-plugin:3.5.0:java"]);
     command.args(["-Dexec.mainClass=dev.segue.BenchKt", "-Dexec.classpathScope=test"]);
     command.arg(format!("-Dsegue.library={}", folder.display()));
     command.env("JAVA_TOOL_OPTIONS", format!("-Djna.library.path={}", folder.display()));
