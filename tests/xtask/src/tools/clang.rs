@@ -43,6 +43,10 @@ pub(crate) fn assemble(command: &mut Command, paths: &Paths, target: &str) {
     for (tool, program) in ["CC", "AR"].iter().zip(PROGRAMS) {
         command.env(format!("{tool}_{name}"), program);
     }
+    if target.starts_with("armv7") {
+        // What the NDK's own takes for granted.
+        command.env(format!("CFLAGS_{name}"), "-march=armv7-a -mfloat-abi=softfp");
+    }
     if target.contains("apple") {
         command.env("SDKROOT", &paths.cache);
     }
