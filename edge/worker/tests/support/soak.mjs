@@ -1,5 +1,5 @@
-// One isolate, many requests: `soak.mjs REQUESTS`. Fails when the engine's memory grows in the second half of them: in the
-// first it finds its size, as gaps of what was freed fill up.
+// One isolate, many requests: `soak.mjs REQUESTS`. Fails when the engine's memory grows in the second half of them, by more
+// than one page for what fits into no gap: in the first half it finds its size.
 import assert from "node:assert/strict";
 import { residentBytes, workerd } from "./process.mjs";
 import { cookieOf, event, itemsOf, startWorker } from "./worker.mjs";
@@ -40,5 +40,5 @@ last = await memory();
 const report = { requests: REQUESTS, engine_bytes_halfway: halfway || last, engine_bytes_last: last, process_bytes: residentBytes(pid) };
 for (const end of ends) await end();
 console.log(JSON.stringify(report));
-assert.equal(report.engine_bytes_last, report.engine_bytes_halfway, "the engine's memory grew");
+assert.ok(report.engine_bytes_last <= report.engine_bytes_halfway + 65_536, "the engine's memory grew");
 process.exit(0);
