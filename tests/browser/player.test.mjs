@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromiumMissing, launchChromium } from "./support/chromium.mjs";
+import { generations, serve } from "./support/generation.mjs";
 import { allSent, nowPlaying, openPlayer, order, press, someWaiting, state, switchNetwork, upNext, waiting, without } from "./support/player.mjs";
 import { serviceMissing, startService } from "./support/service.mjs";
 
@@ -174,6 +175,44 @@ test("a first visitor whose pack is refused hears everyone's pack", { skip }, as
     await openPlayer(page, service.url);
     assert.match(await page.textContent(".status .facts"), /region:all/);
     assert.equal(await state(page), "fallback_pack_refused");
+  });
+});
+
+for (const generation of [...generations("ranker-refused"), ...generations("ranker-no-numbers")]) {
+  const [{ fallback, places }] = generation.lists;
+  if (!fallback) continue;
+  const why = generation.errors.at(-1) ?? "scores that are no numbers";
+  test(`the pack's own order plays on, and says so, over a ranker with ${why}`, { skip }, async () => {
+    await inPage({ serviceWorkers: "block" }, async (page) => {
+      await serve(page, generation);
+      const faults = await openPlayer(page, service.url);
+      const shown = [await nowPlaying(page), ...(await order(page))];
+      assert.deepEqual(shown.slice(0, places.length), places.map((place) => place.item));
+      assert.equal(await state(page), fallback);
+      if (generation.errors.length > 0) await page.waitForSelector(`.toast-bad code:text-is("${why}")`);
+      await press(page, "skip");
+      assert.equal(await nowPlaying(page), shown[1], "and goes on to the next of it");
+      assert.deepEqual(faults, []);
+    });
+  });
+}
+
+test("a pack of a version unknown to this page is told, and the one before plays on", { skip }, async () => {
+  await inPage({ serviceWorkers: "block" }, async (page) => {
+    const [generation] = generations("pack-newer-format");
+    await serve(page, generation);
+    const faults = await openPlayer(page, service.url);
+    assert.equal(await state(page), "ranked");
+    const playing = await nowPlaying(page);
+    await serve(page, generation, 1);
+    await page.reload();
+    await page.waitForSelector('.toast-bad code:text-is("format_unknown")');
+    assert.equal(await nowPlaying(page), playing);
+    assert.equal(await state(page), "fallback_pack_refused");
+    await press(page, "skip");
+    assert.ok((await order(page)).length > 0, "the list never empties");
+    await screenshot(page, "desktop-unknown-version");
+    assert.deepEqual(faults, []);
   });
 });
 

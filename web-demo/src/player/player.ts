@@ -46,7 +46,6 @@ export class Player {
     public session: SavedSession,
     private readonly around: Surroundings,
   ) {
-    host.on("error", (failure) => around.notify(noticeOf(failure)));
     host.on("state", () => around.changed());
     host.on("list", (slate) => !this.acting && void this.relisted(slate));
     host.on("events", (events) => void this.happenedElsewhere(events));
@@ -62,6 +61,8 @@ export class Player {
       gatherMs: GATHER_MS,
       context: (): Record<string, string> => (around.offline() ? { network: "offline" } : {}),
     });
+    // At once, as what failed while it opened is told right afterwards.
+    host.on("error", (failure) => around.notify(noticeOf(failure)));
     const kept = await host.kept<SavedSession>(`player:${user}`);
     const player = new Player(user, host, kept?.id === host.sessionId ? kept : newSession(host.sessionId), around);
     await player.begin();
