@@ -18,8 +18,8 @@ use crate::catalog::sessions::GAP_MS;
 use crate::error::{ApiError, Code};
 use crate::state::{AppState, Published, Verified};
 
-/// Everybody's pack.
-const EVERYBODY: &str = "region:all";
+/// The subject of everyone's pack.
+const EVERYONE: &str = "region:all";
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -156,12 +156,12 @@ impl<'a> Ladder<'a> {
     fn shared(&self) -> Result<(Step, VerifiedPack), ApiError> {
         let region = self.wanted.context.get("region").map(|region| format!("region:{region}"));
         let regional = region.and_then(|subject| self.readable(&subject));
-        if let Some(pack) = regional.filter(|pack| pack.subject() != EVERYBODY) {
+        if let Some(pack) = regional.filter(|pack| pack.subject() != EVERYONE) {
             return Ok((Step::RegionalPopular, pack));
         }
-        let pack = self.readable(EVERYBODY).map(|pack| (Step::GlobalPopular, pack));
+        let pack = self.readable(EVERYONE).map(|pack| (Step::GlobalPopular, pack));
         pack.ok_or_else(|| {
-            ApiError::new(Code::PackMissing, format!("there is no pack of {EVERYBODY}; run `segue refresh`"))
+            ApiError::new(Code::PackMissing, format!("there is no pack of {EVERYONE}; run `segue refresh`"))
         })
     }
 

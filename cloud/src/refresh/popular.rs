@@ -13,7 +13,7 @@ const DAY_MS: i64 = 86_400_000;
 const SAME_CREATOR: f32 = 0.7;
 
 /// How much of a segment's score everybody's popularity is worth: decides where the segment says nothing.
-const EVERYBODY: f32 = 0.1;
+const WORLD_SHARE: f32 = 0.1;
 /// Most popular items of a segment that are kept in order.
 const FIRST: usize = 1_000;
 
@@ -140,7 +140,7 @@ impl Popular {
             return everybody;
         }
         let there = self.segments.get(segment).and_then(|taken| taken.items.get(&u32::try_from(item).ok()?));
-        there.map_or(0.0, |(score, _)| *score) + EVERYBODY * everybody
+        there.map_or(0.0, |(score, _)| *score) + WORLD_SHARE * everybody
     }
 
     /// The best `count` items of `segment` that `viewer` may get and `wanted` lets through, with their scores; a

@@ -216,32 +216,12 @@ fn report(
     let first = &shards[0];
     let least = |value: fn(&ShardReport) -> f64| shards.iter().map(value).fold(f64::INFINITY, f64::min);
     let most = |value: fn(&ShardReport) -> f64| shards.iter().map(value).fold(0.0, f64::max);
-    let mut lists: BTreeMap<How, usize> = BTreeMap::new();
-    for (how, count) in shards.iter().flat_map(|shard| &shard.how) {
-        *lists.entry(*how).or_default() += count;
-    }
+    let lists = lists(shards);
     let packs: usize = shards.iter().map(|shard| shard.packs).sum();
     let ranking = median_and_largest(shards.iter().flat_map(|shard| shard.ranking_bytes.clone()).collect());
     let whole = median_and_largest(shards.iter().flat_map(|shard| shard.pack_bytes.clone()).collect());
     let (load, prepare) = (most(|shard| shard.seconds_load), most(|shard| shard.seconds_prepare));
     let making: f64 = shards.iter().map(|shard| shard.seconds_packs).sum();
-    let mut remarks: Vec<String> = Vec::new();
-    for remark in shards.iter().flat_map(|shard| &shard.remarks) {
-        if !remarks.contains(remark) {
-            remarks.push(remark.clone());
-        }
-    }
-    if first.towers == "none" {
-        remarks
-            .push("no model was trained for this data: vectors come from metadata and co-occurrence".into());
-    }
-    let without: usize = shards.iter().map(|shard| shard.without).sum();
-    if without > 0 {
-        remarks.push(format!("{without} users have no pack of their own: nothing may be shown to them"));
-    }
-    if ranking.1 >= 64 << 10 {
-        remarks.push(format!("the largest pack has {} bytes of ranking data, above 64 KB", ranking.1));
-    }
     Report {
         generation: plan.generation,
         run: plan.run.clone(),
@@ -277,8 +257,41 @@ fn report(
         ranking_bytes_median: ranking.0,
         ranking_bytes_max: ranking.1,
         expires_ms: manifest.expires_ms,
-        remarks,
+        remarks: remarks(shards, ranking.1),
     }
+}
+
+/// How many lists were made in which way.
+fn lists(shards: &[ShardReport]) -> BTreeMap<How, usize> {
+    let mut lists = BTreeMap::new();
+    for (how, count) in shards.iter().flat_map(|shard| &shard.how) {
+        *lists.entry(*how).or_default() += count;
+    }
+    lists
+}
+
+/// What somebody who reads the report should know: what the shards remarked, each thing once, and what only all of
+/// them together show.
+fn remarks(shards: &[ShardReport], largest_ranking_bytes: usize) -> Vec<String> {
+    let mut remarks: Vec<String> = Vec::new();
+    for remark in shards.iter().flat_map(|shard| &shard.remarks) {
+        if !remarks.contains(remark) {
+            remarks.push(remark.clone());
+        }
+    }
+    if shards[0].towers == "none" {
+        remarks
+            .push("no model was trained for this data: vectors come from metadata and co-occurrence".into());
+    }
+    let without: usize = shards.iter().map(|shard| shard.without).sum();
+    if without > 0 {
+        remarks.push(format!("{without} users have no pack of their own: nothing may be shown to them"));
+    }
+    if largest_ranking_bytes >= 64 << 10 {
+        remarks
+            .push(format!("the largest pack has {largest_ranking_bytes} bytes of ranking data, above 64 KB"));
+    }
+    remarks
 }
 
 /// Says which gates are not passed and keeps that beside the run, so that the next refresh begins another one.

@@ -1,4 +1,5 @@
 /** The top of the page: who listens, where, and the network switch. */
+import { EVERYONE } from "@segue/browser";
 import type { App } from "../app";
 import { keepSetting, setting } from "../data/settings";
 import type { Player } from "../player/player";
@@ -24,7 +25,7 @@ export class Header {
     openDrawer: () => void,
   ) {
     this.user = element("select", { id: "user", "aria-label": "Listener", onchange: () => this.choose(this.user.value) });
-    this.user.append(...app.users.map((user) => element("option", { value: user }, user === "region:all" ? "Guest" : user)));
+    this.user.append(...app.users.map((user) => element("option", { value: user }, user === EVERYONE ? "Guest" : user)));
     this.surface = element("select", { "aria-label": "Surface", onchange: () => this.choose(this.user.value, this.surface.value) });
     this.network = element(
       "button",

@@ -21,7 +21,7 @@ pub use outbox::outbox;
 pub use seeds::seeds;
 pub use session::{events, session};
 pub use slate::check as check_slate;
-pub use trust::{manifest, pack, rotations};
+pub use trust::{manifest, pack, rotations, trust};
 
 /// One kind of bytes from outside.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "policy", run: policy },
     Target { name: "rotations", run: rotations },
     Target { name: "session", run: session },
+    Target { name: "trust", run: trust },
 ];
 
 /// The rest of the bytes, sealed for `purpose` when the first byte is even.

@@ -27,6 +27,7 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
         "policy" => policies::ALL.iter().map(|(_, policy)| policy.to_vec()).collect(),
         "rotations" => rotations(),
         "session" => saved(),
+        "trust" => trusted(),
         _ => Vec::new(),
     }
 }
@@ -79,4 +80,18 @@ fn rotations() -> Vec<Vec<u8>> {
         .filter_map(|(pair, sequence)| rotate(&pair[0], &pair[1], sequence).ok())
         .collect();
     vec![write_rotations(&records).unwrap_or_default(), write_rotations(&[]).unwrap_or_default()]
+}
+
+/// Trust in the root alone, in its second key, and with a manifest of the second.
+fn trusted() -> Vec<Vec<u8>> {
+    let mut engine = world::untouched();
+    let mut saved = vec![engine.save_trust().unwrap_or_default()];
+    let second = PrivateKey::from_seed([1; 32]);
+    let record = rotate(&world::key(), &second, 1).unwrap_or_default();
+    let _ = engine.accept_rotations(&write_rotations(&[record]).unwrap_or_default());
+    saved.push(engine.save_trust().unwrap_or_default());
+    let manifest = world::manifest(7, &[], None).seal(&second).unwrap_or_default();
+    let _ = engine.accept_manifest(&manifest, world::NOW_MS);
+    saved.push(engine.save_trust().unwrap_or_default());
+    saved
 }

@@ -1,11 +1,12 @@
-//! Signed bytes: packs, manifests and key rotations.
+//! Signed bytes: packs, manifests and key rotations; and what a host kept of whom it believes.
 
 use segue_core::pack::Pack;
 use segue_core::trust::envelope::{self, Purpose};
 use segue_core::trust::{Manifest, PrivateKey};
-use segue_core::{EventKind, limits, policies};
+use segue_core::{Code, Engine, EventKind, limits, policies};
 
 use super::{check_slate, through_the_door};
+use crate::kept;
 use crate::world::{self, NOW_MS};
 
 /// A pack, then a short session on whatever it holds.
@@ -57,7 +58,31 @@ pub fn rotations(data: &[u8]) {
         let manifest = world::sealed_manifest(1, &[], None);
         engine.accept_manifest(&manifest, NOW_MS).expect("the root is still trusted");
     }
+    refuses_strangers(&mut engine);
+}
+
+/// What a host kept of whom it believes, its checksum made to fit. The storage may say which generation was the
+/// newest, never who is to be believed.
+pub fn trust(data: &[u8]) {
+    let mut bytes = data.to_vec();
+    kept::seal(&mut bytes);
+    let mut engine = world::untouched();
+    let before = engine.save_trust().expect("trust can be saved");
+    let restored = engine.restore_trust(&bytes);
+    let saved = engine.save_trust().expect("what was restored can be saved");
+    if restored.is_err() {
+        assert_eq!(saved, before, "what was refused left something behind");
+    }
+    let mut again = world::untouched();
+    again.restore_trust(&saved).expect("what was saved can be restored");
+    assert_eq!(again.save_trust().expect("and saved again"), saved, "trust survives being kept");
+    refuses_strangers(&mut engine);
+}
+
+/// No bytes make the engine believe somebody whom nobody signed for.
+fn refuses_strangers(engine: &mut Engine) {
     let stranger = PrivateKey::from_seed([5; 32]);
-    let manifest = world::manifest(1, &[], None).seal(&stranger).expect("a manifest can be written");
-    assert!(engine.accept_manifest(&manifest, NOW_MS).is_err(), "nobody signed for a stranger");
+    let manifest = world::manifest(u64::MAX, &[], None).seal(&stranger).expect("a manifest can be written");
+    let refused = engine.accept_manifest(&manifest, NOW_MS).expect_err("nobody signed for a stranger");
+    assert!(matches!(refused.code(), Code::SignerUnknown | Code::SignatureInvalid), "{refused}");
 }

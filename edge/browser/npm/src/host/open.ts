@@ -4,7 +4,7 @@ import { init } from "../start.js";
 import { Backstage } from "./backstage.js";
 import { asHostError, type HostError } from "./failure.js";
 import { Host } from "./host.js";
-import { EVERYBODY, settingsOf, type HostOptions } from "./options.js";
+import { WHOLE_BROWSER, settingsOf, type HostOptions } from "./options.js";
 import { Service } from "./service.js";
 import { Session } from "./session.js";
 import { Connection } from "./store/connection.js";
@@ -30,7 +30,7 @@ export async function openSegue(options: HostOptions): Promise<Host> {
   const connection = new Connection(name);
   const store = await FailoverStore.open(connection, settings.subject, moved);
   const service = new Service(settings);
-  const everybodys = await FailoverStore.open(connection, EVERYBODY, () => undefined);
+  const everybodys = await FailoverStore.open(connection, WHOLE_BROWSER, () => undefined);
   const supply = new Supply(engine, service, store, everybodys, settings, complain);
   try {
     const ask = await supply.open();

@@ -50,7 +50,7 @@ export interface Settings {
 export const EVERYONE = "region:all";
 
 /** Where that is kept which is nobody's own; no subject is called so. */
-export const EVERYBODY = "everybody";
+export const WHOLE_BROWSER = "everybody";
 
 /** Whose pack, session and events a user's are; guests share everyone's. */
 export const subjectOf = (user: string): string => (user === "" ? EVERYONE : `user:${user}`);

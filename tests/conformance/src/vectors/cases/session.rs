@@ -18,6 +18,16 @@ fn listen(story: &mut Story<'_>) {
 }
 
 pub(super) fn tell(book: &mut Book) {
+    ends(book);
+    arrivals(book);
+    taken_back(book);
+    bounds(book);
+    packs(book);
+    damaged(book);
+}
+
+/// What an app's end, a forgotten session and the next session leave.
+fn ends(book: &mut Book) {
     book.tell(
         "session-restart",
         "The app is killed between any two events; the list is the same.",
@@ -49,6 +59,10 @@ pub(super) fn tell(book: &mut Book) {
         story.event(EventKind::Restore, 7);
         story.rank("radio", 8);
     });
+}
+
+/// Events that come twice, late and out of order.
+fn arrivals(book: &mut Book) {
     book.tell("session-duplicate-event", "An event that comes twice counts once.", |story| {
         ready(story);
         story.event(EventKind::Like, 5);
@@ -62,6 +76,10 @@ pub(super) fn tell(book: &mut Book) {
         story.event_with(EventKind::Like, 8, |event| event.time_ms += 86_400_000);
         story.rank("radio", 8);
     });
+}
+
+/// Opinions that are changed.
+fn taken_back(book: &mut Book) {
     book.tell("session-corrections", "What is taken back or shown to be wrong leaves no trace.", |story| {
         ready(story);
         story.event(EventKind::Like, 5);
@@ -92,6 +110,10 @@ pub(super) fn tell(book: &mut Book) {
             story.rank("radio", 16);
         },
     );
+}
+
+/// More than is remembered.
+fn bounds(book: &mut Book) {
     book.tell("session-long", "After more events than are remembered the newest still count.", |story| {
         ready(story);
         let kinds =
@@ -103,6 +125,10 @@ pub(super) fn tell(book: &mut Book) {
         }
         story.rank("radio", 8);
     });
+}
+
+/// Other packs, and packs with items that are not for everywhere.
+fn packs(book: &mut Book) {
     book.tell("session-new-pack", "A new pack keeps the session.", |story| {
         ready(story);
         listen(story);
@@ -121,7 +147,6 @@ pub(super) fn tell(book: &mut Book) {
             story.rank_with("radio", 8, |request| request.context = context.into());
         }
     });
-    damaged(book);
 }
 
 /// A saved session whose format is one that does not exist yet.

@@ -38,7 +38,10 @@ pub(super) fn run(paths: &Paths, steps: &Steps, all: bool) {
         return;
     }
     match steps.run("emulator", |step| qemu::ensure(paths, step)) {
-        Some(true) => arm(paths, steps),
+        Some(true) if assembler => arm(paths, steps),
+        Some(true) => {
+            steps.skip("tests on ARM", "there is no assembler and this is not root", assembler::INSTALL)
+        }
         Some(false) => steps.skip("tests on ARM", "there is no emulator and this is not root", qemu::INSTALL),
         None => {}
     }
@@ -76,6 +79,7 @@ fn arm(paths: &Paths, steps: &Steps) {
         steps.run_counted(&format!("tests on ARM ({processor})"), |step| {
             rust_target::ensure(paths, step, ARM)?;
             let mut command = core_tests(shell::cargo(paths, ["test", "--locked", "--target", ARM]));
+            assembler::assemble(&mut command, ARM);
             command
                 .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld")
                 .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUNNER", qemu::AARCH64)
@@ -85,9 +89,9 @@ fn arm(paths: &Paths, steps: &Steps) {
     }
 }
 
-/// The tests of the core and those that every host shares, without the scorer for rankers.
+/// The tests of the core and those that every host shares, rankers and their kernels included.
 fn core_tests(mut command: Command) -> Command {
-    command.args(["--package", "segue-core", "--package", "segue-conformance", "--no-default-features"]);
+    command.args(["--package", "segue-core", "--package", "segue-conformance"]);
     command.args(["--features", "segue-core/encode", "--lib", "--tests"]);
     command
 }
