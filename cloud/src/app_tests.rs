@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
+use crate::auth::ServiceKeys;
 use crate::catalog::dataset;
 use crate::config::Config;
 use crate::events::power_cut::PowerCutDisk;
@@ -379,4 +380,33 @@ async fn other_origins_may_call_only_when_they_are_named() {
     let answer = open.call(from("https://app.example")).await;
     assert_eq!(answer.header("access-control-allow-origin"), "https://app.example");
     assert_eq!(open.call(from("https://other.example")).await.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
+async fn what_is_kept_about_somebody_is_told_to_services_alone() {
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+    Service::empty().get("/api/v1/users/u1").await.is_problem(403, "service_keys_missing");
+    let service = Service::with(|config| config.service_keys = ServiceKeys::read(None, Some(KEY)).unwrap());
+    let ask = |key: &str| {
+        let request =
+            Request::builder().uri("/api/v1/users/u1").header("authorization", format!("Bearer {key}"));
+        service.call(request.body(Body::empty()).unwrap())
+    };
+    let without = service.get("/api/v1/users/u1").await;
+    without.is_problem(401, "credentials_missing");
+    assert_eq!(without.header("www-authenticate"), "Bearer");
+    ask("another").await.is_problem(401, "credentials_invalid");
+    let events: Vec<Value> = (0..1_000).map(|number| event(&format!("e{number}"))).collect();
+    assert_eq!(service.post(json!({ "events": events }).to_string()).await.status, StatusCode::ACCEPTED);
+    let answer = ask(KEY).await;
+    assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, "application/x-ndjson"));
+    let lines: Vec<Value> = answer
+        .body
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 1_001);
+    assert_eq!((&lines[999]["table"], &lines[999]["row"]["event_id"]), (&json!("received"), &json!("e999")));
+    assert_eq!(lines[1_000], json!({"rows": 1_000}));
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::auth::ServiceKeys;
 use crate::events::Limits as EventLimits;
 
 /// Settings of the service.
@@ -14,6 +15,8 @@ pub struct Config {
     pub player: Option<PathBuf>,
     /// Web origins that may call the API from a browser.
     pub cors_origins: Vec<String>,
+    /// What admits services to more than clients may ask for.
+    pub service_keys: ServiceKeys,
     /// How much is taken in.
     pub limits: Limits,
 }
@@ -22,7 +25,13 @@ impl Config {
     /// The settings for a data folder, everything else by default.
     #[must_use]
     pub fn new(data: impl Into<PathBuf>) -> Self {
-        Self { data: data.into(), player: None, cors_origins: Vec::new(), limits: Limits::default() }
+        Self {
+            data: data.into(),
+            player: None,
+            cors_origins: Vec::new(),
+            service_keys: ServiceKeys::default(),
+            limits: Limits::default(),
+        }
     }
 }
 

@@ -35,6 +35,12 @@ pub enum Code {
     MethodNotAllowed,
     /// The request took too long to arrive or to answer.
     RequestTimeout,
+    /// The request names no service key.
+    CredentialsMissing,
+    /// The service key is none of this service's.
+    CredentialsInvalid,
+    /// The operator gave no service key.
+    ServiceKeysMissing,
     /// Nothing was published yet.
     GenerationMissing,
     /// No key was made yet.
@@ -49,7 +55,7 @@ pub enum Code {
 
 impl Code {
     /// Every code with its status and title; one row of the table in `docs/API.md` each.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::BodyInvalid,
         Self::ContentTypeUnsupported,
         Self::BodyTooLarge,
@@ -62,6 +68,9 @@ impl Code {
         Self::RouteUnknown,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
+        Self::CredentialsMissing,
+        Self::CredentialsInvalid,
+        Self::ServiceKeysMissing,
         Self::GenerationMissing,
         Self::RootKeyMissing,
         Self::EventsBusy,
@@ -104,6 +113,15 @@ impl Code {
             }
             Self::RequestTimeout => {
                 ("request_timeout", StatusCode::REQUEST_TIMEOUT, "The request took too long")
+            }
+            Self::CredentialsMissing => {
+                ("credentials_missing", StatusCode::UNAUTHORIZED, "A service key is needed")
+            }
+            Self::CredentialsInvalid => {
+                ("credentials_invalid", StatusCode::UNAUTHORIZED, "The service key is not known")
+            }
+            Self::ServiceKeysMissing => {
+                ("service_keys_missing", StatusCode::FORBIDDEN, "No service is admitted")
             }
             Self::GenerationMissing => {
                 ("generation_missing", StatusCode::SERVICE_UNAVAILABLE, "Nothing is published yet")
@@ -175,6 +193,9 @@ impl IntoResponse for ApiError {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = self.code.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }

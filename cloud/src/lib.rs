@@ -2,6 +2,7 @@
 
 mod api;
 pub mod app;
+pub mod auth;
 pub mod candidates;
 pub mod catalog;
 pub mod clock;
@@ -12,6 +13,7 @@ pub mod error;
 pub mod evaluate;
 pub mod events;
 pub mod examples;
+pub mod export;
 pub mod hash;
 pub mod index;
 pub mod keys;

@@ -9,6 +9,7 @@ mod keys;
 mod manifest;
 mod models;
 mod packs;
+mod person;
 mod player;
 mod recommendations;
 mod rotations;
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/v1/events", post(events::post))
         .route("/v1/recommendations", get(recommendations::get).post(recommendations::post))
         .route("/v1/users", get(users::get))
+        .route("/v1/users/{user}", get(person::get))
         .route("/v1/keys/root", get(keys::get))
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)

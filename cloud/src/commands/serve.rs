@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::router;
+use crate::auth::{self, ServiceKeys};
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::refresh::parse_duration;
@@ -38,6 +39,9 @@ pub struct Arguments {
     /// A web origin that may call the API from a browser; may be given several times.
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
     pub cors_origins: Vec<String>,
+    /// A file with the keys of services, one a line; see docs/API.md. SEGUE_SERVICE_KEYS holds more, separated by commas.
+    #[arg(long, value_name = "FILE")]
+    pub service_keys: Option<PathBuf>,
 }
 
 /// Runs `segue serve`.
@@ -49,6 +53,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut config = Config::new(&arguments.data);
     config.player = arguments.player.clone();
     config.cors_origins = check_origins(&arguments.cors_origins)?;
+    config.service_keys =
+        ServiceKeys::read(arguments.service_keys.as_deref(), std::env::var(auth::VARIABLE).ok().as_deref())?;
     if let Some(player) = &config.player {
         anyhow::ensure!(
             player.join("index.html").is_file(),

@@ -20,7 +20,15 @@ pub(crate) struct Answer {
 /// # Errors
 /// When the server cannot be reached or answers something that is not HTTP.
 pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
-    exchange(address, "GET", path, "")
+    exchange(address, "GET", path, "", "")
+}
+
+/// Asks for `path` with one more line of the head, such as `Authorization: Bearer KEY`.
+///
+/// # Errors
+/// As [`get`].
+pub(crate) fn get_with(address: SocketAddr, path: &str, header: &str) -> anyhow::Result<Answer> {
+    exchange(address, "GET", path, &format!("{header}\r\n"), "")
 }
 
 /// Sends a JSON body to `path`.
@@ -28,17 +36,23 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
 /// # Errors
 /// When the server cannot be reached or answers something that is not HTTP.
 pub(crate) fn post_json(address: SocketAddr, path: &str, body: &str) -> anyhow::Result<Answer> {
-    exchange(address, "POST", path, body)
+    exchange(address, "POST", path, "", body)
 }
 
-fn exchange(address: SocketAddr, method: &str, path: &str, body: &str) -> anyhow::Result<Answer> {
+fn exchange(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> anyhow::Result<Answer> {
     let timeout = Duration::from_secs(30);
     let mut stream = TcpStream::connect_timeout(&address, timeout)
         .with_context(|| format!("cannot connect to {address}"))?;
     stream.set_read_timeout(Some(timeout))?;
     // Version 1.0 asks for an answer that ends where the connection ends.
     let head = format!(
-        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\n{headers}Content-Length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes())?;

@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask demo`, `test`, `bench`, `quality`, `fuzz`, `gen-vectors`, `wasm`, `mobile`, `worker` and `train`.
+//! The project's commands: `cargo xtask demo`, `test`, `bench`, `quality`, `fuzz`, `gen-vectors`, `wasm`, `mobile`, `worker`, `soak` and `train`.
 
 mod checkout;
 mod commands;
@@ -47,6 +47,8 @@ enum Command {
     Mobile(commands::mobile::Arguments),
     /// Build the edge worker, test it on the real runtime, or ask it a million times.
     Worker(commands::worker::Arguments),
+    /// Load the service and kill it again and again; no acknowledged event may be lost or count twice.
+    Soak(commands::soak::Arguments),
     /// Train the demo's models again.
     Train(commands::train::Arguments),
 }
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Command::Wasm(arguments) => commands::wasm::run(&arguments),
         Command::Mobile(arguments) => commands::mobile::run(&arguments),
         Command::Worker(arguments) => commands::worker::run(&arguments),
+        Command::Soak(arguments) => commands::soak::run(&arguments),
         Command::Train(arguments) => commands::train::run(&arguments),
     };
     result.unwrap_or_else(|error| {

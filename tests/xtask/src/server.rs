@@ -107,7 +107,11 @@ fn spawn(step: &Step, command: &mut Command) -> anyhow::Result<Child> {
         .with_context(|| format!("cannot start `{}`", shell::line(command)))
 }
 
-fn free_port() -> anyhow::Result<u16> {
+/// A port that nothing listens on.
+///
+/// # Errors
+/// When the system has none.
+pub(crate) fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port is free")?;
     Ok(listener.local_addr()?.port())
 }

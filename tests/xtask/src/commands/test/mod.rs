@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use crate::checkout;
-use crate::commands::{wasm, worker as on_edge};
+use crate::commands::{soak, wasm, worker as on_edge};
 use crate::dependencies;
 use crate::paths::Paths;
 use crate::steps::{self, Steps};
@@ -86,6 +86,9 @@ fn build_both(paths: &Paths, steps: &Steps, library: Option<PathBuf>) -> (Option
 fn whole_paths(paths: &Paths, steps: &Steps, segue: &Segue, player: Option<PathBuf>) -> Option<PathBuf> {
     let generated = path::generated(paths, steps, segue, player.as_deref());
     path::public_data(paths, steps, segue);
+    if let Some(data) = &generated {
+        soak::short(paths, steps, segue, data);
+    }
     match (player, &generated) {
         (Some(player), Some(data)) => browser::run(paths, steps, segue, &player, data),
         _ => steps.skip("browser tests", "player or catalogue is missing", "cargo xtask test"),

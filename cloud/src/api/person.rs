@@ -1,0 +1,59 @@
+//! `GET /api/v1/users/{user}`: everything kept about somebody, for services with a key.
+
+use std::ops::ControlFlow;
+
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
+use http_body_util::channel::{Channel, Sender};
+use tokio::runtime::Handle;
+
+use super::Shared;
+use crate::error::{ApiError, Code};
+use crate::export;
+
+/// Bytes gathered before they are handed to the connection, and how often that may wait for a slow reader.
+const CHUNK_BYTES: usize = 64 << 10;
+const CHUNKS: usize = 4;
+
+pub(super) async fn get(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    state.config.service_keys.check(&headers)?;
+    let Path(user) = path.map_err(|_| {
+        ApiError::new(Code::QueryInvalid, "the user's id is not UTF-8 after percent-decoding")
+    })?;
+    let (sender, body) = Channel::<Bytes, axum::Error>::new(CHUNKS);
+    let (data, handle) = (state.config.data.clone(), Handle::current());
+    tokio::task::spawn_blocking(move || send(&handle, sender, &data, &user));
+    let headers = [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, Body::new(body)).into_response())
+}
+
+/// Sends line after line; a failure cuts the connection, so that nobody takes a part for the whole.
+fn send(handle: &Handle, mut sender: Sender<Bytes, axum::Error>, data: &std::path::Path, user: &str) {
+    let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+    let mut hand_over =
+        |chunk: &mut Vec<u8>| match handle.block_on(sender.send_data(std::mem::take(chunk).into())) {
+            Ok(()) => ControlFlow::Continue(()),
+            // The other end went away.
+            Err(_) => ControlFlow::Break(()),
+        };
+    let sent = export::person(data, user, |line| {
+        chunk.extend(line);
+        chunk.push(b'\n');
+        if chunk.len() < CHUNK_BYTES { ControlFlow::Continue(()) } else { hand_over(&mut chunk) }
+    });
+    match sent {
+        Ok(ControlFlow::Continue(())) => drop(hand_over(&mut chunk)),
+        Ok(ControlFlow::Break(())) => {}
+        Err(error) => {
+            tracing::error!(error = %format!("{error:#}"), "an export broke off");
+            sender.abort(axum::Error::new("the export broke off"));
+        }
+    }
+}

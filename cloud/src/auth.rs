@@ -1,0 +1,120 @@
+//! Keys of services: programs of the operator's own that may ask for more than a client may.
+//!
+//! Only the SHA-256 of a key is kept, so neither a core dump nor a debug line shows one, and comparing says nothing about
+//! how much of a guess was right.
+
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use axum::http::{HeaderMap, header};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use crate::error::{ApiError, Code};
+
+/// The variable that may hold keys, separated by commas.
+pub const VARIABLE: &str = "SEGUE_SERVICE_KEYS";
+
+/// Shorter keys could be guessed.
+const LEAST_BYTES: usize = 32;
+
+const SCHEME: &str = "Bearer ";
+
+/// The keys that admit a service; several, so that one can be replaced without an interruption.
+#[derive(Clone, Default)]
+pub struct ServiceKeys(Vec<[u8; 32]>);
+
+impl std::fmt::Debug for ServiceKeys {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} service keys", self.0.len())
+    }
+}
+
+impl ServiceKeys {
+    /// The keys of `file`, one a line, `#` begins a remark, and those of `variable`, separated by commas.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a key has fewer than 32 bytes.
+    pub fn read(file: Option<&Path>, variable: Option<&str>) -> anyhow::Result<Self> {
+        let text = match file {
+            Some(file) => std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read the service keys in {}", file.display()))?,
+            None => String::new(),
+        };
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        let keys = lines.chain(variable.unwrap_or_default().split(',')).map(str::trim);
+        let keys: Vec<&str> = keys.filter(|key| !key.is_empty()).collect();
+        ensure!(
+            keys.iter().all(|key| key.len() >= LEAST_BYTES),
+            "a service key has fewer than {LEAST_BYTES} bytes; `openssl rand -hex 32` makes a good one"
+        );
+        Ok(Self(keys.into_iter().map(digest).collect()))
+    }
+
+    /// Whether the request's `Authorization: Bearer KEY` names one of them.
+    ///
+    /// # Errors
+    /// `service_keys_missing` where the operator gave none, `credentials_missing`, `credentials_invalid`.
+    pub fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        if self.0.is_empty() {
+            let detail =
+                format!("this service has no service keys; the operator sets {VARIABLE} or --service-keys");
+            return Err(ApiError::new(Code::ServiceKeysMissing, detail));
+        }
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let Some(key) = given.and_then(|value| value.strip_prefix(SCHEME)) else {
+            let detail = "send a service key as `Authorization: Bearer KEY`";
+            return Err(ApiError::new(Code::CredentialsMissing, detail));
+        };
+        let found = digest(key);
+        // Every key is compared, so that the time does not say which one it was.
+        let known = self.0.iter().fold(false, |known, key| bool::from(key.ct_eq(&found)) | known);
+        match known {
+            true => Ok(()),
+            false => {
+                Err(ApiError::new(Code::CredentialsInvalid, "the service key is none of this service's"))
+            }
+        }
+    }
+}
+
+fn digest(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+    fn asked(value: &str) -> HeaderMap {
+        [(header::AUTHORIZATION, value.parse().unwrap())].into_iter().collect()
+    }
+
+    #[test]
+    fn keys_come_from_a_file_and_from_the_environment() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        std::fs::write(&file, format!("# the shop's\n{KEY}\n\n")).unwrap();
+        let other = KEY.replace('0', "f");
+        let keys = ServiceKeys::read(Some(&file), Some(&format!("{other},"))).unwrap();
+        for key in [KEY, &other] {
+            keys.check(&asked(&format!("Bearer {key}"))).unwrap();
+        }
+        assert_eq!(format!("{keys:?}"), "2 service keys");
+        assert!(ServiceKeys::read(None, Some("short")).unwrap_err().to_string().contains("32 bytes"));
+        assert!(ServiceKeys::read(Some(&folder.path().join("none")), None).is_err());
+    }
+
+    #[test]
+    fn whoever_has_no_key_is_told_what_is_missing() {
+        let code = |keys: &ServiceKeys, headers| keys.check(&headers).unwrap_err().code;
+        let keys = ServiceKeys::read(None, Some(KEY)).unwrap();
+        assert_eq!(code(&ServiceKeys::default(), asked(&format!("Bearer {KEY}"))), Code::ServiceKeysMissing);
+        assert_eq!(code(&keys, HeaderMap::new()), Code::CredentialsMissing);
+        assert_eq!(code(&keys, asked(KEY)), Code::CredentialsMissing);
+        assert_eq!(code(&keys, asked(&format!("Bearer {KEY}0"))), Code::CredentialsInvalid);
+        assert_eq!(code(&keys, asked("Bearer ")), Code::CredentialsInvalid);
+    }
+}
