@@ -77,8 +77,18 @@ async fn observe(request: Request, next: Next) -> Response {
 
 /// The resource a path belongs to: a small fixed set, as each makes its own time series.
 fn resource_of(path: &str) -> &'static str {
-    const RESOURCES: [&str; 9] =
-        ["manifest", "rotations", "packs", "models", "items", "events", "recommendations", "users", "keys"];
+    const RESOURCES: [&str; 10] = [
+        "manifest",
+        "rotations",
+        "packs",
+        "models",
+        "items",
+        "events",
+        "recommendations",
+        "users",
+        "erasures",
+        "keys",
+    ];
     if let Some(rest) = path.strip_prefix("/api/v1/") {
         let first = rest.split('/').next().unwrap_or_default();
         return RESOURCES.into_iter().find(|name| *name == first).unwrap_or("unknown");

@@ -42,7 +42,7 @@ impl Service {
         let limits = Limits { waiting_bytes, ..Limits::default() };
         let events = EventStore::on_disk(disk.clone(), limits).unwrap();
         let config = Config::new(data.path());
-        let state = AppState::with_events(config, events, Sessions::default(), monitor::install());
+        let state = AppState::with_events(config, events, Sessions::default(), monitor::install()).unwrap();
         Self { data, state }
     }
 

@@ -41,6 +41,10 @@ pub enum Code {
     CredentialsInvalid,
     /// The operator gave no service key.
     ServiceKeysMissing,
+    /// The person was forgotten.
+    UserErased,
+    /// No erasure has this receipt.
+    ReceiptUnknown,
     /// Nothing was published yet.
     GenerationMissing,
     /// No key was made yet.
@@ -55,7 +59,7 @@ pub enum Code {
 
 impl Code {
     /// Every code with its status and title; one row of the table in `docs/API.md` each.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::BodyInvalid,
         Self::ContentTypeUnsupported,
         Self::BodyTooLarge,
@@ -71,6 +75,8 @@ impl Code {
         Self::CredentialsMissing,
         Self::CredentialsInvalid,
         Self::ServiceKeysMissing,
+        Self::UserErased,
+        Self::ReceiptUnknown,
         Self::GenerationMissing,
         Self::RootKeyMissing,
         Self::EventsBusy,
@@ -123,6 +129,8 @@ impl Code {
             Self::ServiceKeysMissing => {
                 ("service_keys_missing", StatusCode::FORBIDDEN, "No service is admitted")
             }
+            Self::UserErased => ("user_erased", StatusCode::GONE, "This person was forgotten"),
+            Self::ReceiptUnknown => ("receipt_unknown", StatusCode::NOT_FOUND, "No such receipt"),
             Self::GenerationMissing => {
                 ("generation_missing", StatusCode::SERVICE_UNAVAILABLE, "Nothing is published yet")
             }

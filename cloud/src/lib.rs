@@ -9,6 +9,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod display;
+pub mod erasure;
 pub mod error;
 pub mod evaluate;
 pub mod events;

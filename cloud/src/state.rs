@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use axum::body::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
 use segue_core::trust::{Manifest, PublicKey, Ranker, Trust, VerifiedManifest, hash};
+use tokio::sync::Notify;
 
+use crate::api;
 use crate::catalog::Dataset;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::display::Display;
+use crate::erasure::Tombstones;
 use crate::error::{ApiError, Code};
 use crate::events::EventStore;
 use crate::keys::KeyStore;
@@ -69,6 +72,10 @@ pub struct AppState {
     pub events: EventStore,
     /// What everybody did lately.
     pub sessions: Sessions,
+    /// Who is to be forgotten.
+    pub tombstones: Tombstones,
+    /// Called when somebody is.
+    pub erasure_asked: Notify,
     /// What ranks for clients that cannot.
     pub engines: Engines,
     /// Renders the metrics.
@@ -92,22 +99,37 @@ impl AppState {
         let metrics = monitor::install();
         let events = EventStore::open(&config.data, config.limits.events)?;
         let sessions = Sessions::read(&config.data, events.count())?;
-        Ok(Self::with_events(config, events, sessions, metrics))
+        Self::with_events(config, events, sessions, metrics)
     }
 
     /// As [`AppState::open`] with an event store that is open already, and what it told of lately.
-    #[must_use]
+    ///
+    /// # Errors
+    /// When the tombstones cannot be read.
     pub fn with_events(
         config: Config,
         events: EventStore,
         sessions: Sessions,
         metrics: PrometheusHandle,
-    ) -> Arc<Self> {
+    ) -> anyhow::Result<Arc<Self>> {
+        let tombstones = Tombstones::open(&config.data)?;
+        let erasure_asked = Notify::new();
         let packs = PackStore::new(&config.data);
         let (served, artefacts, engines) = (RwLock::default(), Mutex::default(), Engines::default());
-        let state = Arc::new(Self { config, events, sessions, engines, metrics, packs, served, artefacts });
+        let state = Arc::new(Self {
+            config,
+            events,
+            sessions,
+            tombstones,
+            erasure_asked,
+            engines,
+            metrics,
+            packs,
+            served,
+            artefacts,
+        });
         state.reload();
-        state
+        Ok(state)
     }
 
     /// The generation being served.
@@ -237,6 +259,44 @@ impl AppState {
         }
         cache.insert(hash.to_owned(), bytes.clone());
         Ok(Some(bytes))
+    }
+
+    /// The oldest generation that is kept.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn oldest_kept(&self) -> anyhow::Result<Option<u64>> {
+        Ok(self.packs.kept()?.first().copied())
+    }
+
+    /// Forgets somebody: durably noted when this returns, carried out soon. Answers the receipt's name.
+    ///
+    /// # Errors
+    /// `internal` when it cannot be noted; nothing has happened then.
+    pub async fn forget(self: &Arc<Self>, user: String) -> Result<String, ApiError> {
+        let state = Arc::clone(self);
+        let noted = api::blocking("the person could not be forgotten", move || {
+            let generation = state.published().map_or(0, |published| published.packs.number());
+            let receipt = state.tombstones.ask(&user, now_ms(), generation)?;
+            state.sessions.forget(&user);
+            Ok(receipt)
+        });
+        let receipt = noted.await?;
+        self.erasure_asked.notify_one();
+        Ok(receipt)
+    }
+
+    /// Refuses a person who is to be forgotten.
+    ///
+    /// # Errors
+    /// `user_erased`.
+    pub fn refuse_erased(&self, user: &str) -> Result<(), ApiError> {
+        match self.tombstones.erased().contains(user) {
+            true => {
+                Err(ApiError::new(Code::UserErased, "this person was forgotten; take `packs/region:all`"))
+            }
+            false => Ok(()),
+        }
     }
 
     /// Sets the gauges that change by themselves.

@@ -1,5 +1,7 @@
 //! `POST /api/v1/events`: takes events in; 202 once they are on the disk.
 
+use std::collections::BTreeSet;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -9,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Shared, body};
+use crate::catalog::Event;
 use crate::clock::now_ms;
+use crate::erasure::Erased;
 use crate::error::{ApiError, Code};
 use crate::events::{Reject, clock_error_ms, validate};
 
@@ -43,7 +47,8 @@ pub(super) async fn post(
         return Err(ApiError::new(Code::BatchTooLarge, detail));
     }
     let now_ms = now_ms();
-    let (mut batch, rejected) = validate(rows, clock_error_ms(sent_ms, now_ms), now_ms);
+    let erased = state.tombstones.erased();
+    let (mut batch, rejected) = validate(rows, &erased, clock_error_ms(sent_ms, now_ms), now_ms);
     for reject in &rejected {
         metrics::counter!("segue_events_rejected_total", "code" => reject.code).increment(1);
     }
@@ -51,10 +56,25 @@ pub(super) async fn post(
     if !batch.is_empty() {
         let events = batch.take_events();
         let outcome = state.events.append(batch).await?;
+        forgotten_meanwhile(&state, &erased, &events).await?;
         state.sessions.take_in(events);
         (accepted, duplicates) = (outcome.accepted, outcome.duplicates);
     }
     metrics::counter!("segue_events_accepted_total").increment(accepted);
     metrics::counter!("segue_events_duplicate_total").increment(duplicates);
     Ok((StatusCode::ACCEPTED, Json(Receipt { accepted, duplicates, rejected })))
+}
+
+/// Somebody of the batch may have been forgotten between its check and its commit: then they are once more.
+async fn forgotten_meanwhile(state: &Shared, before: &Erased, events: &[Event]) -> Result<(), ApiError> {
+    let now = state.tombstones.erased();
+    if now.is_same(before) {
+        return Ok(());
+    }
+    let users: BTreeSet<String> =
+        events.iter().filter(|event| now.contains(&event.user)).map(|event| event.user.clone()).collect();
+    for user in users {
+        state.forget(user).await?;
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod body;
 mod conditional;
+mod erasures;
 mod events;
 mod health;
 mod items;
@@ -41,7 +42,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/v1/events", post(events::post))
         .route("/v1/recommendations", get(recommendations::get).post(recommendations::post))
         .route("/v1/users", get(users::get))
-        .route("/v1/users/{user}", get(person::get))
+        .route("/v1/users/{user}", get(person::get).delete(erasures::delete))
+        .route("/v1/erasures/{receipt}", get(erasures::get))
         .route("/v1/keys/root", get(keys::get))
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)

@@ -19,6 +19,7 @@ pub(super) async fn get(
     let generation = published.packs.number();
     let name = path.map(|Path(name)| name).map_err(|_| missing("(not UTF-8)", generation))?;
     let subject = subject_of(&name);
+    state.refuse_erased(subject.strip_prefix("user:").unwrap_or_default())?;
     let entry = published.packs.entry(&subject).ok_or_else(|| missing(&name, generation))?;
     let hash = entry.hash_hex();
     // A pack is one person's: no shared cache may keep it.

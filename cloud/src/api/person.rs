@@ -24,14 +24,19 @@ pub(super) async fn get(
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
     state.config.service_keys.check(&headers)?;
-    let Path(user) = path.map_err(|_| {
-        ApiError::new(Code::QueryInvalid, "the user's id is not UTF-8 after percent-decoding")
-    })?;
+    let user = user_of(path)?;
+    state.refuse_erased(&user)?;
     let (sender, body) = Channel::<Bytes, axum::Error>::new(CHUNKS);
     let (data, handle) = (state.config.data.clone(), Handle::current());
     tokio::task::spawn_blocking(move || send(&handle, sender, &data, &user));
     let headers = [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, Body::new(body)).into_response())
+}
+
+/// The id of the path.
+pub(super) fn user_of(path: Result<Path<String>, PathRejection>) -> Result<String, ApiError> {
+    let wrong = |_| ApiError::new(Code::QueryInvalid, "the user's id is not UTF-8 after percent-decoding");
+    path.map(|Path(user)| user).map_err(wrong)
 }
 
 /// Sends line after line; a failure cuts the connection, so that nobody takes a part for the whole.

@@ -90,7 +90,9 @@ pub(super) async fn post(
 
 async fn answer(state: Shared, asked: Asked) -> Result<Answered, ApiError> {
     let now_ms = now_ms();
-    let (mut batch, rejected) = validate(asked.events.clone(), clock_error_ms(asked.sent_ms, now_ms), now_ms);
+    state.refuse_erased(&asked.user)?;
+    let (erased, moved_ms) = (state.tombstones.erased(), clock_error_ms(asked.sent_ms, now_ms));
+    let (mut batch, rejected) = validate(asked.events.clone(), &erased, moved_ms, now_ms);
     let wanted = wanted(&state, asked, batch.take_events(), now_ms)?;
     let asked = wanted.clone();
     let made = tokio::task::spawn_blocking(move || recommend(&state, &asked)).await;

@@ -10,6 +10,7 @@ use super::jsonl;
 use super::sessions;
 use super::split::{Rule, Split};
 use super::tables::{Collection, Item, User};
+use crate::erasure::Erased;
 
 /// The tables of a data folder, with lookups by id.
 #[derive(Debug, Clone)]
@@ -48,7 +49,7 @@ pub struct SessionLog {
 }
 
 impl Catalogue {
-    /// Reads a data folder.
+    /// Reads a data folder, but for people who are to be forgotten.
     ///
     /// # Errors
     /// When the folder holds no data set, or a file is damaged.
@@ -56,9 +57,15 @@ impl Catalogue {
         let dataset = Dataset::read(data)?;
         let split = Split::read(data)?;
         let items = jsonl::read(&data.join("items.jsonl"))?;
-        let users = jsonl::read(&data.join("users.jsonl"))?;
-        let events = jsonl::read(&data.join("events.jsonl"))?;
-        let collections = jsonl::read(&data.join("collections.jsonl"))?;
+        let mut users: Vec<User> = jsonl::read(&data.join("users.jsonl"))?;
+        let mut events: Vec<Event> = jsonl::read(&data.join("events.jsonl"))?;
+        let mut collections: Vec<Collection> = jsonl::read(&data.join("collections.jsonl"))?;
+        let erased = Erased::read(data)?;
+        if !erased.is_empty() {
+            users.retain(|row| !erased.contains(&row.user));
+            events.retain(|row| !erased.contains(&row.user));
+            collections.retain(|row| !erased.contains(row.user.as_deref().unwrap_or_default()));
+        }
         Ok(Self::new(dataset, items, users, events, collections, split))
     }
 

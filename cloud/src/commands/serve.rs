@@ -13,6 +13,7 @@ use crate::app::router;
 use crate::auth::{self, ServiceKeys};
 use crate::clock::now_ms;
 use crate::config::Config;
+use crate::erasure;
 use crate::refresh::parse_duration;
 use crate::refresher::Refresher;
 use crate::server;
@@ -119,9 +120,11 @@ async fn serve(arguments: &Arguments, state: Arc<AppState>) -> anyhow::Result<()
         .with_context(|| format!("listening on {}; give another address with --listen", arguments.listen))?;
     announce(&format!("http://{}", listener.local_addr()?), &state);
     let looking = tokio::spawn(look_for_generations(Arc::clone(&state)));
+    let erasing = tokio::spawn(erasure::keep_carrying(Arc::clone(&state)));
     let limits = state.config.limits;
     server::run(listener, router(state), limits, stop).await;
     looking.abort();
+    erasing.abort();
     Ok(())
 }
 

@@ -47,6 +47,18 @@ pub trait Disk: Send {
     /// The segment could not be cut.
     fn truncate(&mut self, name: &str, length: u64) -> io::Result<()>;
 
+    /// Puts `bytes` in the place of a segment, durably and as a whole.
+    ///
+    /// # Errors
+    /// The segment is as it was.
+    fn replace(&mut self, name: &str, bytes: &[u8]) -> io::Result<()>;
+
+    /// Takes a file away, durably.
+    ///
+    /// # Errors
+    /// The file may still be there.
+    fn remove(&mut self, name: &str) -> io::Result<()>;
+
     /// Keeps bytes that were cut off a segment, for a person to look at.
     ///
     /// # Errors
@@ -122,6 +134,22 @@ impl Disk for FolderDisk {
         let file = self.file(name)?;
         file.set_len(length)?;
         file.sync_all()
+    }
+
+    fn replace(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let written = self.folder.join(format!("{name}.replacing"));
+        let mut file = File::create(&written)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        // What is open is the file that goes.
+        self.open = None;
+        std::fs::rename(&written, self.folder.join(name))?;
+        sync_folder(&self.folder)
+    }
+
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        std::fs::remove_file(self.folder.join(name))?;
+        sync_folder(&self.folder)
     }
 
     fn set_aside(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {

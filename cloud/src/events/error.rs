@@ -36,6 +36,9 @@ pub enum StoreError {
         /// The format it says it has.
         format: u32,
     },
+    /// Nobody can say who is to be forgotten.
+    #[error("the tombstones cannot be read: {0}; restore the file from a backup")]
+    Tombstones(String),
     /// Another process has the store open.
     #[error("{0} is in use by another segue process; stop that one first")]
     Locked(String),

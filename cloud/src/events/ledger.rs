@@ -8,6 +8,9 @@ use sha2::{Digest, Sha256};
 use super::disk::Disk;
 use super::error::StoreError;
 use super::log::EventLog;
+use super::sign_in;
+use crate::catalog::Event;
+use crate::erasure::Erased;
 
 /// Stands for an event id. 128 bits of SHA-256: nobody can make two ids that meet.
 pub(crate) type Fingerprint = u128;
@@ -55,6 +58,26 @@ impl<D: Disk> Ledger<D> {
     /// How many events are stored.
     pub(crate) fn count(&self) -> u64 {
         self.log.next_sequence() - 1
+    }
+
+    /// Takes the events of people out of the log, and those of the sessions that they signed in to; returns how many.
+    ///
+    /// # Errors
+    /// Nothing is promised; doing it again does no harm.
+    pub(crate) fn erase(&mut self, erased: &Erased) -> Result<u64, StoreError> {
+        let mut sessions = HashSet::new();
+        self.log.each(|line| {
+            if let Ok(event) = serde_json::from_slice::<Event>(line)
+                && sign_in::is_sign_in(&event)
+                && erased.contains(&event.user)
+            {
+                sessions.insert(event.session);
+            }
+        })?;
+        self.log.erase(|line| {
+            let Ok(event) = serde_json::from_slice::<Event>(line) else { return false };
+            erased.contains(&event.user) || (event.user.is_empty() && sessions.contains(&event.session))
+        })
     }
 
     /// Writes what is new in `batches` with one sync; an event that came before, or twice, is a duplicate.

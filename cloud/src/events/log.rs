@@ -14,6 +14,13 @@ use super::frame::{self, Broken, Frame};
 /// The ending of a segment's name; what else lies in the folder is left alone.
 pub(crate) const ENDING: &str = ".jsonl";
 
+/// The ending of what was cut off a segment.
+const TORN: &str = ".torn";
+
+/// What stands in the place of an event that was erased: nobody's, about nothing.
+pub(crate) const STUB: &[u8] =
+    br#"{"event_id":"","user":"","session":"","item":"","kind":"erased","time_ms":0}"#;
+
 /// The append-only log of received events.
 pub(crate) struct EventLog<D> {
     disk: D,
@@ -91,6 +98,58 @@ impl<D: Disk> EventLog<D> {
         Ok(first..self.next)
     }
 
+    /// Puts the stub of an erased event in the place of every event that `is_erased` says, segment by segment; returns
+    /// how many went. Numbers stay as they were. What was cut off after a crash goes as a whole.
+    ///
+    /// # Errors
+    /// Segments before the one that failed are replaced already.
+    pub(crate) fn erase(&mut self, is_erased: impl Fn(&[u8]) -> bool) -> Result<u64, StoreError> {
+        if let Some(why) = &self.failed {
+            return Err(StoreError::Failed(why.clone()));
+        }
+        let mut erased = 0;
+        for name in segment_names(&self.disk)? {
+            let bytes = self.disk.read(&name).map_err(|error| StoreError::disk("read", &name, &error))?;
+            let (kept, gone) = without(&name, &bytes, &is_erased)?;
+            if gone == 0 {
+                continue;
+            }
+            self.disk.replace(&name, &kept).map_err(|error| StoreError::disk("replace", &name, &error))?;
+            if let Some((last, length)) = &mut self.last
+                && *last == name
+            {
+                *length = kept.len() as u64;
+            }
+            erased += gone;
+        }
+        self.remove_torn()?;
+        Ok(erased)
+    }
+
+    fn remove_torn(&mut self) -> Result<(), StoreError> {
+        let names =
+            self.disk.names().map_err(|error| StoreError::disk("list", "the event folder", &error))?;
+        for name in names.iter().filter(|name| name.ends_with(TORN)) {
+            self.disk.remove(name).map_err(|error| StoreError::disk("remove", name, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Shows every event to `each`.
+    ///
+    /// # Errors
+    /// The disk cannot be read or a commit is damaged.
+    pub(crate) fn each(&self, mut each: impl FnMut(&[u8])) -> Result<(), StoreError> {
+        for name in segment_names(&self.disk)? {
+            let bytes = self.disk.read(&name).map_err(|error| StoreError::disk("read", &name, &error))?;
+            scan(&name, &bytes, false, |frame| {
+                frame.lines().for_each(&mut each);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
     /// The segment to append to; a full one is followed by a new one.
     fn segment(&mut self) -> Result<(String, u64), StoreError> {
         if let Some((name, length)) = &self.last
@@ -155,6 +214,28 @@ pub(crate) fn scan(
     Ok(offset)
 }
 
+/// The bytes of a segment with stubs in the place of what `is_erased` says, and how many there are.
+fn without(
+    name: &str,
+    bytes: &[u8],
+    is_erased: &impl Fn(&[u8]) -> bool,
+) -> Result<(Vec<u8>, u64), StoreError> {
+    let (mut kept, mut gone, mut begin) = (Vec::with_capacity(bytes.len()), 0, 0);
+    scan(name, bytes, false, |frame| {
+        let erased = frame.lines().filter(|line| is_erased(line)).count() as u64;
+        if erased == 0 {
+            kept.extend_from_slice(&bytes[begin..frame.end]);
+        } else {
+            let lines = frame.lines().map(|line| if is_erased(line) { STUB } else { line });
+            kept.extend(frame::encode(frame.first, frame.received_ms, lines));
+        }
+        gone += erased;
+        begin = frame.end;
+        Ok(())
+    })?;
+    Ok((kept, gone))
+}
+
 /// Checks that a commit continues the log, and counts its events.
 fn take(frame: &Frame<'_>, name: &str, next: &mut u64) -> Result<(), StoreError> {
     if frame.first != *next {
@@ -166,7 +247,7 @@ fn take(frame: &Frame<'_>, name: &str, next: &mut u64) -> Result<(), StoreError>
 }
 
 fn cut_torn_commit(disk: &mut impl Disk, name: &str, bytes: &[u8], end: usize) -> Result<(), StoreError> {
-    let aside = format!("{name}.{end}.torn");
+    let aside = format!("{name}.{end}{TORN}");
     tracing::warn!(segment = name, offset = end, bytes = bytes.len() - end, "cutting off a torn last commit");
     disk.set_aside(&aside, &bytes[end..]).map_err(|error| StoreError::disk("write", &aside, &error))?;
     disk.truncate(name, end as u64).map_err(|error| StoreError::disk("truncate", name, &error))

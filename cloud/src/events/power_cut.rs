@@ -135,6 +135,14 @@ impl Disk for PowerCutDisk {
         Ok(())
     }
 
+    fn replace(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.set_aside(name, bytes)
+    }
+
+    fn remove(&mut self, name: &str) -> io::Result<()> {
+        self.state().segments.remove(name).map(drop).ok_or(io::ErrorKind::NotFound.into())
+    }
+
     fn set_aside(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let segment = Segment { written: bytes.to_vec(), durable: bytes.len(), lost: false };
         self.state().segments.insert(name.to_owned(), segment);

@@ -5,19 +5,25 @@ use std::path::Path;
 use super::disk::{Disk, FolderDisk};
 use super::error::StoreError;
 use super::frame::Frame;
-use super::log::{ENDING, scan, segment_names};
+use super::log::{ENDING, STUB, scan, segment_names};
 use crate::catalog::Event;
+use crate::erasure::Erased;
 
 /// Shows every stored event after sequence number `after` to `each`, in the order of arrival.
 ///
-/// `data` is the data folder. Needs no lock: a commit that is being written is not seen yet. Returns the last
+/// `data` is the data folder. People who are to be forgotten are not shown. Needs no lock: a commit that is being written is not seen yet. Returns the last
 /// sequence number seen, to go on from. An event may be seen a moment before its sync; after a power cut in that
 /// moment its number is given to another, so keep a returned number only together with what was read up to it.
 ///
 /// # Errors
 /// The folder cannot be read or a segment is damaged.
-pub fn read_since(data: &Path, after: u64, each: impl FnMut(u64, Event)) -> Result<u64, StoreError> {
-    read(&FolderDisk::new(super::folder(data)), after, each)
+pub fn read_since(data: &Path, after: u64, mut each: impl FnMut(u64, Event)) -> Result<u64, StoreError> {
+    let erased = Erased::read(data).map_err(|error| StoreError::Tombstones(format!("{error:#}")))?;
+    read(&FolderDisk::new(super::folder(data)), after, |sequence, event: Event| {
+        if !erased.contains(&event.user) {
+            each(sequence, event);
+        }
+    })
 }
 
 pub(crate) fn read(
@@ -49,7 +55,7 @@ fn show(
     each: &mut impl FnMut(u64, Event),
 ) -> Result<(), StoreError> {
     for (sequence, line) in (frame.first..).zip(frame.lines()) {
-        if sequence > after {
+        if sequence > after && line != STUB {
             let event = serde_json::from_slice(line).map_err(|error| {
                 StoreError::damaged(name, frame.end, &format!("event {sequence}: {error}"))
             })?;

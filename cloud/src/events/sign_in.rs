@@ -26,7 +26,8 @@ pub fn hand_over(events: &mut [Event]) -> usize {
     handed
 }
 
-fn is_sign_in(event: &Event) -> bool {
+/// Whether the event hands its session to its user.
+pub(super) fn is_sign_in(event: &Event) -> bool {
     let named = !event.session.is_empty() && !event.user.is_empty();
     named && matches!(&event.kind, EventKind::Custom(kind) if kind == KIND)
 }

@@ -13,6 +13,7 @@ use super::error::StoreError;
 use super::ledger::{Counted, Ledger, Row};
 use super::validate::Batch;
 use crate::clock::now_ms;
+use crate::erasure::Erased;
 use crate::lock::FileLock;
 
 /// How much the store holds and waits for.
@@ -52,7 +53,13 @@ pub struct EventStore {
 }
 
 #[derive(Debug)]
-struct Job {
+enum Job {
+    Append(Append),
+    Erase(Erased, oneshot::Sender<Result<u64, StoreError>>),
+}
+
+#[derive(Debug)]
+struct Append {
     rows: Vec<Row>,
     _room: tokio::sync::OwnedSemaphorePermit,
     answer: oneshot::Sender<Result<Counted, StoreError>>,
@@ -116,10 +123,20 @@ impl EventStore {
         let wanted = u32::try_from(permits(bytes)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(wanted).map_err(|_| StoreError::Busy)?;
         let (answer, answered) = oneshot::channel();
-        let job = Job { rows: batch.rows, _room: room, answer };
-        self.jobs.send(job).map_err(|_| StoreError::Closed)?;
+        let job = Append { rows: batch.rows, _room: room, answer };
+        self.jobs.send(Job::Append(job)).map_err(|_| StoreError::Closed)?;
         let counted = answered.await.map_err(|_| StoreError::Closed)??;
         Ok(Outcome { accepted: counted.accepted, duplicates: counted.duplicates })
+    }
+
+    /// Takes the events of people out of the log, durably; nothing is written meanwhile. Returns how many.
+    ///
+    /// # Errors
+    /// A part may be gone already; doing it again does no harm.
+    pub async fn erase(&self, erased: Erased) -> Result<u64, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(Job::Erase(erased, answer)).map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
     }
 
     /// How many events are stored.
@@ -147,8 +164,17 @@ fn permits(bytes: usize) -> usize {
 
 /// The writer thread: takes all that waits, commits it with one sync, answers.
 fn write_all<D: Disk>(mut ledger: Ledger<D>, mut queue: mpsc::UnboundedReceiver<Job>, count: &AtomicU64) {
-    while let Some(first) = queue.blocking_recv() {
-        let jobs = gather(first, &mut queue);
+    let mut next = None;
+    while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
+        let first = match job {
+            Job::Append(first) => first,
+            Job::Erase(erased, answer) => {
+                // Whoever asked may have gone; it is done all the same.
+                let _ = answer.send(ledger.erase(&erased));
+                continue;
+            }
+        };
+        let jobs = gather(first, &mut queue, &mut next);
         let begun = Instant::now();
         let batches: Vec<&[Row]> = jobs.iter().map(|job| job.rows.as_slice()).collect();
         let result = ledger.commit(&batches, now_ms());
@@ -162,18 +188,27 @@ fn write_all<D: Disk>(mut ledger: Ledger<D>, mut queue: mpsc::UnboundedReceiver<
     }
 }
 
-fn gather(first: Job, queue: &mut mpsc::UnboundedReceiver<Job>) -> Vec<Job> {
+/// Everything that waits to be appended; what is something else comes `next`.
+fn gather(first: Append, queue: &mut mpsc::UnboundedReceiver<Job>, next: &mut Option<Job>) -> Vec<Append> {
     let mut events = first.rows.len();
     let mut jobs = vec![first];
     while events < COMMIT_EVENTS {
-        let Ok(job) = queue.try_recv() else { break };
-        events += job.rows.len();
-        jobs.push(job);
+        match queue.try_recv() {
+            Ok(Job::Append(job)) => {
+                events += job.rows.len();
+                jobs.push(job);
+            }
+            Ok(other) => {
+                *next = Some(other);
+                break;
+            }
+            Err(_) => break,
+        }
     }
     jobs
 }
 
-fn answer(jobs: Vec<Job>, result: Result<Vec<Counted>, StoreError>) {
+fn answer(jobs: Vec<Append>, result: Result<Vec<Counted>, StoreError>) {
     // A client that went away is no reason to stop: its events are stored all the same.
     match result {
         Ok(counted) => jobs.into_iter().zip(counted).for_each(|(job, counted)| {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::ledger::{Row, fingerprint};
 use crate::catalog::Event;
+use crate::erasure::Erased;
 
 /// Why one row was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -51,14 +52,14 @@ impl Batch {
     }
 }
 
-/// Sorts rows into a batch to store and rejects to report. `now_ms` is the service's clock, `moved_ms` is added to the
+/// Sorts rows into a batch to store and rejects to report; events of people in `erased` are refused. `now_ms` is the service's clock, `moved_ms` is added to the
 /// times of the rows ([`row::clock_error_ms`]).
 #[must_use]
-pub fn validate(rows: Vec<Value>, moved_ms: i64, now_ms: i64) -> (Batch, Vec<Reject>) {
+pub fn validate(rows: Vec<Value>, erased: &Erased, moved_ms: i64, now_ms: i64) -> (Batch, Vec<Reject>) {
     let mut batch = Batch::default();
     let mut rejects = Vec::new();
     for (index, row) in rows.into_iter().enumerate() {
-        match check(row, moved_ms, now_ms) {
+        match check(row, erased, moved_ms, now_ms) {
             Ok((row, event)) => {
                 batch.rows.push(row);
                 batch.events.push(event);
@@ -69,8 +70,11 @@ pub fn validate(rows: Vec<Value>, moved_ms: i64, now_ms: i64) -> (Batch, Vec<Rej
     (batch, rejects)
 }
 
-fn check(row: Value, moved_ms: i64, now_ms: i64) -> Result<(Row, Event), Refusal> {
+fn check(row: Value, erased: &Erased, moved_ms: i64, now_ms: i64) -> Result<(Row, Event), Refusal> {
     let event = row::read(row, moved_ms, now_ms)?;
+    if erased.contains(&event.user) {
+        return Err(("user_erased", "this person was forgotten; let them go on under a new id".to_owned()));
+    }
     let line = serde_json::to_vec(&event).map_err(|error| ("field_invalid", error.to_string()))?;
     Ok((Row { id: fingerprint(&event.event_id), line }, event))
 }
@@ -86,7 +90,7 @@ mod tests {
     const NOW: i64 = 1_767_225_600_000;
 
     fn code_of(row: Value) -> Option<&'static str> {
-        let (_, rejects) = validate(vec![row], 0, NOW);
+        let (_, rejects) = validate(vec![row], &Erased::default(), 0, NOW);
         let code = rejects.first().map(|reject| reject.code);
         let documented = |code: &str| include_str!("../../../docs/API.md").contains(&format!("`{code}`"));
         assert!(code.is_none_or(documented), "docs/API.md lacks {code:?}");
@@ -112,7 +116,7 @@ mod tests {
         assert_eq!(code_of(with("kind", Value::Null)), Some("kind_missing"));
         assert_eq!(code_of(with("time_ms", Value::Null)), Some("time_missing"));
         assert_eq!(code_of(with("time_ms", json!("noon"))), Some("field_invalid"));
-        let (_, rejects) = validate(vec![with("played_ms", json!("long"))], 0, NOW);
+        let (_, rejects) = validate(vec![with("played_ms", json!("long"))], &Erased::default(), 0, NOW);
         assert!(rejects[0].detail.starts_with("`played_ms` is \"long\": "), "{rejects:?}");
         assert_eq!(code_of(with("time_ms", json!(-1))), Some("time_out_of_range"));
         assert_eq!(code_of(with("time_ms", json!(NOW + AHEAD_MS + 1))), Some("time_out_of_range"));
@@ -137,7 +141,7 @@ mod tests {
         for error in [-400 * DAY_MS, -DAY_MS / 2, 2 * DAY_MS, 30_000 * DAY_MS] {
             let moved_ms = clock_error_ms(Some(NOW + error), NOW);
             let told = with("time_ms", json!(NOW + error - 1_000));
-            let (batch, rejects) = validate(vec![told], moved_ms, NOW);
+            let (batch, rejects) = validate(vec![told], &Erased::default(), moved_ms, NOW);
             assert!(rejects.is_empty(), "{error}: {rejects:?}");
             let stored: Value = serde_json::from_slice(&batch.rows[0].line).unwrap();
             assert_eq!(stored["time_ms"], NOW - 1_000);
@@ -167,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_good_rows_of_a_batch_are_kept_and_the_bad_ones_named_by_their_place() {
-        let (batch, rejects) = validate(vec![good(), json!(7), good()], 0, NOW);
+        let (batch, rejects) = validate(vec![good(), json!(7), good()], &Erased::default(), 0, NOW);
         assert_eq!(batch.len(), 2);
         assert_eq!(rejects.len(), 1);
         assert_eq!(rejects[0].index, 1);

@@ -56,6 +56,11 @@ impl Sessions {
         self.people().get(user).map_or_else(Vec::new, |person| person.events.iter().cloned().collect())
     }
 
+    /// Lets go of what is known of a person.
+    pub fn forget(&self, user: &str) {
+        self.people().remove(user);
+    }
+
     fn people(&self) -> MutexGuard<'_, HashMap<String, Person>> {
         self.people.lock().unwrap_or_else(PoisonError::into_inner)
     }
