@@ -22,20 +22,24 @@ async function dev(test, origin) {
     if (running.exitCode === null) await once(running, "exit");
     rmSync(state, { recursive: true, force: true });
   });
+  // Read to its end: whoever writes to a pipe that nobody reads is ended.
+  const { promise, resolve, reject } = Promise.withResolvers();
   let output = "";
-  for await (const text of running.stdout.setEncoding("utf8")) {
+  running.stdout.setEncoding("utf8").on("data", (text) => {
     output += text;
     const ready = output.match(/Ready on (http:\S+)/);
-    if (ready) return ready[1];
-  }
-  throw new Error(`it ended before it was ready:\n${output}`);
+    if (ready) resolve(ready[1]);
+  });
+  running.stderr.resume();
+  running.on("exit", () => reject(new Error(`it ended before it was ready:\n${output}`)));
+  return promise;
 }
 
-/** The page. It says that it is ready a moment before it listens, a longer one where the machine is busy. */
-async function firstPage(url) {
+/** An answer. It says that it is ready a moment before it listens. */
+async function ask(url, options) {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await fetch(url);
+      return await fetch(url, options);
     } catch (failure) {
       if (tries === 100) throw failure;
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -47,14 +51,14 @@ test("npm run dev serves the page and lists that follow events", { timeout: 120_
   const origin = await new Origin().start();
   t.after(() => origin.stop());
   const url = await dev(t, origin);
-  const page = await firstPage(url);
+  const page = await ask(url);
   assert.match(await page.text(), /<title>Segue at the edge<\/title>/);
-  const next = await fetch(new URL("/api/v1/next?surface=shop&count=5", url));
+  const next = await ask(new URL("/api/v1/next?surface=shop&count=5", url));
   const first = await next.json();
   assert.equal(next.status, 200, JSON.stringify(first));
   const disliked = first.items[0].item;
   const event = { event_id: "dev-1", kind: "dislike", item: disliked, time_ms: Date.now() };
-  const sent = await fetch(new URL("/api/v1/session/events", url), {
+  const sent = await ask(new URL("/api/v1/session/events", url), {
     method: "POST",
     headers: { "content-type": "application/json", cookie: next.headers.get("set-cookie").split(";")[0] },
     body: JSON.stringify({ surface: "shop", count: 5, events: [event] }),
