@@ -30,8 +30,10 @@ enum Command {
     Refresh(Box<commands::refresh::Arguments>),
     /// Go back to an earlier generation: its packs, signed anew.
     Rollback(commands::rollback::Arguments),
+    /// Check or show the settings.
+    Config(commands::config::Arguments),
     /// Serve packs, models, items and events over HTTP, and the player.
-    Serve(commands::serve::Arguments),
+    Serve(Box<commands::serve::Arguments>),
     /// Learn towers and ranker from what lies before the boundary, and use them from now on.
     Train(commands::train::Arguments),
     /// Replay held-out sessions and measure the order that users would have seen.
@@ -49,6 +51,7 @@ fn main() -> std::process::ExitCode {
         Command::Policy(arguments) => commands::policy::run(&arguments),
         Command::Refresh(arguments) => commands::refresh::run(&arguments),
         Command::Rollback(arguments) => commands::rollback::run(&arguments),
+        Command::Config(arguments) => commands::config::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Train(arguments) => commands::train::run(&arguments),
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments),

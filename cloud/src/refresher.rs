@@ -2,7 +2,6 @@
 //!
 //! A refresh that fails, runs out of memory or is killed never takes the service with it.
 
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
@@ -19,17 +18,16 @@ pub struct Refresher {
 }
 
 impl Refresher {
-    /// Starts `program refresh --data DIR` after `first`, then `every` so often.
+    /// Starts `command` after `first`, then `every` so often.
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn start(program: PathBuf, data: PathBuf, first: Duration, every: Duration) -> std::io::Result<Self> {
+    pub fn start(mut command: Command, first: Duration, every: Duration) -> std::io::Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::Builder::new().name("refresher".to_owned()).spawn(move || {
             let mut wait = first;
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(wait) {
-                let mut command = Command::new(&program);
-                command.arg("refresh").arg("--data").arg(&data).stdin(Stdio::null()).stdout(Stdio::null());
                 let result = run(&mut command, &stopped);
                 metrics::counter!("segue_refresh_runs_total", "result" => result).increment(1);
                 wait = every;

@@ -1,5 +1,6 @@
 //! One file per subcommand of `segue`: arguments, the call, what is printed.
 
+pub mod config;
 pub mod evaluate;
 pub mod features;
 pub mod generate;
@@ -9,4 +10,5 @@ pub mod policy;
 pub mod refresh;
 pub mod rollback;
 pub mod serve;
+mod settings;
 pub mod train;

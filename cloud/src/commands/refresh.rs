@@ -1,16 +1,17 @@
 //! `segue refresh`, in one process or shard by shard.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::index::Kind;
-use crate::packs::GENERATIONS;
+use super::settings::{Flag, From};
+use crate::config::Settings;
 use crate::refresh::{
     Gate, Options, Report, Terms, parse_duration, publish, repeat, run as refresh, run_shard,
 };
 
 /// Arguments of `segue refresh`.
 #[derive(clap::Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
     #[command(subcommand)]
     step: Option<Step>,
@@ -30,9 +31,8 @@ enum Step {
 /// A whole refresh.
 #[derive(clap::Args)]
 struct Whole {
-    /// The data folder.
-    #[arg(long, value_name = "DIR", required = true)]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    from: From,
     /// Keep refreshing, such as every 30m; a failing run is reported and the next one tried.
     #[arg(long, value_name = "TIME")]
     every: Option<String>,
@@ -51,26 +51,26 @@ struct Making {
     /// A trained model's folder; without one the model that fits the data is used, if there is one.
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
-    /// How candidates are retrieved.
-    #[arg(long, value_enum, default_value = "hnsw")]
-    index: Kind,
-    /// How long packs and manifest are accepted by clients.
-    #[arg(long, value_name = "TIME", default_value = "7d")]
-    lifetime: String,
+    /// How candidates are retrieved: hnsw, usearch or exact; hnsw without it.
+    #[arg(long, value_name = "KIND")]
+    index: Option<String>,
+    /// How long packs and manifest are accepted by clients; 7d without it.
+    #[arg(long, value_name = "TIME")]
+    lifetime: Option<String>,
     /// When to stop making lists anew; who is left then keeps the one before. Who was seen last comes first.
     #[arg(long, value_name = "TIME")]
     deadline: Option<String>,
-    /// How old the list of somebody about whom nothing changed may be; `none` makes all of them anew.
-    #[arg(long, value_name = "TIME", default_value = "6h")]
-    reuse: String,
+    /// How old the list of somebody about whom nothing changed may be; `none` makes all of them anew, 6h without it.
+    #[arg(long, value_name = "TIME")]
+    reuse: Option<String>,
 }
 
 /// How a run is published.
 #[derive(clap::Args)]
 struct Publishing {
-    /// How many generations are kept, to roll back to.
-    #[arg(long, value_name = "N", default_value_t = GENERATIONS)]
-    keep: usize,
+    /// How many generations are kept, to roll back to; 3 without it.
+    #[arg(long, value_name = "N")]
+    keep: Option<usize>,
     /// Publish whatever this gate finds; may be given several times.
     #[arg(long, value_enum, value_name = "GATE")]
     waive: Vec<Gate>,
@@ -81,9 +81,8 @@ struct Publishing {
 
 #[derive(clap::Args)]
 struct Shard {
-    /// The data folder.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    from: From,
     /// The run's name; the first process of a run plans it.
     #[arg(long)]
     run: String,
@@ -99,9 +98,8 @@ struct Shard {
 
 #[derive(clap::Args)]
 struct Publish {
-    /// The data folder.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    from: From,
     /// The run's name.
     #[arg(long)]
     run: String,
@@ -114,24 +112,28 @@ struct Publish {
 /// # Errors
 /// Says what could not be read or written, or which gate was not passed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    match (&arguments.step, &arguments.whole.data) {
-        (Some(Step::RunShard(step)), _) => {
-            let report = run_shard(&step.data, &step.run, (step.shard, step.of), &step.making.options()?)?;
-            println!("{report}");
+    match &arguments.step {
+        Some(Step::RunShard(step)) => {
+            let settings = step.from.settings(step.making.flags())?;
+            let options = step.making.options(&settings)?;
+            println!("{}", run_shard(settings.data()?, &step.run, (step.shard, step.of), &options)?);
             Ok(())
         }
-        (Some(Step::Publish(step)), _) => {
-            print(&publish(&step.data, &step.run, &step.publishing.terms())?, step.publishing.json)
+        Some(Step::Publish(step)) => {
+            let settings = step.from.settings(step.publishing.flags())?;
+            let terms = step.publishing.terms(&settings);
+            print(&publish(settings.data()?, &step.run, &terms)?, step.publishing.json)
         }
-        (None, Some(data)) => arguments.whole.run(data),
-        (None, None) => anyhow::bail!("name the data folder with --data"),
+        None => arguments.whole.run(),
     }
 }
 
 impl Whole {
-    fn run(&self, data: &Path) -> anyhow::Result<()> {
-        let options =
-            Options { shards: self.shards, terms: self.publishing.terms(), ..self.making.options()? };
+    fn run(&self) -> anyhow::Result<()> {
+        let settings = self.from.settings(self.making.flags().into_iter().chain(self.publishing.flags()))?;
+        let data = settings.data()?;
+        let terms = self.publishing.terms(&settings);
+        let options = Options { shards: self.shards, terms, ..self.making.options(&settings)? };
         let once = || print(&refresh(data, &options)?, self.publishing.json);
         let Some(every) = &self.every else { return once() };
         let failed = |error: &anyhow::Error| {
@@ -146,28 +148,41 @@ impl Whole {
 }
 
 impl Making {
-    fn options(&self) -> anyhow::Result<Options> {
-        let reuse_ms = if self.reuse == "none" { 0 } else { milliseconds(&self.reuse)? };
+    fn flags(&self) -> [Flag; 4] {
+        [
+            ("refresh.index", self.index.clone()),
+            ("refresh.lifetime", self.lifetime.clone()),
+            ("refresh.deadline", self.deadline.clone()),
+            ("refresh.reuse", self.reuse.clone()),
+        ]
+    }
+
+    fn options(&self, settings: &Settings) -> anyhow::Result<Options> {
+        let set = &settings.refresh;
         Ok(Options {
             // The run's other processes may work elsewhere.
             model: self.model.as_deref().map(std::path::absolute).transpose()?,
-            index: self.index,
-            lifetime_ms: milliseconds(&self.lifetime)?,
-            deadline_ms: self.deadline.as_deref().map(milliseconds).transpose()?,
-            reuse_ms,
+            index: set.index,
+            lifetime_ms: milliseconds(set.lifetime)?,
+            deadline_ms: set.deadline.map(milliseconds).transpose()?,
+            reuse_ms: set.reuse.map_or(Ok(0), milliseconds)?,
             ..Options::default()
         })
     }
 }
 
 impl Publishing {
-    fn terms(&self) -> Terms {
-        Terms { keep: self.keep, waived: self.waive.clone() }
+    fn flags(&self) -> [Flag; 1] {
+        [("refresh.keep", self.keep.map(|keep| keep.to_string()))]
+    }
+
+    fn terms(&self, settings: &Settings) -> Terms {
+        Terms { keep: settings.refresh.keep, waived: self.waive.clone() }
     }
 }
 
-fn milliseconds(text: &str) -> anyhow::Result<i64> {
-    Ok(i64::try_from(parse_duration(text)?.as_millis())?)
+fn milliseconds(time: Duration) -> anyhow::Result<i64> {
+    Ok(i64::try_from(time.as_millis())?)
 }
 
 fn print(report: &Report, json: bool) -> anyhow::Result<()> {
@@ -196,13 +211,27 @@ mod tests {
 
     #[test]
     fn the_whole_and_its_steps_each_name_the_data_folder() {
+        let folder = |from: &From| from.data.as_deref().map(|data| data.display().to_string());
         let whole = parse("refresh --json --data D").unwrap();
-        assert_eq!(whole.whole.data.as_deref(), Some(Path::new("D")));
+        assert_eq!(folder(&whole.whole.from).as_deref(), Some("D"));
         assert!(whole.step.is_none() && whole.whole.publishing.json);
         let shard = parse("refresh run-shard --data D --run R --shard 0 --of 2").unwrap();
-        assert!(matches!(shard.step, Some(Step::RunShard(Shard { of: 2, .. }))));
+        let Some(Step::RunShard(shard)) = shard.step else { panic!("no shard") };
+        assert_eq!((folder(&shard.from).as_deref(), shard.of), (Some("D"), 2));
         let publish = parse("refresh publish --data D --run R").unwrap();
         assert!(matches!(publish.step, Some(Step::Publish(_))));
-        assert!(parse("refresh --json").is_err());
+    }
+
+    #[test]
+    fn flags_stand_above_the_settings_and_what_is_wrong_is_named() {
+        let arguments = parse("refresh --data D --index exact --reuse none --keep 5").unwrap().whole;
+        let flags = || arguments.making.flags().into_iter().chain(arguments.publishing.flags());
+        let settings = arguments.from.settings(flags()).unwrap();
+        let options = arguments.making.options(&settings).unwrap();
+        assert_eq!((options.index, options.reuse_ms), (crate::index::Kind::Exact, 0));
+        assert_eq!(arguments.publishing.terms(&settings).keep, 5);
+        let wrong = parse("refresh --data D --index quick").unwrap().whole;
+        let error = wrong.from.settings(wrong.making.flags()).unwrap_err().to_string();
+        assert!(error.contains("quick") && error.contains("usearch"), "{error}");
     }
 }

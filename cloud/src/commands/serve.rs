@@ -1,7 +1,8 @@
 //! `segue serve`.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +10,11 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::settings::{From, log_to_stderr};
 use crate::app::router;
-use crate::auth::{self, ServiceKeys};
 use crate::clock::now_ms;
-use crate::config::Config;
+use crate::config::Settings;
 use crate::erasure;
-use crate::refresh::parse_duration;
 use crate::refresher::Refresher;
 use crate::server;
 use crate::state::AppState;
@@ -25,24 +25,37 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Arguments of `segue serve`.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The data folder.
-    #[arg(long, value_name = "DIR")]
-    pub data: PathBuf,
-    /// Where to listen; port 0 takes any free one.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787")]
-    pub listen: String,
+    #[command(flatten)]
+    from: From,
+    /// Where to listen; port 0 takes any free one. 127.0.0.1:8787 without it.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
     /// The player's built files, served at `/`.
     #[arg(long, value_name = "DIR")]
-    pub player: Option<PathBuf>,
+    player: Option<PathBuf>,
     /// Refresh from time to time: 30m, 2h.
-    #[arg(long, value_name = "SPAN", value_parser = parse_duration)]
-    pub refresh_every: Option<Duration>,
+    #[arg(long, value_name = "SPAN")]
+    refresh_every: Option<String>,
     /// A web origin that may call the API from a browser; may be given several times.
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
-    pub cors_origins: Vec<String>,
+    cors_origins: Vec<String>,
     /// A file with the keys of services, one a line; see docs/API.md. SEGUE_SERVICE_KEYS holds more, separated by commas.
     #[arg(long, value_name = "FILE")]
-    pub service_keys: Option<PathBuf>,
+    service_keys: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn settings(&self) -> anyhow::Result<Settings> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let origins = (!self.cors_origins.is_empty()).then(|| self.cors_origins.join(","));
+        self.from.settings([
+            ("serve.listen", self.listen.clone()),
+            ("serve.player", path(&self.player)),
+            ("serve.refresh_every", self.refresh_every.clone()),
+            ("serve.cors_origins", origins),
+            ("serve.service_keys_file", path(&self.service_keys)),
+        ])
+    }
 }
 
 /// Runs `segue serve`.
@@ -50,59 +63,30 @@ pub struct Arguments {
 /// # Errors
 /// Says what could not be read or listened on.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    log_to_stderr();
-    let mut config = Config::new(&arguments.data);
-    config.player = arguments.player.clone();
-    config.cors_origins = check_origins(&arguments.cors_origins)?;
-    config.service_keys =
-        ServiceKeys::read(arguments.service_keys.as_deref(), std::env::var(auth::VARIABLE).ok().as_deref())?;
-    if let Some(player) = &config.player {
-        anyhow::ensure!(
-            player.join("index.html").is_file(),
-            "{} has no index.html: `cargo xtask demo` builds the player into web-demo/dist",
-            player.display()
-        );
-    }
-    let state = AppState::open(config)?;
+    let settings = arguments.settings()?;
+    log_to_stderr(&settings);
+    let state = AppState::open(settings.config()?)?;
     let refresher =
-        arguments.refresh_every.map(|every| start_refresher(arguments, &state, every)).transpose()?;
+        settings.serve.refresh_every.map(|every| start_refresher(arguments, &state, every)).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(serve(arguments, Arc::clone(&state)));
+    let result = runtime.block_on(serve(&settings.serve.listen, Arc::clone(&state)));
     drop(refresher);
     // Ends every task that holds the state; dropping the last hold then waits for the event writer.
     drop(runtime);
     result
 }
 
-fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("SEGUE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    if subscriber.try_init().is_err() {
-        eprintln!("a log is installed already; this one is left out");
-    }
-}
-
-fn check_origins(origins: &[String]) -> anyhow::Result<Vec<String>> {
-    for origin in origins {
-        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-        anyhow::ensure!(
-            host.is_some_and(|host| !host.is_empty() && !host.contains('/') && host.is_ascii()),
-            "`{origin}` is no web origin; write it as https://app.example.com, without a path"
-        );
-    }
-    Ok(origins.to_vec())
-}
-
 fn start_refresher(arguments: &Arguments, state: &AppState, every: Duration) -> anyhow::Result<Refresher> {
     let program = std::env::current_exe().context("finding this program, to start refreshes")?;
+    let mut command = Command::new(program);
+    command.arg("refresh").arg("--data").arg(&state.config.data);
+    if let Some(file) = &arguments.from.config {
+        command.arg("--config").arg(file);
+    }
     let created_ms =
         state.published().ok().and_then(|published| Some(published.verified.as_ref()?.manifest.created_ms));
     let first = first_wait(every, created_ms, now_ms());
-    Refresher::start(program, arguments.data.clone(), first, every).context("starting the refresh timer")
+    Refresher::start(command, first, every).context("starting the refresh timer")
 }
 
 /// What is left until the generation in force is `every` old; nothing without one: a service that is started again and
@@ -113,11 +97,11 @@ fn first_wait(every: Duration, created_ms: Option<i64>, now_ms: i64) -> Duration
     every.saturating_sub(Duration::from_millis(age_ms))
 }
 
-async fn serve(arguments: &Arguments, state: Arc<AppState>) -> anyhow::Result<()> {
+async fn serve(listen: &str, state: Arc<AppState>) -> anyhow::Result<()> {
     let stop = stop_signal()?;
-    let listener = TcpListener::bind(&arguments.listen)
+    let listener = TcpListener::bind(listen)
         .await
-        .with_context(|| format!("listening on {}; give another address with --listen", arguments.listen))?;
+        .with_context(|| format!("listening on {listen}; give another address with --listen"))?;
     announce(&format!("http://{}", listener.local_addr()?), &state);
     let looking = tokio::spawn(look_for_generations(Arc::clone(&state)));
     let erasing = tokio::spawn(erasure::keep_carrying(Arc::clone(&state)));

@@ -17,7 +17,7 @@ use crate::erasure::Erased;
 use crate::lock::FileLock;
 
 /// How much the store holds and waits for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of events that may wait in memory; more are refused with [`StoreError::Busy`].
     pub waiting_bytes: usize,

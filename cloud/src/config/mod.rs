@@ -1,4 +1,17 @@
-//! What the service can be told at its start, and the limits it keeps.
+//! What Segue can be told, and the limits that the service keeps.
+//!
+//! Every setting is a [`Key`]: with a place in `segue.toml`, an environment variable and, where it is often needed, a flag
+//! of the command. [`Layers`] puts them over each other and remembers where each value comes from.
+
+mod file;
+mod keys;
+mod layers;
+mod read;
+mod settings;
+
+pub use keys::{KEYS, Key};
+pub use layers::{FILE_VARIABLE, Layers, Origin, Problem, Sources};
+pub use settings::{LogFormat, Refresh, Serve, Settings};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,7 +49,7 @@ impl Config {
 }
 
 /// How much the service takes in, in one readable place; `docs/API.md` repeats them for callers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a request body.
     pub body_bytes: usize,

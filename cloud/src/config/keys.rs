@@ -1,0 +1,210 @@
+//! The keys of `segue.toml`, each with its meaning, how it is read and how it is shown.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::read::{self, Read};
+use super::settings::Settings;
+
+/// One thing that can be set.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its name in the file, with its table's: `limits.body_bytes`.
+    pub name: &'static str,
+    /// What it says.
+    pub help: &'static str,
+    /// The value in force, as it is written.
+    pub get: fn(&Settings) -> String,
+    /// Takes a written value; an error says what to write instead.
+    pub set: fn(&mut Settings, &str) -> Read<()>,
+}
+
+impl Key {
+    /// The environment variable of the same meaning: `SEGUE_LIMITS_BODY_BYTES`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("SEGUE_{}", self.name.replace('.', "_").to_uppercase())
+    }
+}
+
+macro_rules! key {
+    ($name:literal, $help:literal, $get:expr, $set:expr) => {
+        Key { name: $name, help: $help, get: $get, set: $set }
+    };
+}
+
+/// A whole number of some field within a range.
+macro_rules! number {
+    ($name:literal, $($field:ident).+ : $type:ty, $range:expr, $help:literal) => {
+        key!(
+            $name,
+            $help,
+            |settings| settings.$($field).+.to_string(),
+            |settings, text| {
+                settings.$($field).+ = <$type>::try_from(read::number(text, $range)?).unwrap_or(<$type>::MAX);
+                Ok(())
+            }
+        )
+    };
+}
+
+/// A time of some field.
+macro_rules! time {
+    ($name:literal, $($field:ident).+, $help:literal) => {
+        key!($name, $help, |settings| read::written(settings.$($field).+), |settings, text| {
+            settings.$($field).+ = read::time(text)?;
+            Ok(())
+        })
+    };
+}
+
+/// A time of some field, or none.
+macro_rules! time_or_none {
+    ($name:literal, $($field:ident).+, $help:literal) => {
+        key!($name, $help, |settings| read::written_or_none(settings.$($field).+), |settings, text| {
+            settings.$($field).+ = read::time_or_none(text)?;
+            Ok(())
+        })
+    };
+}
+
+/// A path of some field.
+macro_rules! path {
+    ($name:literal, $($field:ident).+, $help:literal) => {
+        key!($name, $help, |settings| shown(&settings.$($field).+), |settings, text| {
+            settings.$($field).+ = Some(read::path(text)?);
+            Ok(())
+        })
+    };
+}
+
+/// Every key, in the order in which they are shown.
+pub const KEYS: &[Key] = &[
+    path!("data", data, "the data folder"),
+    key!(
+        "log",
+        "what is logged, such as info or segue_cloud=debug",
+        |settings| settings.log.clone(),
+        |settings, text| {
+            settings.log = read::filter(text)?;
+            Ok(())
+        }
+    ),
+    key!(
+        "log_format",
+        "text, or json for one object a line",
+        |settings| read::word_of(&settings.log_format),
+        |settings, text| {
+            settings.log_format = read::word(text)?;
+            Ok(())
+        }
+    ),
+    key!(
+        "serve.listen",
+        "address and port; port 0 takes any free one",
+        |settings| settings.serve.listen.clone(),
+        |settings, text| {
+            settings.serve.listen = read::address(text)?;
+            Ok(())
+        }
+    ),
+    path!("serve.player", serve.player, "the player's built files, served at /"),
+    key!(
+        "serve.cors_origins",
+        "web origins that may call the API",
+        |settings| settings.serve.cors_origins.join(","),
+        |settings, text| {
+            settings.serve.cors_origins = read::origins(text)?;
+            Ok(())
+        }
+    ),
+    path!(
+        "serve.service_keys_file",
+        serve.service_keys_file,
+        "the file with the keys of services, one a line"
+    ),
+    time_or_none!(
+        "serve.refresh_every",
+        serve.refresh_every,
+        "how old a generation becomes before the service starts a refresh"
+    ),
+    number!("limits.body_bytes", limits.body_bytes: usize, 1_024..=64 << 20, "bytes of a request's body"),
+    number!("limits.batch_events", limits.batch_events: usize, 1..=100_000, "events of a batch"),
+    number!("limits.item_ids", limits.item_ids: usize, 1..=100_000, "ids of one request for items"),
+    number!("limits.users", limits.users: usize, 1..=100_000, "users of one answer"),
+    number!("limits.connections", limits.connections: usize, 1..=1_000_000, "open connections; more wait"),
+    number!(
+        "limits.waiting_bytes",
+        limits.events.waiting_bytes: usize,
+        65_536..=16 << 30,
+        "bytes of events that wait to be written; more are answered with events_busy"
+    ),
+    number!(
+        "limits.segment_bytes",
+        limits.events.segment_bytes: u64,
+        65_536..=16 << 30,
+        "bytes after which the event log begins another file"
+    ),
+    time!("limits.head", limits.head, "time to send a request's head, and between two requests"),
+    time!("limits.request", limits.request, "time from a request's head to its answer"),
+    time!("limits.stall", limits.stall, "time an answer may lie untaken"),
+    time!("limits.stop", limits.stop, "time that open requests get after a stop was asked for"),
+    key!(
+        "refresh.index",
+        "hnsw, usearch or exact",
+        |settings| read::word_of(&settings.refresh.index),
+        |settings, text| {
+            settings.refresh.index = read::word(text)?;
+            Ok(())
+        }
+    ),
+    time!("refresh.lifetime", refresh.lifetime, "how long clients accept packs and manifest"),
+    time_or_none!("refresh.deadline", refresh.deadline, "from then on nobody's list is made anew"),
+    time_or_none!("refresh.reuse", refresh.reuse, "how old the list of somebody unchanged may be"),
+    number!("refresh.keep", refresh.keep: usize, 1..=1_000, "generations kept, to roll back to"),
+];
+
+/// The key of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+fn shown(path: &Option<PathBuf>) -> String {
+    path.as_deref().map_or_else(String::new, |path| path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_that_is_shown_is_read_as_the_same() {
+        let given = Settings {
+            data: Some("D".into()),
+            serve: super::super::Serve {
+                player: Some("P".into()),
+                cors_origins: vec!["https://a.example".into(), "https://b.example".into()],
+                service_keys_file: Some("K".into()),
+                refresh_every: Some(Duration::from_secs(1_800)),
+                ..Settings::default().serve
+            },
+            ..Settings::default()
+        };
+        let mut read = Settings::default();
+        for key in KEYS {
+            (key.set)(&mut read, &(key.get)(&given)).unwrap_or_else(|error| panic!("{}: {error}", key.name));
+        }
+        assert_eq!(read, given);
+    }
+
+    #[test]
+    fn every_key_is_in_the_documents_table_with_its_default() {
+        let document = include_str!("../../../docs/OPERATIONS.md");
+        let defaults = Settings::default();
+        for key in KEYS {
+            let row = format!("| `{}` | {} | {} |", key.name, (key.get)(&defaults), key.help);
+            assert!(document.contains(&row), "docs/OPERATIONS.md lacks the row\n{row}");
+        }
+    }
+}

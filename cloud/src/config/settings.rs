@@ -1,0 +1,142 @@
+//! Everything that can be set, typed, and what holds where nothing is said.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+
+use super::{Config, Limits};
+use crate::auth::{self, ServiceKeys};
+use crate::index;
+use crate::packs::GENERATIONS;
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+/// Everything that can be set; `docs/OPERATIONS.md` lists the keys.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The data folder.
+    pub data: Option<PathBuf>,
+    /// What is logged.
+    pub log: String,
+    /// How it is written.
+    pub log_format: LogFormat,
+    /// The service.
+    pub serve: Serve,
+    /// How much the service takes in.
+    pub limits: Limits,
+    /// The refresh.
+    pub refresh: Refresh,
+}
+
+/// Settings of `segue serve`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Serve {
+    /// Where it listens; port 0 takes any free one.
+    pub listen: String,
+    /// The player's built files.
+    pub player: Option<PathBuf>,
+    /// Web origins that may call the API from a browser.
+    pub cors_origins: Vec<String>,
+    /// The file with the keys of services.
+    pub service_keys_file: Option<PathBuf>,
+    /// How old the generation in force becomes before the service starts a refresh.
+    pub refresh_every: Option<Duration>,
+}
+
+/// Settings of `segue refresh`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refresh {
+    /// How candidates are retrieved.
+    pub index: index::Kind,
+    /// How long packs and manifest are accepted by clients.
+    pub lifetime: Duration,
+    /// When to stop making lists anew, from the run's begin.
+    pub deadline: Option<Duration>,
+    /// How old an unchanged person's list may be; all are made anew without it.
+    pub reuse: Option<Duration>,
+    /// Generations kept, to roll back to.
+    pub keep: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            data: None,
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+            serve: Serve {
+                listen: "127.0.0.1:8787".to_owned(),
+                player: None,
+                cors_origins: Vec::new(),
+                service_keys_file: None,
+                refresh_every: None,
+            },
+            limits: Limits::default(),
+            refresh: Refresh {
+                index: index::Kind::Hnsw,
+                lifetime: Duration::from_secs(7 * 86_400),
+                deadline: None,
+                reuse: Some(Duration::from_secs(6 * 3_600)),
+                keep: GENERATIONS,
+            },
+        }
+    }
+}
+
+impl Settings {
+    /// The data folder.
+    ///
+    /// # Errors
+    /// When none was named.
+    pub fn data(&self) -> anyhow::Result<&Path> {
+        self.data
+            .as_deref()
+            .context("name the data folder: --data DIR, SEGUE_DATA, or `data = \"DIR\"` in segue.toml")
+    }
+
+    /// What the service is started with.
+    ///
+    /// # Errors
+    /// When there is no data folder or player, or a service key cannot be used.
+    pub fn config(&self) -> anyhow::Result<Config> {
+        Ok(Config {
+            player: self.player()?,
+            cors_origins: self.serve.cors_origins.clone(),
+            service_keys: self.service_keys()?,
+            limits: self.limits,
+            ..Config::new(self.data()?)
+        })
+    }
+
+    /// The player's files.
+    ///
+    /// # Errors
+    /// When there are none where they should be.
+    pub(super) fn player(&self) -> anyhow::Result<Option<PathBuf>> {
+        let Some(player) = &self.serve.player else { return Ok(None) };
+        anyhow::ensure!(
+            player.join("index.html").is_file(),
+            "{} has no index.html: `cargo xtask demo` builds the player into web-demo/dist",
+            player.display()
+        );
+        Ok(Some(player.clone()))
+    }
+
+    /// The keys of services, from the file and from the environment.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a key is too short.
+    pub(super) fn service_keys(&self) -> anyhow::Result<ServiceKeys> {
+        let variable = std::env::var(auth::VARIABLE).ok();
+        ServiceKeys::read(self.serve.service_keys_file.as_deref(), variable.as_deref())
+    }
+}
