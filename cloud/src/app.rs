@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use crate::api::{self, Shared};
 use crate::error::{ApiError, Code};
+use crate::monitor::Counted;
 
 /// The whole service.
 pub fn router(state: Shared) -> Router {
@@ -64,6 +65,7 @@ async fn observe(request: Request, next: Next) -> Response {
     let resource = resource_of(request.uri().path());
     let method = method_of(request.method());
     let span = tracing::info_span!("request", method, resource);
+    let _in_flight = Counted::new("segue_http_requests_in_flight");
     let response = next.run(request).instrument(span.clone()).await;
     let seconds = begun.elapsed().as_secs_f64();
     let status = response.status().as_u16();

@@ -195,6 +195,7 @@ struct Problem<'a> {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (code, status, title) = self.code.row();
+        metrics::counter!("segue_http_problems_total", "code" => code).increment(1);
         let kind = format!("urn:segue:problem:{code}");
         let problem = Problem { kind, title, status: status.as_u16(), code, detail: &self.detail };
         let mut response = (status, Json(problem)).into_response();

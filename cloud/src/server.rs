@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::config::Limits;
+use crate::monitor::Counted;
 
 /// Serves `router` until `stop`, then lets open requests finish.
 ///
@@ -49,8 +50,9 @@ pub async fn run(listener: TcpListener, router: Router, limits: Limits, stop: im
         let service = TowerToHyperService::new(router.clone());
         let io = TokioIo::new(Unstalled::new(stream, limits.stall));
         let connection = graceful.watch(builder.serve_connection(io, service));
+        let counted = Counted::new("segue_http_connections");
         tokio::spawn(async move {
-            let _permit = permit;
+            let _held = (permit, counted);
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }

@@ -302,11 +302,17 @@ impl AppState {
     /// Sets the gauges that change by themselves.
     pub fn refresh_gauges(&self) {
         metrics::gauge!("segue_events_stored").set(self.events.count() as f64);
+        metrics::gauge!("segue_events_waiting_bytes").set(self.events.waiting_bytes() as f64);
+        metrics::gauge!("segue_event_lag_seconds", "consumer" => "log").set(self.events.lag().as_secs_f64());
+        monitor::set_machine_gauges(&self.config.data);
         if let Ok(published) = self.published()
             && let Some(verified) = &published.verified
         {
-            let age = now_ms().saturating_sub(verified.manifest.created_ms).max(0);
+            let (manifest, now_ms) = (&verified.manifest, now_ms());
+            let age = now_ms.saturating_sub(manifest.created_ms).max(0);
             metrics::gauge!("segue_generation_age_seconds").set(age as f64 / 1000.0);
+            let left = manifest.expires_ms.saturating_sub(now_ms);
+            metrics::gauge!("segue_generation_expires_seconds").set(left as f64 / 1000.0);
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::clock::now_ms;
 use crate::erasure::Erased;
 use crate::error::{ApiError, Code};
 use crate::events::{Reject, clock_error_ms, validate};
+use crate::monitor::count_fallbacks;
 
 #[derive(Deserialize)]
 struct Body {
@@ -57,6 +58,7 @@ pub(super) async fn post(
         let events = batch.take_events();
         let outcome = state.events.append(batch).await?;
         forgotten_meanwhile(&state, &erased, &events).await?;
+        count_fallbacks(&events);
         state.sessions.take_in(events);
         (accepted, duplicates) = (outcome.accepted, outcome.duplicates);
     }

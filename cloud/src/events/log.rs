@@ -6,6 +6,7 @@
 //! is cut off.
 
 use std::ops::Range;
+use std::time::Instant;
 
 use super::disk::Disk;
 use super::error::StoreError;
@@ -85,7 +86,10 @@ impl<D: Disk> EventLog<D> {
         if let Err(error) = self.disk.append(&name, &bytes) {
             return Err(self.take_back(&name, length, &error));
         }
-        if let Err(error) = self.disk.sync(&name) {
+        let begun = Instant::now();
+        let synced = self.disk.sync(&name);
+        metrics::histogram!("segue_event_sync_seconds").record(begun.elapsed().as_secs_f64());
+        if let Err(error) = synced {
             // After a failed sync the kernel may call the lost pages clean: a second sync would succeed and prove
             // nothing. So the commit goes, or the next start would take it for stored; when it cannot even be
             // cut off there is nothing more to try on this disk.

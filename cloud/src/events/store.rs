@@ -1,10 +1,10 @@
 //! The store as the service uses it: many requests, one writer thread, one sync for all that wait.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -46,10 +46,24 @@ pub struct EventStore {
     jobs: mpsc::UnboundedSender<Job>,
     room: Arc<Semaphore>,
     waiting_bytes: usize,
-    count: Arc<AtomicU64>,
+    shown: Arc<Shown>,
     writer: Option<JoinHandle<()>>,
     /// Held for as long as the store is open; the system releases it even after a kill.
     _lock: Option<FileLock>,
+}
+
+/// What the writer shows of itself.
+#[derive(Debug, Default)]
+struct Shown {
+    count: AtomicU64,
+    /// Since when the oldest batch waits that is not answered.
+    oldest: Mutex<Option<Instant>>,
+}
+
+impl Shown {
+    fn oldest(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.oldest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug)]
@@ -61,6 +75,7 @@ enum Job {
 #[derive(Debug)]
 struct Append {
     rows: Vec<Row>,
+    since: Instant,
     _room: tokio::sync::OwnedSemaphorePermit,
     answer: oneshot::Sender<Result<Counted, StoreError>>,
 }
@@ -97,9 +112,9 @@ impl EventStore {
 
     fn start(disk: impl Disk + 'static, limits: Limits, lock: Option<FileLock>) -> Result<Self, StoreError> {
         let ledger = Ledger::open(disk, limits.segment_bytes)?;
-        let count = Arc::new(AtomicU64::new(ledger.count()));
+        let shown = Arc::new(Shown { count: AtomicU64::new(ledger.count()), ..Shown::default() });
         let (jobs, queue) = mpsc::unbounded_channel();
-        let shared = Arc::clone(&count);
+        let shared = Arc::clone(&shown);
         let writer = std::thread::Builder::new()
             .name("events-writer".to_owned())
             .spawn(move || write_all(ledger, queue, &shared))
@@ -108,7 +123,7 @@ impl EventStore {
             jobs,
             room: Arc::new(Semaphore::new(permits(limits.waiting_bytes))),
             waiting_bytes: limits.waiting_bytes,
-            count,
+            shown,
             writer: Some(writer),
             _lock: lock,
         })
@@ -123,7 +138,9 @@ impl EventStore {
         let wanted = u32::try_from(permits(bytes)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(wanted).map_err(|_| StoreError::Busy)?;
         let (answer, answered) = oneshot::channel();
-        let job = Append { rows: batch.rows, _room: room, answer };
+        let since = Instant::now();
+        self.shown.oldest().get_or_insert(since);
+        let job = Append { rows: batch.rows, since, _room: room, answer };
         self.jobs.send(Job::Append(job)).map_err(|_| StoreError::Closed)?;
         let counted = answered.await.map_err(|_| StoreError::Closed)??;
         Ok(Outcome { accepted: counted.accepted, duplicates: counted.duplicates })
@@ -142,7 +159,19 @@ impl EventStore {
     /// How many events are stored.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.count.load(Ordering::Acquire)
+        self.shown.count.load(Ordering::Acquire)
+    }
+
+    /// How long the oldest batch waits that was not answered; nothing where none does.
+    #[must_use]
+    pub fn lag(&self) -> Duration {
+        self.shown.oldest().map_or(Duration::ZERO, |oldest| oldest.elapsed())
+    }
+
+    /// Bytes of events that wait to be written, to the kilobyte.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        permits(self.waiting_bytes).saturating_sub(self.room.available_permits()) * PERMIT_BYTES
     }
 }
 
@@ -163,7 +192,7 @@ fn permits(bytes: usize) -> usize {
 }
 
 /// The writer thread: takes all that waits, commits it with one sync, answers.
-fn write_all<D: Disk>(mut ledger: Ledger<D>, mut queue: mpsc::UnboundedReceiver<Job>, count: &AtomicU64) {
+fn write_all<D: Disk>(mut ledger: Ledger<D>, mut queue: mpsc::UnboundedReceiver<Job>, shown: &Shown) {
     let mut next = None;
     while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
         let first = match job {
@@ -176,14 +205,17 @@ fn write_all<D: Disk>(mut ledger: Ledger<D>, mut queue: mpsc::UnboundedReceiver<
         };
         let jobs = gather(first, &mut queue, &mut next);
         let begun = Instant::now();
+        *shown.oldest() = jobs.first().map(|job| job.since);
         let batches: Vec<&[Row]> = jobs.iter().map(|job| job.rows.as_slice()).collect();
         let result = ledger.commit(&batches, now_ms());
         metrics::histogram!("segue_event_commit_seconds").record(begun.elapsed().as_secs_f64());
-        count.store(ledger.count(), Ordering::Release);
+        shown.count.store(ledger.count(), Ordering::Release);
         if let Err(error) = &result {
             metrics::counter!("segue_event_commit_failures_total").increment(1);
             tracing::error!(%error, "events were not stored");
         }
+        // What came in meanwhile came after this group was begun.
+        *shown.oldest() = (!queue.is_empty() || next.is_some()).then_some(begun);
         answer(jobs, result);
     }
 }

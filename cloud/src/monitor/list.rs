@@ -1,0 +1,226 @@
+//! Every metric of the service.
+
+use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+/// How a metric's value moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only up, from 0 at the start of the process.
+    Counter,
+    /// Up and down.
+    Gauge,
+    /// How often a time lay below each bound.
+    Histogram,
+}
+
+/// One metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// As Prometheus knows it.
+    pub name: &'static str,
+    /// How its value moves.
+    pub kind: Kind,
+    /// Names of its labels.
+    pub labels: &'static [&'static str],
+    /// Values of the only label that are known before anything happened.
+    pub values: &'static [&'static str],
+    /// What it says.
+    pub help: &'static str,
+}
+
+impl Metric {
+    /// Tells the recorder its meaning, and makes it 0 where its labels are known: what is absent until it first
+    /// happens is no alarm the first time.
+    pub(super) fn describe(&self) {
+        match self.kind {
+            Kind::Counter => describe_counter!(self.name, self.help),
+            Kind::Gauge => describe_gauge!(self.name, self.help),
+            Kind::Histogram => describe_histogram!(self.name, self.help),
+        }
+        match (self.labels, self.values) {
+            ([], _) => self.touch(Vec::new()),
+            ([label], values) => {
+                values.iter().for_each(|value| self.touch(vec![Label::new(*label, *value)]));
+            }
+            _ => {}
+        }
+    }
+
+    fn touch(&self, labels: Vec<Label>) {
+        match self.kind {
+            Kind::Counter => counter!(self.name, labels).increment(0),
+            Kind::Gauge => gauge!(self.name, labels).increment(0.0),
+            Kind::Histogram => drop(histogram!(self.name, labels)),
+        }
+    }
+}
+
+const fn metric(
+    kind: Kind,
+    name: &'static str,
+    labels: &'static [&'static str],
+    values: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
+    Metric { name, kind, labels, values, help }
+}
+
+const STEPS: &[&str] =
+    &["live_ranker", "previous_ranker", "pack_order", "own_top", "regional_popular", "global_popular"];
+/// Those that alarms are made of.
+const PROBLEMS: &[&str] = &[
+    "events_busy",
+    "events_unavailable",
+    "generation_missing",
+    "internal",
+    "service_busy",
+    "too_many_requests",
+];
+const FALLBACKS: &[&str] = &[
+    "fallback_no_model",
+    "fallback_model_pending",
+    "fallback_model_refused",
+    "fallback_pack_refused",
+    "fallback_policy_refused",
+    "fallback_scores_invalid",
+    "fallback_model_failed",
+    "fallback_deadline",
+    "other",
+];
+
+/// Every metric, by what it is about.
+pub const METRICS: &[Metric] = &[
+    metric(
+        Kind::Counter,
+        "segue_http_requests_total",
+        &["resource", "method", "status"],
+        &[],
+        "requests answered",
+    ),
+    metric(
+        Kind::Histogram,
+        "segue_http_request_seconds",
+        &["resource"],
+        &[],
+        "time from a request's head to its answer's",
+    ),
+    metric(Kind::Gauge, "segue_http_requests_in_flight", &[], &[], "requests that are being answered"),
+    metric(Kind::Counter, "segue_http_problems_total", &["code"], PROBLEMS, "errors answered, by code"),
+    metric(Kind::Gauge, "segue_http_connections", &[], &[], "open connections"),
+    metric(Kind::Counter, "segue_events_accepted_total", &[], &[], "events stored"),
+    metric(Kind::Counter, "segue_events_duplicate_total", &[], &[], "events whose id was stored before"),
+    metric(Kind::Counter, "segue_events_rejected_total", &["code"], &[], "events refused, by code"),
+    metric(Kind::Gauge, "segue_events_stored", &[], &[], "events in the log"),
+    metric(Kind::Gauge, "segue_events_waiting_bytes", &[], &[], "bytes of events that wait to be written"),
+    metric(
+        Kind::Gauge,
+        "segue_event_lag_seconds",
+        &["consumer"],
+        &["log"],
+        "how long the oldest event waits that a consumer has not taken in; `log` is the disk",
+    ),
+    metric(
+        Kind::Histogram,
+        "segue_event_commit_seconds",
+        &[],
+        &[],
+        "time to write and sync one group of batches",
+    ),
+    metric(Kind::Histogram, "segue_event_sync_seconds", &[], &[], "time of that for the sync"),
+    metric(
+        Kind::Counter,
+        "segue_event_commit_failures_total",
+        &[],
+        &[],
+        "groups of batches that could not be stored",
+    ),
+    metric(
+        Kind::Counter,
+        "segue_recommendations_total",
+        &["step"],
+        STEPS,
+        "lists made by the service, by step of the ladder",
+    ),
+    metric(
+        Kind::Counter,
+        "segue_client_fallbacks_total",
+        &["reason"],
+        FALLBACKS,
+        "impressions in the pack's order that clients report, by reason",
+    ),
+    metric(Kind::Gauge, "segue_live_people", &[], &[], "people whose latest events are in memory"),
+    metric(Kind::Gauge, "segue_generation", &[], &[], "the generation being served; 0 when there is none"),
+    metric(Kind::Gauge, "segue_generation_packs", &[], &[], "its packs"),
+    metric(Kind::Gauge, "segue_generation_age_seconds", &[], &[], "time since it was made"),
+    metric(Kind::Gauge, "segue_generation_expires_seconds", &[], &[], "time until clients stop accepting it"),
+    metric(
+        Kind::Counter,
+        "segue_generation_load_failures_total",
+        &[],
+        &[],
+        "published generations that could not be served",
+    ),
+    metric(Kind::Gauge, "segue_refresh_seconds", &[], &[], "time it took to make the served generation"),
+    metric(Kind::Gauge, "segue_refresh_self_recall", &[], &[], "share of items found by their own vector"),
+    metric(Kind::Gauge, "segue_refresh_recall_at_100", &[], &[], "recall of retrieval against exact search"),
+    metric(
+        Kind::Gauge,
+        "segue_refresh_lists",
+        &["how"],
+        &[],
+        "lists of the served generation, by how they came about",
+    ),
+    metric(
+        Kind::Counter,
+        "segue_refresh_runs_total",
+        &["result"],
+        &["succeeded", "failed", "stopped"],
+        "refreshes started by the service, by result",
+    ),
+    metric(Kind::Gauge, "segue_pack_bytes_median", &[], &[], "median bytes of a served pack"),
+    metric(Kind::Gauge, "segue_pack_bytes_max", &[], &[], "bytes of the largest served pack"),
+    metric(Kind::Gauge, "segue_disk_free_bytes", &[], &[], "bytes free where the data folder lies"),
+    metric(Kind::Gauge, "segue_resident_bytes", &[], &[], "memory of the process"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_in_the_documents_table() {
+        let document = include_str!("../../../docs/API.md");
+        for metric in METRICS {
+            let labels = metric.labels.join(",");
+            let name = if labels.is_empty() {
+                metric.name.to_owned()
+            } else {
+                format!("{}{{{labels}}}", metric.name)
+            };
+            let row = format!("| `{name}` | {} |", metric.help);
+            assert!(document.contains(&row), "docs/API.md lacks the row\n{row}");
+        }
+    }
+
+    #[test]
+    fn the_reasons_of_clients_are_those_of_the_core() {
+        let named = segue_core::reason::ReasonCode::ALL.iter().map(|code| code.name());
+        let mut fallbacks: Vec<&str> = named.filter(|name| name.starts_with("fallback_")).collect();
+        fallbacks.push("other");
+        assert_eq!(fallbacks, FALLBACKS);
+    }
+
+    #[test]
+    fn the_problems_that_alarms_are_made_of_are_codes_of_the_service() {
+        let codes = crate::error::Code::ALL.map(crate::error::Code::name);
+        assert!(PROBLEMS.iter().all(|problem| codes.contains(problem)));
+    }
+
+    #[test]
+    fn what_can_be_known_reads_0_before_it_happened() {
+        let text = super::super::install().render();
+        for metric in METRICS.iter().filter(|metric| metric.labels.is_empty() || !metric.values.is_empty()) {
+            assert!(text.contains(&format!("# TYPE {} ", metric.name)), "{} is not printed", metric.name);
+        }
+    }
+}
