@@ -1,5 +1,6 @@
 //! The router, built by a function so that tests call it without a socket.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -11,6 +12,7 @@ use axum::routing::get;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 
+use crate::admission::{Admission, admit};
 use crate::api::{self, Shared};
 use crate::error::{ApiError, Code};
 use crate::monitor::Counted;
@@ -26,7 +28,8 @@ pub fn router(state: Shared) -> Router {
         .fallback(api::player)
         .method_not_allowed_fallback(api::not_allowed)
         .layer(DefaultBodyLimit::max(limits.body_bytes))
-        .layer(from_fn_with_state(state.clone(), deadline));
+        .layer(from_fn_with_state(state.clone(), deadline))
+        .layer(from_fn_with_state(Arc::new(Admission::new(&state.config)), admit));
     let router = match cors(&state.config.cors_origins) {
         Some(cors) => router.layer(cors),
         None => router,

@@ -35,6 +35,10 @@ pub enum Code {
     MethodNotAllowed,
     /// The request took too long to arrive or to answer.
     RequestTimeout,
+    /// As many requests are being answered as there is room for.
+    ServiceBusy,
+    /// One client asks too often.
+    TooManyRequests,
     /// The request names no service key.
     CredentialsMissing,
     /// The service key is none of this service's.
@@ -59,7 +63,7 @@ pub enum Code {
 
 impl Code {
     /// Every code with its status and title; one row of the table in `docs/API.md` each.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::BodyInvalid,
         Self::ContentTypeUnsupported,
         Self::BodyTooLarge,
@@ -72,6 +76,8 @@ impl Code {
         Self::RouteUnknown,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
+        Self::ServiceBusy,
+        Self::TooManyRequests,
         Self::CredentialsMissing,
         Self::CredentialsInvalid,
         Self::ServiceKeysMissing,
@@ -120,6 +126,12 @@ impl Code {
             Self::RequestTimeout => {
                 ("request_timeout", StatusCode::REQUEST_TIMEOUT, "The request took too long")
             }
+            Self::ServiceBusy => {
+                ("service_busy", StatusCode::SERVICE_UNAVAILABLE, "Too many requests at once")
+            }
+            Self::TooManyRequests => {
+                ("too_many_requests", StatusCode::TOO_MANY_REQUESTS, "Too many requests from this client")
+            }
             Self::CredentialsMissing => {
                 ("credentials_missing", StatusCode::UNAUTHORIZED, "A service key is needed")
             }
@@ -150,7 +162,7 @@ impl Code {
     /// Seconds after which the same request may succeed.
     fn retry_after(self) -> Option<&'static str> {
         match self {
-            Self::EventsBusy => Some("1"),
+            Self::EventsBusy | Self::ServiceBusy | Self::TooManyRequests => Some("1"),
             Self::GenerationMissing | Self::EventsUnavailable => Some("10"),
             Self::RootKeyMissing => Some("60"),
             _ => None,

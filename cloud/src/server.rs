@@ -1,5 +1,6 @@
 //! Connections: accepted, bounded in number and time, finished before a stop.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
@@ -8,6 +9,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -16,7 +20,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep, sleep};
+use tower::{Service, ServiceExt as _};
 
+use crate::admission::Peer;
 use crate::config::Limits;
 use crate::monitor::Counted;
 
@@ -38,8 +44,8 @@ pub async fn run(listener: TcpListener, router: Router, limits: Limits, stop: im
             next = next => next,
             () = &mut stop => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => (stream, Peer(peer.ip())),
             Err(error) => {
                 // Out of file descriptors, most likely: some connections have to end first.
                 tracing::warn!(%error, "a connection was not accepted");
@@ -47,7 +53,7 @@ pub async fn run(listener: TcpListener, router: Router, limits: Limits, stop: im
                 continue;
             }
         };
-        let service = TowerToHyperService::new(router.clone());
+        let service = TowerToHyperService::new(of_peer(&router, peer));
         let io = TokioIo::new(Unstalled::new(stream, limits.stall));
         let connection = graceful.watch(builder.serve_connection(io, service));
         let counted = Counted::new("segue_http_connections");
@@ -63,6 +69,17 @@ pub async fn run(listener: TcpListener, router: Router, limits: Limits, stop: im
         () = graceful.shutdown() => {}
         () = sleep(limits.stop) => tracing::warn!("stopped with requests still open"),
     }
+}
+
+/// The service, told who is at the other end.
+fn of_peer(
+    router: &Router,
+    peer: Peer,
+) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone + use<> {
+    router.clone().map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    })
 }
 
 /// A stream whose other end has to keep taking what is written to it.
@@ -143,3 +160,7 @@ impl AsyncWrite for Unstalled {
 #[cfg(test)]
 #[path = "server_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "server_faults_tests.rs"]
+mod faults_tests;

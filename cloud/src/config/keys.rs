@@ -1,7 +1,6 @@
 //! The keys of `segue.toml`, each with its meaning, how it is read and how it is shown.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::read::{self, Read};
 use super::settings::Settings;
@@ -118,6 +117,15 @@ pub const KEYS: &[Key] = &[
             Ok(())
         }
     ),
+    key!(
+        "serve.client_header",
+        "the header in which a proxy names the client, such as x-forwarded-for",
+        |settings| settings.serve.client_header.clone().unwrap_or_default(),
+        |settings, text| {
+            settings.serve.client_header = Some(read::header(text)?);
+            Ok(())
+        }
+    ),
     path!(
         "serve.service_keys_file",
         serve.service_keys_file,
@@ -133,6 +141,24 @@ pub const KEYS: &[Key] = &[
     number!("limits.item_ids", limits.item_ids: usize, 1..=100_000, "ids of one request for items"),
     number!("limits.users", limits.users: usize, 1..=100_000, "users of one answer"),
     number!("limits.connections", limits.connections: usize, 1..=1_000_000, "open connections; more wait"),
+    number!(
+        "limits.requests",
+        limits.requests: usize,
+        1..=1_000_000,
+        "requests answered at once; more get service_busy"
+    ),
+    number!(
+        "limits.bodies_bytes",
+        limits.bodies_bytes: usize,
+        65_536..=64 << 30,
+        "bytes of the bodies of those together; more get service_busy"
+    ),
+    number!(
+        "limits.client_rate",
+        limits.client_rate: u32,
+        0..=1_000_000,
+        "requests a second of one client, ten seconds' worth at once; 0 is no limit, more get too_many_requests"
+    ),
     number!(
         "limits.waiting_bytes",
         limits.events.waiting_bytes: usize,
@@ -165,8 +191,7 @@ pub const KEYS: &[Key] = &[
 ];
 
 /// The key of this name.
-#[must_use]
-pub fn find(name: &str) -> Option<&'static Key> {
+pub(super) fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
 
@@ -176,6 +201,8 @@ fn shown(path: &Option<PathBuf>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -185,6 +212,7 @@ mod tests {
             serve: super::super::Serve {
                 player: Some("P".into()),
                 cors_origins: vec!["https://a.example".into(), "https://b.example".into()],
+                client_header: Some("x-real-ip".into()),
                 service_keys_file: Some("K".into()),
                 refresh_every: Some(Duration::from_secs(1_800)),
                 ..Settings::default().serve

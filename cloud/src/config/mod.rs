@@ -28,6 +28,8 @@ pub struct Config {
     pub player: Option<PathBuf>,
     /// Web origins that may call the API from a browser.
     pub cors_origins: Vec<String>,
+    /// The header in which a proxy names the client's address; nobody else may be able to reach the service then.
+    pub client_header: Option<String>,
     /// What admits services to more than clients may ask for.
     pub service_keys: ServiceKeys,
     /// How much is taken in.
@@ -42,6 +44,7 @@ impl Config {
             data: data.into(),
             player: None,
             cors_origins: Vec::new(),
+            client_header: None,
             service_keys: ServiceKeys::default(),
             limits: Limits::default(),
         }
@@ -69,6 +72,12 @@ pub struct Limits {
     pub stop: Duration,
     /// Connections open at once; more wait in the system's queue.
     pub connections: usize,
+    /// Requests being answered at once; more are refused.
+    pub requests: usize,
+    /// Bytes of the bodies of those together; more are refused.
+    pub bodies_bytes: usize,
+    /// Requests a second of one client, ten seconds' worth at once; 0 is no limit.
+    pub client_rate: u32,
     /// What the event store holds and waits for.
     pub events: EventLimits,
 }
@@ -85,6 +94,9 @@ impl Default for Limits {
             stall: Duration::from_secs(30),
             stop: Duration::from_secs(10),
             connections: 4_096,
+            requests: 1_024,
+            bodies_bytes: 128 << 20,
+            client_rate: 0,
             events: EventLimits::default(),
         }
     }

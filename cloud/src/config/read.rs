@@ -80,6 +80,12 @@ pub(super) fn address(text: &str) -> Read<String> {
     if host.is_empty() || !(is_name || is_address) { Err(remedy()) } else { Ok(text.to_owned()) }
 }
 
+/// A header's name, in small letters.
+pub(super) fn header(text: &str) -> Read<String> {
+    let name = axum::http::HeaderName::from_bytes(text.as_bytes());
+    name.map(|name| name.as_str().to_owned()).map_err(|_| "write a header's name".to_owned())
+}
+
 /// Web origins, separated by commas.
 pub(super) fn origins(text: &str) -> Read<Vec<String>> {
     let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());

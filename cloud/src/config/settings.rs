@@ -46,6 +46,8 @@ pub struct Serve {
     pub player: Option<PathBuf>,
     /// Web origins that may call the API from a browser.
     pub cors_origins: Vec<String>,
+    /// The header in which a proxy names the client's address.
+    pub client_header: Option<String>,
     /// The file with the keys of services.
     pub service_keys_file: Option<PathBuf>,
     /// How old the generation in force becomes before the service starts a refresh.
@@ -77,6 +79,7 @@ impl Default for Settings {
                 listen: "127.0.0.1:8787".to_owned(),
                 player: None,
                 cors_origins: Vec::new(),
+                client_header: None,
                 service_keys_file: None,
                 refresh_every: None,
             },
@@ -111,6 +114,7 @@ impl Settings {
         Ok(Config {
             player: self.player()?,
             cors_origins: self.serve.cors_origins.clone(),
+            client_header: self.serve.client_header.clone(),
             service_keys: self.service_keys()?,
             limits: self.limits,
             ..Config::new(self.data()?)
