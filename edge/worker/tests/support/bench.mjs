@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { Miniflare } from "miniflare";
+import { ask } from "./client.mjs";
 import { workerBefore } from "./cloud.mjs";
 import { distant } from "./distance.mjs";
 import { modules, ROOT } from "./modules.mjs";
@@ -26,7 +27,7 @@ const percentile99 = (values) => sorted(values)[Math.ceil(values.length * 0.99) 
 async function startCpuMs(options) {
   const miniflare = new Miniflare({ compatibilityDate: "2026-07-01", cf: false, ...options });
   const url = await miniflare.ready;
-  await (await fetch(new URL("/healthz", url))).text();
+  await ask(new URL("/healthz", url));
   const cpu = cpuMs(workerd());
   await miniflare.dispose();
   return cpu;
@@ -44,10 +45,9 @@ async function timed(count, request) {
   const times = [];
   for (let at = 0; at < count; at += 1) {
     const begun = performance.now();
-    const answer = await request(at);
-    const text = await answer.text();
+    const { status, text } = await request(at);
     times.push(performance.now() - begun);
-    if (!answer.ok) throw new Error(text);
+    if (status !== 200) throw new Error(text);
   }
   return times;
 }
@@ -55,22 +55,22 @@ async function timed(count, request) {
 /** The event number `at` of a visitor, who does 50 things and is followed by the next one. */
 const told = (at, items) => ({ event_id: crypto.randomUUID(), kind: ["like", "skip", "complete", "save"][at % 4], item: items[at % items.length], time_ms: Date.now(), played_ms: 3_000, total_ms: 200_000 });
 
-const post = (url, body, headers = {}) => fetch(url, { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify({ surface: "radio", count: 20, ...body }) });
+const post = (url, body, headers = {}) => ask(url, { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify({ surface: "radio", count: 20, ...body }) });
 
 /** Waits for an event and the list after it: of the worker, which has the session from the cookie. */
 async function atTheEdge() {
   const { miniflare, url } = await workerBefore(0, { CONSENT: "assumed", REGIONS: "all" });
-  const list = await (await fetch(new URL("/api/v1/next?surface=radio&count=20", url))).json();
+  const list = JSON.parse((await ask(new URL("/api/v1/next?surface=radio&count=20", url))).text);
   const items = list.items.map((place) => place.item);
   if (list.fallback) throw new Error(`ranked with ${list.fallback}`);
   let cookie;
   const visit = async (at) => {
     if (at % 50 === 0) cookie = undefined;
     const answer = await post(new URL("/api/v1/session/events", url), { events: [told(at, items)] }, cookie && { cookie });
-    cookie = answer.headers.get("set-cookie")?.split(";")[0];
+    cookie = answer.headers["set-cookie"]?.[0].split(";")[0];
     return answer;
   };
-  const nothing = () => fetch(new URL("/healthz", url));
+  const nothing = () => ask(new URL("/healthz", url));
   await timed(WARM_UP, visit);
   await timed(WARM_UP, nothing);
   const empty = await timed(MEASURED, nothing);
