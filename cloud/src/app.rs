@@ -82,7 +82,7 @@ async fn observe(request: Request, next: Next) -> Response {
 
 /// The resource a path belongs to: a small fixed set, as each makes its own time series.
 fn resource_of(path: &str) -> &'static str {
-    const RESOURCES: [&str; 10] = [
+    const RESOURCES: [&str; 11] = [
         "manifest",
         "rotations",
         "packs",
@@ -90,6 +90,7 @@ fn resource_of(path: &str) -> &'static str {
         "items",
         "events",
         "recommendations",
+        "trending",
         "users",
         "erasures",
         "keys",

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::catalog::Item;
 
@@ -19,6 +20,7 @@ use crate::catalog::Item;
 pub struct Display {
     file: File,
     places: HashMap<Box<str>, (u64, u32)>,
+    vector_length: Option<usize>,
     version: (SystemTime, u64),
 }
 
@@ -31,26 +33,35 @@ impl Display {
         #[derive(Deserialize)]
         struct Id {
             item: Box<str>,
+            #[serde(default)]
+            vector: Option<Vec<IgnoredAny>>,
         }
         let path = data.join("items.jsonl");
         let file = File::open(&path)
             .with_context(|| format!("opening {}; run `segue import` or `segue generate`", path.display()))?;
         let metadata = file.metadata()?;
-        let mut places = HashMap::new();
+        let (mut places, mut vector_length) = (HashMap::new(), None);
         let mut reader = BufReader::with_capacity(1 << 16, &file);
         let (mut line, mut offset, mut number) = (Vec::new(), 0, 0);
         while reader.read_until(b'\n', &mut line)? > 0 {
             number += 1;
             if !line.trim_ascii().is_empty() {
-                let Id { item } = serde_json::from_slice(&line)
+                let Id { item, vector } = serde_json::from_slice(&line)
                     .with_context(|| format!("{}, line {number}: no item; import again", path.display()))?;
+                vector_length = vector_length.or(vector.map(|vector| vector.len()));
                 places.insert(item, (offset, u32::try_from(line.len())?));
             }
             offset += line.len() as u64;
             line.clear();
         }
         let version = (metadata.modified()?, metadata.len());
-        Ok(Self { file, places, version })
+        Ok(Self { file, places, vector_length, version })
+    }
+
+    /// How many values the vectors have that came with the rows; none where no row has one.
+    #[must_use]
+    pub fn vector_length(&self) -> Option<usize> {
+        self.vector_length
     }
 
     /// Whether the table in `data` is no longer the one that was opened.

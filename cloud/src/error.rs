@@ -27,6 +27,12 @@ pub enum Code {
     ArtefactMissing,
     /// No pack for this subject.
     PackMissing,
+    /// The pack was made on demand a moment ago.
+    PackJustMade,
+    /// No item of this id.
+    ItemUnknown,
+    /// What answers this is not prepared yet.
+    OnDemandUnavailable,
     /// No policy for this surface.
     SurfaceUnknown,
     /// No such path.
@@ -63,7 +69,7 @@ pub enum Code {
 
 impl Code {
     /// Every code with its status and title; one row of the table in `docs/API.md` each.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::BodyInvalid,
         Self::ContentTypeUnsupported,
         Self::BodyTooLarge,
@@ -72,6 +78,9 @@ impl Code {
         Self::HashInvalid,
         Self::ArtefactMissing,
         Self::PackMissing,
+        Self::PackJustMade,
+        Self::ItemUnknown,
+        Self::OnDemandUnavailable,
         Self::SurfaceUnknown,
         Self::RouteUnknown,
         Self::MethodNotAllowed,
@@ -116,6 +125,13 @@ impl Code {
             Self::HashInvalid => ("hash_invalid", StatusCode::BAD_REQUEST, "This is no hash"),
             Self::ArtefactMissing => ("artefact_missing", StatusCode::NOT_FOUND, "No such artefact"),
             Self::PackMissing => ("pack_missing", StatusCode::NOT_FOUND, "No pack for this subject"),
+            Self::PackJustMade => {
+                ("pack_just_made", StatusCode::TOO_MANY_REQUESTS, "The pack was made a moment ago")
+            }
+            Self::ItemUnknown => ("item_unknown", StatusCode::NOT_FOUND, "No such item"),
+            Self::OnDemandUnavailable => {
+                ("on_demand_unavailable", StatusCode::SERVICE_UNAVAILABLE, "This cannot be answered yet")
+            }
             Self::SurfaceUnknown => {
                 ("surface_unknown", StatusCode::BAD_REQUEST, "No policy for this surface")
             }
@@ -163,8 +179,8 @@ impl Code {
     fn retry_after(self) -> Option<&'static str> {
         match self {
             Self::EventsBusy | Self::ServiceBusy | Self::TooManyRequests => Some("1"),
-            Self::GenerationMissing | Self::EventsUnavailable => Some("10"),
-            Self::RootKeyMissing => Some("60"),
+            Self::GenerationMissing | Self::EventsUnavailable | Self::OnDemandUnavailable => Some("10"),
+            Self::RootKeyMissing | Self::PackJustMade => Some("60"),
             _ => None,
         }
     }

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::body::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
-use segue_core::trust::{Manifest, PublicKey, Ranker, Trust, VerifiedManifest, hash};
+use segue_core::trust::{Manifest, PrivateKey, PublicKey, Ranker, Trust, VerifiedManifest, hash};
 use tokio::sync::Notify;
 
 use crate::api;
-use crate::catalog::Dataset;
+use crate::catalog::{Dataset, Item};
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::display::Display;
@@ -17,10 +17,12 @@ use crate::erasure::Tombstones;
 use crate::error::{ApiError, Code};
 use crate::events::EventStore;
 use crate::keys::KeyStore;
-use crate::live::{Engines, Sessions};
+use crate::live::{Engines, Items, Sessions};
 use crate::monitor;
 use crate::packs::{Generation, PackStore};
 use crate::refresh::Report;
+use crate::served::{Served as ServedPack, ServedPacks};
+use crate::workshop::Workshop;
 
 /// Models, schemas and policies kept in memory; there are a handful per generation.
 const CACHED_ARTEFACTS: usize = 32;
@@ -51,6 +53,8 @@ pub struct Verified {
     pub manifest: VerifiedManifest,
     /// What it and its packs are signed with.
     pub key: PublicKey,
+    /// Its private half, where the service has it.
+    pub signer: Option<PrivateKey>,
     /// The ranker of the generation before, where that is another one.
     pub previous_ranker: Option<Ranker>,
 }
@@ -72,6 +76,10 @@ pub struct AppState {
     pub events: EventStore,
     /// What everybody did lately.
     pub sessions: Sessions,
+    /// What changed about items.
+    pub items: Items,
+    /// What makes packs on demand.
+    pub workshop: Workshop,
     /// Who is to be forgotten.
     pub tombstones: Tombstones,
     /// Called when somebody is.
@@ -81,6 +89,7 @@ pub struct AppState {
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
     packs: PackStore,
+    served_packs: ServedPacks,
     served: RwLock<Served>,
     artefacts: Mutex<HashMap<String, Bytes>>,
 }
@@ -105,7 +114,7 @@ impl AppState {
     /// As [`AppState::open`] with an event store that is open already, and what it told of lately.
     ///
     /// # Errors
-    /// When the tombstones cannot be read.
+    /// When the tombstones or the changes of items cannot be read.
     pub fn with_events(
         config: Config,
         events: EventStore,
@@ -115,16 +124,20 @@ impl AppState {
         let tombstones = Tombstones::open(&config.data)?;
         let erasure_asked = Notify::new();
         let packs = PackStore::new(&config.data);
+        let items = Items::open(&config.data)?;
         let (served, artefacts, engines) = (RwLock::default(), Mutex::default(), Engines::default());
         let state = Arc::new(Self {
             config,
             events,
             sessions,
+            items,
+            workshop: Workshop::default(),
             tombstones,
             erasure_asked,
             engines,
             metrics,
             packs,
+            served_packs: ServedPacks::default(),
             served,
             artefacts,
         });
@@ -204,7 +217,9 @@ impl AppState {
         );
         let previous_ranker = self.previous_ranker(number, &root);
         let previous_ranker = previous_ranker.filter(|ranker| manifest.ranker.as_ref() != Some(ranker));
-        Ok(Some(Verified { manifest, key, previous_ranker }))
+        let keys = KeyStore::new(&self.config.data).load().ok();
+        let signer = keys.map(|keys| keys.signing().clone()).filter(|signer| signer.public() == key);
+        Ok(Some(Verified { manifest, key, signer, previous_ranker }))
     }
 
     /// The ranker of the newest kept generation before `number`; a damaged one is none to fall back on.
@@ -231,6 +246,9 @@ impl AppState {
     }
 
     fn reload_display(&self) {
+        if let Err(error) = self.items.reload() {
+            tracing::error!("the changes of items cannot be read: {error:#}");
+        }
         if self.display().is_some_and(|display| !display.is_outdated(&self.config.data)) {
             return;
         }
@@ -241,6 +259,65 @@ impl AppState {
             }
             Err(error) => tracing::debug!("no item table: {error:#}"),
         }
+    }
+
+    /// The row of an item without its vector, if there is one.
+    ///
+    /// # Errors
+    /// As [`Display::get`].
+    pub fn item(&self, item: &str) -> anyhow::Result<Option<Item>> {
+        if let Some(row) = self.items.row(item) {
+            return Ok(Some(Item { vector: None, ..row }));
+        }
+        let row = self.display().map_or(Ok(None), |display| display.get(item))?;
+        let ends = |row: Item| match self.items.end_of(item) {
+            Some(end) => Item { available_until_ms: Some(end), ..row },
+            None => row,
+        };
+        Ok(row.map(ends))
+    }
+
+    /// The pack of a subject where it is another than the generation's: made on demand since, or with ends for what was
+    /// withdrawn.
+    ///
+    /// # Errors
+    /// When the pack cannot be read.
+    pub fn other_pack(&self, published: &Published, subject: &str) -> anyhow::Result<Option<ServedPack>> {
+        self.served_packs.other(published, &self.items, subject)
+    }
+
+    /// Whether there may be such packs at all.
+    #[must_use]
+    pub fn has_other_packs(&self) -> bool {
+        self.items.has_ends() || self.served_packs.has_made()
+    }
+
+    /// Makes `user`'s pack anew with what they did until now, and hands it out from now on.
+    ///
+    /// # Errors
+    /// `pack_just_made` within a minute, `pack_missing` for somebody new, and those of [`Workshop::ask`].
+    pub async fn make_pack(&self, user: &str) -> Result<ServedPack, ApiError> {
+        let published = self.published()?;
+        let (subject, now_ms) = (format!("user:{user}"), now_ms());
+        if !self.served_packs.may_make(&subject, now_ms) {
+            let detail = "this pack was made within the last minute; take it by GET";
+            return Err(ApiError::new(Code::PackJustMade, detail));
+        }
+        let (asked, lately) = (user.to_owned(), self.sessions.of(user));
+        let current = Arc::clone(&published);
+        let made = self.workshop.ask(move |on_demand| match &current.verified {
+            Some(verified) => on_demand.pack(&asked, &lately, verified, now_ms),
+            None => Ok(None),
+        });
+        let made = made
+            .await?
+            .map_err(|error| ApiError::internal("the pack could not be made", &format!("{error:#}")))?;
+        let pack = ServedPack::new(made.ok_or_else(|| {
+            ApiError::new(Code::PackMissing, "nothing is known of this person yet; take `packs/region:all`")
+        })?);
+        self.served_packs.take_in(published.packs.number(), &subject, pack.clone());
+        metrics::counter!("segue_packs_on_demand_total").increment(1);
+        Ok(pack)
     }
 
     /// The bytes of a model, schema or policy; checked against their hash when they are first read.

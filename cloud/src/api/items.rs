@@ -1,14 +1,21 @@
-//! `GET /api/v1/items?ids=a,b`: what people look at.
+//! `GET /api/v1/items?ids=a,b`: what people look at. `POST /api/v1/items`: puts items in and withdraws them.
 
 use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use percent_encoding::percent_decode_str;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Shared, blocking};
+use super::{Shared, blocking, body};
 use crate::catalog::Item;
+use crate::catalog::changes::What;
+use crate::catalog::import::builder::check_item;
+use crate::clock::now_ms;
 use crate::error::{ApiError, Code};
+use crate::state::AppState;
 
 #[derive(Serialize)]
 pub(super) struct Items {
@@ -25,11 +32,10 @@ pub(super) async fn get(State(state): State<Shared>, RawQuery(query): RawQuery) 
         let detail = format!("`ids` names {} items; give 1 to {limit}, separated by commas", ids.len());
         return Err(ApiError::new(Code::QueryInvalid, detail));
     }
-    let display = state.display();
     let items = blocking("items could not be read", move || {
         let (mut items, mut missing) = (Vec::new(), Vec::new());
         for id in ids {
-            match display.as_ref().map_or(Ok(None), |display| display.get(&id))? {
+            match state.item(&id)? {
                 Some(item) => items.push(item),
                 None => missing.push(id),
             }
@@ -37,6 +43,96 @@ pub(super) async fn get(State(state): State<Shared>, RawQuery(query): RawQuery) 
         Ok(Items { items, missing })
     });
     Ok(([(header::CACHE_CONTROL, "public, max-age=60")], Json(items.await?)))
+}
+
+/// What is to change.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Changes {
+    #[serde(default)]
+    upsert: Vec<Value>,
+    #[serde(default)]
+    withdraw: Vec<String>,
+}
+
+/// What became of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Receipt {
+    upserted: usize,
+    withdrawn: usize,
+    rejected: Vec<Rejected>,
+}
+
+/// Why one entry was not taken.
+#[derive(Debug, Serialize)]
+struct Rejected {
+    list: &'static str,
+    index: usize,
+    code: &'static str,
+    detail: String,
+}
+
+pub(super) async fn post(
+    State(state): State<Shared>,
+    headers: HeaderMap,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Result<Json<Receipt>, ApiError> {
+    state.config.service_keys.check(&headers)?;
+    body::check_content_type(&headers)?;
+    let limits = state.config.limits;
+    let changes: Changes =
+        body::read(bytes, limits.body_bytes, "{\"upsert\":[row,...],\"withdraw\":[id,...]}")?;
+    let count = changes.upsert.len() + changes.withdraw.len();
+    if count > limits.item_ids {
+        let detail = format!("{count} items in one request, at most {}; send several", limits.item_ids);
+        return Err(ApiError::new(Code::BatchTooLarge, detail));
+    }
+    let changed = blocking("the items could not be changed", move || change(&state, changes));
+    changed.await.map(Json)
+}
+
+fn change(state: &AppState, changes: Changes) -> anyhow::Result<Receipt> {
+    let (mut whats, mut rejected) = (Vec::new(), Vec::new());
+    let lengths = state.display().and_then(|display| display.vector_length());
+    for (index, row) in changes.upsert.into_iter().enumerate() {
+        match checked(row, lengths) {
+            Ok(item) => whats.push(What::Item(Box::new(item))),
+            Err((code, detail)) => rejected.push(Rejected { list: "upsert", index, code, detail }),
+        }
+    }
+    let upserted = whats.len();
+    for (index, item) in changes.withdraw.into_iter().enumerate() {
+        let is_new = whats.iter().any(|what| matches!(what, What::Item(row) if row.item == item));
+        if is_new || state.item(&item)?.is_some() {
+            whats.push(What::Withdrawn(item));
+        } else {
+            let shown: String = item.chars().take(64).collect();
+            let detail = format!("`{shown}` is no item of this catalogue");
+            rejected.push(Rejected { list: "withdraw", index, code: "item_unknown", detail });
+        }
+    }
+    let withdrawn = whats.len() - upserted;
+    if !whats.is_empty() {
+        state.items.change(whats, now_ms())?;
+    }
+    metrics::counter!("segue_item_changes_total").increment((upserted + withdrawn) as u64);
+    Ok(Receipt { upserted, withdrawn, rejected })
+}
+
+/// The row, which must be one that an import would take too.
+fn checked(row: Value, vector_length: Option<usize>) -> Result<Item, (&'static str, String)> {
+    let item: Item = serde_json::from_value(row).map_err(|error| ("value_invalid", error.to_string()))?;
+    check_item(&item).map_err(|reject| (reject.reason.code(), reject.detail))?;
+    match item.vector.as_ref().map(Vec::len) {
+        Some(length) if Some(length) != vector_length => {
+            let wanted = vector_length.map_or_else(|| "none".to_owned(), |length| length.to_string());
+            Err((
+                "vector_length",
+                format!("`vector` has {length} values, this catalogue's rows have {wanted}"),
+            ))
+        }
+        _ => Ok(item),
+    }
 }
 
 /// Splits before decoding, so that `%2C` is a comma within an id.

@@ -12,7 +12,9 @@ mod models;
 mod packs;
 mod person;
 mod player;
+mod query;
 mod recommendations;
+mod related;
 mod rotations;
 mod users;
 
@@ -36,9 +38,11 @@ pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/v1/manifest", get(manifest::get))
         .route("/v1/rotations", get(rotations::get))
-        .route("/v1/packs/{subject}", get(packs::get))
+        .route("/v1/packs/{subject}", get(packs::get).post(packs::post))
         .route("/v1/models/{hash}", get(models::get))
-        .route("/v1/items", get(items::get))
+        .route("/v1/items", get(items::get).post(items::post))
+        .route("/v1/items/{item}/similar", get(related::similar))
+        .route("/v1/trending", get(related::trending))
         .route("/v1/events", post(events::post))
         .route("/v1/recommendations", get(recommendations::get).post(recommendations::post))
         .route("/v1/users", get(users::get))

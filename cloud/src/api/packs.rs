@@ -1,4 +1,6 @@
-//! `GET /api/v1/packs/{subject}`: the signed pack of a user or of a region.
+//! `GET /api/v1/packs/{subject}`: the signed pack of a user or of a region; `POST` makes a user's anew.
+
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
@@ -9,6 +11,10 @@ use axum::response::Response;
 use super::conditional::{COSE, is_current, respond};
 use super::{Shared, blocking};
 use crate::error::{ApiError, Code};
+use crate::served::Served;
+use crate::state::Published;
+
+const UNREADABLE: &str = "the pack could not be read";
 
 pub(super) async fn get(
     State(state): State<Shared>,
@@ -21,15 +27,48 @@ pub(super) async fn get(
     let subject = subject_of(&name);
     state.refuse_erased(subject.strip_prefix("user:").unwrap_or_default())?;
     let entry = published.packs.entry(&subject).ok_or_else(|| missing(&name, generation))?;
-    let hash = entry.hash_hex();
+    let other = other(&state, &published, &subject).await?;
+    let hash = other.as_ref().map_or_else(|| entry.hash_hex(), |other| other.hash.clone());
     // A pack is one person's: no shared cache may keep it.
     let cache_control = if subject.starts_with("user:") { "private, no-cache" } else { "no-cache" };
     if is_current(&headers, &hash) {
         return Ok(respond(None, COSE, cache_control, &hash, Some(generation)));
     }
-    let pack = blocking("the pack could not be read", move || published.packs.get(&subject)).await?;
-    let bytes = pack.map(Bytes::from).ok_or_else(|| missing(&name, generation))?;
+    let bytes = match other {
+        Some(other) => other.bytes,
+        None => {
+            let pack = blocking(UNREADABLE, move || published.packs.get(&subject)).await?;
+            pack.map(Bytes::from).ok_or_else(|| missing(&name, generation))?
+        }
+    };
     Ok(respond(Some(bytes), COSE, cache_control, &hash, Some(generation)))
+}
+
+/// Makes a person's pack anew with what they did until now.
+pub(super) async fn post(
+    State(state): State<Shared>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let generation = state.published()?.packs.number();
+    let name = path.map(|Path(name)| name).map_err(|_| missing("(not UTF-8)", generation))?;
+    let subject = subject_of(&name);
+    let user = subject.strip_prefix("user:").ok_or_else(|| missing(&name, generation))?;
+    state.refuse_erased(user)?;
+    let pack = state.make_pack(user).await?;
+    Ok(respond(Some(pack.bytes), COSE, "private, no-cache", &pack.hash, Some(generation)))
+}
+
+/// The pack where it is another than the generation's.
+async fn other(
+    state: &Shared,
+    published: &Arc<Published>,
+    subject: &str,
+) -> Result<Option<Served>, ApiError> {
+    if !state.has_other_packs() {
+        return Ok(None);
+    }
+    let (state, published, subject) = (Arc::clone(state), Arc::clone(published), subject.to_owned());
+    blocking(UNREADABLE, move || state.other_pack(&published, &subject)).await
 }
 
 /// `region:all` and `user:u1` are subjects as they are; anything else is the id of a user.

@@ -1,18 +1,19 @@
 //! `GET` and `POST /api/v1/recommendations`: a ranked list, for clients that cannot run the core.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, header};
-use percent_encoding::percent_decode_str;
 use segue_core::engine::Listed;
 use segue_core::limits;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::query::{pairs, wrong};
 use super::{Shared, body};
 use crate::clock::now_ms;
 use crate::error::{ApiError, Code};
@@ -95,10 +96,23 @@ async fn answer(state: Shared, asked: Asked) -> Result<Answered, ApiError> {
     let (mut batch, rejected) = validate(asked.events.clone(), &erased, moved_ms, now_ms);
     let wanted = wanted(&state, asked, batch.take_events(), now_ms)?;
     let asked = wanted.clone();
-    let made = tokio::task::spawn_blocking(move || recommend(&state, &asked)).await;
+    let list = Arc::clone(&state);
+    let made = tokio::task::spawn_blocking(move || recommend(&list, &asked)).await;
     let made = made.map_err(|error| ApiError::internal("the list could not be made", &error))??;
+    if made.wants_pack && !wanted.user.is_empty() {
+        tokio::spawn(remake(state, wanted.user.clone()));
+    }
     metrics::counter!("segue_recommendations_total", "step" => made.step.name()).increment(1);
     Ok(([(header::CACHE_CONTROL, "private, no-store")], Json(answer_of(made, wanted, rejected))))
+}
+
+/// Makes the pack of somebody whose session left it behind; the next list is made from it.
+async fn remake(state: Shared, user: String) {
+    match state.make_pack(&user).await {
+        Ok(_) => {}
+        // Asked for a moment ago, or by somebody new: the pack there is has to do.
+        Err(error) => tracing::debug!(code = error.code.name(), "a pack was not made anew"),
+    }
 }
 
 fn answer_of(made: Recommendations, wanted: Wanted, rejected: Vec<Reject>) -> Answer {
@@ -122,9 +136,7 @@ fn answer_of(made: Recommendations, wanted: Wanted, rejected: Vec<Reject>) -> An
 /// The query's parameters; `context.NAME` is an entry of the context.
 fn asked(query: &str) -> Result<Asked, ApiError> {
     let mut asked = Asked::default();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let (name, value) = (decoded(name)?, decoded(value)?);
+    for (name, value) in pairs(query)? {
         match name.as_str() {
             "user" => asked.user = value,
             "surface" => asked.surface = Some(value),
@@ -145,17 +157,6 @@ fn asked(query: &str) -> Result<Asked, ApiError> {
         }
     }
     Ok(asked)
-}
-
-fn decoded(text: &str) -> Result<String, ApiError> {
-    let spaced = text.replace('+', " ");
-    let decoded = percent_decode_str(&spaced).decode_utf8().map(|text| text.into_owned());
-    decoded.map_err(|_| ApiError::new(Code::QueryInvalid, "the query is not UTF-8 after percent-decoding"))
-}
-
-fn wrong(name: &str, value: &str, expected: &str) -> ApiError {
-    let (name, value): (String, String) = (name.chars().take(64).collect(), value.chars().take(64).collect());
-    ApiError::new(Code::QueryInvalid, format!("`{name}` is `{value}`; give {expected}"))
 }
 
 fn wanted(

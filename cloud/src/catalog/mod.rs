@@ -2,9 +2,10 @@
 //!
 //! Four tables of JSON Lines (`items`, `users`, `events`, `collections`), their
 //! description (`dataset.json`) and the split into training and held-out
-//! events (`split.json`). [`Catalogue::load`] reads all of it into memory;
+//! events (`split.json`), with what [`changes`] since brought. [`Catalogue::load`] reads all of it into memory;
 //! [`writer::Tables`] replaces it as a whole. The columns are in `docs/EVENTS.md`.
 
+pub mod changes;
 pub mod dataset;
 pub mod generate;
 pub mod import;

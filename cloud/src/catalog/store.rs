@@ -5,6 +5,7 @@ use std::path::Path;
 
 use segue_core::session::event::Event;
 
+use super::changes;
 use super::dataset::Dataset;
 use super::jsonl;
 use super::sessions;
@@ -54,9 +55,20 @@ impl Catalogue {
     /// # Errors
     /// When the folder holds no data set, or a file is damaged.
     pub fn load(data: &Path) -> anyhow::Result<Self> {
+        Self::load_with(data, u64::MAX)
+    }
+
+    /// As [`Self::load`], with the changes of items up to number `last`.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_with(data: &Path, last: u64) -> anyhow::Result<Self> {
         let dataset = Dataset::read(data)?;
         let split = Split::read(data)?;
-        let items = jsonl::read(&data.join("items.jsonl"))?;
+        let mut items = jsonl::read(&data.join("items.jsonl"))?;
+        let mut changes = changes::read(data)?;
+        changes.retain(|change| change.number <= last);
+        changes::apply(&mut items, changes);
         let mut users: Vec<User> = jsonl::read(&data.join("users.jsonl"))?;
         let mut events: Vec<Event> = jsonl::read(&data.join("events.jsonl"))?;
         let mut collections: Vec<Collection> = jsonl::read(&data.join("collections.jsonl"))?;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Serialize;
 
+use super::changes;
 use super::dataset::{self, Dataset};
 use super::jsonl::Writer;
 use super::split::{self, Split};
@@ -71,12 +72,9 @@ impl Tables {
         dataset.counts.rejects = self.rejects.finish()?;
         write_json(&self.incoming.join(split::FILE), split)?;
         write_json(&self.incoming.join(dataset::FILE), dataset)?;
-        match std::fs::remove_file(self.data.join(dataset::FILE)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("cannot replace {}", self.data.display()));
-            }
-            _ => {}
-        }
+        remove(&self.data.join(dataset::FILE))?;
+        // What changed about items of the former tables says nothing about these.
+        remove(&self.data.join(changes::FILE))?;
         for name in TABLES.iter().chain(&[split::FILE, dataset::FILE]) {
             let to = self.data.join(name);
             std::fs::rename(self.incoming.join(name), &to)
@@ -84,6 +82,16 @@ impl Tables {
         }
         std::fs::remove_dir_all(&self.incoming)
             .with_context(|| format!("cannot remove {}", self.incoming.display()))
+    }
+}
+
+/// Removes a file that need not be there.
+fn remove(path: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot replace {}", path.display()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -140,6 +140,7 @@ async fn look_for_generations(state: Arc<AppState>) {
         let state = Arc::clone(&state);
         let looked = tokio::task::spawn_blocking(move || {
             state.reload();
+            state.workshop.look(&state);
             state.metrics.run_upkeep();
         });
         if let Err(error) = looked.await {

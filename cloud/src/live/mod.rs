@@ -6,13 +6,19 @@
 //! ladder that it goes down when something of this is missing.
 
 mod engines;
+mod items;
 mod own;
 mod recommend;
 mod sessions;
 
 pub use engines::Engines;
+pub use items::Items;
 pub use recommend::{Recommendations, Step, Wanted, recommend};
 pub use sessions::Sessions;
 
+#[cfg(test)]
+mod item_tests;
+#[cfg(test)]
+mod on_demand_tests;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use segue_core::engine::{Listed, Order, Slate};
+use segue_core::engine::{Listed, Order, RefillReason, Slate};
 use segue_core::pack::VerifiedPack;
 use segue_core::{Engine, ReasonCode, Request, trust};
 use serde::Serialize;
@@ -15,6 +15,7 @@ use super::engines::Kit;
 use super::own;
 use crate::catalog::Event;
 use crate::catalog::sessions::GAP_MS;
+use crate::clock::now_ms;
 use crate::error::{ApiError, Code};
 use crate::state::{AppState, Published, Verified};
 
@@ -88,6 +89,8 @@ pub struct Recommendations {
     pub places: Vec<Listed>,
     /// Whether there are more after them.
     pub more: bool,
+    /// The session left the pack behind, or used it up.
+    pub wants_pack: bool,
 }
 
 /// The list.
@@ -105,7 +108,10 @@ pub fn recommend(state: &AppState, wanted: &Wanted) -> Result<Recommendations, A
     match own {
         Ok(Some(pack)) => ladder.ranked(pack),
         // Somebody new: everybody's candidates in the order of their own session.
-        Ok(None) => ladder.ranked(ladder.shared()?.1),
+        Ok(None) => {
+            let pack = ladder.shared()?.1;
+            ladder.ranked(pack)
+        }
         Err(error) => {
             tracing::error!("a pack cannot be read: {error:#}");
             ladder.without_pack()
@@ -122,7 +128,7 @@ struct Ladder<'a> {
     wanted: &'a Wanted,
     /// What the person did, that which came after the list's time apart.
     events: Vec<Event>,
-    /// Items that something happened to since: they were on an earlier page, or are no longer wanted.
+    /// Items that something happened to since: they were on an earlier page, are no longer wanted, or were withdrawn.
     since: BTreeSet<String>,
 }
 
@@ -146,7 +152,13 @@ impl<'a> Ladder<'a> {
 
     /// A subject's pack, none where it has none.
     fn pack(&self, subject: &str) -> anyhow::Result<Option<VerifiedPack>> {
-        let Some(bytes) = self.published.packs.get(subject)? else { return Ok(None) };
+        let bytes = match self.state.other_pack(self.published, subject)? {
+            Some(other) => other.bytes.to_vec(),
+            None => match self.published.packs.get(subject)? {
+                Some(bytes) => bytes,
+                None => return Ok(None),
+            },
+        };
         // An expired pack is better than none; the answer says that it is stale.
         let Verified { manifest, key, .. } = self.verified;
         Ok(Some(VerifiedPack::open(&bytes, key, manifest, subject, i64::MIN)?))
@@ -172,8 +184,9 @@ impl<'a> Ladder<'a> {
             .flatten()
     }
 
-    fn without_pack(&self) -> Result<Recommendations, ApiError> {
-        let own = own::top(&self.events);
+    fn without_pack(self) -> Result<Recommendations, ApiError> {
+        let mut own = own::top(&self.events);
+        own.retain(|(item, _)| !self.has_ended(item));
         if own.len() > self.wanted.offset {
             return Ok(self.own_top(own));
         }
@@ -196,35 +209,55 @@ impl<'a> Ladder<'a> {
         let rest: Vec<Listed> = listed.skip(self.wanted.offset).collect();
         let (more, generation) = (rest.len() > self.wanted.count, self.published.packs.number());
         let places = rest.into_iter().take(self.wanted.count).collect();
-        Recommendations { step: Step::OwnTop, generation, ranker: None, slate: None, places, more }
+        Recommendations {
+            step: Step::OwnTop,
+            generation,
+            ranker: None,
+            slate: None,
+            places,
+            more,
+            wants_pack: false,
+        }
     }
 
     /// The first three steps.
-    fn ranked(&self, pack: VerifiedPack) -> Result<Recommendations, ApiError> {
+    fn ranked(mut self, pack: VerifiedPack) -> Result<Recommendations, ApiError> {
+        let ended =
+            pack.candidates().iter().map(|candidate| &candidate.item).filter(|item| self.has_ended(item));
+        self.since.extend(ended.cloned().collect::<Vec<_>>());
         let subject = pack.subject().to_owned();
         let kit = |ranker| Kit { policy: self.policy.clone(), ranker };
         let slate = self.slate(kit(self.verified.manifest.ranker.clone()), pack)?;
-        if slate.order == Order::Ranked {
+        if slate.0.order == Order::Ranked {
             return Ok(self.page(Step::LiveRanker, slate));
         }
         let previous = self.verified.previous_ranker.clone();
         if let Some((ranker, pack)) = previous.zip(self.readable(&subject)) {
             let second = self.slate(kit(Some(ranker)), pack)?;
-            if second.order == Order::Ranked {
+            if second.0.order == Order::Ranked {
                 return Ok(self.page(Step::PreviousRanker, second));
             }
         }
         Ok(self.page(Step::PackOrder, slate))
     }
 
-    fn slate(&self, kit: Kit, pack: VerifiedPack) -> Result<Slate, ApiError> {
+    /// Whether an item was withdrawn since the packs were made.
+    fn has_ended(&self, item: &str) -> bool {
+        self.state.items.end_of(item).is_some_and(|end| end <= now_ms())
+    }
+
+    fn slate(&self, kit: Kit, pack: VerifiedPack) -> Result<Made, ApiError> {
         let engines = &self.state.engines;
         let unusable =
             |error: anyhow::Error| ApiError::internal("the policy cannot be used", &format!("{error:#}"));
         let mut engine = engines.lend(self.state, &kit).map_err(unusable)?;
         let slate = self.rank(&mut engine, pack);
+        let refill = engine.refill(self.wanted.as_of_ms);
         engines.give_back(kit, engine);
-        slate.map_err(|error| ApiError::new(Code::QueryInvalid, error.to_string()))
+        let wants_pack = refill.is_some_and(|refill| refill.reasons.iter().any(is_about_the_session));
+        slate
+            .map(|slate| (slate, wants_pack))
+            .map_err(|error| ApiError::new(Code::QueryInvalid, error.to_string()))
     }
 
     fn rank(&self, engine: &mut Engine, pack: VerifiedPack) -> segue_core::Result<Slate> {
@@ -254,7 +287,7 @@ impl<'a> Ladder<'a> {
     }
 
     /// The places asked for.
-    fn page(&self, step: Step, mut slate: Slate) -> Recommendations {
+    fn page(&self, step: Step, (mut slate, wants_pack): Made) -> Recommendations {
         let places = std::mem::take(&mut slate.places);
         let mut rest =
             places.into_iter().skip(self.wanted.offset).filter(|place| !self.since.contains(&place.item));
@@ -266,8 +299,17 @@ impl<'a> Ladder<'a> {
             _ => None,
         };
         let ranker = ranker.map(|ranker| ranker.model.hash.clone());
-        Recommendations { step, generation: slate.generation, ranker, slate: Some(slate), places, more }
+        let generation = slate.generation;
+        Recommendations { step, generation, ranker, slate: Some(slate), places, more, wants_pack }
     }
+}
+
+/// A list, and whether the session left its pack behind.
+type Made = (Slate, bool);
+
+/// A pack made now would help; one that expires waits for the refresh.
+fn is_about_the_session(reason: &RefillReason) -> bool {
+    matches!(reason, RefillReason::FewCandidates | RefillReason::Drifted)
 }
 
 /// The same person's lists are drawn alike, so that the next page goes on where this one ends.

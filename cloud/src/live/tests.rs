@@ -17,7 +17,7 @@ use crate::refresh::tests::{NOW, event, folder, options, root, write};
 use crate::state::AppState;
 
 /// A refreshed data folder of people in Germany.
-fn published() -> tempfile::TempDir {
+pub(super) fn published() -> tempfile::TempDir {
     let (data, mut catalogue) = folder();
     catalogue.users.iter_mut().for_each(|user| user.country = Some("de".into()));
     write(data.path(), &catalogue);
@@ -26,7 +26,13 @@ fn published() -> tempfile::TempDir {
 }
 
 fn serve(data: &Path) -> Arc<AppState> {
-    AppState::open(Config::new(data)).unwrap()
+    serve_with(data, |_| ())
+}
+
+pub(super) fn serve_with(data: &Path, change: impl FnOnce(&mut Config)) -> Arc<AppState> {
+    let mut config = Config::new(data);
+    change(&mut config);
+    AppState::open(config).unwrap()
 }
 
 fn wanted(user: &str) -> Wanted {

@@ -134,6 +134,15 @@ pub const METRICS: &[Metric] = &[
         &[],
         "groups of batches that could not be stored",
     ),
+    metric(Kind::Counter, "segue_item_changes_total", &[], &[], "items put in or withdrawn"),
+    metric(Kind::Counter, "segue_packs_on_demand_total", &[], &[], "packs made on demand"),
+    metric(
+        Kind::Gauge,
+        "segue_on_demand_prepare_seconds",
+        &[],
+        &[],
+        "time it took to get ready for packs on demand, the last time",
+    ),
     metric(
         Kind::Counter,
         "segue_recommendations_total",

@@ -78,6 +78,8 @@ pub struct Barred {
     refused: Vec<Refused>,
     /// Items of each user that were seen too lately.
     seen: Vec<BTreeSet<u32>>,
+    /// What was seen from then on was seen too lately, in milliseconds since 1970.
+    since_ms: i64,
 }
 
 impl Barred {
@@ -85,28 +87,32 @@ impl Barred {
     #[must_use]
     pub fn new(catalogue: &Catalogue, seen: &Seen, moment: Moment) -> Self {
         let users = catalogue.users.len();
-        let mut barred = Self {
-            closed: catalogue.items.iter().map(|item| is_closed(item, moment.now_ms)).collect(),
-            refused: vec![Refused::default(); users],
-            seen: vec![BTreeSet::new(); users],
-        };
         let since_ms = match seen {
             Seen::Never => i64::MIN,
             Seen::Window { days } => moment.as_of_ms(catalogue).saturating_sub(i64::from(*days) * DAY_MS),
             Seen::Session | Seen::Fatigue { .. } => i64::MAX,
         };
+        let mut barred = Self {
+            closed: catalogue.items.iter().map(|item| is_closed(item, moment.now_ms)).collect(),
+            refused: vec![Refused::default(); users],
+            seen: vec![BTreeSet::new(); users],
+            since_ms,
+        };
         for index in moment.known(catalogue) {
-            let event = &catalogue.events[index];
-            let Some(user) = catalogue.event_users[index] else { continue };
-            let item = catalogue.event_items[index];
-            let known = item.and_then(|item| catalogue.items.get(item as usize));
-            barred.refused[user as usize].note(event, known);
-            let Some(item) = item else { continue };
-            if event.time_ms >= since_ms && is_seen(&event.kind) {
-                barred.seen[user as usize].insert(item);
+            if let Some(user) = catalogue.event_users[index] {
+                barred.meet(catalogue, user as usize, &catalogue.events[index], catalogue.event_items[index]);
             }
         }
         barred
+    }
+
+    /// Adds what `user` did after everything that is known of them.
+    pub(super) fn meet(&mut self, catalogue: &Catalogue, user: usize, event: &Event, item: Option<u32>) {
+        let known = item.and_then(|item| catalogue.items.get(item as usize));
+        self.refused[user].note(event, known);
+        if let Some(item) = item.filter(|_| event.time_ms >= self.since_ms && is_seen(&event.kind)) {
+            self.seen[user].insert(item);
+        }
     }
 
     /// Whether `viewer` may never get item `index` now: unavailable, not for the region or age, or refused.

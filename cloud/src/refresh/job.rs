@@ -44,7 +44,7 @@ impl Job {
         let kept_vectors = Some(data.join("refresh").join("vectors"));
         let model = model.map(|model| ModelDirectory { kept_vectors, ..model });
         plan.check(&plan::inputs(data, model.as_ref(), &policies, &keys)?)?;
-        let catalogue = load(data, plan.received)?;
+        let catalogue = load(data, plan.received, plan.changed)?;
         let folder = plan::folder(data, &plan.run)?;
         let data = data.to_owned();
         let seconds_load = started.elapsed().as_secs_f64();
@@ -76,12 +76,13 @@ impl Job {
     }
 }
 
-/// The tables, and the events that the service received since they were written, up to number `last`.
-fn load(data: &Path, last: u64) -> anyhow::Result<Catalogue> {
-    let mut catalogue = Catalogue::load(data)?;
+/// The tables, and what the service received since they were written: events up to number `received`, changes of items up
+/// to number `changed`.
+pub(super) fn load(data: &Path, last_received: u64, changed: u64) -> anyhow::Result<Catalogue> {
+    let mut catalogue = Catalogue::load_with(data, changed)?;
     let mut received = Vec::new();
     crate::events::read_since(data, 0, |number, event| {
-        if number <= last {
+        if number <= last_received {
             received.push(event);
         }
     })?;

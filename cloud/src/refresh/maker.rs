@@ -61,6 +61,16 @@ impl<'a> PackMaker<'a> {
         Ok(Self { prepared, engine: Engine::of_server(ranking.policy.clone(), ranker)? })
     }
 
+    /// A maker that ranks with the engine of one before.
+    pub(super) fn with_engine(prepared: &'a Prepared<'a>, engine: Engine) -> Self {
+        Self { prepared, engine }
+    }
+
+    /// Its engine, for the next one.
+    pub(super) fn into_engine(self) -> Engine {
+        self.engine
+    }
+
     /// The best candidates for a user, best first; none when nothing may be shown.
     ///
     /// # Errors

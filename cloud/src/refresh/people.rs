@@ -40,6 +40,14 @@ impl People {
         people
     }
 
+    /// Adds what `user` did after everything that is known of them.
+    pub(super) fn meet(&mut self, catalogue: &Catalogue, user: usize, event: &Event, item: Option<u32>) {
+        // Noted oldest first, read newest first.
+        self.recent[user].reverse();
+        self.note(catalogue, user, event, item);
+        self.recent[user].reverse();
+    }
+
     fn note(&mut self, catalogue: &Catalogue, user: usize, event: &Event, item: Option<u32>) {
         let creator = || {
             let named = event.context.get("creator").cloned();

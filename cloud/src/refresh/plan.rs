@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Options, Policies};
-use crate::catalog::Dataset;
+use crate::catalog::{Dataset, changes};
 use crate::clock;
 use crate::hash::hex;
 use crate::index::Kind;
@@ -23,7 +23,7 @@ use crate::lock::FileLock;
 use crate::packs::{self, PackStore};
 use crate::towers::ModelDirectory;
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The tables that packs follow from.
 const TABLES: [&str; 6] =
     ["dataset.json", "split.json", "items.jsonl", "users.jsonl", "events.jsonl", "collections.jsonl"];
@@ -56,6 +56,8 @@ pub struct Plan {
     pub model: Option<PathBuf>,
     /// The last event received by the service that counts.
     pub received: u64,
+    /// The last change of an item that counts.
+    pub changed: u64,
     /// SHA-256 of every file that goes in, by name; the signing key in hexadecimal as `key`.
     pub inputs: BTreeMap<String, String>,
 }
@@ -117,6 +119,7 @@ impl Plan {
             index: options.index,
             model: options.model.clone(),
             received: crate::events::read_since(data, 0, |_, _| ())?,
+            changed: changes::last(data)?,
             inputs: inputs(data, model.as_ref(), &Policies::read(data)?, keys)?,
         })
     }
@@ -164,7 +167,8 @@ impl Plan {
         for (name, hash) in self.inputs.iter().filter(|(name, _)| !personal.contains(&name.as_str())) {
             digest.update(format!("{name} {hash}\n"));
         }
-        digest.update(format!("{} {} {}", super::RETRIEVED, super::KEPT, super::KEPT_OF_REGION));
+        let bounds = [super::RETRIEVED, super::KEPT, super::KEPT_OF_REGION];
+        digest.update(format!("{bounds:?} {}", self.changed));
         hex(&digest.finalize())
     }
 }

@@ -129,6 +129,16 @@ impl<'a> Prepared<'a> {
         })
     }
 
+    /// Puts a user at another place, given as retrieval has it. Where packs carry shorter vectors, theirs stays.
+    pub(super) fn place(&mut self, user: usize, vector: &[f32]) {
+        let put =
+            |of: &mut Embeddings| of.users[user * of.dimension..][..of.dimension].copy_from_slice(vector);
+        if self.short.dimension == self.embeddings.dimension {
+            put(&mut self.short);
+        }
+        put(&mut self.embeddings);
+    }
+
     /// How often item `index`'s creator does well, 0 to 1.
     pub(super) fn prior(&self, index: usize) -> f32 {
         self.facts.prior(index)

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use super::gates::Measures;
 use super::maker::SealedPack;
+use crate::index::Kind;
 
 /// How a list came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -131,8 +132,16 @@ pub struct Report {
     pub towers: String,
     /// Hash of the ranker, if one ranked.
     pub ranker: Option<String>,
-    /// `hnsw`, `usearch` or `exact`.
+    /// `hnsw`, `usearch` or `exact`: what was built, not always what was asked for.
     pub index: String,
+    /// How candidates were to be retrieved.
+    pub asked_index: Kind,
+    /// The model's folder, where one was named.
+    pub model: Option<PathBuf>,
+    /// The last event received by the service that counts.
+    pub received: u64,
+    /// The last change of an item that counts.
+    pub changed: u64,
     /// Share of items that their own vector finds, or finds one at the same distance.
     pub self_recall: f64,
     /// Share of the exact 100 nearest items that retrieval finds.

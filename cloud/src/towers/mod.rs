@@ -11,6 +11,7 @@ pub mod history;
 pub mod model;
 pub mod none;
 pub mod onnx;
+pub mod person;
 pub mod projection;
 #[cfg(test)]
 pub(crate) mod samples;

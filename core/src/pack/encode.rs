@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_bytes::ByteBuf;
 
-use super::{Column, Pack, Vectors, VerifiedPack};
+use super::{Column, Pack, Vectors, VerifiedPack, verify};
 use crate::error::{Code, Error, Result};
 use crate::limits;
-use crate::trust::PrivateKey;
 use crate::trust::envelope::{self, Purpose};
+use crate::trust::{PrivateKey, PublicKey};
 
 /// One candidate as a writer gives it; see [`super::Candidate`] for the fields' meaning.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,6 +129,29 @@ impl PackSource<'_> {
 }
 
 impl Pack {
+    /// What `key` signed, for a service that changes what it signed itself and signs it anew; others open packs by
+    /// [`VerifiedPack::open`].
+    ///
+    /// # Errors
+    /// `too_large`, `envelope_damaged`, `signer_unknown`, `signature_invalid`, `format_unknown`, `payload_damaged`.
+    pub fn open(bytes: &[u8], key: &PublicKey) -> Result<Self> {
+        verify::decode(&envelope::open(Purpose::Pack, bytes, key, limits::PACK_BYTES)?)
+    }
+
+    /// Lets items end no later than `end_of` says, in milliseconds since 1970; tells whether this changes anything.
+    pub fn end(&mut self, end_of: impl Fn(&str) -> Option<i64>) -> bool {
+        let mut ends: BTreeMap<u32, i64> = self.ends.iter().copied().collect();
+        for (index, item) in (0..).zip(&self.items) {
+            if let Some(end) = end_of(item) {
+                ends.entry(index).and_modify(|known| *known = end.min(*known)).or_insert(end);
+            }
+        }
+        let ends: Vec<(u32, i64)> = ends.into_iter().collect();
+        let changes = ends != self.ends;
+        self.ends = ends;
+        changes
+    }
+
     /// Encodes and signs as is; tests use it to sign what no honest writer would.
     ///
     /// # Errors
@@ -241,6 +264,20 @@ mod tests {
         assert_eq!(second.categories, categories);
         assert!((second.columns["popularity"] - 1.0).abs() < 1e-6);
         assert!((second.vector[1] + 0.8).abs() < 0.01);
+    }
+
+    #[test]
+    fn what_was_signed_can_be_changed_and_signed_again() {
+        let key = PrivateKey::from_seed([1; 32]);
+        let sealed = source(&[], &[1.0]).seal(&key).unwrap();
+        let mut pack = Pack::open(&sealed, &key.public()).unwrap();
+        assert!(!pack.end(|_| None) && !pack.end(|item| (item == "b").then_some(60)), "it ends at 50");
+        assert!(pack.end(|item| (item == "a").then_some(40)));
+        let again = VerifiedPack::open(&pack.seal(&key).unwrap(), &key.public(), &manifest(), "user:u", 10);
+        let ends: Vec<_> = again.unwrap().candidates().iter().map(|one| one.ends_ms).collect();
+        assert_eq!(ends, [Some(40), Some(50)]);
+        let other = PrivateKey::from_seed([2; 32]).public();
+        assert_eq!(Pack::open(&sealed, &other).unwrap_err().code(), Code::SignerUnknown);
     }
 
     #[test]

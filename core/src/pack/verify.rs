@@ -138,7 +138,7 @@ impl VerifiedPack {
     }
 }
 
-fn decode(payload: &[u8]) -> Result<Pack> {
+pub(super) fn decode(payload: &[u8]) -> Result<Pack> {
     let damaged = |error| Error::new(Code::PayloadDamaged, format!("pack: {error}."));
     let crate::trust::FormatOnly { format } = rmp_serde::from_slice(payload).map_err(damaged)?;
     if format != Pack::FORMAT {

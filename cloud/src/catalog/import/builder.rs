@@ -146,24 +146,7 @@ impl Builder {
     /// # Errors
     /// When a value is not allowed.
     pub fn item(&mut self, item: Item) -> Result<(), Reject> {
-        check_id("item", &item.item)?;
-        check_optional_id("creator", &item.creator)?;
-        check_length("categories", item.categories.len(), ITEM_LIST)?;
-        check_length("attributes", item.attributes.len(), ITEM_LIST)?;
-        check_length("regions", item.regions.len(), ITEM_LIST)?;
-        for (name, value) in &item.attributes {
-            check_id("attribute name", name)?;
-            match value {
-                AttributeValue::Number(number) => check_finite(name, *number)?,
-                AttributeValue::Text(text) => check_id(name, text)?,
-            }
-        }
-        for category in &item.categories {
-            check_id("categories", category)?;
-        }
-        if let Some(price) = item.price {
-            check_finite("price", price)?;
-        }
+        check_item(&item)?;
         self.check_vector(item.vector.as_deref())?;
         claim(&mut self.item_ids, "item", &item.item)?;
         self.items.push(item);
@@ -172,12 +155,6 @@ impl Builder {
 
     fn check_vector(&mut self, vector: Option<&[f32]>) -> Result<(), Reject> {
         let Some(vector) = vector else { return Ok(()) };
-        if vector.is_empty() || vector.iter().any(|value| !value.is_finite()) {
-            return Err(Reject::new(
-                Reason::ValueOutOfRange,
-                "`vector` is empty or holds a value that is not finite",
-            ));
-        }
         let wanted = *self.vector_length.get_or_insert(vector.len());
         if vector.len() != wanted {
             let detail = format!("`vector` has {} values where the first one has {wanted}", vector.len());
@@ -329,6 +306,37 @@ pub(super) fn tally<'a>(entries: impl Iterator<Item = &'a str>) -> HashMap<&'a s
         *counts.entry(entry).or_insert(0) += 1;
         counts
     })
+}
+
+/// Checks the values of an item by themselves.
+///
+/// # Errors
+/// `id_invalid`, `list_too_long`, `value_out_of_range`.
+pub fn check_item(item: &Item) -> Result<(), Reject> {
+    check_id("item", &item.item)?;
+    check_optional_id("creator", &item.creator)?;
+    check_length("categories", item.categories.len(), ITEM_LIST)?;
+    check_length("attributes", item.attributes.len(), ITEM_LIST)?;
+    check_length("regions", item.regions.len(), ITEM_LIST)?;
+    for (name, value) in &item.attributes {
+        check_id("attribute name", name)?;
+        match value {
+            AttributeValue::Number(number) => check_finite(name, *number)?,
+            AttributeValue::Text(text) => check_id(name, text)?,
+        }
+    }
+    for category in &item.categories {
+        check_id("categories", category)?;
+    }
+    if let Some(price) = item.price {
+        check_finite("price", price)?;
+    }
+    let vector = item.vector.iter().flatten();
+    if item.vector.as_ref().is_some_and(Vec::is_empty) || vector.clone().any(|value| !value.is_finite()) {
+        let detail = "`vector` is empty or holds a value that is not finite";
+        return Err(Reject::new(Reason::ValueOutOfRange, detail));
+    }
+    Ok(())
 }
 
 fn check_event(event: &Event) -> Result<(), Reject> {

@@ -10,35 +10,19 @@ use super::engines::{engine, items, ranked};
 use super::{Method, PLACES, Question, Ranked, Stage};
 use crate::evaluate::ScorerKind;
 use crate::refresh::{KEPT, Viewer};
-use crate::towers::features::{self, FeatureMatrix};
 use crate::towers::history::{Signal, feedback_weight};
-use crate::towers::none;
-use crate::towers::onnx::Tower;
-
-/// What makes a person's vector.
-enum Vectors {
-    /// The user tower, and the item rows that its inputs are averages of.
-    Tower(Box<Tower>, FeatureMatrix),
-    /// The mean of the history.
-    Mean,
-}
+use crate::towers::person::PersonEncoder;
 
 /// Retrieval and ranking after every event.
 pub(super) struct Recompute {
     engine: Engine,
-    vectors: Vectors,
+    encoder: PersonEncoder,
 }
 
 impl Recompute {
     pub(super) fn new(stage: &Stage<'_>, kind: ScorerKind) -> anyhow::Result<Self> {
-        let vectors = match stage.model {
-            Some(model) => Vectors::Tower(
-                Box::new(Tower::open(&model.user_tower, "user")?),
-                features::item_matrix(stage.catalogue(), &stage.histories),
-            ),
-            None => Vectors::Mean,
-        };
-        Ok(Self { engine: engine(stage, kind)?, vectors })
+        let encoder = PersonEncoder::new(stage.catalogue(), &stage.histories, stage.model)?;
+        Ok(Self { engine: engine(stage, kind)?, encoder })
     }
 
     /// The person's vector after the session's events; a stranger's before the first that says something.
@@ -47,16 +31,7 @@ impl Recompute {
         let said = session_signals(question);
         let before = question.sitting.viewer.user.map(|user| stage.histories.users[user].as_slice());
         let signals: Vec<Signal> = before.unwrap_or_default().iter().chain(&said).copied().collect();
-        if signals.iter().all(|signal| signal.weight <= 0.0) {
-            return Ok(None);
-        }
-        let embeddings = &stage.prepared.embeddings;
-        Ok(Some(match &mut self.vectors {
-            Vectors::Tower(tower, rows) => {
-                tower.one(&features::user_row(&question.sitting.person, &signals, rows))?
-            }
-            Vectors::Mean => none::user_vector(&signals, &embeddings.items, embeddings.dimension),
-        }))
+        self.encoder.encode(&question.sitting.person, &signals, &stage.prepared.embeddings)
     }
 
     /// What is retrieved now; the candidates given, where they were.

@@ -1,0 +1,217 @@
+//! Changes of items since the tables were written: rows put in or replaced, and items withdrawn.
+//!
+//! They lie in `D/item_changes.jsonl`, one a line in the order of arrival, and whoever reads the item table reads them as
+//! well. New tables (an import) begin without any.
+
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::{Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+use super::tables::Item;
+use crate::packs::sync_folder;
+
+/// The file's name in the data folder.
+pub const FILE: &str = "item_changes.jsonl";
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Its number; the first has 1, each the one before and 1.
+    pub number: u64,
+    /// When it arrived, in milliseconds since 1970.
+    pub time_ms: i64,
+    /// What it is.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What a change is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// A row that is new or takes the place of the one with its id.
+    Item(Box<Item>),
+    /// The id of an item that is not to be shown any more.
+    Withdrawn(String),
+}
+
+/// The changes of data folder `data`, oldest first.
+///
+/// # Errors
+/// When the file cannot be read or is damaged.
+pub fn read(data: &Path) -> anyhow::Result<Vec<Change>> {
+    Ok(parse(&data.join(FILE))?.0)
+}
+
+/// The number of the last change of data folder `data`; 0 without any.
+///
+/// # Errors
+/// As [`read`].
+pub fn last(data: &Path) -> anyhow::Result<u64> {
+    Ok(read(data)?.last().map_or(0, |change| change.number))
+}
+
+/// Carries changes out on the rows of the table.
+pub fn apply(items: &mut Vec<Item>, changes: Vec<Change>) {
+    if changes.is_empty() {
+        return;
+    }
+    let mut places: HashMap<String, usize> =
+        items.iter().enumerate().map(|(place, item)| (item.item.clone(), place)).collect();
+    for Change { time_ms, what, .. } in changes {
+        match what {
+            What::Item(item) => match places.get(&item.item) {
+                Some(place) => items[*place] = *item,
+                None => {
+                    places.insert(item.item.clone(), items.len());
+                    items.push(*item);
+                }
+            },
+            What::Withdrawn(id) => {
+                if let Some(place) = places.get(&id) {
+                    withdraw(&mut items[*place], time_ms);
+                }
+            }
+        }
+    }
+}
+
+/// Ends an item at `time_ms`, unless it ended before.
+pub fn withdraw(item: &mut Item, time_ms: i64) {
+    item.available_until_ms = Some(item.available_until_ms.map_or(time_ms, |until| until.min(time_ms)));
+}
+
+/// The changes in the file, and how many of its bytes are whole lines: a line without an end was cut by a crash before
+/// anybody was told of it.
+fn parse(path: &Path) -> anyhow::Result<(Vec<Change>, u64)> {
+    let text = match std::fs::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
+        read => read.with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let lines = text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let changes = lines.enumerate().map(|(index, line)| {
+        serde_json::from_slice(line).with_context(|| format!("{}, line {}", path.display(), index + 1))
+    });
+    Ok((changes.collect::<anyhow::Result<_>>()?, whole as u64))
+}
+
+/// Writes changes of one data folder; one process at a time does.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    last: u64,
+    bytes: u64,
+}
+
+impl Journal {
+    /// Opens the file of data folder `data`, which need not be there, and reads what it holds.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn open(data: &Path) -> anyhow::Result<(Self, Vec<Change>)> {
+        let path = data.join(FILE);
+        let (changes, bytes) = parse(&path)?;
+        let last = changes.last().map_or(0, |change| change.number);
+        Ok((Self { path, last, bytes }, changes))
+    }
+
+    /// Whether the file is no longer the one that was opened: new tables took its place.
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        let found = std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len());
+        found < self.bytes
+    }
+
+    /// Adds changes; they are on the disk when this returns.
+    ///
+    /// # Errors
+    /// When the disk refuses; none of them counts then.
+    pub fn add(&mut self, whats: Vec<What>, time_ms: i64) -> anyhow::Result<Vec<Change>> {
+        let numbered = whats.into_iter().zip(self.last + 1..);
+        let changes: Vec<Change> = numbered.map(|(what, number)| Change { number, time_ms, what }).collect();
+        let mut text = Vec::new();
+        for change in &changes {
+            serde_json::to_writer(&mut text, change)?;
+            text.push(b'\n');
+        }
+        self.write(&text).with_context(|| format!("cannot write {}", self.path.display()))?;
+        self.last += changes.len() as u64;
+        Ok(changes)
+    }
+
+    /// Writes after the last whole line, over what a failure left there.
+    fn write(&mut self, text: &[u8]) -> std::io::Result<()> {
+        let mut file =
+            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&self.path)?;
+        file.set_len(self.bytes)?;
+        file.seek(std::io::SeekFrom::Start(self.bytes))?;
+        file.write_all(text)?;
+        file.sync_all()?;
+        if self.bytes == 0 {
+            sync_folder(self.path.parent().unwrap_or(Path::new(".")))?;
+        }
+        self.bytes += text.len() as u64;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: &str, title: &str) -> What {
+        What::Item(Box::new(Item { item: id.into(), title: title.into(), ..Item::default() }))
+    }
+
+    #[test]
+    fn the_latest_row_counts_and_what_was_withdrawn_ends_until_it_comes_again() {
+        let data = tempfile::tempdir().unwrap();
+        let (mut journal, none) = Journal::open(data.path()).unwrap();
+        assert!(none.is_empty());
+        journal.add(vec![row("a", "A2"), row("c", "C")], 10).unwrap();
+        let added = journal.add(vec![What::Withdrawn("a".into()), What::Withdrawn("?".into())], 20).unwrap();
+        assert_eq!(added[1].number, 4);
+        let mut items = vec![Item { item: "a".into(), ..Item::default() }];
+        apply(&mut items, read(data.path()).unwrap());
+        let found: Vec<_> = items.iter().map(|item| (item.title.as_str(), item.available_until_ms)).collect();
+        assert_eq!(found, [("A2", Some(20)), ("C", None)]);
+        let (mut journal, changes) = Journal::open(data.path()).unwrap();
+        assert_eq!(changes.len(), 4);
+        journal.add(vec![row("a", "A3")], 30).unwrap();
+        apply(&mut items, read(data.path()).unwrap());
+        assert_eq!((items[0].title.as_str(), items[0].available_until_ms), ("A3", None));
+        assert_eq!(last(data.path()).unwrap(), 5);
+    }
+
+    #[test]
+    fn a_line_that_a_crash_cut_is_written_over_and_a_damaged_one_is_named() {
+        let data = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::open(data.path()).unwrap();
+        journal.add(vec![row("a", "A")], 1).unwrap();
+        let path = data.path().join(FILE);
+        let mut text = std::fs::read(&path).unwrap();
+        text.extend(b"{\"number\":2,\"time_ms\":2,\"withdr");
+        std::fs::write(&path, &text).unwrap();
+        let (mut journal, changes) = Journal::open(data.path()).unwrap();
+        assert_eq!(changes.len(), 1);
+        journal.add(vec![row("b", "B")], 3).unwrap();
+        assert_eq!(read(data.path()).unwrap().len(), 2);
+        std::fs::write(&path, "{\"number\":1}\n").unwrap();
+        assert!(format!("{:#}", read(data.path()).unwrap_err()).contains("line 1"));
+    }
+
+    #[test]
+    fn new_tables_are_noticed() {
+        let data = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::open(data.path()).unwrap();
+        journal.add(vec![row("a", "A")], 1).unwrap();
+        assert!(!journal.is_outdated());
+        std::fs::remove_file(data.path().join(FILE)).unwrap();
+        assert!(journal.is_outdated());
+    }
+}

@@ -1,0 +1,129 @@
+//! Items that come and go between two refreshes, over HTTP.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
+use segue_core::pack::VerifiedPack;
+use segue_core::trust::Manifest;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use super::tests::{published, serve_with};
+use crate::app::router;
+use crate::auth::ServiceKeys;
+use crate::catalog::Catalogue;
+use crate::clock::now_ms;
+use crate::packs::PackStore;
+use crate::refresh::run as refresh;
+use crate::refresh::tests::{options, root};
+use crate::state::AppState;
+
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+pub(super) fn serve(data: &std::path::Path) -> Arc<AppState> {
+    serve_with(data, |config| config.service_keys = ServiceKeys::read(None, Some(KEY)).unwrap())
+}
+
+pub(super) async fn ask(
+    state: &Arc<AppState>,
+    method: &str,
+    path: &str,
+    body: Option<Value>,
+) -> (StatusCode, Vec<u8>) {
+    let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+    let request = request.header("authorization", format!("Bearer {KEY}"));
+    let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+    let response = router(Arc::clone(state)).oneshot(request.body(body).unwrap()).await.unwrap();
+    let (head, body) = response.into_parts();
+    (head.status, to_bytes(body, usize::MAX).await.unwrap().to_vec())
+}
+
+async fn change(state: &Arc<AppState>, changes: Value) -> Value {
+    let (status, body) = ask(state, "POST", "/api/v1/items", Some(changes)).await;
+    assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&body));
+    serde_json::from_slice(&body).unwrap()
+}
+
+pub(super) async fn list(state: &Arc<AppState>, user: &str) -> Vec<String> {
+    let path = format!("/api/v1/recommendations?user={user}&surface=radio&count=30");
+    let (status, body) = ask(state, "GET", &path, None).await;
+    assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&body));
+    let list: Value = serde_json::from_slice(&body).unwrap();
+    list["items"].as_array().unwrap().iter().map(|place| place["item"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The pack that a client gets, checked as a client does.
+pub(super) async fn pack(state: &Arc<AppState>, subject: &str) -> VerifiedPack {
+    let (_, bytes) = ask(state, "GET", &format!("/api/v1/packs/{subject}"), None).await;
+    let generation = PackStore::new(&state.config.data).open_current().unwrap().unwrap();
+    let key = root(&state.config.data);
+    let manifest = Manifest::verify(generation.manifest(), &key).unwrap();
+    VerifiedPack::open(&bytes, &key, &manifest, subject, i64::MIN).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_withdrawn_leaves_lists_and_packs_at_once_and_comes_back_when_it_is_put_in_again() {
+    let data = published();
+    let state = serve(data.path());
+    let before = list(&state, "u0").await;
+    let receipt = change(&state, json!({"withdraw": [before[0], "no such item"]})).await;
+    assert_eq!((&receipt["withdrawn"], &receipt["rejected"][0]["code"]), (&json!(1), &json!("item_unknown")));
+    assert!(!list(&state, "u0").await.contains(&before[0]));
+    let end = |pack: &VerifiedPack| pack.find(&before[0]).unwrap().ends_ms;
+    assert!(end(&pack(&state, "user:u0").await).is_some_and(|end| end <= now_ms()));
+    drop(state);
+    let again = serve(data.path());
+    assert!(!list(&again, "u0").await.contains(&before[0]), "also after a restart");
+
+    let row = Catalogue::load(data.path()).unwrap().items.into_iter().find(|row| row.item == before[0]);
+    let mut row = serde_json::to_value(row.unwrap()).unwrap();
+    row.as_object_mut().unwrap().remove("available_until_ms");
+    change(&again, json!({"upsert": [row]})).await;
+    assert_eq!(list(&again, "u0").await, before);
+    assert_eq!(end(&pack(&again, "user:u0").await), None);
+}
+
+#[tokio::test]
+async fn what_is_put_in_can_be_looked_up_at_once_and_is_in_the_next_packs() {
+    let data = published();
+    let state = serve(data.path());
+    let like = Catalogue::load(data.path()).unwrap().items[0].clone();
+    let mut row = serde_json::to_value(like).unwrap();
+    row["item"] = json!("fresh");
+    row["title"] = json!("Fresh");
+    let bad =
+        [json!({"item": ""}), json!({"item": "b", "vector": [1.0]}), json!({"item": "c", "price": "x"})];
+    let rows: Vec<Value> = [row].into_iter().chain(bad).collect();
+    let receipt = change(&state, json!({ "upsert": rows })).await;
+    let codes: Vec<&Value> =
+        receipt["rejected"].as_array().unwrap().iter().map(|reject| &reject["code"]).collect();
+    assert_eq!((&receipt["upserted"], codes.len()), (&json!(1), 3));
+    assert_eq!(codes, ["column_missing", "vector_length", "value_invalid"]);
+    let (_, body) = ask(&state, "GET", "/api/v1/items?ids=fresh,b", None).await;
+    let found: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((&found["items"][0]["title"], &found["missing"]), (&json!("Fresh"), &json!(["b"])));
+    refresh(data.path(), &options()).unwrap();
+    state.reload();
+    let generation = state.published().unwrap();
+    let holds = |subject: &str| {
+        let pack = generation.packs.get(subject).unwrap().unwrap();
+        segue_core::pack::Pack::open(&pack, &root(data.path())).unwrap().items.contains(&"fresh".to_owned())
+    };
+    assert!(generation.packs.subjects().any(holds), "no pack holds the new item");
+}
+
+#[tokio::test]
+async fn only_services_change_items_and_too_many_at_once_are_refused() {
+    let data = published();
+    let nobody = serve_with(data.path(), |_| ());
+    let (status, _) = ask(&nobody, "POST", "/api/v1/items", Some(json!({}))).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    drop(nobody);
+    let state = serve(data.path());
+    let many: Vec<String> = (0..1_001).map(|number| number.to_string()).collect();
+    let (status, _) = ask(&state, "POST", "/api/v1/items", Some(json!({ "withdraw": many }))).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    let (status, _) = ask(&state, "POST", "/api/v1/items", Some(json!({"remove": ["t1"]}))).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+}

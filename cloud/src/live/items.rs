@@ -1,0 +1,142 @@
+//! Items as they are now: what changed since the table was written.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError, RwLock};
+
+use crate::catalog::Item;
+use crate::catalog::changes::{self, Change, Journal, What};
+
+/// The changes of one data folder, on the disk and in memory.
+#[derive(Debug)]
+pub struct Items {
+    data: PathBuf,
+    journal: Mutex<Journal>,
+    known: RwLock<Known>,
+}
+
+/// What the changes come to.
+#[derive(Debug, Default)]
+struct Known {
+    /// The number of the last one.
+    number: u64,
+    /// Rows that are new or changed.
+    rows: HashMap<String, Item>,
+    /// When items end, in milliseconds since 1970; of rows that were changed or withdrawn.
+    ends: HashMap<String, i64>,
+}
+
+impl Known {
+    fn of(changes: Vec<Change>) -> Self {
+        let mut known = Self::default();
+        changes.into_iter().for_each(|change| known.learn(change));
+        known
+    }
+
+    fn learn(&mut self, Change { number, time_ms, what }: Change) {
+        self.number = number;
+        match what {
+            What::Item(item) => {
+                match item.available_until_ms {
+                    Some(until) => self.ends.insert(item.item.clone(), until),
+                    None => self.ends.remove(&item.item),
+                };
+                self.rows.insert(item.item.clone(), *item);
+            }
+            What::Withdrawn(id) => {
+                if let Some(row) = self.rows.get_mut(&id) {
+                    changes::withdraw(row, time_ms);
+                }
+                self.ends.entry(id).and_modify(|end| *end = time_ms.min(*end)).or_insert(time_ms);
+            }
+        }
+    }
+}
+
+impl Items {
+    /// Those of data folder `data`.
+    ///
+    /// # Errors
+    /// When the changes cannot be read.
+    pub fn open(data: &Path) -> anyhow::Result<Self> {
+        let (journal, changes) = Journal::open(data)?;
+        let known = RwLock::new(Known::of(changes));
+        Ok(Self { data: data.to_owned(), journal: Mutex::new(journal), known })
+    }
+
+    /// Notes changes, durably when this returns; answers the number of the last one.
+    ///
+    /// # Errors
+    /// When the disk refuses; nothing has changed then.
+    pub fn change(&self, whats: Vec<What>, now_ms: i64) -> anyhow::Result<u64> {
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let changes = journal.add(whats, now_ms)?;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        changes.into_iter().for_each(|change| known.learn(change));
+        Ok(known.number)
+    }
+
+    /// Begins anew where new tables took the place of those that the changes are about.
+    ///
+    /// # Errors
+    /// When the changes cannot be read.
+    pub fn reload(&self) -> anyhow::Result<()> {
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        if journal.is_outdated() {
+            let (opened, changes) = Journal::open(&self.data)?;
+            *journal = opened;
+            *self.known.write().unwrap_or_else(PoisonError::into_inner) = Known::of(changes);
+        }
+        Ok(())
+    }
+
+    /// The number of the last change; 0 without any.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.read(|known| known.number)
+    }
+
+    /// The row of an item that is new or was changed.
+    #[must_use]
+    pub fn row(&self, item: &str) -> Option<Item> {
+        self.read(|known| known.rows.get(item).cloned())
+    }
+
+    /// Whether some item ends that the served packs may not know of.
+    #[must_use]
+    pub fn has_ends(&self) -> bool {
+        self.read(|known| !known.ends.is_empty())
+    }
+
+    /// When an item ends by what changed, in milliseconds since 1970.
+    #[must_use]
+    pub fn end_of(&self, item: &str) -> Option<i64> {
+        self.read(|known| known.ends.get(item).copied())
+    }
+
+    fn read<T>(&self, ask: impl FnOnce(&Known) -> T) -> T {
+        ask(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_withdrawn_has_ended_until_it_comes_again_also_after_a_restart() {
+        let data = tempfile::tempdir().unwrap();
+        let items = Items::open(data.path()).unwrap();
+        let row = || What::Item(Box::new(Item { item: "a".into(), ..Item::default() }));
+        items.change(vec![row(), What::Withdrawn("a".into()), What::Withdrawn("b".into())], 10).unwrap();
+        for items in [&items, &Items::open(data.path()).unwrap()] {
+            assert_eq!((items.end_of("a"), items.end_of("b"), items.end_of("c")), (Some(10), Some(10), None));
+            assert_eq!(items.row("a").unwrap().available_until_ms, Some(10));
+        }
+        assert_eq!(items.change(vec![row()], 20).unwrap(), 4);
+        assert_eq!((items.end_of("a"), items.has_ends()), (None, true));
+        std::fs::remove_file(data.path().join(changes::FILE)).unwrap();
+        items.reload().unwrap();
+        assert_eq!((items.number(), items.has_ends()), (0, false));
+    }
+}

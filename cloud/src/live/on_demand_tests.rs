@@ -1,0 +1,95 @@
+//! Packs on demand and questions about items, over HTTP.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::item_tests::{ask, list, pack, serve};
+use super::tests::published;
+use crate::catalog::{Event, EventKind};
+use crate::refresh::run as refresh;
+use crate::refresh::tests::{NOW, options};
+use crate::state::AppState;
+
+/// Waits until packs are made on demand.
+async fn ready(state: &Arc<AppState>) {
+    let begun = Instant::now();
+    while state.workshop.ask(|_| ()).await.is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing was prepared");
+        state.workshop.look(state);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn did(id: &str, item: &str, kind: EventKind) -> Event {
+    let mut event = Event::new(id, item, kind, NOW + 1_000);
+    event.user = "u0".into();
+    event
+}
+
+fn items(pack: &segue_core::pack::VerifiedPack) -> Vec<String> {
+    pack.candidates().iter().map(|candidate| candidate.item.clone()).collect()
+}
+
+#[tokio::test]
+async fn a_pack_on_demand_knows_what_happened_since_and_is_handed_out_until_the_next_generation() {
+    let data = published();
+    let state = serve(data.path());
+    let (status, _) = ask(&state, "POST", "/api/v1/packs/u0", None).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "nothing is prepared yet");
+    ready(&state).await;
+    let before = items(&pack(&state, "user:u0").await);
+    state.sessions.take_in([
+        did("refused", &before[0], EventKind::NotInterested),
+        did("liked", &before[5], EventKind::Like),
+    ]);
+    let (status, made) = ask(&state, "POST", "/api/v1/packs/u1", None).await;
+    assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&made));
+    // Refused while nothing was prepared: that did not count as making one.
+    let (status, made) = ask(&state, "POST", "/api/v1/packs/u0", None).await;
+    assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&made));
+    let (_, handed_out) = ask(&state, "GET", "/api/v1/packs/u0", None).await;
+    assert_eq!(handed_out, made);
+    let after = pack(&state, "user:u0").await;
+    assert!(!items(&after).contains(&before[0]), "what was refused is not in it");
+    assert!(!list(&state, "u0").await.contains(&before[0]));
+    let (status, _) = ask(&state, "POST", "/api/v1/packs/u0", None).await;
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    let (status, _) = ask(&state, "POST", "/api/v1/packs/nobody", None).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    refresh(data.path(), &options()).unwrap();
+    state.reload();
+    assert_eq!(pack(&state, "user:u0").await.generation(), 2);
+}
+
+#[tokio::test]
+async fn similar_items_and_trending_ones_may_be_shown_and_leave_when_they_are_withdrawn() {
+    let data = published();
+    let state = serve(data.path());
+    ready(&state).await;
+    let get = async |path: &str| -> Value {
+        let (status, body) = ask(&state, "GET", path, None).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {}", String::from_utf8_lossy(&body));
+        serde_json::from_slice(&body).unwrap()
+    };
+    let names = |answer: &Value| -> Vec<String> {
+        let items = answer["items"].as_array().unwrap();
+        let scores: Vec<f64> = items.iter().map(|item| item["score"].as_f64().unwrap()).collect();
+        assert!(scores.is_sorted_by(|one, other| one >= other) && scores[0] <= 1.0, "{scores:?}");
+        items.iter().map(|item| item["item"].as_str().unwrap().to_owned()).collect()
+    };
+    let trending = names(&get("/api/v1/trending?count=5&region=de").await);
+    assert_eq!(trending.iter().collect::<BTreeSet<_>>().len(), 5);
+    let path = format!("/api/v1/items/{}/similar?count=6", trending[0]);
+    let similar = names(&get(&path).await);
+    assert!(similar.len() == 6 && !similar.contains(&trending[0]));
+    let changes = json!({"withdraw": [trending[1], similar[0]]});
+    assert_eq!(ask(&state, "POST", "/api/v1/items", Some(changes)).await.0, StatusCode::OK);
+    assert!(!names(&get("/api/v1/trending?count=5&region=de").await).contains(&trending[1]));
+    assert!(!names(&get(&path).await).contains(&similar[0]));
+    assert_eq!(ask(&state, "GET", "/api/v1/items/none/similar", None).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(ask(&state, "GET", "/api/v1/trending?county=x", None).await.0, StatusCode::BAD_REQUEST);
+}

@@ -1,0 +1,211 @@
+//! One person's pack at a time, between two refreshes: with what they did since, by the rules of the generation in force.
+//!
+//! [`Basis`] is what is loaded, [`OnDemand`] what a refresh would prepare from it. Where vectors come from a model they can
+//! be compared whenever they were made, so the newest items and events are loaded. Without a model they mean something
+//! within one generation only, so exactly what that one was made from is loaded.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use segue_core::Engine;
+use segue_core::pack::VerifiedPack;
+use segue_core::trust::hash;
+
+use super::gather::{Person, gather};
+use super::maker::Stamp;
+use super::{Moment, PackMaker, Policies, Prepared, Ranking, Report, Segment, Subject, Viewer, job};
+use crate::catalog::{Catalogue, Dataset, Event};
+use crate::index::{Kind, Query};
+use crate::progress;
+use crate::state::{Published, Verified};
+use crate::towers::ModelDirectory;
+use crate::towers::history::{Histories, Signal, feedback_weight};
+use crate::towers::person::PersonEncoder;
+
+/// The constant of reciprocal rank fusion (Cormack et al., 2009).
+const FUSION: f32 = 60.0;
+/// Neighbours by vector that are asked for, for each one wanted: some may not be shown.
+const BREADTH: usize = 4;
+
+/// An item and how well it fits, 0 to 1; more is better.
+pub type Scored = (String, f32);
+
+/// What packs on demand are made from.
+pub struct Basis {
+    catalogue: Catalogue,
+    model: Option<ModelDirectory>,
+    ranking: Ranking,
+    index: Kind,
+    now_ms: i64,
+}
+
+impl Basis {
+    /// Loads what belongs to the generation in force.
+    ///
+    /// # Errors
+    /// When something is missing or damaged, or the model is no longer the one that the generation names.
+    pub fn load(data: &Path, published: &Published, now_ms: i64) -> anyhow::Result<Self> {
+        let verified = published.verified.as_ref().context("the generation has no key")?;
+        let report = Report::read(published.packs.folder())?;
+        let model = job::model(data, report.model.as_deref(), &Dataset::read(data)?)?;
+        let ranker = model.as_ref().map(|model| hash(&model.ranker));
+        let named = verified.manifest.ranker.as_ref().map(|ranker| ranker.model.hash.clone());
+        ensure!(ranker == named, "the model changed since the generation was made; refresh");
+        let policies = Policies::read(data)?;
+        let is_timeless = model.is_some();
+        let (received, changed) =
+            if is_timeless { (u64::MAX, u64::MAX) } else { (report.received, report.changed) };
+        let catalogue = job::load(data, received, changed)?;
+        let ranking = Ranking::new(policies.of(&catalogue.dataset.surface)?, model.as_ref())?;
+        let kept_vectors = Some(data.join("refresh").join("vectors"));
+        let model = model.map(|model| ModelDirectory { kept_vectors, ..model });
+        let now_ms = if is_timeless { now_ms } else { verified.manifest.created_ms };
+        Ok(Self { catalogue, model, ranking, index: report.asked_index, now_ms })
+    }
+}
+
+/// Everything that packs on demand and questions about items need.
+pub struct OnDemand<'a> {
+    basis: &'a Basis,
+    prepared: Prepared<'a>,
+    histories: Histories,
+    encoder: PersonEncoder,
+    /// Lent to the maker of one pack at a time.
+    engine: Option<Engine>,
+    /// Ids of the events of each person that was asked for, those of the tables among them.
+    known: HashMap<usize, HashSet<String>>,
+}
+
+impl<'a> OnDemand<'a> {
+    /// Vectors, a checked index, counts.
+    ///
+    /// # Errors
+    /// As a refresh would fail.
+    pub fn new(basis: &'a Basis) -> anyhow::Result<Self> {
+        let moment = Moment { until_ms: None, now_ms: basis.now_ms };
+        let (catalogue, model) = (&basis.catalogue, basis.model.as_ref());
+        let bar = progress::bar("index", catalogue.items.len());
+        let prepared =
+            Prepared::new(catalogue, model, basis.ranking.clone(), basis.index, moment, &|done| {
+                bar.set_position(done as u64);
+            })?;
+        bar.finish_and_clear();
+        let histories = Histories::before(catalogue, None);
+        let encoder = PersonEncoder::new(catalogue, &histories, model)?;
+        let engine = Some(PackMaker::new(&prepared)?.into_engine());
+        Ok(Self { basis, prepared, histories, encoder, engine, known: HashMap::new() })
+    }
+
+    /// A signed pack for `user` with what they did lately, checked as their client will; none for somebody whom the
+    /// tables and the log did not know when this was loaded, or to whom nothing may be shown.
+    ///
+    /// # Errors
+    /// When the ranker fails or a client would refuse the pack.
+    pub fn pack(
+        &mut self,
+        user: &str,
+        lately: &[Event],
+        verified: &Verified,
+        now_ms: i64,
+    ) -> anyhow::Result<Option<Vec<u8>>> {
+        let signer = verified.signer.as_ref().context("the service does not have the generation's key")?;
+        let Some(index) = self.basis.catalogue.user_index(user) else { return Ok(None) };
+        self.learn(index, lately)?;
+        let row = &self.basis.catalogue.users[index];
+        let viewer = Viewer::of_user(index, row);
+        let name = format!("user:{user}");
+        let subject =
+            Subject { name, viewer: viewer.clone(), segment: Segment::of_user(row), category: None };
+        let person = Person { viewer: &viewer, user: index };
+        let gathered = gather(&self.prepared, &[person]).pop().unwrap_or_default();
+        let manifest = &verified.manifest;
+        let stamp = Stamp {
+            generation: manifest.generation,
+            created_ms: now_ms,
+            expires_ms: manifest.expires_ms,
+            ranker: manifest.ranker.as_ref().map(|ranker| ranker.model.hash.as_str()),
+        };
+        let engine = self.engine.take().context("the engine is lent")?;
+        let mut maker = PackMaker::with_engine(&self.prepared, engine);
+        let sealed = maker.order(person, &gathered).and_then(|ranked| match ranked.is_empty() {
+            true => Ok(None),
+            false => maker.seal(&subject, self.prepared.short.user(index), &ranked, stamp, signer).map(Some),
+        });
+        self.engine = Some(maker.into_engine());
+        let Some(sealed) = sealed? else { return Ok(None) };
+        // Where the whole generation has expired, its packs are all there is.
+        let accepted_ms = now_ms.min(manifest.created_ms);
+        VerifiedPack::open(&sealed.bytes, &verified.key, manifest, &subject.name, accepted_ms)
+            .context("a client would refuse the pack")?;
+        Ok(Some(sealed.bytes))
+    }
+
+    /// Takes what somebody did since into account.
+    fn learn(&mut self, user: usize, lately: &[Event]) -> anyhow::Result<()> {
+        let catalogue = &self.basis.catalogue;
+        let known = self.known.entry(user).or_insert_with(|| {
+            let mine = catalogue.event_users.iter().zip(&catalogue.events);
+            let mine = mine.filter(|(other, _)| **other == u32::try_from(user).ok());
+            mine.map(|(_, event)| event.event_id.clone()).collect()
+        });
+        let new: Vec<&Event> = lately.iter().filter(|event| known.insert(event.event_id.clone())).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        for event in new {
+            let item = catalogue.item_index(&event.item).and_then(|item| u32::try_from(item).ok());
+            self.prepared.people.meet(catalogue, user, event, item);
+            self.prepared.barred.meet(catalogue, user, event, item);
+            let weight = feedback_weight(event);
+            if let Some(item) = item.filter(|_| weight != 0.0) {
+                let signal = Signal { item: item as usize, time_ms: event.time_ms, weight };
+                self.histories.users[user].push(signal);
+            }
+        }
+        self.histories.users[user].sort_by_key(|signal| signal.time_ms);
+        let (row, history) = (&catalogue.users[user], &self.histories.users[user]);
+        if let Some(vector) = self.encoder.encode(row, history, &self.prepared.embeddings)? {
+            self.prepared.place(user, &vector);
+        }
+        Ok(())
+    }
+
+    /// The items most like `item` that somebody in `region` may be shown: nearest by vector and taken up in the same
+    /// sessions, by reciprocal rank fusion. None for an item that is not known.
+    #[must_use]
+    pub fn similar(&self, item: &str, region: Option<&str>, count: usize) -> Option<Vec<Scored>> {
+        let (catalogue, viewer) = (&self.basis.catalogue, Viewer::of_region(region));
+        let index = catalogue.item_index(item)?;
+        let prepared = &self.prepared;
+        let allowed =
+            |other: usize| other != index && !prepared.barred.bars(&viewer, other, &catalogue.items[other]);
+        let query = Query { vector: prepared.embeddings.item(index), filter: &allowed };
+        let near = prepared.inventories.search(&[(&viewer, query)], BREADTH * count, None).pop();
+        let near = near.unwrap_or_default().into_iter().map(|(other, _)| other);
+        let together = prepared.together.of(index).iter().map(|other| *other as usize);
+        let mut scores: HashMap<usize, f32> = HashMap::new();
+        let ranks = near.zip(1..).chain(together.filter(|other| allowed(*other)).zip(1..));
+        for (other, rank) in ranks {
+            *scores.entry(other).or_default() += (FUSION + 1.0) / (2.0 * (FUSION + rank as f32));
+        }
+        let mut scored: Vec<(usize, f32)> = scores.into_iter().collect();
+        scored.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
+        scored.truncate(count);
+        Some(scored.into_iter().map(|(other, score)| (catalogue.items[other].item.clone(), score)).collect())
+    }
+
+    /// What is taken up most lately in a region and age group, of one category where it is named; the best has 1.
+    #[must_use]
+    pub fn trending(&self, segment: &Segment, category: Option<&str>, count: usize) -> Vec<Scored> {
+        let (catalogue, viewer) = (&self.basis.catalogue, Viewer::of_region(segment.country.as_deref()));
+        let wanted = |item: &crate::catalog::Item| {
+            category.is_none_or(|category| item.categories.iter().any(|other| other == category))
+        };
+        let list =
+            self.prepared.popular.list(catalogue, &self.prepared.barred, (&viewer, segment), &wanted, count);
+        let most = list.first().map_or(0.0, |(_, score)| *score);
+        let taken_up = list.into_iter().filter(|(_, score)| *score > 0.0);
+        taken_up.map(|(item, score)| (catalogue.items[item].item.clone(), score / most)).collect()
+    }
+}

@@ -1,0 +1,60 @@
+//! One person's vector, made anew from their history while everything else stays.
+
+use anyhow::Context as _;
+
+use super::features::{self, FeatureMatrix};
+use super::history::{Histories, Signal};
+use super::onnx::Tower;
+use super::{Embeddings, ModelDirectory, none};
+use crate::catalog::{Catalogue, User};
+
+/// What makes a person's vector.
+pub struct PersonEncoder(How);
+
+enum How {
+    /// The user tower, and the item rows that its inputs are averages of.
+    Tower(Box<Tower>, FeatureMatrix),
+    /// The mean of the history.
+    Mean,
+}
+
+impl PersonEncoder {
+    /// By the user tower of `model`, over items as `histories` know them; by the mean of the history without a model.
+    ///
+    /// # Errors
+    /// When ONNX Runtime cannot be loaded or refuses the tower.
+    pub fn new(
+        catalogue: &Catalogue,
+        histories: &Histories,
+        model: Option<&ModelDirectory>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self(match model {
+            Some(model) => How::Tower(
+                Box::new(Tower::open(&model.user_tower, "user")?),
+                features::item_matrix(catalogue, histories),
+            ),
+            None => How::Mean,
+        }))
+    }
+
+    /// The unit vector of `person` with this history, oldest first; none while nothing in it says what they like.
+    ///
+    /// # Errors
+    /// When the tower takes other inputs.
+    pub fn encode(
+        &mut self,
+        person: &User,
+        history: &[Signal],
+        embeddings: &Embeddings,
+    ) -> anyhow::Result<Option<Vec<f32>>> {
+        if history.iter().all(|signal| signal.weight <= 0.0) {
+            return Ok(None);
+        }
+        Ok(Some(match &mut self.0 {
+            How::Tower(tower, rows) => {
+                tower.one(&features::user_row(person, history, rows)).context("the user tower")?
+            }
+            How::Mean => none::user_vector(history, &embeddings.items, embeddings.dimension),
+        }))
+    }
+}

@@ -1,0 +1,150 @@
+//! A thread that is ready to make one person's pack on demand and to answer questions about items.
+//!
+//! What it needs takes seconds to minutes to prepare, so another thread prepares it anew when a generation is published or
+//! items change, and takes over when it is done. Who asks meanwhile is served by the one before.
+
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::clock::now_ms;
+use crate::error::{ApiError, Code};
+use crate::refresh::{Basis, OnDemand};
+use crate::state::AppState;
+
+/// Questions that wait; more are refused.
+const WAITING: usize = 64;
+/// How soon after the last one everything is prepared anew, where items changed or the last one failed.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// What a question is to the thread.
+type Order = Box<dyn FnOnce(&mut OnDemand<'_>) + Send>;
+
+/// What everything was prepared from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Of {
+    generation: u64,
+    items: u64,
+}
+
+/// The thread, and the one that will take over.
+#[derive(Debug, Default)]
+pub struct Workshop(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    of: Option<Of>,
+    orders: Option<SyncSender<Order>>,
+    /// When the latest preparation began, and of what.
+    begun: Option<(Instant, Of)>,
+    is_preparing: bool,
+    /// Why the latest one failed.
+    problem: Option<String>,
+}
+
+impl Workshop {
+    /// Prepares everything anew where what there is belongs to another generation or to older items.
+    pub fn look(&self, state: &AppState) {
+        let Ok(published) = state.published() else { return };
+        let of = Of { generation: published.packs.number(), items: state.items.number() };
+        let mut known = lock(&self.0);
+        let is_other = |(_, latest): &(Instant, Of)| latest.generation != of.generation;
+        let is_due = known.begun.is_none_or(|begun| is_other(&begun) || begun.0.elapsed() >= AGAIN);
+        if known.is_preparing || known.of == Some(of) || !is_due {
+            return;
+        }
+        known.begun = Some((Instant::now(), of));
+        known.is_preparing = true;
+        let (shared, data) = (Arc::downgrade(&self.0), state.config.data.clone());
+        let work = move || {
+            let begun = Instant::now();
+            let basis = Basis::load(&data, &published, now_ms());
+            let done = match &basis {
+                Ok(basis) => prepare(&shared, of, basis, begun),
+                Err(error) => Err(anyhow::anyhow!("{error:#}")),
+            };
+            if let Err(error) = done {
+                failed(&shared, &error);
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("workshop".to_owned()).spawn(work) {
+            known.is_preparing = false;
+            known.problem = Some(error.to_string());
+        }
+    }
+
+    /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    /// `on_demand_unavailable` while nothing is prepared, `service_busy` where too many others wait, `internal`.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut OnDemand<'_>) -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (answer, answered) = oneshot::channel();
+        let order: Order = Box::new(move |on_demand| drop(answer.send(question(on_demand))));
+        self.send(order)?;
+        answered.await.map_err(|_| ApiError::internal("the question was not answered", &"the thread ended"))
+    }
+
+    fn send(&self, order: Order) -> Result<(), ApiError> {
+        let mut known = lock(&self.0);
+        let Some(orders) = &known.orders else {
+            let why = known.problem.as_deref().unwrap_or("it is being prepared");
+            let detail = format!("the service cannot answer this yet ({why}); ask again later");
+            return Err(ApiError::new(Code::OnDemandUnavailable, detail));
+        };
+        match orders.try_send(order) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => {
+                let detail = format!("{WAITING} questions of this kind are waiting already; ask again later");
+                Err(ApiError::new(Code::ServiceBusy, detail))
+            }
+            Err(TrySendError::Disconnected(_)) => {
+                (known.orders, known.of) = (None, None);
+                Err(ApiError::new(
+                    Code::OnDemandUnavailable,
+                    "what answers this is started anew; ask again later",
+                ))
+            }
+        }
+    }
+}
+
+/// Prepares, takes over, and answers until another one does.
+fn prepare(shared: &Weak<Mutex<Known>>, of: Of, basis: &Basis, begun: Instant) -> anyhow::Result<()> {
+    let mut on_demand = OnDemand::new(basis)?;
+    let (sender, orders) = sync_channel(WAITING);
+    {
+        let Some(known) = shared.upgrade() else { return Ok(()) };
+        let mut known = lock(&known);
+        // The one before ends as its sender goes.
+        (known.orders, known.of) = (Some(sender), Some(of));
+        (known.is_preparing, known.problem) = (false, None);
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    metrics::gauge!("segue_on_demand_prepare_seconds").set(seconds);
+    tracing::info!(generation = of.generation, changes = of.items, seconds, "ready to make packs on demand");
+    answer(&orders, &mut on_demand);
+    Ok(())
+}
+
+fn answer(orders: &Receiver<Order>, on_demand: &mut OnDemand<'_>) {
+    while let Ok(order) = orders.recv() {
+        order(on_demand);
+    }
+}
+
+fn failed(shared: &Weak<Mutex<Known>>, error: &anyhow::Error) {
+    tracing::error!("packs cannot be made on demand: {error:#}");
+    if let Some(known) = shared.upgrade() {
+        let mut known = lock(&known);
+        (known.is_preparing, known.problem) = (false, Some(format!("{error:#}")));
+    }
+}
+
+fn lock(known: &Mutex<Known>) -> std::sync::MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
