@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
-use crate::auth::ServiceKeys;
+use crate::auth::{PersonTokens, ServiceKeys};
 use crate::catalog::dataset;
 use crate::config::Config;
 use crate::events::power_cut::PowerCutDisk;
@@ -386,7 +386,8 @@ async fn other_origins_may_call_only_when_they_are_named() {
 async fn what_is_kept_about_somebody_is_told_to_services_alone() {
     const KEY: &str = "0123456789abcdef0123456789abcdef";
     Service::empty().get("/api/v1/users/u1").await.is_problem(403, "service_keys_missing");
-    let service = Service::with(|config| config.service_keys = ServiceKeys::read(None, Some(KEY)).unwrap());
+    let service =
+        Service::with(|config| config.callers.services = ServiceKeys::read(None, Some(KEY)).unwrap());
     let ask = |key: &str| {
         let request =
             Request::builder().uri("/api/v1/users/u1").header("authorization", format!("Bearer {key}"));
@@ -409,4 +410,42 @@ async fn what_is_kept_about_somebody_is_told_to_services_alone() {
     assert_eq!(lines.len(), 1_001);
     assert_eq!((&lines[999]["table"], &lines[999]["row"]["event_id"]), (&json!("received"), &json!("e999")));
     assert_eq!(lines[1_000], json!({"rows": 1_000}));
+}
+
+#[tokio::test]
+async fn with_a_key_of_their_sign_in_people_get_and_send_what_is_their_own() {
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    let service = Service::with(|config| {
+        config.callers.people = PersonTokens::read(None, Some(SECRET), None).unwrap();
+    });
+    service.publish();
+    service.state.reload();
+    let claims = json!({"sub": "u1", "exp": crate::clock::now_ms() / 1000 + 600});
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+    let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
+    let ask = |method: &str, path: &str, token: &str, body: String| {
+        let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        let request = request.header("authorization", format!("Bearer {token}"));
+        service.call(request.body(body.into()).unwrap())
+    };
+    let get = |path: &'static str, token: &str| ask("GET", path, token, String::new());
+    assert_eq!(get("/api/v1/packs/u1", &token).await.status, StatusCode::OK);
+    get("/api/v1/packs/%C3%BC%202", &token).await.is_problem(403, "user_forbidden");
+    get("/api/v1/recommendations?user=u2", &token).await.is_problem(403, "user_forbidden");
+    get("/api/v1/packs/u1", "nonsense").await.is_problem(401, "credentials_invalid");
+    service.get("/api/v1/packs/u1").await.is_problem(401, "credentials_missing");
+    assert_eq!(service.get("/api/v1/packs/region:all").await.status, StatusCode::OK);
+    get("/api/v1/users", &token).await.is_problem(403, "service_keys_missing");
+    let told = |id: &str, user: &str| {
+        let mut event = event(id);
+        event["user"] = json!(user);
+        event
+    };
+    let batch = json!({"events": [told("a", "u1"), told("b", "u2"), told("c", "")]}).to_string();
+    let answer = ask("POST", "/api/v1/events", &token, batch).await.json();
+    assert_eq!((&answer["accepted"], &answer["rejected"][0]["code"]), (&json!(2), &json!("user_forbidden")));
+    let anonymous =
+        service.post(json!({"events": [told("d", "u1"), told("e", "")]}).to_string()).await.json();
+    assert_eq!((&anonymous["accepted"], &anonymous["rejected"][0]["index"]), (&json!(1), &json!(0)));
+    assert_eq!(ask("DELETE", "/api/v1/users/u1", &token, String::new()).await.status, StatusCode::ACCEPTED);
 }

@@ -51,6 +51,8 @@ pub enum Code {
     CredentialsInvalid,
     /// The operator gave no service key.
     ServiceKeysMissing,
+    /// The token is of another person.
+    UserForbidden,
     /// The person was forgotten.
     UserErased,
     /// No erasure has this receipt.
@@ -69,7 +71,7 @@ pub enum Code {
 
 impl Code {
     /// Every code with its status and title; one row of the table in `docs/API.md` each.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::BodyInvalid,
         Self::ContentTypeUnsupported,
         Self::BodyTooLarge,
@@ -90,6 +92,7 @@ impl Code {
         Self::CredentialsMissing,
         Self::CredentialsInvalid,
         Self::ServiceKeysMissing,
+        Self::UserForbidden,
         Self::UserErased,
         Self::ReceiptUnknown,
         Self::GenerationMissing,
@@ -157,6 +160,7 @@ impl Code {
             Self::ServiceKeysMissing => {
                 ("service_keys_missing", StatusCode::FORBIDDEN, "No service is admitted")
             }
+            Self::UserForbidden => ("user_forbidden", StatusCode::FORBIDDEN, "This is another person's"),
             Self::UserErased => ("user_erased", StatusCode::GONE, "This person was forgotten"),
             Self::ReceiptUnknown => ("receipt_unknown", StatusCode::NOT_FOUND, "No such receipt"),
             Self::GenerationMissing => {

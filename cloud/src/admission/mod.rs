@@ -75,7 +75,8 @@ impl Admission {
     fn check_rate(&self, request: &Request) -> Result<(), ApiError> {
         let Some(rates) = &self.rates else { return Ok(()) };
         let Some(client) = self.client(request) else { return Ok(()) };
-        if rates.take(client, Instant::now()) || self.config.service_keys.check(request.headers()).is_ok() {
+        if rates.take(client, Instant::now()) || self.config.callers.services.check(request.headers()).is_ok()
+        {
             return Ok(());
         }
         let most = self.config.limits.client_rate;

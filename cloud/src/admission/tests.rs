@@ -58,7 +58,7 @@ fn a_client_that_asks_too_often_is_told_apart_from_the_others() {
     let admission = admission(|config| {
         config.limits = limits;
         config.client_header = Some("x-forwarded-for".to_owned());
-        config.service_keys = crate::auth::ServiceKeys::read(None, Some(KEY)).unwrap();
+        config.callers.services = crate::auth::ServiceKeys::read(None, Some(KEY)).unwrap();
     });
     let answers = (0..11).map(|_| code(admission.admit(&request(&[]))));
     assert_eq!(answers.last().flatten(), Some(Code::TooManyRequests));

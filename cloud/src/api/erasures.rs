@@ -35,8 +35,8 @@ pub(super) async fn delete(
     headers: HeaderMap,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    state.config.service_keys.check(&headers)?;
     let user = super::person::user_of(path)?;
+    state.config.callers.check_own(&headers, &user)?;
     let receipt = state.forget(user).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "receipt": receipt }))))
 }
@@ -46,7 +46,7 @@ pub(super) async fn get(
     headers: HeaderMap,
     Path(name): Path<String>,
 ) -> Result<Json<Progress>, ApiError> {
-    state.config.service_keys.check(&headers)?;
+    state.config.callers.services.check(&headers)?;
     let Some(receipt) = state.tombstones.receipt(&name) else {
         return Err(ApiError::new(
             Code::ReceiptUnknown,

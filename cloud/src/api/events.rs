@@ -15,7 +15,7 @@ use crate::catalog::Event;
 use crate::clock::now_ms;
 use crate::erasure::Erased;
 use crate::error::{ApiError, Code};
-use crate::events::{Reject, clock_error_ms, validate};
+use crate::events::{Reject, Senders, clock_error_ms, validate};
 use crate::monitor::count_fallbacks;
 
 #[derive(Deserialize)]
@@ -49,7 +49,9 @@ pub(super) async fn post(
     }
     let now_ms = now_ms();
     let erased = state.tombstones.erased();
-    let (mut batch, rejected) = validate(rows, &erased, clock_error_ms(sent_ms, now_ms), now_ms);
+    let caller = state.config.callers.caller(&headers)?;
+    let senders = Senders { caller: &caller, erased: &erased };
+    let (mut batch, rejected) = validate(rows, senders, clock_error_ms(sent_ms, now_ms), now_ms);
     for reject in &rejected {
         metrics::counter!("segue_events_rejected_total", "code" => reject.code).increment(1);
     }

@@ -77,7 +77,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Receipt>, ApiError> {
-    state.config.service_keys.check(&headers)?;
+    state.config.callers.services.check(&headers)?;
     body::check_content_type(&headers)?;
     let limits = state.config.limits;
     let changes: Changes =

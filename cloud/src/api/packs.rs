@@ -25,7 +25,9 @@ pub(super) async fn get(
     let generation = published.packs.number();
     let name = path.map(|Path(name)| name).map_err(|_| missing("(not UTF-8)", generation))?;
     let subject = subject_of(&name);
-    state.refuse_erased(subject.strip_prefix("user:").unwrap_or_default())?;
+    let user = subject.strip_prefix("user:").unwrap_or_default();
+    state.config.callers.caller(&headers)?.check(user)?;
+    state.refuse_erased(user)?;
     let entry = published.packs.entry(&subject).ok_or_else(|| missing(&name, generation))?;
     let other = other(&state, &published, &subject).await?;
     let hash = other.as_ref().map_or_else(|| entry.hash_hex(), |other| other.hash.clone());
@@ -48,11 +50,13 @@ pub(super) async fn get(
 pub(super) async fn post(
     State(state): State<Shared>,
     path: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let generation = state.published()?.packs.number();
     let name = path.map(|Path(name)| name).map_err(|_| missing("(not UTF-8)", generation))?;
     let subject = subject_of(&name);
     let user = subject.strip_prefix("user:").ok_or_else(|| missing(&name, generation))?;
+    state.config.callers.caller(&headers)?.check(user)?;
     state.refuse_erased(user)?;
     let pack = state.make_pack(user).await?;
     Ok(respond(Some(pack.bytes), COSE, "private, no-cache", &pack.hash, Some(generation)))

@@ -23,8 +23,8 @@ pub(super) async fn get(
     headers: HeaderMap,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
-    state.config.service_keys.check(&headers)?;
     let user = user_of(path)?;
+    state.config.callers.check_own(&headers, &user)?;
     state.refuse_erased(&user)?;
     let (sender, body) = Channel::<Bytes, axum::Error>::new(CHUNKS);
     let (data, handle) = (state.config.data.clone(), Handle::current());

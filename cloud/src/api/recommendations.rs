@@ -15,9 +15,10 @@ use serde_json::Value;
 
 use super::query::{pairs, wrong};
 use super::{Shared, body};
+use crate::auth::Caller;
 use crate::clock::now_ms;
 use crate::error::{ApiError, Code};
-use crate::events::{Reject, clock_error_ms, validate};
+use crate::events::{Reject, Senders, clock_error_ms, validate};
 use crate::live::{Recommendations, Wanted, recommend};
 
 /// Places of a list where the request does not say.
@@ -66,9 +67,11 @@ type Answered = ([(HeaderName, &'static str); 1], Json<Answer>);
 
 pub(super) async fn get(
     State(state): State<Shared>,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Answered, ApiError> {
     let asked = asked(query.as_deref().unwrap_or_default())?;
+    state.config.callers.caller(&headers)?.check(&asked.user)?;
     answer(state, asked).await
 }
 
@@ -81,6 +84,7 @@ pub(super) async fn post(
     body::check_content_type(&headers)?;
     let limits = state.config.limits;
     let asked: Asked = body::read(bytes, limits.body_bytes, "{\"user\":ID,\"surface\":NAME,...}")?;
+    state.config.callers.caller(&headers)?.check(&asked.user)?;
     if asked.events.len() > limits.batch_events {
         let detail =
             format!("{} events, at most {}; send the last ones", asked.events.len(), limits.batch_events);
@@ -93,7 +97,9 @@ async fn answer(state: Shared, asked: Asked) -> Result<Answered, ApiError> {
     let now_ms = now_ms();
     state.refuse_erased(&asked.user)?;
     let (erased, moved_ms) = (state.tombstones.erased(), clock_error_ms(asked.sent_ms, now_ms));
-    let (mut batch, rejected) = validate(asked.events.clone(), &erased, moved_ms, now_ms);
+    // They count for this list alone, whoever they name.
+    let senders = Senders { caller: &Caller::Everybody, erased: &erased };
+    let (mut batch, rejected) = validate(asked.events.clone(), senders, moved_ms, now_ms);
     let wanted = wanted(&state, asked, batch.take_events(), now_ms)?;
     let asked = wanted.clone();
     let list = Arc::clone(&state);

@@ -2,9 +2,11 @@
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
 use serde::Serialize;
 
 use super::Shared;
+use crate::auth::Caller;
 use crate::error::{ApiError, Code};
 
 /// How many are named without a `limit`.
@@ -19,9 +21,13 @@ pub(super) struct Users {
 
 pub(super) async fn get(
     State(state): State<Shared>,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Users>, ApiError> {
     let limit = limit_of(query.as_deref().unwrap_or_default(), state.config.limits.users)?;
+    if state.config.callers.caller(&headers)? != Caller::Everybody {
+        state.config.callers.services.check(&headers)?;
+    }
     let published = state.published()?;
     let users = published.packs.subjects().filter_map(|subject| subject.strip_prefix("user:"));
     let users = users.take(limit).map(str::to_owned).collect();

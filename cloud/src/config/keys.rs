@@ -131,6 +131,20 @@ pub const KEYS: &[Key] = &[
         serve.service_keys_file,
         "the file with the keys of services, one a line"
     ),
+    path!(
+        "serve.person_key_file",
+        serve.person_key_file,
+        "the public key (PEM) that people's tokens are checked by; SEGUE_PERSON_SECRET holds a shared secret instead"
+    ),
+    key!(
+        "serve.person_audience",
+        "whom people's tokens have to be for",
+        |settings| settings.serve.person_audience.clone().unwrap_or_default(),
+        |settings, text| {
+            settings.serve.person_audience = Some(text.to_owned());
+            Ok(())
+        }
+    ),
     time_or_none!(
         "serve.refresh_every",
         serve.refresh_every,
@@ -214,6 +228,8 @@ mod tests {
                 cors_origins: vec!["https://a.example".into(), "https://b.example".into()],
                 client_header: Some("x-real-ip".into()),
                 service_keys_file: Some("K".into()),
+                person_key_file: Some("P".into()),
+                person_audience: Some("segue".into()),
                 refresh_every: Some(Duration::from_secs(1_800)),
                 ..Settings::default().serve
             },

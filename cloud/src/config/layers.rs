@@ -146,7 +146,10 @@ impl Layers {
     pub fn check_places(&mut self) {
         let player = self.settings.player().err();
         let keys = self.settings.service_keys().err();
-        for (name, error) in [("serve.player", player), ("serve.service_keys_file", keys)] {
+        let people = self.settings.people().err();
+        let found =
+            [("serve.player", player), ("serve.service_keys_file", keys), ("serve.person_key_file", people)];
+        for (name, error) in found {
             if let (Some(key), Some(error)) = (keys::find(name), error) {
                 let (origin, value) = (self.origin(key), (key.get)(&self.settings));
                 self.refuse("config_value_invalid", &origin, key.name, &value, format!("{error:#}"));

@@ -16,7 +16,7 @@ pub use settings::{LogFormat, Refresh, Serve, Settings};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::auth::ServiceKeys;
+use crate::auth::Callers;
 use crate::events::Limits as EventLimits;
 
 /// Settings of the service.
@@ -30,8 +30,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// The header in which a proxy names the client's address; nobody else may be able to reach the service then.
     pub client_header: Option<String>,
-    /// What admits services to more than clients may ask for.
-    pub service_keys: ServiceKeys,
+    /// What admits services, and people to what is their own.
+    pub callers: Callers,
     /// How much is taken in.
     pub limits: Limits,
 }
@@ -45,7 +45,7 @@ impl Config {
             player: None,
             cors_origins: Vec::new(),
             client_header: None,
-            service_keys: ServiceKeys::default(),
+            callers: Callers::default(),
             limits: Limits::default(),
         }
     }

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 
 use super::{Config, Limits};
-use crate::auth::{self, ServiceKeys};
+use crate::auth::{self, Callers, PersonTokens, ServiceKeys};
 use crate::index;
 use crate::packs::GENERATIONS;
 
@@ -50,6 +50,10 @@ pub struct Serve {
     pub client_header: Option<String>,
     /// The file with the keys of services.
     pub service_keys_file: Option<PathBuf>,
+    /// The file with the public key that people's tokens are checked by.
+    pub person_key_file: Option<PathBuf>,
+    /// Whom those tokens have to be for.
+    pub person_audience: Option<String>,
     /// How old the generation in force becomes before the service starts a refresh.
     pub refresh_every: Option<Duration>,
 }
@@ -81,6 +85,8 @@ impl Default for Settings {
                 cors_origins: Vec::new(),
                 client_header: None,
                 service_keys_file: None,
+                person_key_file: None,
+                person_audience: None,
                 refresh_every: None,
             },
             limits: Limits::default(),
@@ -115,7 +121,7 @@ impl Settings {
             player: self.player()?,
             cors_origins: self.serve.cors_origins.clone(),
             client_header: self.serve.client_header.clone(),
-            service_keys: self.service_keys()?,
+            callers: Callers { services: self.service_keys()?, people: self.people()? },
             limits: self.limits,
             ..Config::new(self.data()?)
         })
@@ -133,6 +139,16 @@ impl Settings {
             player.display()
         );
         Ok(Some(player.clone()))
+    }
+
+    /// What people's tokens are checked by, from the file or from the environment.
+    ///
+    /// # Errors
+    /// When the key cannot be read or used.
+    pub(super) fn people(&self) -> anyhow::Result<Option<PersonTokens>> {
+        let secret = std::env::var(auth::PERSON_VARIABLE).ok();
+        let (file, audience) = (self.serve.person_key_file.as_deref(), self.serve.person_audience.as_deref());
+        PersonTokens::read(file, secret.as_deref(), audience)
     }
 
     /// The keys of services, from the file and from the environment.

@@ -35,7 +35,7 @@ impl World {
         std::fs::write(data.path().join("rejects.jsonl"), format!("{{\"row\":\"{WHO},t1\"}}\n")).unwrap();
         run(data.path(), &options()).unwrap();
         let mut config = Config::new(data.path());
-        config.service_keys = ServiceKeys::read(None, Some(KEY)).unwrap();
+        config.callers.services = ServiceKeys::read(None, Some(KEY)).unwrap();
         let state = AppState::open(config).unwrap();
         Self { data, state }
     }

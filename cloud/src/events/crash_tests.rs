@@ -7,7 +7,7 @@ use serde_json::json;
 use super::power_cut::PowerCutDisk;
 use super::reader::read;
 use super::validate::{Batch, validate};
-use super::{EventStore, FolderDisk, Limits, StoreError, read_since};
+use super::{EventStore, FolderDisk, Limits, Senders, StoreError, read_since};
 use crate::erasure::Erased;
 
 const SMALL: Limits = Limits { waiting_bytes: 1 << 20, segment_bytes: 2_000 };
@@ -15,7 +15,7 @@ const SMALL: Limits = Limits { waiting_bytes: 1 << 20, segment_bytes: 2_000 };
 fn batch(ids: &[&str]) -> Batch {
     let rows =
         ids.iter().map(|id| json!({"event_id": id, "kind": "like", "item": "t1", "time_ms": 1})).collect();
-    let (batch, rejects) = validate(rows, &Erased::default(), 0, 10);
+    let (batch, rejects) = validate(rows, Senders::anybody(&Erased::default()), 0, 10);
     assert!(rejects.is_empty(), "{rejects:?}");
     batch
 }

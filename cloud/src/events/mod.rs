@@ -25,7 +25,7 @@ pub use reader::read_since;
 pub use segue_core::session::row::clock_error_ms;
 pub use sign_in::hand_over;
 pub use store::{EventStore, Limits, Outcome};
-pub use validate::{Batch, Reject, validate};
+pub use validate::{Batch, Reject, Senders, validate};
 
 use std::path::{Path, PathBuf};
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::ledger::{Row, fingerprint};
+use crate::auth::Caller;
 use crate::catalog::Event;
 use crate::erasure::Erased;
 
@@ -52,14 +53,31 @@ impl Batch {
     }
 }
 
-/// Sorts rows into a batch to store and rejects to report; events of people in `erased` are refused. `now_ms` is the service's clock, `moved_ms` is added to the
+/// Who sends rows, and who may no longer be in them.
+#[derive(Debug, Clone, Copy)]
+pub struct Senders<'a> {
+    /// Whom the request may act for.
+    pub caller: &'a Caller,
+    /// Who is to be forgotten.
+    pub erased: &'a Erased,
+}
+
+#[cfg(test)]
+impl<'a> Senders<'a> {
+    /// Somebody who may send anybody's rows.
+    pub(crate) fn anybody(erased: &'a Erased) -> Self {
+        Self { caller: &Caller::Everybody, erased }
+    }
+}
+
+/// Sorts rows into a batch to store and rejects to report; events of people who are to be forgotten, and of others than the sender, are refused. `now_ms` is the service's clock, `moved_ms` is added to the
 /// times of the rows ([`row::clock_error_ms`]).
 #[must_use]
-pub fn validate(rows: Vec<Value>, erased: &Erased, moved_ms: i64, now_ms: i64) -> (Batch, Vec<Reject>) {
+pub fn validate(rows: Vec<Value>, senders: Senders<'_>, moved_ms: i64, now_ms: i64) -> (Batch, Vec<Reject>) {
     let mut batch = Batch::default();
     let mut rejects = Vec::new();
     for (index, row) in rows.into_iter().enumerate() {
-        match check(row, erased, moved_ms, now_ms) {
+        match check(row, senders, moved_ms, now_ms) {
             Ok((row, event)) => {
                 batch.rows.push(row);
                 batch.events.push(event);
@@ -70,9 +88,12 @@ pub fn validate(rows: Vec<Value>, erased: &Erased, moved_ms: i64, now_ms: i64) -
     (batch, rejects)
 }
 
-fn check(row: Value, erased: &Erased, moved_ms: i64, now_ms: i64) -> Result<(Row, Event), Refusal> {
+fn check(row: Value, senders: Senders<'_>, moved_ms: i64, now_ms: i64) -> Result<(Row, Event), Refusal> {
     let event = row::read(row, moved_ms, now_ms)?;
-    if erased.contains(&event.user) {
+    if let Err(error) = senders.caller.check(&event.user) {
+        return Err(("user_forbidden", error.detail));
+    }
+    if senders.erased.contains(&event.user) {
         return Err(("user_erased", "this person was forgotten; let them go on under a new id".to_owned()));
     }
     let line = serde_json::to_vec(&event).map_err(|error| ("field_invalid", error.to_string()))?;
@@ -90,7 +111,7 @@ mod tests {
     const NOW: i64 = 1_767_225_600_000;
 
     fn code_of(row: Value) -> Option<&'static str> {
-        let (_, rejects) = validate(vec![row], &Erased::default(), 0, NOW);
+        let (_, rejects) = validate(vec![row], Senders::anybody(&Erased::default()), 0, NOW);
         let code = rejects.first().map(|reject| reject.code);
         let documented = |code: &str| include_str!("../../../docs/API.md").contains(&format!("`{code}`"));
         assert!(code.is_none_or(documented), "docs/API.md lacks {code:?}");
@@ -116,7 +137,8 @@ mod tests {
         assert_eq!(code_of(with("kind", Value::Null)), Some("kind_missing"));
         assert_eq!(code_of(with("time_ms", Value::Null)), Some("time_missing"));
         assert_eq!(code_of(with("time_ms", json!("noon"))), Some("field_invalid"));
-        let (_, rejects) = validate(vec![with("played_ms", json!("long"))], &Erased::default(), 0, NOW);
+        let (_, rejects) =
+            validate(vec![with("played_ms", json!("long"))], Senders::anybody(&Erased::default()), 0, NOW);
         assert!(rejects[0].detail.starts_with("`played_ms` is \"long\": "), "{rejects:?}");
         assert_eq!(code_of(with("time_ms", json!(-1))), Some("time_out_of_range"));
         assert_eq!(code_of(with("time_ms", json!(NOW + AHEAD_MS + 1))), Some("time_out_of_range"));
@@ -141,7 +163,7 @@ mod tests {
         for error in [-400 * DAY_MS, -DAY_MS / 2, 2 * DAY_MS, 30_000 * DAY_MS] {
             let moved_ms = clock_error_ms(Some(NOW + error), NOW);
             let told = with("time_ms", json!(NOW + error - 1_000));
-            let (batch, rejects) = validate(vec![told], &Erased::default(), moved_ms, NOW);
+            let (batch, rejects) = validate(vec![told], Senders::anybody(&Erased::default()), moved_ms, NOW);
             assert!(rejects.is_empty(), "{error}: {rejects:?}");
             let stored: Value = serde_json::from_slice(&batch.rows[0].line).unwrap();
             assert_eq!(stored["time_ms"], NOW - 1_000);
@@ -171,7 +193,8 @@ mod tests {
 
     #[test]
     fn the_good_rows_of_a_batch_are_kept_and_the_bad_ones_named_by_their_place() {
-        let (batch, rejects) = validate(vec![good(), json!(7), good()], &Erased::default(), 0, NOW);
+        let (batch, rejects) =
+            validate(vec![good(), json!(7), good()], Senders::anybody(&Erased::default()), 0, NOW);
         assert_eq!(batch.len(), 2);
         assert_eq!(rejects.len(), 1);
         assert_eq!(rejects[0].index, 1);

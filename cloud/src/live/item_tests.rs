@@ -22,7 +22,7 @@ use crate::state::AppState;
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 pub(super) fn serve(data: &std::path::Path) -> Arc<AppState> {
-    serve_with(data, |config| config.service_keys = ServiceKeys::read(None, Some(KEY)).unwrap())
+    serve_with(data, |config| config.callers.services = ServiceKeys::read(None, Some(KEY)).unwrap())
 }
 
 pub(super) async fn ask(

@@ -128,7 +128,12 @@ fn a_restart_knows_the_session() {
         let state = serve(data.path());
         let list = recommend(&state, &wanted("u0")).unwrap();
         let row = serde_json::json!({"event_id": "e", "user": "u0", "item": items(&list)[0], "kind": "dislike", "time_ms": NOW - 1});
-        let (batch, _) = crate::events::validate(vec![row], &crate::erasure::Erased::default(), 0, NOW);
+        let (batch, _) = crate::events::validate(
+            vec![row],
+            crate::events::Senders::anybody(&crate::erasure::Erased::default()),
+            0,
+            NOW,
+        );
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(state.events.append(batch)).unwrap();
         items(&list)[0].to_owned()

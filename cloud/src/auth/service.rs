@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -17,8 +17,6 @@ pub const VARIABLE: &str = "SEGUE_SERVICE_KEYS";
 
 /// Shorter keys could be guessed.
 const LEAST_BYTES: usize = 32;
-
-const SCHEME: &str = "Bearer ";
 
 /// The keys that admit a service; several, so that one can be replaced without an interruption.
 #[derive(Clone, Default)]
@@ -61,20 +59,23 @@ impl ServiceKeys {
                 format!("this service has no service keys; the operator sets {VARIABLE} or --service-keys");
             return Err(ApiError::new(Code::ServiceKeysMissing, detail));
         }
-        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let Some(key) = given.and_then(|value| value.strip_prefix(SCHEME)) else {
+        let Some(key) = super::credentials(headers) else {
             let detail = "send a service key as `Authorization: Bearer KEY`";
             return Err(ApiError::new(Code::CredentialsMissing, detail));
         };
-        let found = digest(key);
-        // Every key is compared, so that the time does not say which one it was.
-        let known = self.0.iter().fold(false, |known, key| bool::from(key.ct_eq(&found)) | known);
-        match known {
+        match self.hold(key) {
             true => Ok(()),
             false => {
                 Err(ApiError::new(Code::CredentialsInvalid, "the service key is none of this service's"))
             }
         }
+    }
+
+    /// Whether `key` is one of them.
+    pub(super) fn hold(&self, key: &str) -> bool {
+        let found = digest(key);
+        // Every key is compared, so that the time does not say which one it was.
+        self.0.iter().fold(false, |known, key| bool::from(key.ct_eq(&found)) | known)
     }
 }
 
@@ -84,6 +85,8 @@ fn digest(key: &str) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header;
+
     use super::*;
 
     const KEY: &str = "0123456789abcdef0123456789abcdef";

@@ -1,0 +1,90 @@
+//! Who asks: services with a key, and people with a token of their app's sign-in.
+//!
+//! Without a key to check tokens by, whoever reaches the service may ask for anybody's pack: then it belongs behind a gateway
+//! that knows who is who. With one, a person gets and sends what is their own; what is nobody's needs no credentials.
+
+mod person;
+mod service;
+
+use axum::http::{HeaderMap, header};
+
+pub use person::{PersonTokens, VARIABLE as PERSON_VARIABLE};
+pub use service::{ServiceKeys, VARIABLE};
+
+use crate::error::{ApiError, Code};
+
+/// How credentials are sent.
+const SCHEME: &str = "Bearer ";
+
+/// What admits callers.
+#[derive(Debug, Clone, Default)]
+pub struct Callers {
+    /// Keys of services.
+    pub services: ServiceKeys,
+    /// What people's tokens are checked by.
+    pub people: Option<PersonTokens>,
+}
+
+/// Whom a request may act for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// Anybody: a service, or nobody's tokens are checked here.
+    Everybody,
+    /// This person, and nobody in particular.
+    Person(String),
+    /// Nobody in particular: no credentials were sent.
+    Nobody,
+}
+
+impl Callers {
+    /// Who sent these headers.
+    ///
+    /// # Errors
+    /// `credentials_invalid` for credentials that are neither a service's nor a person's.
+    pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, ApiError> {
+        let Some(people) = &self.people else { return Ok(Caller::Everybody) };
+        let Some(credentials) = credentials(headers) else { return Ok(Caller::Nobody) };
+        match self.services.hold(credentials) {
+            true => Ok(Caller::Everybody),
+            false => people.person(credentials).map(Caller::Person),
+        }
+    }
+
+    /// Refuses who is neither a service nor `user`.
+    ///
+    /// # Errors
+    /// `credentials_missing`, `credentials_invalid`, `user_forbidden`; those of [`ServiceKeys::check`] where no tokens are
+    /// checked.
+    pub fn check_own(&self, headers: &HeaderMap, user: &str) -> Result<(), ApiError> {
+        match self.people {
+            Some(_) => self.caller(headers)?.check(user),
+            None => self.services.check(headers),
+        }
+    }
+}
+
+impl Caller {
+    /// Refuses who may not act for `user`; an empty one is nobody in particular.
+    ///
+    /// # Errors
+    /// `credentials_missing`, `user_forbidden`.
+    pub fn check(&self, user: &str) -> Result<(), ApiError> {
+        match self {
+            Self::Everybody => Ok(()),
+            _ if user.is_empty() => Ok(()),
+            Self::Person(person) if person == user => Ok(()),
+            Self::Person(_) => {
+                Err(ApiError::new(Code::UserForbidden, "the token is of another person; ask for its own"))
+            }
+            Self::Nobody => {
+                let detail = "send the person's token as `Authorization: Bearer TOKEN`";
+                Err(ApiError::new(Code::CredentialsMissing, detail))
+            }
+        }
+    }
+}
+
+/// The credentials of a request, if it has any.
+fn credentials(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok())?.strip_prefix(SCHEME)
+}
