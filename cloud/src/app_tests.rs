@@ -449,3 +449,33 @@ async fn with_a_key_of_their_sign_in_people_get_and_send_what_is_their_own() {
     assert_eq!((&anonymous["accepted"], &anonymous["rejected"][0]["index"]), (&json!(1), &json!(0)));
     assert_eq!(ask("DELETE", "/api/v1/users/u1", &token, String::new()).await.status, StatusCode::ACCEPTED);
 }
+
+#[tokio::test]
+async fn events_may_come_in_message_pack_one_by_one_and_without_ids() {
+    let service = Service::empty();
+    let send = |kind: &str, key: &str, body: Vec<u8>| {
+        let request = Request::builder().method("POST").uri("/api/v1/events").header("content-type", kind);
+        service.call(request.header("idempotency-key", key).body(body.into()).unwrap())
+    };
+    let batch = json!({"sent_ms": null, "events": [event("a"), event("b")]});
+    let packed = rmp_serde::to_vec_named(&batch).unwrap();
+    assert_eq!(send("application/msgpack", "", packed).await.json()["accepted"], 2);
+    let again = send("application/json", "", batch.to_string().into()).await.json();
+    assert_eq!((&again["accepted"], &again["duplicates"]), (&json!(0), &json!(2)));
+    send("application/msgpack", "", vec![0x91; 5_000]).await.is_problem(400, "body_invalid");
+    send("application/x-protobuf", "", vec![1]).await.is_problem(415, "content_type_unsupported");
+
+    let one = json!({"user_id": "u1", "item_id": "t1", "event": "skip", "duration_sec": 3, "timestamp": 1});
+    for (accepted, duplicates) in [(1, 0), (0, 1)] {
+        let answer = send("application/json", "", one.to_string().into()).await.json();
+        assert_eq!((&answer["accepted"], &answer["duplicates"]), (&json!(accepted), &json!(duplicates)));
+    }
+    let mut without = event("c");
+    without.as_object_mut().unwrap().remove("event_id");
+    let batch = json!({"events": [without.clone(), without]}).to_string();
+    let keyless = send("application/json", "", batch.clone().into()).await.json();
+    assert_eq!(keyless["rejected"][0]["code"], "event_id_missing");
+    for accepted in [2, 0] {
+        assert_eq!(send("application/json", "k1", batch.clone().into()).await.json()["accepted"], accepted);
+    }
+}

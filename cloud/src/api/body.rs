@@ -1,4 +1,4 @@
-//! Bodies that are JSON.
+//! Bodies: JSON, and MessagePack where much is sent.
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -7,23 +7,60 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{ApiError, Code};
 
-/// Browsers let any page post without asking, as long as it does not call the body JSON: so it has to.
+/// How a body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    MessagePack,
+}
+
+/// Names of MessagePack, the registered one first.
+const MESSAGE_PACK: [&str; 3] = ["application/vnd.msgpack", "application/msgpack", "application/x-msgpack"];
+/// As deep as JSON may be.
+const DEPTH: usize = 128;
+
+/// Refuses what is not JSON.
 pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    match format(headers)? {
+        Format::Json => Ok(()),
+        Format::MessagePack => Err(unsupported("application/msgpack", "application/json")),
+    }
+}
+
+/// Browsers let any page post without asking, as long as it does not name one of these: so one has to be named.
+pub(super) fn format(headers: &HeaderMap) -> Result<Format, ApiError> {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = value.split(';').next().unwrap_or_default().trim();
     if kind.eq_ignore_ascii_case("application/json") {
-        return Ok(());
+        return Ok(Format::Json);
     }
+    match MESSAGE_PACK.iter().any(|name| kind.eq_ignore_ascii_case(name)) {
+        true => Ok(Format::MessagePack),
+        false => Err(unsupported(kind, "application/json")),
+    }
+}
+
+fn unsupported(kind: &str, wanted: &str) -> ApiError {
     let shown: String = kind.chars().take(80).collect();
     let detail = match shown.as_str() {
-        "" => "`content-type` is missing; send application/json".to_owned(),
-        other => format!("`content-type` is `{other}`; send application/json"),
+        "" => format!("`content-type` is missing; send {wanted}"),
+        other => format!("`content-type` is `{other}`; send {wanted}"),
     };
-    Err(ApiError::new(Code::ContentTypeUnsupported, detail))
+    ApiError::new(Code::ContentTypeUnsupported, detail)
+}
+
+/// The JSON body as a `T`, whose shape a refusal describes.
+pub(super) fn read<T: DeserializeOwned>(
+    body: Result<Bytes, BytesRejection>,
+    limit: usize,
+    shape: &str,
+) -> Result<T, ApiError> {
+    read_as(Format::Json, body, limit, shape)
 }
 
 /// The body as a `T`, whose shape a refusal describes.
-pub(super) fn read<T: DeserializeOwned>(
+pub(super) fn read_as<T: DeserializeOwned>(
+    format: Format,
     body: Result<Bytes, BytesRejection>,
     limit: usize,
     shape: &str,
@@ -35,6 +72,15 @@ pub(super) fn read<T: DeserializeOwned>(
         ),
         _ => ApiError::new(Code::BodyInvalid, "the body ended before it was complete"),
     })?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| ApiError::new(Code::BodyInvalid, format!("the body is not {shape}: {error}")))
+    let refused = |error: &dyn std::fmt::Display| {
+        ApiError::new(Code::BodyInvalid, format!("the body is not {shape}: {error}"))
+    };
+    match format {
+        Format::Json => serde_json::from_slice(&bytes).map_err(|error| refused(&error)),
+        Format::MessagePack => {
+            let mut reader = rmp_serde::Deserializer::from_read_ref(&bytes[..]);
+            reader.set_max_depth(DEPTH);
+            T::deserialize(&mut reader).map_err(|error| refused(&error))
+        }
+    }
 }

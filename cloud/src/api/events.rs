@@ -18,6 +18,8 @@ use crate::error::{ApiError, Code};
 use crate::events::{Reject, Senders, clock_error_ms, validate};
 use crate::monitor::count_fallbacks;
 
+const SHAPE: &str = "{\"events\":[...]}";
+
 #[derive(Deserialize)]
 struct Body {
     /// The client's clock when it sent this.
@@ -39,9 +41,10 @@ pub(super) async fn post(
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Receipt>), ApiError> {
-    body::check_content_type(&headers)?;
     let limits = &state.config.limits;
-    let Body { sent_ms, events: rows } = body::read(bytes, limits.body_bytes, "{\"events\":[...]}")?;
+    let format = body::format(&headers)?;
+    let body: Value = body::read_as(format, bytes, limits.body_bytes, SHAPE)?;
+    let Body { sent_ms, events: rows } = rows(body)?;
     if rows.len() > limits.batch_events {
         let detail =
             format!("{} events in one batch, at most {}; send several", rows.len(), limits.batch_events);
@@ -50,7 +53,7 @@ pub(super) async fn post(
     let now_ms = now_ms();
     let erased = state.tombstones.erased();
     let caller = state.config.callers.caller(&headers)?;
-    let senders = Senders { caller: &caller, erased: &erased };
+    let senders = Senders { caller: &caller, erased: &erased, key: key(&headers) };
     let (mut batch, rejected) = validate(rows, senders, clock_error_ms(sent_ms, now_ms), now_ms);
     for reject in &rejected {
         metrics::counter!("segue_events_rejected_total", "code" => reject.code).increment(1);
@@ -67,6 +70,21 @@ pub(super) async fn post(
     metrics::counter!("segue_events_accepted_total").increment(accepted);
     metrics::counter!("segue_events_duplicate_total").increment(duplicates);
     Ok((StatusCode::ACCEPTED, Json(Receipt { accepted, duplicates, rejected })))
+}
+
+/// A batch, or one event by itself.
+fn rows(body: Value) -> Result<Body, ApiError> {
+    let is_one = body.is_object() && body.get("events").is_none();
+    if is_one && ["event", "kind"].iter().any(|name| body.get(name).is_some()) {
+        return Ok(Body { sent_ms: None, events: vec![body] });
+    }
+    serde_json::from_value(body)
+        .map_err(|error| ApiError::new(Code::BodyInvalid, format!("the body is not {SHAPE}: {error}")))
+}
+
+/// What makes rows without an id the same when they are sent again.
+fn key(headers: &HeaderMap) -> Option<&str> {
+    headers.get("idempotency-key").and_then(|value| value.to_str().ok()).filter(|key| !key.is_empty())
 }
 
 /// Somebody of the batch may have been forgotten between its check and its commit: then they are once more.

@@ -98,7 +98,7 @@ async fn answer(state: Shared, asked: Asked) -> Result<Answered, ApiError> {
     state.refuse_erased(&asked.user)?;
     let (erased, moved_ms) = (state.tombstones.erased(), clock_error_ms(asked.sent_ms, now_ms));
     // They count for this list alone, whoever they name.
-    let senders = Senders { caller: &Caller::Everybody, erased: &erased };
+    let senders = Senders { caller: &Caller::Everybody, erased: &erased, key: None };
     let (mut batch, rejected) = validate(asked.events.clone(), senders, moved_ms, now_ms);
     let wanted = wanted(&state, asked, batch.take_events(), now_ms)?;
     let asked = wanted.clone();

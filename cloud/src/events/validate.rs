@@ -4,6 +4,7 @@ use segue_core::session::row::{self, Refusal};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::adapt::adapt;
 use super::ledger::{Row, fingerprint};
 use crate::auth::Caller;
 use crate::catalog::Event;
@@ -60,13 +61,15 @@ pub struct Senders<'a> {
     pub caller: &'a Caller,
     /// Who is to be forgotten.
     pub erased: &'a Erased,
+    /// The request's `Idempotency-Key`, which gives ids to rows without one.
+    pub key: Option<&'a str>,
 }
 
 #[cfg(test)]
 impl<'a> Senders<'a> {
     /// Somebody who may send anybody's rows.
     pub(crate) fn anybody(erased: &'a Erased) -> Self {
-        Self { caller: &Caller::Everybody, erased }
+        Self { caller: &Caller::Everybody, erased, key: None }
     }
 }
 
@@ -77,7 +80,7 @@ pub fn validate(rows: Vec<Value>, senders: Senders<'_>, moved_ms: i64, now_ms: i
     let mut batch = Batch::default();
     let mut rejects = Vec::new();
     for (index, row) in rows.into_iter().enumerate() {
-        match check(row, senders, moved_ms, now_ms) {
+        match check(adapt(row, senders.key, index), senders, moved_ms, now_ms) {
             Ok((row, event)) => {
                 batch.rows.push(row);
                 batch.events.push(event);
