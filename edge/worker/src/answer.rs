@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::call::Call;
+use crate::host::Fault;
 use crate::problem::{Code, Problem};
 
 /// What signed records are sent as.
@@ -22,13 +23,15 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// A region whose supply is to be looked after once the answer is out.
     pub look_after: Option<String>,
+    /// What went wrong on our side, for the log.
+    pub fault: Option<Fault>,
 }
 
 impl Answer {
     /// An answer without a body.
     #[must_use]
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new(), look_after: None }
+        Self { status, headers: Vec::new(), body: Vec::new(), look_after: None, fault: None }
             .with("cache-control", PRIVATE)
     }
 
@@ -38,7 +41,7 @@ impl Answer {
     /// `internal` when it cannot be written.
     pub fn json(status: u16, value: &impl Serialize) -> Result<Self, Problem> {
         let body =
-            serde_json::to_vec(value).map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+            serde_json::to_vec(value).map_err(|error| Problem::of_ours(Code::Internal, error.to_string()))?;
         Ok(Self { body, ..Self::empty(status) }.with("content-type", "application/json"))
     }
 
@@ -52,6 +55,7 @@ impl Answer {
             headers: vec![("cache-control", cache.to_owned()), ("etag", format!("\"{hash}\""))],
             body: if current { Vec::new() } else { bytes.to_vec() },
             look_after: None,
+            fault: None,
         };
         if current { answer } else { answer.with("content-type", kind) }
     }
@@ -73,7 +77,8 @@ impl Answer {
 impl From<Problem> for Answer {
     fn from(problem: Problem) -> Self {
         let retry = problem.code.retry_after();
-        let answer = Self { body: problem.to_json(), ..Self::empty(problem.code.status()) };
+        let body = problem.to_json();
+        let answer = Self { body, fault: problem.fault, ..Self::empty(problem.code.status()) };
         let answer = answer.with("content-type", "application/problem+json");
         retry.map_or(answer.clone(), |seconds| answer.with("retry-after", seconds))
     }

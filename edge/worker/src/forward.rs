@@ -8,6 +8,10 @@ use crate::host::{Fault, Host};
 
 /// Most events posted at once; the cloud takes 1,000.
 const BATCH: usize = 1_000;
+/// What the cloud answers once events are on its disk.
+pub const ACCEPTED: u16 = 202;
+/// Most bytes of a message: what a queue carries, with room for what it adds.
+pub const MESSAGE_BYTES: usize = 120_000;
 /// Most bytes posted at once; the cloud takes 1 MiB.
 const BATCH_BYTES: usize = 900 << 10;
 
@@ -18,12 +22,22 @@ struct Events<T> {
 }
 
 /// What becomes of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// It is done: the cloud has it, or will never take it.
+    /// The cloud has it.
     Done,
-    /// It is to be delivered again.
-    Again,
+    /// It is to be delivered again: why, in words for the log. What is refused for good ends in the queue of dead letters.
+    Again(Fault),
+}
+
+/// The soonest and the latest that a message is delivered again, in seconds.
+const AGAIN_SECONDS: (i64, i64) = (1, 3_600);
+
+/// Seconds until a message of this age is delivered again: each time it waits as long again as it has waited.
+#[must_use]
+pub fn again_seconds(age_ms: i64) -> u32 {
+    let (soonest, latest) = AGAIN_SECONDS;
+    u32::try_from((age_ms / 1_000).clamp(soonest, latest)).unwrap_or_default()
 }
 
 /// The message that carries `events`.
@@ -59,38 +73,31 @@ fn fitting(messages: &[String]) -> usize {
 
 /// A batch that the cloud refuses as a whole is posted message by message, so that one cannot hold up the others.
 async fn post_batch(host: &impl Host, batch: &[String]) -> Vec<Fate> {
-    let whole = post_one(host, batch).await;
-    if whole != Refusal::Final || batch.len() == 1 {
-        return vec![whole.fate(); batch.len()];
+    let (fate, is_refused) = post_one(host, batch).await;
+    if !is_refused || batch.len() == 1 {
+        return vec![fate; batch.len()];
     }
     let mut fates = Vec::with_capacity(batch.len());
     for message in batch {
-        fates.push(post_one(host, std::slice::from_ref(message)).await.fate());
+        fates.push(post_one(host, std::slice::from_ref(message)).await.0);
     }
     fates
 }
 
-/// How the cloud answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
-    None,
-    Final,
-    Passing,
-}
-
-impl Refusal {
-    fn fate(self) -> Fate {
-        if self == Self::Passing { Fate::Again } else { Fate::Done }
-    }
-}
-
-async fn post_one(host: &impl Host, messages: &[String]) -> Refusal {
+/// What becomes of these messages, and whether the cloud refused them for what they are.
+async fn post_one(host: &impl Host, messages: &[String]) -> (Fate, bool) {
     let events: Vec<serde_json::Value> = messages.iter().flat_map(|message| rows(message)).collect();
-    let Ok(body) = serde_json::to_string(&Events { events }) else { return Refusal::Final };
+    let body = match serde_json::to_string(&Events { events }) {
+        Ok(body) => body,
+        Err(error) => return (Fate::Again(error.to_string()), true),
+    };
     match host.post_events(&body).await {
-        Ok(200..=299) => Refusal::None,
-        Ok(400 | 413 | 422) => Refusal::Final,
-        _ => Refusal::Passing,
+        // Nothing else says that they are on the disk: a 200 may be anybody's page.
+        Ok(ACCEPTED) => (Fate::Done, false),
+        Ok(status) => {
+            (Fate::Again(format!("POST events answered {status}")), matches!(status, 400 | 413 | 422))
+        }
+        Err(fault) => (Fate::Again(fault), false),
     }
 }
 

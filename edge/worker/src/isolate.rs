@@ -9,7 +9,7 @@ use crate::settings::Settings;
 use crate::shelf::Shelf;
 
 /// How long somebody else's flight is waited for before it counts as lost, in milliseconds.
-const LOST_MS: i64 = 15_000;
+const LOST_MS: i64 = 10_000;
 
 /// What an isolate holds between requests. No borrow of its parts is held while something is awaited.
 pub struct Isolate {

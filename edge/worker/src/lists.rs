@@ -55,9 +55,15 @@ impl Isolate {
         let forwarded = !visitor.private && !visitor.is_bot && !events.is_empty();
         if forwarded {
             // Those that the session knows already too: a request may be sent again because this failed before.
-            let handed = host.hand_on(&forward::message(&events).map_err(internal)?).await;
-            handed.map_err(|_| {
-                Problem::new(Code::EventsUnavailable, "the events could not be handed on; send them again")
+            let message = forward::message(&events).map_err(internal)?;
+            if message.len() > forward::MESSAGE_BYTES {
+                let detail = "the events are too large together; send fewer at once";
+                return Err(Problem::new(Code::BodyTooLarge, detail));
+            }
+            let handed = host.hand_on(&message).await;
+            handed.map_err(|fault| Problem {
+                detail: "the events could not be handed on; send them again".to_owned(),
+                ..Problem::of_ours(Code::EventsUnavailable, fault)
             })?;
         }
         let context = visitor.context(&body.context);

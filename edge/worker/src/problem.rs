@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use crate::host::Fault;
+
 /// What went wrong. Names and statuses are those of `docs/API.md`; those below the line are of `docs/EDGE.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
@@ -89,7 +91,7 @@ impl Code {
             Self::EventsUnavailable => ("events_unavailable", 503, "Events cannot be stored now"),
             Self::Internal => ("internal", 500, "A fault of the service"),
             Self::SurfaceUnknown => ("surface_unknown", 400, "No policy for this surface"),
-            Self::TooManyRequests => ("too_many_requests", 429, "Too many requests"),
+            Self::TooManyRequests => ("too_many_requests", 429, "Too many requests from this client"),
             Self::SessionBusy => ("session_busy", 503, "Too many writers at one session"),
         }
     }
@@ -97,8 +99,8 @@ impl Code {
     /// Seconds after which the same request may succeed.
     pub(crate) fn retry_after(self) -> Option<&'static str> {
         match self {
-            Self::SessionBusy => Some("1"),
-            Self::GenerationMissing | Self::EventsUnavailable | Self::TooManyRequests => Some("10"),
+            Self::SessionBusy | Self::TooManyRequests => Some("1"),
+            Self::GenerationMissing | Self::EventsUnavailable => Some("10"),
             _ => None,
         }
     }
@@ -111,13 +113,22 @@ pub struct Problem {
     pub code: Code,
     /// Which value is wrong and what to do, for people.
     pub detail: String,
+    /// What went wrong on our side, for the log alone.
+    pub fault: Option<Fault>,
 }
 
 impl Problem {
     /// An error with its explanation.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self { code, detail: detail.into(), fault: None }
+    }
+
+    /// A fault of ours: the log has it, the visitor learns that it happened.
+    #[must_use]
+    pub fn of_ours(code: Code, fault: Fault) -> Self {
+        let fault = Some(format!("{}: {fault}", code.name()));
+        Self { code, detail: "the worker's log says why; try again later".to_owned(), fault }
     }
 
     pub(crate) fn to_json(&self) -> Vec<u8> {
@@ -136,7 +147,7 @@ impl From<segue_core::Error> for Problem {
         let code = match error.code() {
             segue_core::Code::RequestInvalid => Code::QueryInvalid,
             segue_core::Code::SurfaceUnknown => Code::SurfaceUnknown,
-            _ => Code::Internal,
+            _ => return Self::of_ours(Code::Internal, error.to_string()),
         };
         Self::new(code, error.detail())
     }

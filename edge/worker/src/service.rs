@@ -7,7 +7,7 @@ use crate::call::Call;
 use crate::host::{Fault, Host};
 use crate::isolate::Isolate;
 use crate::problem::{Code, Problem};
-use crate::session::{InCell, InToken, Sessions, no_cookie};
+use crate::session::{COOKIE, InCell, InToken, Sessions, no_cookie};
 use crate::settings::Keeping;
 use crate::visitor::Visitor;
 
@@ -23,7 +23,10 @@ impl Isolate {
     async fn route(&self, host: &impl Host, call: &Call) -> Answered {
         let Some(path) = call.path.strip_prefix("/api/v1/") else { return health(host, call) };
         if !host.admits(&call.client).await {
-            return Err(Problem::new(Code::TooManyRequests, "this client asks too often; slow down"));
+            return Err(Problem::new(
+                Code::TooManyRequests,
+                "this client asks too often; send it again later",
+            ));
         }
         let allowed = match path {
             "next" | "pack" | "manifest" | "rotations" => "GET",
@@ -42,8 +45,9 @@ impl Isolate {
             return self.supplies(host, call, path, visitor).await;
         }
         let seal = &self.settings.seal;
-        // Of a visitor who did not agree to more nothing is kept.
-        match if visitor.private { Keeping::Token } else { self.settings.keeping } {
+        // Of a visitor who did not agree to more nothing is kept; what was kept before is forgotten all the same.
+        let forgets = path == "session";
+        match if visitor.private && !forgets { Keeping::Token } else { self.settings.keeping } {
             Keeping::Token => self.serve(host, &InToken { seal, host }, call, path, visitor).await,
             Keeping::Durable => self.serve(host, &InCell { seal, host }, call, path, visitor).await,
         }
@@ -61,7 +65,8 @@ impl Isolate {
             "next" => self.next(host, sessions, call, &visitor).await,
             "session/events" => self.events(host, sessions, call, visitor).await,
             _ => {
-                sessions.forget(visitor.token.as_deref()).await.map_err(internal)?;
+                let carried = visitor.token.as_deref().or_else(|| call.cookie(COOKIE));
+                sessions.forget(carried).await.map_err(internal)?;
                 Ok(Answer::empty(204).with("set-cookie", no_cookie()))
             }
         }
@@ -81,9 +86,9 @@ fn unknown(path: &str) -> Problem {
 }
 
 pub(crate) fn internal(fault: Fault) -> Problem {
-    Problem::new(Code::Internal, fault)
+    Problem::of_ours(Code::Internal, fault)
 }
 
 pub(crate) fn unavailable(fault: Fault) -> Problem {
-    Problem::new(Code::GenerationMissing, fault)
+    Problem::of_ours(Code::GenerationMissing, fault)
 }

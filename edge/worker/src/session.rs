@@ -128,12 +128,18 @@ impl<H: Host> Sessions for InCell<'_, H> {
         if live.is_new {
             return Ok(live);
         }
-        let Cell { version, bytes } = self.host.load_cell(&live.id).await?;
-        Ok(Live { version, bytes, ..live })
+        match self.host.load_cell(&live.id).await? {
+            // Carried in the token until now: consent came since, or the operator changed where sessions are kept.
+            Cell { version: 0, .. } => Ok(live),
+            Cell { version, bytes } => Ok(Live { version, bytes, ..live }),
+        }
     }
 
     fn restore(&self, live: &Live, engine: &mut Engine) -> segue_core::Result<()> {
-        engine.restore_session(&live.bytes)
+        match live.version {
+            0 => engine.restore_brief_session(&live.bytes),
+            _ => engine.restore_session(&live.bytes),
+        }
     }
 
     fn save(&self, engine: &Engine) -> segue_core::Result<Vec<u8>> {

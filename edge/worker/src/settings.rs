@@ -49,11 +49,26 @@ impl Settings {
         let regions = wanted("REGIONS").unwrap_or_else(|| "all".to_owned());
         let durable = flag("SESSIONS", "durable", "token")?;
         let score = wanted("LEAST_BOT_SCORE").map_or(Ok(0), |text| text.parse());
+        let regions: Vec<String> = regions.split(',').map(|region| region.trim().to_owned()).collect();
+        let is_country =
+            |region: &str| region.len() == 2 && region.bytes().all(|byte| byte.is_ascii_uppercase());
+        if let Some(region) = regions.iter().find(|region| *region != "all" && !is_country(region)) {
+            return Err(format!(
+                "REGIONS names `{region}`: write `all` or two capital letters, as in `all,DE`"
+            ));
+        }
+        let origin = needed("ORIGIN")?.trim_end_matches('/').to_owned();
+        if !origin.starts_with("https://") && !origin.starts_with("http://") {
+            return Err(format!("ORIGIN is `{origin}`: write where the cloud answers, `https://...`"));
+        }
+        let root = needed("ROOT_KEY")?;
+        segue_core::trust::PublicKey::from_hex(&root)
+            .map_err(|_| "ROOT_KEY is no public key: `segue keys show` prints 64 hexadecimal digits")?;
         Ok(Self {
-            origin: needed("ORIGIN")?.trim_end_matches('/').to_owned(),
-            root: needed("ROOT_KEY")?,
+            origin,
+            root,
             seal: Seal::new(&needed("SESSION_SECRET")?)?,
-            regions: regions.split(',').map(|region| region.trim().to_owned()).collect(),
+            regions,
             keeping: if durable { Keeping::Durable } else { Keeping::Token },
             asks_consent: !flag("CONSENT", "assumed", "asked")?,
             least_bot_score: score.map_err(|_| "LEAST_BOT_SCORE is no number from 0 to 99".to_owned())?,

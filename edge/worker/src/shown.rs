@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::answer::Answer;
 use crate::rows::Reject;
 use crate::service::Answered;
-use crate::session::{Live, cookie};
+use crate::session::{Live, cookie, no_cookie};
 use crate::visitor::Visitor;
 
 /// What became of a batch, as the cloud tells it, and whether the cloud will hear of it.
@@ -84,5 +84,9 @@ pub(crate) fn shown(
         forwarded,
     };
     let answer = Answer::json(200, &shown)?;
-    Ok(if visitor.private { answer } else { answer.with("set-cookie", cookie(token)) })
+    Ok(match visitor {
+        Visitor { private: false, .. } => answer.with("set-cookie", cookie(token)),
+        Visitor { has_old_cookie: true, .. } => answer.with("set-cookie", no_cookie()),
+        _ => answer,
+    })
 }

@@ -5,7 +5,7 @@ use segue_core::trust::Manifest;
 use crate::answer::{Answer, COSE};
 use crate::bundle::Bundle;
 use crate::call::Call;
-use crate::host::{Fetched, Host};
+use crate::host::{Fault, Fetched, Host};
 use crate::isolate::Isolate;
 use crate::problem::{Code, Problem};
 use crate::service::{Answered, unavailable};
@@ -69,22 +69,24 @@ impl Isolate {
         }
         let bytes = match bundle.artefacts.get(hash) {
             Some(bytes) => bytes.to_vec(),
-            None => self.fetched_artefact(host, hash).await.ok_or_else(missing)?,
+            None => self.fetched_artefact(host, hash).await.map_err(unavailable)?.ok_or_else(missing)?,
         };
         Ok(Answer::content(call, &bytes, "application/octet-stream", FOR_EVER))
     }
 
-    async fn fetched_artefact(&self, host: &impl Host, hash: &str) -> Option<Vec<u8>> {
+    async fn fetched_artefact(&self, host: &impl Host, hash: &str) -> Result<Option<Vec<u8>>, Fault> {
         let key = format!("models/{hash}");
         let fits = |bytes: &Vec<u8>| segue_core::trust::hash(bytes) == hash;
         if let Some(bytes) = host.read(&key).await.ok().flatten().filter(fits) {
-            return Some(bytes);
+            return Ok(Some(bytes));
         }
-        let Fetched::Content(bytes, _) = host.fetch(&key, None).await.ok()? else { return None };
-        let bytes = Some(bytes).filter(fits)?;
+        let Fetched::Content(bytes, _) = host.fetch(&key, None).await? else { return Ok(None) };
+        if !fits(&bytes) {
+            return Err(format!("the cloud's {key} has another hash"));
+        }
         // What could not be shared is fetched again the next time.
         let _ = host.write(&key, &bytes).await;
-        Some(bytes)
+        Ok(Some(bytes))
     }
 }
 

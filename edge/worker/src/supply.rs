@@ -30,24 +30,18 @@ impl Isolate {
     /// # Errors
     /// In words, when nothing could be had at all.
     pub async fn supply(&self, host: &impl Host, region: &str) -> Result<bool, Fault> {
-        let looked_ms = self.shelf.borrow_mut().get(region).map(|shelved| shelved.looked_ms);
-        if let Some(looked_ms) = looked_ms {
-            return Ok(host.now_ms().saturating_sub(looked_ms) > FRESH_MS);
-        }
-        if !self.takes_off(region, host.now_ms()) {
-            return self.wait(host, region).await.map(|()| false);
-        }
-        let supplied = self.first(host, region).await;
-        self.land(region);
-        supplied
-    }
-
-    async fn wait(&self, host: &impl Host, region: &str) -> Result<(), Fault> {
-        for _ in 0..WAITS {
-            host.pause(WAIT_MS).await;
-            if self.shelf.borrow_mut().get(region).is_some() {
-                return Ok(());
+        for _ in 0..=WAITS {
+            let looked_ms = self.shelf.borrow_mut().get(region).map(|shelved| shelved.looked_ms);
+            if let Some(looked_ms) = looked_ms {
+                return Ok(host.now_ms().saturating_sub(looked_ms) > FRESH_MS);
             }
+            // Also where the one before came back with nothing, or never.
+            if self.takes_off(region, host.now_ms()) {
+                let supplied = self.first(host, region).await;
+                self.land(region);
+                return supplied;
+            }
+            host.pause(WAIT_MS).await;
         }
         Err(format!("the packs of {region} did not arrive in time"))
     }

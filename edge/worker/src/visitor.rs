@@ -22,6 +22,8 @@ pub struct Visitor {
     pub is_bot: bool,
     /// What it carries of its session.
     pub token: Option<String>,
+    /// It carries a cookie from before it objected.
+    pub has_old_cookie: bool,
 }
 
 impl Visitor {
@@ -35,8 +37,10 @@ impl Visitor {
         Self {
             region: region::of(call),
             private,
-            is_bot: call.bot_score.is_some_and(|score| score < settings.least_bot_score),
+            // A score of 0 was not computed.
+            is_bot: call.bot_score.is_some_and(|score| score > 0 && score < settings.least_bot_score),
             token: carried.map(str::to_owned),
+            has_old_cookie: private && call.cookie(COOKIE).is_some(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use js_sys::futures::JsFuture;
 use js_sys::{Array, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast as _, JsValue};
-use web_sys::{Headers, ReadableStreamDefaultReader, Request, Response, ResponseInit, Url};
+use web_sys::{Headers, ReadableStream, ReadableStreamDefaultReader, Request, Response, ResponseInit, Url};
 
 use super::javascript::fault;
 use crate::answer::Answer;
@@ -48,17 +48,19 @@ pub(super) fn response(answer: &Answer) -> Result<Response, JsValue> {
     Response::new_with_opt_js_u8_array_and_init(body.as_ref(), &init)
 }
 
-/// At most one byte more than may be sent: whoever reads it sees that it was too much.
 async fn body(request: &Request) -> Result<Vec<u8>, Problem> {
     let broken = |thrown: JsValue| Problem::new(Code::BodyInvalid, fault(thrown));
-    let Some(stream) = request.body() else { return Ok(Vec::new()) };
-    let reader = stream.get_reader().dyn_into::<ReadableStreamDefaultReader>();
-    let reader = reader.map_err(|_| Problem::new(Code::BodyInvalid, "the body cannot be read"))?;
+    at_most(request.body(), BODY_BYTES).await.map_err(broken)
+}
+
+/// What a stream brings, as far as it is not much more than `most` bytes: whoever reads more sees that it was too much.
+pub(super) async fn at_most(stream: Option<ReadableStream>, most: usize) -> Result<Vec<u8>, JsValue> {
+    let Some(stream) = stream else { return Ok(Vec::new()) };
+    let reader = stream.get_reader().dyn_into::<ReadableStreamDefaultReader>()?;
     let mut bytes = Vec::new();
-    while bytes.len() <= BODY_BYTES {
-        let chunk = JsFuture::from(reader.read()).await.map_err(broken)?;
-        let Ok(value) = Reflect::get(&chunk, &"value".into()).map_err(broken)?.dyn_into::<Uint8Array>()
-        else {
+    while bytes.len() <= most {
+        let chunk = JsFuture::from(reader.read()).await?;
+        let Ok(value) = Reflect::get(&chunk, &"value".into())?.dyn_into::<Uint8Array>() else {
             return Ok(bytes);
         };
         bytes.extend_from_slice(&value.to_vec());

@@ -5,6 +5,7 @@ mod javascript;
 mod platform;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use js_sys::Promise;
@@ -12,10 +13,11 @@ use js_sys::futures::future_to_promise;
 use segue_core::engine::PreparedRanker;
 use wasm_bindgen::prelude::*;
 use worker::worker_sys::{Context, MessageBatch, ScheduleContext};
-use worker::{Env, MessageExt as _};
+use worker::{Env, MessageExt as _, QueueRetryOptionsBuilder};
 
 use crate::answer::Answer;
 use crate::forward::{self, Fate};
+use crate::host::Host as _;
 use crate::isolate::Isolate;
 use crate::problem::{Code, Problem};
 use crate::settings::Settings;
@@ -44,18 +46,16 @@ pub fn prepare(ranker: &[u8], schema: &[u8]) -> Result<(), JsValue> {
 pub fn fetch(request: web_sys::Request, env: Env, context: Context) -> Promise {
     future(async move {
         let answer = answer(&request, &env, &context).await.unwrap_or_else(Answer::from);
+        answer.fault.iter().for_each(|fault| javascript::report(fault));
         http::response(&answer).map(JsValue::from)
     })
 }
 
 async fn answer(request: &web_sys::Request, env: &Env, context: &Context) -> Result<Answer, Problem> {
-    let isolate = isolate(env).map_err(|fault| Problem::new(Code::Internal, fault))?;
+    let isolate = isolate(env).map_err(|fault| Problem::of_ours(Code::Internal, fault))?;
     let call = http::call(request).await?;
     let platform = Platform::new(env.clone(), &isolate.settings);
     let answer = isolate.answer(&platform, &call).await;
-    if answer.status == 500 {
-        javascript::report(&String::from_utf8_lossy(&answer.body));
-    }
     if let Some(region) = answer.look_after.clone() {
         let later = future(async move {
             isolate.look_after(&platform, &region).await;
@@ -92,12 +92,20 @@ pub fn queue(batch: MessageBatch, env: Env, _context: Context) -> Promise {
         let messages: Vec<_> = batch.raw_iter().collect();
         let bodies: Vec<String> =
             messages.iter().map(|message| message.body().as_string().unwrap_or_default()).collect();
+        let mut faults = BTreeSet::new();
         for (message, fate) in messages.iter().zip(forward::post(&platform, &bodies).await) {
             match fate {
                 Fate::Done => message.ack(),
-                Fate::Again => message.retry(),
+                Fate::Again(fault) => {
+                    let age_ms = platform.now_ms().saturating_sub(message.timestamp().as_millis() as i64);
+                    let delay = forward::again_seconds(age_ms);
+                    let options = QueueRetryOptionsBuilder::new().with_delay_seconds(delay).build();
+                    message.retry_with_options(&options);
+                    faults.insert(fault);
+                }
             }
         }
+        faults.iter().for_each(|fault| javascript::report(&format!("events wait: {fault}")));
         Ok(JsValue::UNDEFINED)
     })
 }

@@ -5,15 +5,20 @@ use std::time::Duration;
 use js_sys::futures::JsFuture;
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::{JsCast as _, JsValue};
-use web_sys::{Headers, RequestInit, Response, WorkerGlobalScope};
+use web_sys::{AbortSignal, Headers, RequestInit, RequestRedirect, Response, WorkerGlobalScope};
 use worker::{Delay, Env};
 
+use super::http::at_most;
 use super::javascript::{ask, fault, random};
+use crate::forward::ACCEPTED;
 use crate::host::{Cell, Fault, Fetched, Host};
 use crate::settings::Settings;
 
 /// Largest answer of the cloud that is taken, in bytes: a model.
 const ANSWER_BYTES: usize = 8 << 20;
+
+/// How long the cloud may take to answer, in milliseconds.
+const PATIENCE_MS: u32 = 8_000;
 
 /// The bindings of `wrangler.toml`: `PACKS` (KV, or R2 under the name `PACKS_BUCKET`), `EVENTS` (Queue), `SESSION_CELLS`
 /// (Durable Objects), `LIMITER` (rate limits).
@@ -29,6 +34,9 @@ impl Platform {
     }
 
     async fn request(&self, path: &str, init: &RequestInit) -> Result<Response, Fault> {
+        init.set_signal(Some(&AbortSignal::timeout_with_u32(PATIENCE_MS)));
+        // A page that some proxy sends to instead is no answer.
+        init.set_redirect(RequestRedirect::Manual);
         let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
         let url = format!("{}/api/v1/{path}", self.origin);
         let response = JsFuture::from(scope.fetch_with_str_and_init(&url, init)).await.map_err(fault)?;
@@ -55,8 +63,10 @@ impl Host for Platform {
 
     fn random(&self) -> [u8; 24] {
         let mut bytes = [0; 24];
-        // There is always a source of randomness within a request.
-        let _ = random(&mut bytes);
+        // There is always a source of randomness within a request; without one nothing may be sealed.
+        if let Err(thrown) = random(&mut bytes) {
+            wasm_bindgen::throw_str(&thrown);
+        }
         bytes
     }
 
@@ -92,12 +102,11 @@ impl Host for Platform {
             304 => Ok(Fetched::Current),
             404 => Ok(Fetched::Missing),
             200 => {
-                let buffer = response.array_buffer().map_err(fault)?;
-                let bytes = Uint8Array::new(&JsFuture::from(buffer).await.map_err(fault)?);
-                if bytes.length() as usize > ANSWER_BYTES {
-                    return Err(format!("GET {path} answered {} bytes", bytes.length()));
+                let bytes = at_most(response.body(), ANSWER_BYTES).await.map_err(fault)?;
+                if bytes.len() > ANSWER_BYTES {
+                    return Err(format!("GET {path} answered more than {ANSWER_BYTES} bytes"));
                 }
-                Ok(Fetched::Content(bytes.to_vec(), response.headers().get("etag").map_err(fault)?))
+                Ok(Fetched::Content(bytes, response.headers().get("etag").map_err(fault)?))
             }
             status => Err(format!("GET {path} answered {status}")),
         }
@@ -118,7 +127,7 @@ impl Host for Platform {
             Ok(queue) => queue.send(body.to_owned()).await.map_err(fault),
             // Without a queue the cloud itself has to take them now.
             Err(_) => match self.post_events(body).await? {
-                200..=299 => Ok(()),
+                ACCEPTED => Ok(()),
                 status => Err(format!("POST events answered {status}")),
             },
         }

@@ -93,6 +93,10 @@ fn pack(generation: u64, subject: &str, now_ms: i64) -> Vec<u8> {
 }
 
 pub(super) fn settings(variables: &[(&str, &str)]) -> Settings {
+    read(variables).unwrap()
+}
+
+pub(super) fn read(variables: &[(&str, &str)]) -> Result<Settings, String> {
     let root = world::key().public().to_hex();
     let given = [
         ("ORIGIN", "https://cloud.example"),
@@ -105,7 +109,7 @@ pub(super) fn settings(variables: &[(&str, &str)]) -> Settings {
         let mut all = variables.iter().chain(&given);
         all.find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned())
     };
-    Settings::read(find).unwrap()
+    Settings::read(find)
 }
 
 impl Host for Platform {

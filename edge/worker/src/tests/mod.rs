@@ -337,13 +337,75 @@ fn a_queue_delivers_in_batches_and_one_bad_message_does_not_hold_up_the_others()
     let platform = Platform::new();
     let message = |count: usize| json!({ "events": vec![event("1", "like", "a"); count] }).to_string();
     let messages = [message(3), message(400), message(700), "damaged".to_owned()];
-    assert_eq!(now(forward::post(&platform, &messages)), [Fate::Done; 4]);
+    assert_eq!(now(forward::post(&platform, &messages)), [const { Fate::Done }; 4]);
     let sizes: Vec<usize> =
         platform.posted.borrow().iter().map(|body| body.matches("event_id").count()).collect();
     assert_eq!(sizes, [403, 700]);
     platform.refuses_from.set(500);
-    assert_eq!(now(forward::post(&platform, &[message(300), message(300)])), [Fate::Done; 2]);
+    assert_eq!(now(forward::post(&platform, &[message(300), message(300)])), [const { Fate::Done }; 2]);
     assert_eq!(platform.posted.borrow().len(), 4, "each by itself");
+    let again = |messages: &[String]| {
+        let fates = now(forward::post(&platform, messages));
+        fates.iter().filter(|fate| matches!(fate, Fate::Again(fault) if !fault.is_empty())).count()
+    };
+    // Refused for good: it waits for the queue of dead letters, and is not taken for delivered.
+    assert_eq!(again(&[message(600), message(1)]), 1);
     platform.is_down.set(true);
-    assert_eq!(now(forward::post(&platform, &messages)), [Fate::Again; 4]);
+    assert_eq!(again(&messages), 4);
+}
+
+#[test]
+fn each_time_a_message_waits_as_long_again_as_it_has_waited_up_to_an_hour() {
+    let waits = [0, 900, 5_000, 90_000, 7_200_000, i64::MAX].map(forward::again_seconds);
+    assert_eq!(waits, [1, 1, 5, 90, 3_600, 3_600]);
+}
+
+#[test]
+fn whoever_objects_later_is_forgotten_and_loses_the_cookie() {
+    let platform = Platform::new();
+    let isolate = platform.isolate(&[("SESSIONS", "durable")]);
+    let told = post(&isolate, &platform, &[], json!([event("1", "dislike", "item-030")]));
+    let carried = cookie(&told);
+    assert_eq!(platform.cells.borrow().len(), 1);
+    let objecting = [("cookie", carried.as_str()), ("sec-gpc", "1")];
+    let shown = get(&isolate, &platform, NEXT, &objecting);
+    assert!(shown.header("set-cookie").unwrap().contains("Max-Age=0"));
+    assert_ne!(body(&shown)["session"], body(&told)["session"]);
+    let ended = now(isolate.answer(&platform, &call("DELETE", "/api/v1/session", &objecting, &Value::Null)));
+    assert!(ended.status == 204 && platform.cells.borrow().is_empty());
+}
+
+#[test]
+fn a_session_goes_on_when_consent_comes_later() {
+    let platform = Platform::new();
+    let isolate = platform.isolate(&[("SESSIONS", "durable"), ("CONSENT", "asked")]);
+    let before = post(&isolate, &platform, &[], json!([event("1", "dislike", "item-030")]));
+    let told = json!({
+        "surface": "radio", "count": 10, "token": body(&before)["token"], "events": [event("2", "dislike", "item-031")],
+    });
+    let agreed = [("segue-consent", "granted")];
+    let after = now(isolate.answer(&platform, &call("POST", "/api/v1/session/events", &agreed, &told)));
+    assert_eq!(body(&after)["session"], body(&before)["session"]);
+    let list = get(&isolate, &platform, NEXT, &[("segue-consent", "granted"), ("cookie", &cookie(&after))]);
+    let list = items(&list);
+    assert!(!list.contains(&"item-030".to_owned()) && !list.contains(&"item-031".to_owned()));
+}
+
+#[test]
+fn settings_that_cannot_work_are_named_and_faults_stay_in_the_log() {
+    for (name, value) in
+        [("ROOT_KEY", "abc"), ("ORIGIN", "cloud.example"), ("REGIONS", "all, de"), ("REGIONS", "all,")]
+    {
+        let fault = cloud::read(&[(name, value)]).unwrap_err();
+        assert!(fault.contains(name), "{fault}");
+    }
+    let platform = Platform::new();
+    let isolate = platform.isolate(&[]);
+    platform.is_down.set(true);
+    let answer = get(&isolate, &platform, NEXT, &[]);
+    let fault = answer.fault.clone().unwrap();
+    assert!(answer.status == 503 && fault.starts_with("generation_missing: "), "{fault}");
+    assert!(
+        !body(&answer)["detail"].as_str().unwrap().contains(fault.trim_start_matches("generation_missing: "))
+    );
 }

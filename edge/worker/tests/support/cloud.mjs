@@ -21,7 +21,7 @@ export async function workerBefore(port = 0, variables = {}) {
     kvNamespaces: ["PACKS"],
     durableObjects: { SESSION_CELLS: { className: "SessionCell", useSQLite: true } },
     queueProducers: { EVENTS: { queueName: "segue-events" } },
-    queueConsumers: { "segue-events": { maxBatchSize: 50, maxBatchTimeout: 1, maxRetries: 100, retryDelay: 2 } },
+    queueConsumers: { "segue-events": { maxBatchSize: 50, maxBatchTimeout: 1, maxRetries: 100 } },
   });
   return { miniflare, url: await miniflare.ready };
 }

@@ -27,7 +27,7 @@ export async function startWorker(test, variables = {}, change = {}) {
     kvNamespaces: ["PACKS"],
     durableObjects: { SESSION_CELLS: { className: "SessionCell", useSQLite: true } },
     queueProducers: { EVENTS: { queueName: "segue-events" } },
-    queueConsumers: { "segue-events": { maxBatchSize: 50, maxBatchTimeout: 0.2, maxRetries: 5, retryDelay: 1 } },
+    queueConsumers: { "segue-events": { maxBatchSize: 50, maxBatchTimeout: 0.2, maxRetries: 5 } },
     ...change,
   });
   test.after(async () => {
