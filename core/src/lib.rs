@@ -1,5 +1,5 @@
-// The sample accepts a ranker, which only a build with tract can.
-#![cfg_attr(any(not(doctest), feature = "tract"), doc = include_str!("../README.md"))]
+// The sample accepts a ranker, which only a build with `ranker` can.
+#![cfg_attr(any(not(doctest), feature = "ranker"), doc = include_str!("../README.md"))]
 
 pub mod budget;
 mod digest;
@@ -25,6 +25,6 @@ pub use reason::{Reason, ReasonCode};
 pub use session::{Applied, Event, EventKind};
 
 /// The sample of the project's README is compiled too.
-#[cfg(all(doctest, feature = "tract"))]
+#[cfg(all(doctest, feature = "ranker"))]
 #[doc = include_str!("../../README.md")]
 struct ProjectReadme;

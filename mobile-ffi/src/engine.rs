@@ -119,12 +119,12 @@ impl Engine {
         self.call(|engine| engine.accept_manifest(bytes, now_ms).cloned())
     }
 
-    #[cfg(feature = "tract")]
+    #[cfg(feature = "ranker")]
     pub(crate) fn ranker(&self, model: &[u8], schema: &[u8]) -> Result<()> {
         self.call(|engine| engine.accept_ranker(model, schema))
     }
 
-    #[cfg(not(feature = "tract"))]
+    #[cfg(not(feature = "ranker"))]
     pub(crate) fn ranker(&self, _: &[u8], _: &[u8]) -> Result<()> {
         Err(segue_core::Error::new(segue_core::Code::RequestInvalid, "built without the scorer for rankers.")
             .into())

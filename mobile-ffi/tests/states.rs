@@ -27,7 +27,7 @@ fn opened() -> (Engine, Request) {
                 drop(engine.accept_manifest(&given(bytes), *now_ms).unwrap().clone())
             }
             Step::AcceptPolicy { surface, bytes } => engine.accept_policy(surface, &given(bytes)).unwrap(),
-            #[cfg(feature = "tract")]
+            #[cfg(feature = "ranker")]
             Step::AcceptRanker { model, schema } => {
                 engine.accept_ranker(&given(model), &given(schema)).unwrap()
             }

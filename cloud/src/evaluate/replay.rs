@@ -28,9 +28,9 @@ const RETRIEVED: usize = 100;
 /// What runs the ranker during the replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ScorerKind {
-    /// tract, as in apps and browsers.
-    #[cfg(feature = "tract")]
-    Tract,
+    /// The core's own, as in apps and browsers.
+    #[cfg(feature = "ranker")]
+    Core,
     /// ONNX Runtime, as in the refresh.
     Ort,
 }
@@ -39,9 +39,9 @@ impl ScorerKind {
     /// What users run where it is built in.
     #[must_use]
     pub fn shipped() -> Self {
-        #[cfg(feature = "tract")]
-        return Self::Tract;
-        #[cfg(not(feature = "tract"))]
+        #[cfg(feature = "ranker")]
+        return Self::Core;
+        #[cfg(not(feature = "ranker"))]
         return Self::Ort;
     }
 
@@ -49,8 +49,8 @@ impl ScorerKind {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            #[cfg(feature = "tract")]
-            Self::Tract => "tract",
+            #[cfg(feature = "ranker")]
+            Self::Core => "core",
             Self::Ort => "ort",
         }
     }

@@ -28,7 +28,7 @@ pub struct Head {
     pub model: String,
     /// Nothing from this time on was known to the model, in milliseconds since 1970; none without a clock.
     pub trained_until: Option<i64>,
-    /// What ran the ranker: `tract` or `ort`.
+    /// What ran the ranker: `core` or `ort`.
     pub scorer: &'static str,
     /// The gap is measured by the hidden truth.
     pub truth: bool,

@@ -75,7 +75,7 @@ impl std::fmt::Debug for Engines {
 
 type Loaded = (Schema, Box<dyn Scorer + Send>);
 
-/// On ONNX Runtime where the process has one, else on tract.
+/// On ONNX Runtime where the process has one, else on the core's own operators.
 fn scorer(state: &AppState, ranker: &Ranker) -> anyhow::Result<Loaded> {
     let schema = Schema::from_json(&artefact(state, &ranker.schema.hash)?)?;
     let model = artefact(state, &ranker.model.hash)?;
@@ -86,12 +86,12 @@ fn scorer(state: &AppState, ranker: &Ranker) -> anyhow::Result<Loaded> {
     Ok((schema, scorer))
 }
 
-#[cfg(feature = "tract")]
+#[cfg(feature = "ranker")]
 fn without_library(model: &[u8], schema: &Schema) -> anyhow::Result<Box<dyn Scorer + Send>> {
-    Ok(Box::new(segue_core::score::TractScorer::new(model, schema)?))
+    Ok(Box::new(segue_core::score::RankerScorer::new(model, schema)?))
 }
 
-#[cfg(not(feature = "tract"))]
+#[cfg(not(feature = "ranker"))]
 fn without_library(_: &[u8], _: &Schema) -> anyhow::Result<Box<dyn Scorer + Send>> {
     anyhow::bail!("{} names no ONNX Runtime", onnx::LIBRARY)
 }

@@ -154,7 +154,7 @@ fn somebody_new_gets_the_regions_candidates_in_the_order_of_their_own_session() 
     assert!(!items(&after).contains(&items(&list)[0]));
 }
 
-#[cfg(feature = "tract")]
+#[cfg(feature = "ranker")]
 #[test]
 fn without_its_ranker_a_list_is_ranked_by_the_one_before() {
     let data = published();

@@ -78,11 +78,11 @@ fn mismatch(error: impl Display) -> Error {
     Error::new(Code::ModelInputsMismatch, format!("{error}."))
 }
 
-#[cfg(all(test, feature = "tract"))]
+#[cfg(all(test, feature = "ranker"))]
 mod tests {
     use std::path::Path;
 
-    use segue_core::score::TractScorer;
+    use segue_core::score::RankerScorer;
 
     use super::*;
 
@@ -119,7 +119,7 @@ mod tests {
         }
         let schema = Schema::from_json(&schema).unwrap();
         let mut server = OrtScorer::new(&ranker, &schema).unwrap();
-        let mut browser = TractScorer::new(&ranker, &schema).unwrap();
+        let mut browser = RankerScorer::new(&ranker, &schema).unwrap();
         for count in [1, 64, 500, 1_000] {
             let inputs = inputs(&schema, count);
             let (here, there) = (scored(&mut server, &inputs), scored(&mut browser, &inputs));

@@ -157,11 +157,11 @@ mod tests {
         assert_eq!(schema.dimension, crate::towers::DIMENSION);
     }
 
-    #[cfg(feature = "tract")]
+    #[cfg(feature = "ranker")]
     #[test]
     fn the_demos_ranker_runs_where_apps_run_it() {
         use segue_core::features::{Inputs, Schema};
-        use segue_core::score::{Scorer, TractScorer, check_heads};
+        use segue_core::score::{RankerScorer, Scorer, check_heads};
         let model = ModelDirectory::demo();
         let schema = Schema::from_json(&model.schema).unwrap();
         let inputs = Inputs {
@@ -172,7 +172,7 @@ mod tests {
             mask: (0..schema.slots).map(|slot| f32::from(u8::from(slot < 4))).collect(),
             context: vec![0.5; schema.context_width()],
         };
-        let mut scorer = TractScorer::new(&model.ranker, &schema).unwrap();
+        let mut scorer = RankerScorer::new(&model.ranker, &schema).unwrap();
         scorer.prepare(&inputs).unwrap();
         let heads = scorer.score(&inputs, &mut segue_core::Budget::unlimited()).unwrap();
         check_heads(&heads, inputs.count, &schema).unwrap();

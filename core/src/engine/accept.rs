@@ -1,6 +1,6 @@
 //! What comes in from outside: checked, then put to use; whatever is refused leaves the last good one working.
 
-#[cfg(any(feature = "tract", test))]
+#[cfg(any(feature = "ranker", test))]
 use super::Appointed;
 use super::{Engine, Surface};
 use crate::error::{Code, Error, Result};
@@ -75,7 +75,7 @@ impl Engine {
     /// # Errors
     /// `manifest_missing`, `hash_mismatch`, `too_large`, `format_unknown`, `schema_invalid`, `model_damaged`,
     /// `model_operator_unknown`, `model_inputs_mismatch`.
-    #[cfg(feature = "tract")]
+    #[cfg(feature = "ranker")]
     pub fn accept_ranker(&mut self, model: &[u8], schema: &[u8]) -> Result<()> {
         let opened = self.open_ranker(model, schema);
         self.faults.ranker = opened.is_err();
@@ -83,7 +83,7 @@ impl Engine {
     }
 
     /// Puts to use the ranker that the manifest names.
-    #[cfg(any(feature = "tract", test))]
+    #[cfg(any(feature = "ranker", test))]
     pub(super) fn appoint(&mut self, ranker: super::Ranker) -> Result<()> {
         self.ranker = Some(ranker);
         let manifest = self.trust.manifest()?;
@@ -93,17 +93,17 @@ impl Engine {
         Ok(())
     }
 
-    #[cfg(feature = "tract")]
+    #[cfg(feature = "ranker")]
     fn open_ranker(&self, model: &[u8], schema: &[u8]) -> Result<super::Ranker> {
         use crate::features::Schema;
-        use crate::score::TractScorer;
+        use crate::score::RankerScorer;
 
         let none = || Error::new(Code::HashMismatch, "the manifest names no ranker.");
         let named = self.trust.manifest()?.ranker.as_ref().ok_or_else(none)?;
         trust::check(model, &named.model, "ranker")?;
         trust::check(schema, &named.schema, "schema")?;
         let schema = Schema::from_json(schema)?;
-        let scorer = Box::new(TractScorer::new(model, &schema)?);
+        let scorer = Box::new(RankerScorer::new(model, &schema)?);
         Ok(super::Ranker::new(schema, scorer))
     }
 

@@ -3,7 +3,7 @@
 mod accept;
 mod explain;
 mod line;
-#[cfg(feature = "tract")]
+#[cfg(feature = "ranker")]
 mod prepared;
 mod rank;
 mod ranker;
@@ -11,7 +11,7 @@ mod refill;
 mod slate;
 mod surface;
 
-#[cfg(feature = "tract")]
+#[cfg(feature = "ranker")]
 pub use prepared::PreparedRanker;
 pub(crate) use ranker::Ranker;
 pub use ranker::utilities;
@@ -43,7 +43,7 @@ pub(crate) struct Faults {
 
 /// The accepted ranker by its hashes, and since which generation manifests have named it.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "tract"), allow(dead_code, reason = "only a build with tract accepts rankers"))]
+#[cfg_attr(not(feature = "ranker"), allow(dead_code, reason = "only a build with `ranker` accepts rankers"))]
 pub(crate) struct Appointed {
     named: trust::Ranker,
     since: u64,

@@ -4,14 +4,14 @@
 use super::{Engine, Ranker};
 use crate::error::{Code, Error, Result};
 use crate::features::Schema;
-use crate::score::TractScorer;
+use crate::score::RankerScorer;
 use crate::trust::{self, Artefact};
 
 /// A ranker with its plans; nothing says yet that it may be used.
 pub struct PreparedRanker {
     named: trust::Ranker,
     schema: Schema,
-    scorer: TractScorer,
+    scorer: RankerScorer,
 }
 
 impl PreparedRanker {
@@ -23,7 +23,7 @@ impl PreparedRanker {
     pub fn new(model: &[u8], schema: &[u8]) -> Result<Self> {
         let named = trust::Ranker { model: Artefact::of(model), schema: Artefact::of(schema) };
         let schema = Schema::from_json(schema)?;
-        let scorer = TractScorer::new(model, &schema)?;
+        let scorer = RankerScorer::new(model, &schema)?;
         Ok(Self { named, schema, scorer })
     }
 

@@ -21,7 +21,7 @@ pub(crate) struct Ranker {
 
 impl Ranker {
     #[cfg_attr(
-        not(any(feature = "tract", feature = "encode")),
+        not(any(feature = "ranker", feature = "encode")),
         allow(dead_code, reason = "nothing brings a ranker")
     )]
     pub(super) fn new(schema: Schema, scorer: Box<dyn Scorer + Send>) -> Self {

@@ -2,19 +2,20 @@
 
 mod calibrate;
 mod linear;
-#[cfg(feature = "tract")]
-mod tract;
+#[cfg(feature = "ranker")]
+mod ranker;
 
 pub(crate) use calibrate::calibrate;
 pub(crate) use linear::LinearScorer;
-#[cfg(feature = "tract")]
-pub use tract::TractScorer;
+#[cfg(feature = "ranker")]
+pub use ranker::RankerScorer;
 
 use crate::budget::Budget;
 use crate::error::{Code, Error, Result};
 use crate::features::{Inputs, Schema};
 
-/// Something that scores candidates. The core brings a linear one and one on tract; the cloud brings one on ONNX Runtime.
+/// Something that scores candidates. The core brings a linear one and one for trained rankers; the cloud brings one on
+/// ONNX Runtime.
 pub trait Scorer {
     /// Does what depends on the candidates alone; called once per pack, before the first [`Scorer::score`].
     ///

@@ -6,6 +6,10 @@ const OPERATORS: u64 = 20;
 const FORMAT: u64 = 9;
 /// What ONNX calls f32.
 const F32: u64 = 1;
+/// What ONNX calls a 64-bit integer.
+const I64: u64 = 7;
+/// What ONNX calls an attribute that is an f32.
+const FLOAT: u64 = 1;
 /// What ONNX calls an attribute that is an integer.
 const INTEGER: u64 = 2;
 /// What ONNX calls an attribute that is a list of integers.
@@ -14,13 +18,15 @@ const INTEGERS: u64 = 7;
 /// An attribute of an operator.
 #[derive(Debug, Clone, Copy)]
 pub enum Attribute {
+    /// An f32 by its name.
+    Float(&'static str, f32),
     /// An integer by its name.
     Integer(&'static str, u64),
     /// A list of integers by its name.
     Integers(&'static str, &'static [u64]),
 }
 
-/// A file in the making; all tensors are f32.
+/// A file in the making.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
     nodes: Vec<u8>,
@@ -37,6 +43,14 @@ impl Graph {
     /// Declares the output.
     pub fn output(&mut self, name: &str, shape: &[u64]) {
         self.ends.extend(field(12, &value(name, shape)));
+    }
+
+    /// A constant list of integers: a shape, axes, indices.
+    pub fn integers(&mut self, name: &str, values: &[i64]) {
+        let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let shape = number(1, values.len() as u64);
+        self.constants
+            .extend(field(5, &[shape, number(2, I64), field(8, name.as_bytes()), field(9, &raw)].concat()));
     }
 
     /// A constant of this shape.
@@ -66,6 +80,10 @@ impl Graph {
 impl Attribute {
     fn bytes(self) -> Vec<u8> {
         match self {
+            Self::Float(name, value) => {
+                let value = [varint(2 << 3 | 5), value.to_le_bytes().to_vec()].concat();
+                [field(1, name.as_bytes()), value, number(20, FLOAT)].concat()
+            }
             Self::Integer(name, value) => {
                 [field(1, name.as_bytes()), number(3, value), number(20, INTEGER)].concat()
             }

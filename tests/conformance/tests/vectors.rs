@@ -6,7 +6,7 @@ use serde_json::json;
 /// Cases with a ranker are for builds that can run one.
 fn runs_here(case: &vectors::Case) -> bool {
     let needs_ranker = case.steps.iter().any(|step| matches!(step, vectors::Step::AcceptRanker { .. }));
-    cfg!(feature = "tract") || !needs_ranker
+    cfg!(feature = "ranker") || !needs_ranker
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn the_stated_closeness_is_the_one_compared_with() {
     assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), json!({ "score": CLOSENESS }));
 }
 
-#[cfg(feature = "tract")]
+#[cfg(feature = "ranker")]
 #[test]
 fn the_cases_touch_every_event_kind_policy_rule_reason_and_error() {
     let generated = vectors::generate().unwrap();
@@ -43,7 +43,7 @@ fn the_cases_touch_every_event_kind_policy_rule_reason_and_error() {
     assert_eq!(vectors::missing(&touched), Vec::<String>::new());
 }
 
-#[cfg(feature = "tract")]
+#[cfg(feature = "ranker")]
 #[test]
 fn the_committed_files_are_what_the_recipes_give() {
     let generated = vectors::generate().unwrap();

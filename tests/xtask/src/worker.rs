@@ -36,15 +36,6 @@ const SOURCES: [&str; 11] = [
     "edge/worker/package.json",
 ];
 
-/// The worker's size is limited more tightly than its time: what the browser's profile compiles for speed is compiled for
-/// size here.
-const FOR_SIZE: [&str; 4] = [
-    "--config",
-    "profile.wasm.package.segue-core.opt-level=\"z\"",
-    "--config",
-    "profile.wasm.package.tract-linalg.opt-level=\"z\"",
-];
-
 /// Compiles and generates what is not current, and puts it with the ranker of `model` where `worker.mjs` finds it.
 ///
 /// # Errors
@@ -74,7 +65,6 @@ fn compile(paths: &Paths, step: &Step) -> anyhow::Result<()> {
     let mut arguments =
         vec!["rustc", "--locked", "--package", "segue-worker", "--lib", "--crate-type", "cdylib"];
     arguments.extend(["--profile", "wasm", "--target", rust_target::WASM]);
-    arguments.extend(FOR_SIZE);
     shell::run(step, &mut shell::cargo(paths, arguments))?;
     Build::new(paths)?.build_generator(step)
 }

@@ -18,8 +18,8 @@ pub(super) fn engine(stage: &Stage<'_>, kind: ScorerKind) -> anyhow::Result<Engi
     let ranker = match &ranking.ranker {
         Some((model, schema)) => {
             let scorer: Box<dyn Scorer + Send> = match kind {
-                #[cfg(feature = "tract")]
-                ScorerKind::Tract => Box::new(segue_core::score::TractScorer::new(model, schema)?),
+                #[cfg(feature = "ranker")]
+                ScorerKind::Core => Box::new(segue_core::score::RankerScorer::new(model, schema)?),
                 ScorerKind::Ort => Box::new(OrtScorer::new(model, schema)?),
             };
             Some((schema.clone(), scorer))

@@ -6,7 +6,7 @@
 //! every list is checked.
 
 mod documents;
-#[cfg(feature = "tract")]
+#[cfg(feature = "ranker")]
 mod model;
 mod outbox;
 mod seeds;
@@ -15,7 +15,7 @@ mod slate;
 mod trust;
 
 pub use documents::policy;
-#[cfg(feature = "tract")]
+#[cfg(feature = "ranker")]
 pub use model::model;
 pub use outbox::outbox;
 pub use seeds::seeds;
@@ -36,7 +36,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "events", run: events },
     Target { name: "manifest", run: manifest },
-    #[cfg(feature = "tract")]
+    #[cfg(feature = "ranker")]
     Target { name: "model", run: model },
     Target { name: "outbox", run: outbox },
     Target { name: "pack", run: pack },

@@ -124,12 +124,12 @@ impl<F: Fn(&str) -> Vec<u8>> Host<F> {
     }
 }
 
-#[cfg(feature = "tract")]
+#[cfg(feature = "ranker")]
 fn accept_ranker(engine: &mut Engine, model: &[u8], schema: &[u8]) -> Result<()> {
     engine.accept_ranker(model, schema)
 }
 
-#[cfg(not(feature = "tract"))]
+#[cfg(not(feature = "ranker"))]
 fn accept_ranker(_: &mut Engine, _: &[u8], _: &[u8]) -> Result<()> {
     Err(Error::new(Code::RequestInvalid, "built without a scorer for rankers."))
 }

@@ -116,7 +116,7 @@ fn catalogue(paths: &Paths, steps: &Steps, arguments: &Arguments) -> Option<(Seg
     Some((segue, data, refresh))
 }
 
-/// Builds `segue`. The server scores through ONNX Runtime, so tract is not compiled for it.
+/// Builds `segue`. The server scores through ONNX Runtime, so the core's scorer is not compiled for it.
 ///
 /// # Errors
 /// When the compiler fails.

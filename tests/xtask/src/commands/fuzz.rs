@@ -111,7 +111,7 @@ fn fuzzer(paths: &Paths, target: &str, corpus: &Path, crashers: &Path, seconds: 
     command.args(["--fuzz-dir", "."]).current_dir(paths.file(FOLDER)).env("RUST_BACKTRACE", "0");
     command.env("CARGO_TARGET_DIR", paths.target.join("fuzz"));
     if target == MODEL {
-        command.args(["--features", "tract"]);
+        command.args(["--features", "ranker"]);
     }
     command.arg(target).arg(corpus).arg("--").args(LIMITS).arg("-print_final_stats=1");
     command

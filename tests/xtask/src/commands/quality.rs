@@ -102,7 +102,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(steps.exit_code())
 }
 
-/// The program that ships, with tract, and the Python that trains.
+/// The program that ships, with the core's scorer, and the Python that trains.
 fn prepare(paths: &Paths, steps: &Steps) -> Option<(Segue, PathBuf)> {
     let library = steps.run("ONNX Runtime", |step| onnxruntime::ensure(paths, step))?;
     steps.run("segue: compile", |step| {

@@ -1,9 +1,8 @@
 //! What the commands fetch by ordinary means when it is missing.
 
-pub(crate) mod assembler;
+pub(crate) mod arm_linker;
 pub(crate) mod cargo_fuzz;
 pub(crate) mod chromium;
-pub(crate) mod clang;
 pub(crate) mod debian;
 pub(crate) mod maven;
 pub(crate) mod node_packages;

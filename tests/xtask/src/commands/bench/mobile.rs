@@ -11,9 +11,9 @@ use crate::commands::mobile::library;
 use crate::paths::Paths;
 use crate::shell;
 use crate::steps::{Step, Steps};
-use crate::tools::{assembler, rust_target};
+use crate::tools::{arm_linker, rust_target};
 
-/// A 64-bit ARM machine with Linux: what an assembler for the kernels and a linker are packaged for.
+/// A 64-bit ARM machine with Linux: what a linker is packaged for.
 const ARM: &str = "aarch64-unknown-linux-gnu";
 
 /// Builds what ships and measures it.
@@ -28,7 +28,7 @@ pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report) {
         Some(Some(file)) => report.add(&size("mobile_lib_arm64_stripped_bytes", &file).unwrap_or_default()),
         Some(None) => report.skip(
             "mobile_lib_arm64_stripped_bytes",
-            &format!("there is no compiler for ARM: {}", assembler::INSTALL),
+            &format!("there is no linker for ARM: {}", arm_linker::INSTALL),
         ),
         None => {}
     }
@@ -40,15 +40,15 @@ fn size(key: &str, file: &Path) -> anyhow::Result<Figures> {
     Ok(Figures::from_iter([(key.to_owned(), Value::from(bytes))]))
 }
 
-/// The library for ARM; `None` where there is no compiler for the kernels.
+/// The library for ARM; `None` where there is no linker.
 fn arm(paths: &Paths, step: &Step) -> anyhow::Result<Option<PathBuf>> {
-    if !assembler::ensure(paths, step)? {
+    if !arm_linker::ensure(paths, step)? {
         return Ok(None);
     }
     rust_target::ensure(paths, step, ARM)?;
     let mut command = shell::cargo(paths, ["rustc"]);
     command.args(library::shipping("cdylib")).args(["--target", ARM]);
-    command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", assembler::PROGRAM);
+    command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", arm_linker::PROGRAM);
     shell::run(step, &mut command)?;
     Ok(Some(library::shared(&paths.target.join(ARM).join(library::SHIPPED))))
 }

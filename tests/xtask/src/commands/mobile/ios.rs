@@ -1,7 +1,6 @@
 //! The XCFramework for iOS.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::bail;
 
@@ -32,7 +31,7 @@ fn check_tools() -> anyhow::Result<()> {
     }
     bail!(
         "an XCFramework cannot be built here; it needs macOS with Xcode 16 or newer (`xcodebuild` on PATH). \
-         Elsewhere `cargo xtask test --all` builds the static library for {} with clang, and tests the Swift package on Linux",
+         Elsewhere `cargo xtask test --all` builds the static library for {}, and tests the Swift package on Linux",
         TARGETS[0]
     )
 }
@@ -40,26 +39,19 @@ fn check_tools() -> anyhow::Result<()> {
 fn build(paths: &Paths, step: &Step) -> anyhow::Result<()> {
     for target in TARGETS {
         rust_target::ensure(paths, step, target)?;
-        static_library(paths, step, target, |_| ())?;
+        static_library(paths, step, target)?;
     }
     Ok(())
 }
 
-/// The static library alone, which needs no linker of Apple's; returns it. `prepare` names the assembler of its kernels
-/// where that is not Apple's.
+/// The static library alone, which needs no linker of Apple's; returns it.
 ///
 /// # Errors
 /// When the compiler fails.
-pub(crate) fn static_library(
-    paths: &Paths,
-    step: &Step,
-    target: &str,
-    prepare: impl FnOnce(&mut Command),
-) -> anyhow::Result<PathBuf> {
+pub(crate) fn static_library(paths: &Paths, step: &Step, target: &str) -> anyhow::Result<PathBuf> {
     let mut command = shell::cargo(paths, ["rustc"]);
     command.args(library::shipping("staticlib")).args(["--target", target]);
     command.env("IPHONEOS_DEPLOYMENT_TARGET", OLDEST_IOS);
-    prepare(&mut command);
     shell::run(step, &mut command)?;
     Ok(library::archive(&paths.target.join(target).join(library::SHIPPED)))
 }

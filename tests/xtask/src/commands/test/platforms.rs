@@ -5,15 +5,15 @@ use std::process::Command;
 use crate::paths::Paths;
 use crate::shell;
 use crate::steps::{Counts, Step, Steps};
-use crate::tools::{assembler, qemu, rust_target};
+use crate::tools::{qemu, rust_target};
 
 use super::{rust, summary};
 
 /// Browsers and phones: nothing is linked, which for phones would need their makers' tools.
 const PHONES: [&str; 2] = ["aarch64-linux-android", "aarch64-apple-ios"];
 
-/// Each feature of the core alone; the scorer for rankers, `tract`, apart, as for phones it takes an assembler.
-const FEATURES: [&str; 4] = ["", "encode", "schema", "test-support"];
+/// Each feature of the core alone.
+const FEATURES: [&str; 5] = ["", "ranker", "encode", "schema", "test-support"];
 
 /// ARM under an emulator; linked statically, so that no system for it has to be there.
 const ARM: &str = "aarch64-unknown-linux-musl";
@@ -24,24 +24,13 @@ const PROCESSORS: [&str; 3] = ["cortex-a53", "cortex-a76", "max"];
 /// Checks the core for browsers and phones; with `all` runs its tests and the vectors on ARM.
 pub(super) fn run(paths: &Paths, steps: &Steps, all: bool) {
     check(paths, steps, rust_target::WASM);
-    let assembler = steps.run("assembler for ARM", |step| assembler::ensure(paths, step)).unwrap_or(false);
-    for target in PHONES {
-        check(paths, steps, target);
-        let name = format!("core with rankers for {target}");
-        match assembler {
-            true => drop(steps.run(&name, |step| check_feature(paths, step, target, "tract"))),
-            false => steps.skip(&name, "there is no assembler and this is not root", assembler::INSTALL),
-        }
-    }
+    PHONES.iter().for_each(|target| check(paths, steps, target));
     if !all {
         steps.skip("tests on ARM", "the emulator is slow", "cargo xtask test --all");
         return;
     }
     match steps.run("emulator", |step| qemu::ensure(paths, step)) {
-        Some(true) if assembler => arm(paths, steps),
-        Some(true) => {
-            steps.skip("tests on ARM", "there is no assembler and this is not root", assembler::INSTALL)
-        }
+        Some(true) => arm(paths, steps),
         Some(false) => steps.skip("tests on ARM", "there is no emulator and this is not root", qemu::INSTALL),
         None => {}
     }
@@ -69,7 +58,6 @@ fn check(paths: &Paths, steps: &Steps, target: &str) {
 
 fn check_feature(paths: &Paths, step: &Step, target: &str, feature: &str) -> anyhow::Result<()> {
     let mut command = shell::cargo(paths, ["check", "--locked", "--package", "segue-core"]);
-    assembler::assemble(&mut command, target);
     command.args(["--no-default-features", "--target", target, "--features", feature]);
     shell::run(step, &mut command).map(drop)
 }
@@ -79,7 +67,6 @@ fn arm(paths: &Paths, steps: &Steps) {
         steps.run_counted(&format!("tests on ARM ({processor})"), |step| {
             rust_target::ensure(paths, step, ARM)?;
             let mut command = core_tests(shell::cargo(paths, ["test", "--locked", "--target", ARM]));
-            assembler::assemble(&mut command, ARM);
             command
                 .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "rust-lld")
                 .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUNNER", qemu::AARCH64)

@@ -14,13 +14,13 @@ use crate::whole_path::Segue;
 
 /// Feature sets that users may choose and that the workspace build never tries alone.
 ///
-/// `segue-core` with `tract` alone is what the WebAssembly build compiles.
+/// `segue-core` with `ranker` alone is what the WebAssembly build compiles.
 const FEATURES_ALONE: [(&str, &[&str]); 6] = [
     ("segue-core", &["--no-default-features"]),
     ("segue-core", &["--no-default-features", "--features", "encode"]),
     ("segue-core", &["--no-default-features", "--features", "schema"]),
     ("segue-core", &["--no-default-features", "--features", "test-support"]),
-    ("segue-core", &["--no-default-features", "--features", "tract"]),
+    ("segue-core", &["--no-default-features", "--features", "ranker"]),
     ("segue-cloud", &["--no-default-features"]),
 ];
 

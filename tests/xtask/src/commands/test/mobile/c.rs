@@ -28,8 +28,8 @@ const CHECKED: [&str; 9] = [
     "-fno-sanitize-recover=all",
 ];
 
-/// What Rust's standard library asks of the linker; and no executable stack, which one kernel in assembler does not say.
-const SYSTEM: [&str; 4] = ["-ldl", "-lm", "-lpthread", "-Wl,-z,noexecstack"];
+/// What Rust's standard library asks of the linker.
+const SYSTEM: [&str; 3] = ["-ldl", "-lm", "-lpthread"];
 
 /// Runs both test programs.
 pub(super) fn tests(paths: &Paths, steps: &Steps, folder: &Path, states: &States) {

@@ -8,7 +8,7 @@ use crate::commands::mobile::{ios, library};
 use crate::paths::Paths;
 use crate::shell;
 use crate::steps::{Step, Steps};
-use crate::tools::{clang, rust_target};
+use crate::tools::rust_target;
 
 /// Every phone that there is a package for.
 const TARGETS: [&str; 5] = [
@@ -24,14 +24,6 @@ const BUILT: &str = "aarch64-apple-ios";
 
 /// Checks the library for each of them, and builds the static library for iOS.
 pub(super) fn run(paths: &Paths, steps: &Steps) {
-    match steps.run("clang", |step| clang::ensure(paths, step)) {
-        Some(true) => {}
-        Some(false) => {
-            let reason = "there is no clang, and this is not root on Debian";
-            return steps.skip("mobile: library for phones", reason, clang::INSTALL);
-        }
-        None => return,
-    }
     for target in TARGETS {
         let name = format!("mobile: library for {target}");
         match rust_target::install(paths, target) {
@@ -45,25 +37,21 @@ pub(super) fn run(paths: &Paths, steps: &Steps) {
     }
     if rust_target::install(paths, BUILT) {
         steps.run(&format!("mobile: static library for {BUILT}"), |step| {
-            is_whole(&ios::static_library(paths, step, BUILT, |command| {
-                clang::assemble(command, paths, BUILT)
-            })?)
+            is_whole(&ios::static_library(paths, step, BUILT)?)
         });
     }
 }
 
 fn check(paths: &Paths, step: &Step, target: &str) -> anyhow::Result<()> {
     let mut command = shell::cargo(paths, ["check", "--locked", "--package", library::PACKAGE, "--lib"]);
-    clang::assemble(&mut command, paths, target);
     shell::run(step, command.args(["--target", target])).map(drop)
 }
 
-/// It has C's functions and the kernels, and every object inside is one of Apple's.
+/// It has C's and the other languages' functions, and every object inside is one of Apple's.
 fn is_whole(archive: &Path) -> anyhow::Result<()> {
     let bytes = std::fs::read(archive).with_context(|| format!("cannot read {}", archive.display()))?;
     let has = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
-    for name in ["_segue_engine_rank", "_uniffi_segue_mobile_fn_method_engine_rank", "_arm64simd_mmm_f32_8x8"]
-    {
+    for name in ["_segue_engine_rank", "_uniffi_segue_mobile_fn_method_engine_rank"] {
         ensure!(has(name.as_bytes()), "{} lacks {name}", archive.display());
     }
     ensure!(!has(b"\x7fELF"), "{} holds objects of other systems", archive.display());

@@ -2,7 +2,7 @@
 
 use super::cut::Cut;
 use super::graph::Graph;
-use super::plan::{Plan, Value, padded};
+use super::plan::{Plan, Scratch, padded};
 use super::widths::Widths;
 use super::wiring::Bounds;
 use crate::error::{Code, Error, Result};
@@ -44,37 +44,50 @@ impl Parts {
     }
 
     /// What the cross part reads of a chunk of candidates: rows of `width` columns, at most [`Self::rows`] of them.
-    pub(super) fn pack(&self, candidates: &[f32], width: usize) -> Result<Vec<Value>> {
-        self.pack.run(self.table(candidates, width)?.into_iter())
+    pub(super) fn pack(
+        &self,
+        candidates: &[f32],
+        width: usize,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<Vec<f32>>> {
+        let table = padded(self.rows * width, candidates)?;
+        self.pack.run(given(&table).as_slice(), scratch)
     }
 
     /// What the cross part reads of the session.
-    pub(super) fn session(&self, inputs: &Inputs, widths: Widths) -> Result<Vec<Value>> {
+    pub(super) fn session(
+        &self,
+        inputs: &Inputs,
+        widths: Widths,
+        scratch: &mut Scratch,
+    ) -> Result<Vec<Vec<f32>>> {
         let tables =
             [(names::EVENTS, &inputs.events), (names::MASK, &inputs.mask), (names::CONTEXT, &inputs.context)];
-        let shapes = widths.shapes(self.rows);
-        let given = shapes.iter().filter_map(|(name, shape)| {
-            let (_, values) = tables.iter().find(|(table, _)| table == name)?;
-            Some(padded(shape, values))
+        let read = widths.inputs().into_iter().filter_map(|(name, _)| {
+            tables.iter().find(|(table, _)| *table == name).map(|(_, numbers)| numbers.as_slice())
         });
-        self.session.run(given.collect::<Result<Vec<_>>>()?.into_iter())
+        self.session.run(&read.collect::<Vec<_>>(), scratch)
     }
 
     /// The heads of a chunk, one row each, rows beyond the candidates included.
-    pub(super) fn cross(
+    pub(super) fn cross<'a>(
         &self,
-        known: impl Iterator<Item = Value>,
+        known: impl Iterator<Item = &'a Vec<f32>>,
         live: &[f32],
         width: usize,
-    ) -> Result<Value> {
-        let heads = self.cross.run(known.chain(self.table(live, width)?))?.pop();
+        scratch: &mut Scratch,
+    ) -> Result<Vec<f32>> {
+        let live = padded(self.rows * width, live)?;
+        let mut read: Vec<&[f32]> = known.map(Vec::as_slice).collect();
+        read.extend(given(&live));
+        let heads = self.cross.run(&read, scratch)?.pop();
         heads.ok_or_else(|| Error::new(Code::ModelDamaged, "the model gave no output."))
     }
+}
 
-    /// Rows of `width` columns; a table without columns is no input.
-    fn table(&self, rows: &[f32], width: usize) -> Result<Option<Value>> {
-        (width > 0).then(|| padded(&[self.rows, width], rows)).transpose()
-    }
+/// A table as a source; one without columns is none.
+fn given(table: &[f32]) -> Option<&[f32]> {
+    (!table.is_empty()).then_some(table)
 }
 
 fn named<'a>(names: &'a [String], plan: &'a Plan) -> impl Iterator<Item = (String, Vec<usize>)> + 'a {

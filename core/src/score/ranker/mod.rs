@@ -1,13 +1,15 @@
-//! The ranker on tract: its graph wired by hand, cut in parts, run on fixed chunks of candidates.
+//! A trained ranker: its graph made a list of steps, cut in parts, run on fixed chunks of candidates.
 //!
-//! [`file`] reads the file, [`graph`] checks it, [`wiring`] and [`operators`] build tract's graph for concrete shapes, [`rows`]
-//! and [`cut`] decide what is computed once per pack, once per event and once per chunk, [`plan`] runs one part.
+//! [`file`] reads the file, [`graph`] checks it, [`wiring`] and [`operators`] turn it into [`steps`] for concrete shapes, [`rows`]
+//! and [`cut`] decide what is computed once per pack, once per event and once per chunk, [`plan`] runs one part, and
+//! [`kernels`] are its arithmetic.
 
 mod axes;
 mod constant;
 mod cut;
 mod file;
 mod graph;
+mod kernels;
 mod operators;
 mod parts;
 mod plan;
@@ -15,8 +17,10 @@ mod product;
 mod protobuf;
 mod reduce;
 mod rows;
+mod steps;
 #[cfg(test)]
 mod tests;
+mod view;
 mod widths;
 mod wiring;
 
@@ -25,7 +29,7 @@ use std::sync::Arc;
 use self::cut::Cut;
 use self::graph::Graph;
 use self::parts::Parts;
-use self::plan::{Value, numbers, padded};
+use self::plan::{Scratch, padded};
 use self::widths::Widths;
 use super::Scorer;
 #[cfg(doc)]
@@ -37,22 +41,23 @@ use crate::features::{Inputs, Schema};
 /// Candidates scored at a time: one work unit.
 const CHUNK: usize = 128;
 
-/// A ranker (ONNX) on tract.
-pub struct TractScorer {
+/// A ranker (ONNX) on the core's own operators.
+pub struct RankerScorer {
     graph: Arc<Graph>,
     widths: Widths,
     cut: Cut,
     parts: Parts,
     pack: Option<Pack>,
+    scratch: Scratch,
 }
 
 /// What the pack part said about each chunk of a pack.
 struct Pack {
     count: usize,
-    chunks: Vec<Vec<Value>>,
+    chunks: Vec<Vec<Vec<f32>>>,
 }
 
-impl TractScorer {
+impl RankerScorer {
     /// Reads a model, checks it against its schema and builds its plans.
     ///
     /// Inputs and output are those of [`names`]; a table without columns has no input. The supported operators are
@@ -68,14 +73,14 @@ impl TractScorer {
         let graph = Graph::read(bytes, &widths.inputs())?;
         let cut = Cut::find(&graph, widths, CHUNK)?;
         let parts = Parts::new(&graph, &cut, widths, CHUNK)?;
-        Ok(Self { graph: Arc::new(graph), widths, cut, parts, pack: None })
+        Ok(Self { graph: Arc::new(graph), widths, cut, parts, pack: None, scratch: Scratch::default() })
     }
 
     /// Another scorer with the same plans, which are not built again, and without prepared candidates.
     #[must_use]
     pub fn share(&self) -> Self {
         let (graph, cut, parts) = (Arc::clone(&self.graph), self.cut.clone(), self.parts.clone());
-        Self { graph, widths: self.widths, cut, parts, pack: None }
+        Self { graph, widths: self.widths, cut, parts, pack: None, scratch: Scratch::default() }
     }
 
     /// Builds plans for all candidates at once where the model compares them with each other.
@@ -88,14 +93,15 @@ impl TractScorer {
     }
 }
 
-impl Scorer for TractScorer {
+impl Scorer for RankerScorer {
     fn prepare(&mut self, inputs: &Inputs) -> Result<()> {
         self.pack = None;
         self.widths.check(inputs)?;
         self.fit(inputs.count)?;
-        let width = self.widths.candidate;
-        let chunks = (0..inputs.count.div_ceil(self.parts.rows))
-            .map(|at| self.parts.pack(chunk(&inputs.candidates, self.parts.rows * width, at), width))
+        let Self { parts, scratch, widths, .. } = self;
+        let width = widths.candidate;
+        let chunks = (0..inputs.count.div_ceil(parts.rows))
+            .map(|at| parts.pack(chunk(&inputs.candidates, parts.rows * width, at), width, scratch))
             .collect::<Result<_>>()?;
         self.pack = Some(Pack { count: inputs.count, chunks });
         Ok(())
@@ -105,17 +111,16 @@ impl Scorer for TractScorer {
         self.widths.check(inputs)?;
         let pack = self.pack.as_ref().filter(|pack| pack.count == inputs.count);
         let chunks = &pack.ok_or_else(unprepared)?.chunks;
-        let session = self.parts.session(inputs, self.widths)?;
+        let session = self.parts.session(inputs, self.widths, &mut self.scratch)?;
         let mut heads = Vec::with_capacity(inputs.count * self.widths.heads);
         let width = self.widths.live;
         for (at, kept) in chunks.iter().enumerate() {
             if !budget.take() {
                 break;
             }
-            let known = kept.iter().chain(&session).cloned();
+            let known = kept.iter().chain(&session);
             let live = chunk(&inputs.live, self.parts.rows * width, at);
-            let answer = self.parts.cross(known, live, width)?;
-            heads.extend_from_slice(numbers(&answer)?);
+            heads.extend(self.parts.cross(known, live, width, &mut self.scratch)?);
         }
         heads.truncate(inputs.count * self.widths.heads);
         Ok(heads)
@@ -126,14 +131,14 @@ impl Scorer for TractScorer {
             return Ok(None);
         }
         let pack = self.pack.as_ref().ok_or_else(unprepared)?;
-        let session = self.parts.session(inputs, self.widths)?;
+        let session = self.parts.session(inputs, self.widths, &mut self.scratch)?;
         let mut heads = Vec::with_capacity(rows.len() * self.widths.heads);
+        let width = self.widths.live;
         for (at, rows) in rows.chunks(self.parts.rows).enumerate() {
-            let known = pack.rows(rows, self.parts.rows)?;
-            let live = chunk(&inputs.live, self.parts.rows * self.widths.live, at);
-            let answer =
-                self.parts.cross(known.into_iter().chain(session.iter().cloned()), live, self.widths.live)?;
-            heads.extend(numbers(&answer)?.iter().take(rows.len() * self.widths.heads));
+            let kept = pack.rows(rows, self.parts.rows)?;
+            let live = chunk(&inputs.live, self.parts.rows * width, at);
+            let answer = self.parts.cross(kept.iter().chain(&session), live, width, &mut self.scratch)?;
+            heads.extend(answer.iter().take(rows.len() * self.widths.heads));
         }
         Ok(Some(heads))
     }
@@ -141,7 +146,7 @@ impl Scorer for TractScorer {
 
 impl Pack {
     /// What is kept of these candidates, in chunks of `size` rows.
-    fn rows(&self, rows: &[usize], size: usize) -> Result<Vec<Value>> {
+    fn rows(&self, rows: &[usize], size: usize) -> Result<Vec<Vec<f32>>> {
         let kept = self.chunks.first().map_or(0, Vec::len);
         (0..kept).map(|value| gathered(&self.chunks, value, rows, size)).collect()
     }
@@ -152,16 +157,16 @@ fn unprepared() -> Error {
 }
 
 /// Rows of one of the values of each chunk, then zeros.
-fn gathered(chunks: &[Vec<Value>], value: usize, rows: &[usize], size: usize) -> Result<Value> {
-    let shape = chunks.first().and_then(|chunk| chunk.get(value)).ok_or_else(unprepared)?.shape();
-    let width = shape.iter().skip(1).product::<usize>();
-    let mut gathered = Vec::with_capacity(rows.len() * width);
+fn gathered(chunks: &[Vec<Vec<f32>>], value: usize, rows: &[usize], size: usize) -> Result<Vec<f32>> {
+    let of = |chunk: usize| chunks.get(chunk).and_then(|chunk| chunk.get(value)).ok_or_else(unprepared);
+    let length = of(0)?.len();
+    let width = length / size;
+    let mut gathered = Vec::with_capacity(length);
     for &row in rows {
-        let chunk = chunks.get(row / size).and_then(|chunk| chunk.get(value)).ok_or_else(unprepared)?;
         let from = row % size * width;
-        gathered.extend_from_slice(numbers(chunk)?.get(from..from + width).ok_or_else(unprepared)?);
+        gathered.extend_from_slice(of(row / size)?.get(from..from + width).ok_or_else(unprepared)?);
     }
-    padded(shape, &gathered)
+    Ok(padded(length, &gathered)?.into_owned())
 }
 
 /// The chunk of a table in this place; the last one may be shorter than `size`.
@@ -170,10 +175,10 @@ fn chunk(table: &[f32], size: usize, at: usize) -> &[f32] {
     rest.get(..size).unwrap_or(rest)
 }
 
-impl std::fmt::Debug for TractScorer {
+impl std::fmt::Debug for RankerScorer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
-            .debug_struct("TractScorer")
+            .debug_struct("RankerScorer")
             .field("widths", &self.widths)
             .field("cut", &self.cut)
             .finish_non_exhaustive()

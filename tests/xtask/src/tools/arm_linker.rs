@@ -1,13 +1,11 @@
-//! An assembler for ARM processors: the kernels of the scorer for rankers are written in assembly.
-
-use std::process::Command;
+//! A linker for ARM machines with Linux.
 
 use crate::paths::Paths;
 use crate::shell;
 use crate::steps::Step;
 use crate::tools::debian;
 
-/// The program: a C compiler, which takes assembly too.
+/// The program: a C compiler, which knows where the system's libraries are.
 pub(crate) const PROGRAM: &str = "aarch64-linux-gnu-gcc";
 
 /// What installs it where nobody is root.
@@ -28,14 +26,4 @@ pub(crate) fn ensure(paths: &Paths, step: &Step) -> anyhow::Result<bool> {
     debian::install(paths, step, "gcc-aarch64-linux-gnu")?;
     debian::install(paths, step, "libc6-dev-arm64-cross")?;
     Ok(shell::on_path(PROGRAM).is_some())
-}
-
-/// Assembles for `target` with it. What is checked is never linked, so the makers' own tools, which would be looked for
-/// otherwise, need not be there.
-pub(crate) fn assemble(command: &mut Command, target: &str) {
-    let target = target.replace('-', "_");
-    command.env(format!("CC_{target}"), PROGRAM).env(format!("AR_{target}"), "aarch64-linux-gnu-ar");
-    if target.ends_with("apple_ios") {
-        command.env("SDKROOT", "/").env("CRATE_CC_NO_DEFAULTS", "1");
-    }
 }

@@ -7,8 +7,9 @@ use self::sketch::{Sketch, target_attention};
 use super::cut::Cut;
 use super::graph::Graph;
 use super::parts::Parts;
+use super::plan::Scratch;
 use super::widths::Widths;
-use super::{CHUNK, TractScorer};
+use super::{CHUNK, RankerScorer};
 use crate::budget::Budget;
 use crate::error::Code;
 use crate::features::Inputs;
@@ -30,18 +31,18 @@ fn inputs(widths: Widths, count: usize) -> Inputs {
     }
 }
 
-fn score(scorer: &mut TractScorer, inputs: &Inputs) -> Vec<f32> {
+fn score(scorer: &mut RankerScorer, inputs: &Inputs) -> Vec<f32> {
     scorer.prepare(inputs).unwrap();
     scorer.score(inputs, &mut Budget::unlimited()).unwrap()
 }
 
 /// The same model without a cut, all candidates at once.
-fn in_one_piece(bytes: &[u8], widths: Widths) -> TractScorer {
+fn in_one_piece(bytes: &[u8], widths: Widths) -> RankerScorer {
     let graph = Graph::read(bytes, &widths.inputs()).unwrap();
     let names: Vec<String> = widths.inputs().iter().map(|(name, _)| (*name).to_owned()).collect();
     let cut = Cut::whole(&names);
     let parts = Parts::new(&graph, &cut, widths, 1).unwrap();
-    TractScorer { graph: graph.into(), widths, cut, parts, pack: None }
+    RankerScorer { graph: graph.into(), widths, cut, parts, pack: None, scratch: Scratch::default() }
 }
 
 fn assert_close(one: &[f32], other: &[f32]) {
@@ -53,7 +54,7 @@ fn assert_close(one: &[f32], other: &[f32]) {
 #[test]
 fn scoring_by_parts_gives_what_the_whole_graph_gives() {
     let bytes = target_attention().bytes();
-    let mut parts = TractScorer::of(&bytes, WIDTHS).unwrap();
+    let mut parts = RankerScorer::of(&bytes, WIDTHS).unwrap();
     let mut whole = in_one_piece(&bytes, WIDTHS);
     assert!(parts.cut.by_chunks);
     for count in [1, CHUNK - 1, CHUNK, 2 * CHUNK + 3] {
@@ -64,14 +65,14 @@ fn scoring_by_parts_gives_what_the_whole_graph_gives() {
 
 #[test]
 fn each_part_holds_what_depends_on_its_inputs_alone() {
-    let scorer = TractScorer::of(&target_attention().bytes(), WIDTHS).unwrap();
+    let scorer = RankerScorer::of(&target_attention().bytes(), WIDTHS).unwrap();
     assert_eq!(scorer.cut.pack, ["query", "encoded"]);
     assert_eq!(scorer.cut.session, ["keys", "hidden", "values", "around"]);
 }
 
 #[test]
 fn a_second_event_is_scored_with_what_was_kept_of_the_candidates() {
-    let mut scorer = TractScorer::of(&target_attention().bytes(), WIDTHS).unwrap();
+    let mut scorer = RankerScorer::of(&target_attention().bytes(), WIDTHS).unwrap();
     let mut inputs = inputs(WIDTHS, 10);
     let before = score(&mut scorer, &inputs);
     inputs.events.iter_mut().for_each(|value| *value = -*value);
@@ -82,7 +83,7 @@ fn a_second_event_is_scored_with_what_was_kept_of_the_candidates() {
 
 #[test]
 fn some_candidates_are_scored_as_they_are_among_all() {
-    let mut scorer = TractScorer::of(&target_attention().bytes(), WIDTHS).unwrap();
+    let mut scorer = RankerScorer::of(&target_attention().bytes(), WIDTHS).unwrap();
     let inputs = inputs(WIDTHS, 2 * CHUNK + 3);
     let all = score(&mut scorer, &inputs);
     let rows = [2 * CHUNK + 2, 0, CHUNK, 5];
@@ -101,7 +102,7 @@ fn some_candidates_are_scored_as_they_are_among_all() {
 
 #[test]
 fn a_budget_that_ends_leaves_the_first_chunks() {
-    let mut scorer = TractScorer::of(&target_attention().bytes(), WIDTHS).unwrap();
+    let mut scorer = RankerScorer::of(&target_attention().bytes(), WIDTHS).unwrap();
     let inputs = inputs(WIDTHS, 3 * CHUNK);
     let all = score(&mut scorer, &inputs);
     let mut budget = Budget::of_units(2);
@@ -116,7 +117,7 @@ fn a_model_that_compares_candidates_runs_in_one_piece() {
     sketch.weight("weights", &[WIDTHS.candidate, WIDTHS.heads]);
     sketch.node("MatMul", &["candidates", "weights"], "scores");
     sketch.node("Softmax", &["scores"], "heads").integer("axis", 0);
-    let mut scorer = TractScorer::of(&sketch.bytes(), WIDTHS).unwrap();
+    let mut scorer = RankerScorer::of(&sketch.bytes(), WIDTHS).unwrap();
     assert!(!scorer.cut.by_chunks);
     for count in [3, CHUNK + 1] {
         let heads = score(&mut scorer, &inputs(WIDTHS, count));
@@ -133,7 +134,7 @@ fn a_product_of_candidates_with_each_other_runs_in_one_piece() {
     sketch.node("MatMul", &["turned", "candidates"], "covariance");
     sketch.node("MatMul", &["candidates", "covariance"], "mixed");
     sketch.node("MatMul", &["mixed", "weights"], "heads");
-    assert!(!TractScorer::of(&sketch.bytes(), WIDTHS).unwrap().cut.by_chunks);
+    assert!(!RankerScorer::of(&sketch.bytes(), WIDTHS).unwrap().cut.by_chunks);
 }
 
 #[test]
@@ -142,13 +143,13 @@ fn a_model_that_reads_only_what_the_session_changes_scores_every_candidate() {
     let mut sketch = Sketch::new(widths);
     sketch.weight("weights", &[widths.live, widths.heads]);
     sketch.node("MatMul", &["live", "weights"], "heads");
-    let mut scorer = TractScorer::of(&sketch.bytes(), widths).unwrap();
+    let mut scorer = RankerScorer::of(&sketch.bytes(), widths).unwrap();
     assert_eq!(score(&mut scorer, &inputs(widths, CHUNK + 1)).len(), (CHUNK + 1) * widths.heads);
 }
 
 #[test]
 fn candidates_that_were_not_prepared_are_refused() {
-    let mut scorer = TractScorer::of(&target_attention().bytes(), WIDTHS).unwrap();
+    let mut scorer = RankerScorer::of(&target_attention().bytes(), WIDTHS).unwrap();
     let error = scorer.score(&inputs(WIDTHS, 3), &mut Budget::unlimited()).unwrap_err();
     assert_eq!(error.code(), Code::ModelInputsMismatch);
     scorer.prepare(&inputs(WIDTHS, 3)).unwrap();
@@ -163,7 +164,7 @@ fn the_demo_ranker_is_scored_by_parts() {
     let read = |name| std::fs::read(folder.join(name)).unwrap();
     let schema = crate::features::Schema::from_json(&read("schema.json")).unwrap();
     let widths = Widths::of(&schema);
-    let mut parts = TractScorer::new(&read("ranker.onnx"), &schema).unwrap();
+    let mut parts = RankerScorer::new(&read("ranker.onnx"), &schema).unwrap();
     let mut whole = in_one_piece(&read("ranker.onnx"), widths);
     assert!(parts.cut.by_chunks && !parts.cut.pack.contains(&"candidates".to_owned()));
     for count in [1, 500] {

@@ -1,11 +1,8 @@
-//! A ranker's graph as its file states it, checked before tract sees any of it.
+//! A ranker's graph as its file states it, checked before any of it is wired.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use tract_core::internal::{Tensor, tensor1};
-
-use super::constant::{self, types};
+use super::constant::{self, Constant, types};
 use super::file::{self, Attribute, Input, Model};
 use super::operators;
 use crate::error::{Code, Error, Result};
@@ -18,7 +15,7 @@ const OLDEST_OPERATORS: i64 = 13;
 /// Nodes in an order in which each can be computed, and the constants they use.
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
-    pub(super) constants: BTreeMap<String, Arc<Tensor>>,
+    pub(super) constants: BTreeMap<String, Constant>,
 }
 
 /// One operator with the names of what it reads; an optional input left out has an empty name.
@@ -102,12 +99,12 @@ impl Node {
     }
 
     /// The tensor of a `Constant`.
-    fn value(&self) -> Result<Arc<Tensor>> {
+    fn value(&self) -> Result<Constant> {
         let tensor = self.attribute("value").and_then(|attribute| attribute.values.as_ref());
         match (tensor, self.attribute("value_float"), self.attribute("value_ints")) {
             (Some(tensor), _, _) => constant::read(tensor),
-            (None, Some(number), _) => Ok(Arc::new(Tensor::from(number.float))),
-            (None, None, Some(list)) if !list.integers.is_empty() => Ok(Arc::new(tensor1(&list.integers))),
+            (None, Some(number), _) => Ok(Constant::single(number.float)),
+            (None, None, Some(list)) if !list.integers.is_empty() => Ok(Constant::list(&list.integers)),
             _ => Err(damaged(format!("the constant {:?} has no value.", self.output))),
         }
     }

@@ -7,12 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use tract_core::internal::OutletId;
-
 use super::graph::Graph;
-use super::rows::{self, Rows};
+use super::rows::Rows;
 use super::widths::Widths;
-use super::wiring::{Bounds, Wired, mismatch, wire};
+use super::wiring::{Bounds, Wired, wire};
 use crate::error::Result;
 use crate::score::names;
 
@@ -43,14 +41,8 @@ impl Cut {
         let sources = widths.shapes(rows);
         let names: Vec<String> = sources.iter().map(|(name, _)| name.clone()).collect();
         let wired = wire(graph, &Bounds { sources, outputs: vec![names::HEADS.to_owned()] })?;
-        let of_candidates = names.iter().filter(|name| part_of(name) != Part::Session);
-        let lists: Vec<OutletId> =
-            of_candidates.filter_map(|name| wired.outlets.get(name).copied()).collect();
-        let heads = wired.outlets.get(names::HEADS);
-        Ok(match rows::follow(&wired.model, &lists).map_err(mismatch)? {
-            Some(rows) if heads.and_then(|heads| rows.get(heads)) == Some(&0) => {
-                Self::between(graph, &wired, &rows, &names)
-            }
+        Ok(match wired.values.get(names::HEADS).map(|heads| heads.rows) {
+            Some(Rows::Along(0)) => Self::between(graph, &wired, &names),
             _ => Self::whole(&names),
         })
     }
@@ -61,20 +53,20 @@ impl Cut {
         Self { pack: of(Part::Pack), session: of(Part::Session), by_chunks: false }
     }
 
-    /// The cut of a graph whose values have their candidates at `rows`.
-    fn between(graph: &Graph, wired: &Wired, rows: &Rows, inputs: &[String]) -> Self {
+    /// The cut of a graph that mixes no candidates.
+    fn between(graph: &Graph, wired: &Wired, inputs: &[String]) -> Self {
         let mut parts: BTreeMap<&str, Part> =
             inputs.iter().map(|name| (name.as_str(), part_of(name))).collect();
         let mut cut = Self { pack: Vec::new(), session: Vec::new(), by_chunks: true };
         for node in &graph.nodes {
-            let Some(outlet) = wired.outlets.get(&node.output) else { continue };
+            let Some(value) = wired.values.get(&node.output) else { continue };
             let read = node.inputs.iter().filter_map(|name| Some((name, *parts.get(name.as_str())?)));
             let read: Vec<(&String, Part)> = read.collect();
             let all = |part| read.iter().all(|(_, of)| *of == part);
             let part = match read.is_empty() {
                 true => continue,
                 false if all(Part::Session) => Part::Session,
-                false if all(Part::Pack) && rows.get(outlet) == Some(&0) => Part::Pack,
+                false if all(Part::Pack) && value.rows == Rows::Along(0) => Part::Pack,
                 false => Part::Cross,
             };
             parts.insert(&node.output, part);

@@ -1,6 +1,6 @@
 //! Files from outside that are no rankers: each is refused, none panics, hangs or takes memory without end.
 
-use super::super::TractScorer;
+use super::super::RankerScorer;
 use super::super::constant::types;
 use super::sketch::{Sketch, Values, message, target_attention};
 use super::{WIDTHS, inputs, score};
@@ -8,7 +8,7 @@ use crate::error::Code;
 use crate::limits;
 
 fn refusal(bytes: &[u8]) -> Code {
-    TractScorer::of(bytes, WIDTHS).expect_err("a file that is no ranker is refused").code()
+    RankerScorer::of(bytes, WIDTHS).expect_err("a file that is no ranker is refused").code()
 }
 
 /// A ranker that reads `candidates` by `weights` and then does one thing more.
@@ -31,11 +31,11 @@ fn bytes_that_end_early_are_refused() {
 #[test]
 fn a_byte_changed_anywhere_gives_an_error_or_a_ranker() {
     let bytes = target_attention().bytes();
-    let reference = score(&mut TractScorer::of(&bytes, WIDTHS).unwrap(), &inputs(WIDTHS, 2));
+    let reference = score(&mut RankerScorer::of(&bytes, WIDTHS).unwrap(), &inputs(WIDTHS, 2));
     for at in (0..bytes.len()).step_by(41) {
         let mut changed = bytes.clone();
         changed[at] ^= 0x55;
-        if let Ok(mut scorer) = TractScorer::of(&changed, WIDTHS) {
+        if let Ok(mut scorer) = RankerScorer::of(&changed, WIDTHS) {
             assert_eq!(score(&mut scorer, &inputs(WIDTHS, 2)).len(), reference.len());
         }
     }
@@ -197,7 +197,7 @@ fn inputs_and_heads_that_differ_from_the_schema_are_refused() {
     let mut more = WIDTHS;
     more.heads += 1;
     for widths in [wider, fewer, more] {
-        let error = TractScorer::of(&target_attention().bytes(), widths).unwrap_err();
+        let error = RankerScorer::of(&target_attention().bytes(), widths).unwrap_err();
         assert_eq!(error.code(), Code::ModelInputsMismatch);
     }
 }
@@ -215,6 +215,21 @@ fn the_longest_graph_allowed_is_read_in_time_that_does_not_run_away() {
             sketch.node("Identity", &[&name(length)], "heads");
         })
     };
-    assert!(TractScorer::of(&chain(limits::MODEL_NODES - 4), WIDTHS).is_ok());
+    assert!(RankerScorer::of(&chain(limits::MODEL_NODES - 4), WIDTHS).is_ok());
     assert_eq!(refusal(&chain(limits::MODEL_NODES)), Code::TooLarge);
+}
+
+#[test]
+fn shapes_that_only_together_are_huge_are_refused_before_they_are_multiplied() {
+    let code = refusal(&with(|sketch| {
+        for (name, shape) in [("one", [1 << 22, 1, 1]), ("two", [1, 1 << 22, 1]), ("three", [1, 1, 1 << 22])]
+        {
+            sketch.integers(&format!("{name}_shape"), &shape);
+            sketch.numbers(&format!("{name}_number"), &[], &[1.0]);
+            sketch.node("Expand", &[&format!("{name}_number"), &format!("{name}_shape")], name);
+        }
+        sketch.node("Less", &["one", "one"], "whether");
+        sketch.node("Where", &["whether", "two", "three"], "heads");
+    }));
+    assert_eq!(code, Code::TooLarge);
 }
