@@ -32,6 +32,14 @@ enum Command {
     Rollback(commands::rollback::Arguments),
     /// Check or show the settings.
     Config(commands::config::Arguments),
+    /// Say what is served, since when, and what is waiting.
+    Status(commands::status::Arguments),
+    /// Say what is wrong and what to do about it.
+    Doctor(commands::doctor::Arguments),
+    /// Copy the data folder beside a running service.
+    Backup(commands::backup::Arguments),
+    /// Put a backup back.
+    Restore(commands::restore::Arguments),
     /// Serve packs, models, items and events over HTTP, and the player.
     Serve(Box<commands::serve::Arguments>),
     /// Learn towers and ranker from what lies before the boundary, and use them from now on.
@@ -52,6 +60,10 @@ fn main() -> std::process::ExitCode {
         Command::Refresh(arguments) => commands::refresh::run(&arguments),
         Command::Rollback(arguments) => commands::rollback::run(&arguments),
         Command::Config(arguments) => commands::config::run(&arguments),
+        Command::Status(arguments) => commands::status::run(&arguments),
+        Command::Doctor(arguments) => commands::doctor::run(&arguments),
+        Command::Backup(arguments) => commands::backup::run(&arguments),
+        Command::Restore(arguments) => commands::restore::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Train(arguments) => commands::train::run(&arguments),
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments),

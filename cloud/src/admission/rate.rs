@@ -14,27 +14,44 @@ const CLIENTS: usize = 100_000;
 #[derive(Debug)]
 pub(super) struct Rates {
     interval: Duration,
+    buckets: Mutex<Buckets>,
+}
+
+#[derive(Debug, Default)]
+struct Buckets {
     /// When each client's bucket will be full again.
-    full: Mutex<HashMap<IpAddr, Instant>>,
+    full: HashMap<IpAddr, Instant>,
+    /// When those that are full were last forgotten.
+    swept: Option<Instant>,
+}
+
+impl Buckets {
+    /// Makes room for another client, by looking through all at most once a second.
+    fn has_room(&mut self, now: Instant) -> bool {
+        if self.full.len() >= CLIENTS
+            && self.swept.is_none_or(|swept| now.duration_since(swept) >= Duration::from_secs(1))
+        {
+            self.full.retain(|_, full| *full > now);
+            self.swept = Some(now);
+        }
+        self.full.len() < CLIENTS
+    }
 }
 
 impl Rates {
     /// `rate` requests a second, more than 0.
     pub(super) fn new(rate: u32) -> Self {
-        Self { interval: Duration::from_secs(1) / rate, full: Mutex::default() }
+        Self { interval: Duration::from_secs(1) / rate, buckets: Mutex::default() }
     }
 
     /// Takes one request out of the client's bucket; false where it is empty.
     pub(super) fn take(&self, client: IpAddr, now: Instant) -> bool {
-        let mut full = self.full.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let client = household(client);
-        if full.len() >= CLIENTS && !full.contains_key(&client) {
-            full.retain(|_, full| *full > now);
-            if full.len() >= CLIENTS {
-                return false;
-            }
+        if !buckets.full.contains_key(&client) && !buckets.has_room(now) {
+            return false;
         }
-        let at = full.entry(client).or_insert(now);
+        let at = buckets.full.entry(client).or_insert(now);
         let next = (*at).max(now) + self.interval;
         let fits = next <= now + Duration::from_secs(1) * BURST_SECONDS;
         if fits {
@@ -67,6 +84,16 @@ mod tests {
         assert!(rates.take("10.0.0.2".parse().unwrap(), begun));
         let later = begun + Duration::from_secs(3);
         assert_eq!((0..30).filter(|_| rates.take(client, later)).count(), 6);
+    }
+
+    #[test]
+    fn a_crowd_takes_no_more_memory_and_makes_room_once_it_is_quiet() {
+        let (rates, begun) = (Rates::new(1), Instant::now());
+        let client = |number: usize| IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
+        assert!((0..CLIENTS).all(|number| rates.take(client(number), begun)));
+        assert!(!rates.take(client(CLIENTS), begun));
+        assert!(rates.take(client(0), begun));
+        assert!(rates.take(client(CLIENTS), begun + Duration::from_secs(60)));
     }
 
     #[test]

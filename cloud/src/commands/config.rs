@@ -50,7 +50,7 @@ fn check(asked: &Asked) -> anyhow::Result<()> {
     } else {
         problems.iter().for_each(|problem| println!("{problem}"));
     }
-    anyhow::ensure!(problems.is_empty(), "{} settings cannot be taken", problems.len());
+    anyhow::ensure!(problems.is_empty(), "settings that cannot be taken: {}", problems.len());
     if !asked.json {
         let set = KEYS.iter().filter(|key| layers.origin(key) != Origin::Default).count();
         let file = file.as_ref().map_or("no file".to_owned(), |file| file.display().to_string());

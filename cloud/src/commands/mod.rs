@@ -1,6 +1,8 @@
 //! One file per subcommand of `segue`: arguments, the call, what is printed.
 
+pub mod backup;
 pub mod config;
+pub mod doctor;
 pub mod evaluate;
 pub mod features;
 pub mod generate;
@@ -8,7 +10,9 @@ pub mod import;
 pub mod keys;
 pub mod policy;
 pub mod refresh;
+pub mod restore;
 pub mod rollback;
 pub mod serve;
 mod settings;
+pub mod status;
 pub mod train;

@@ -149,6 +149,18 @@ impl Tombstones {
         Ok(who)
     }
 
+    /// Asks for everybody again: files of an earlier day were put back.
+    ///
+    /// # Errors
+    /// When it cannot be made durable; doing it again does no harm.
+    pub fn ask_all_again(&self) -> anyhow::Result<()> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        for (who, receipt) in &self.erased().0.receipts {
+            self.put(who, Receipt { erased_ms: None, ..receipt.clone() })?;
+        }
+        Ok(())
+    }
+
     /// Those whose rows have still to be taken out.
     #[must_use]
     pub fn pending(&self) -> Vec<String> {

@@ -5,6 +5,7 @@
 //! one process writes. `docs/adr/0004-events-in-an-append-only-log.md` says why it is a log of files and not a database.
 
 mod adapt;
+mod check;
 mod disk;
 mod error;
 mod frame;
@@ -20,6 +21,8 @@ mod crash_tests;
 #[cfg(test)]
 pub(crate) mod power_cut;
 
+pub(crate) use check::segments;
+pub use check::{Checked, check};
 pub use disk::{Disk, FolderDisk};
 pub use error::StoreError;
 pub use reader::read_since;

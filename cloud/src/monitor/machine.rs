@@ -6,7 +6,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the system does not tell.
-fn free_bytes(path: &Path) -> std::io::Result<u64> {
+pub(crate) fn free_bytes(path: &Path) -> std::io::Result<u64> {
     let found = rustix::fs::statvfs(path)?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }

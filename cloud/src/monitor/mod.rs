@@ -15,7 +15,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 pub(crate) use clients::count_fallbacks;
 pub(crate) use counted::Counted;
 pub use list::{Kind, METRICS, Metric};
-pub(crate) use machine::set_gauges as set_machine_gauges;
+pub(crate) use machine::{free_bytes, set_gauges as set_machine_gauges};
 
 /// Bounds of the latency histograms, in seconds.
 const SECONDS: [f64; 14] =

@@ -1,0 +1,34 @@
+//! Received events, and who is to be forgotten.
+
+use super::generation::shown;
+use super::{Code, Examined, Finding};
+use crate::erasure::Erased;
+use crate::events::{StoreError, check};
+
+/// Clocks of well-kept machines differ by less.
+const SKEW_MS: i64 = 5 * 60_000;
+
+pub(super) fn examine(examined: &Examined) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Err(error) = Erased::read(&examined.data) {
+        findings.push(Finding::new(Code::TombstonesDamaged, format!("{error:#}")));
+    }
+    match check(&examined.data) {
+        Ok(found) => {
+            if found.torn_bytes > 0 {
+                let what = format!("the last {} bytes of the event log are half a commit", found.torn_bytes);
+                findings.push(Finding::new(Code::LogTorn, what));
+            }
+            let ahead = found.newest_ms - examined.now_ms;
+            if ahead > SKEW_MS {
+                let what = format!("the last events were received {} in the future", shown(ahead));
+                findings.push(Finding::new(Code::ClockBehind, what));
+            }
+        }
+        Err(StoreError::Newer { segment, format }) => {
+            findings.push(Finding::new(Code::LogNewer, format!("{segment} has format {format}")));
+        }
+        Err(error) => findings.push(Finding::new(Code::LogDamaged, error.to_string())),
+    }
+    findings
+}

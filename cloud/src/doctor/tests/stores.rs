@@ -1,0 +1,112 @@
+//! Keys, events, tombstones, models.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::json;
+
+use super::*;
+use crate::catalog::Dataset;
+use crate::erasure::{Erased, Tombstones};
+use crate::events::{EventStore, Limits, Senders, validate};
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Stores one event after another, a commit each.
+fn store(world: &World, ids: &[&str]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let store = EventStore::open(world.data.path(), Limits::default()).unwrap();
+    for id in ids {
+        let row = json!({"event_id": id, "kind": "like", "item": "i1", "user": "u1", "time_ms": 1});
+        let (batch, _) = validate(vec![row], Senders::anybody(&Erased::default()), 0, 10);
+        runtime.block_on(store.append(batch)).unwrap();
+    }
+}
+
+fn segment(world: &World) -> PathBuf {
+    let files = fs::read_dir(world.path("received")).unwrap().map(|entry| entry.unwrap().path());
+    files.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "jsonl")).unwrap()
+}
+
+#[test]
+fn keys_that_are_lost_or_open_to_others_are_put_right() {
+    let world = World::new();
+    let (keys, away) = (world.path("keys"), world.path("away"));
+    fs::rename(&keys, &away).unwrap();
+    assert_eq!(world.codes(), [Code::KeysMissing]);
+    fs::remove_dir_all(&keys).unwrap_or_default();
+    fs::rename(&away, &keys).unwrap();
+    assert_eq!(world.codes(), []);
+    set_mode(&keys.join("signing.key"), 0o644);
+    assert_eq!(world.codes(), [Code::KeysUnusable]);
+    set_mode(&keys.join("signing.key"), 0o600);
+    assert_eq!(world.codes(), []);
+}
+
+#[test]
+fn a_damaged_log_is_put_back_and_half_a_commit_cut_off_by_the_next_start() {
+    let mut world = World::new();
+    world.examined.now_ms = crate::clock::now_ms();
+    world.examined.late_ms = i64::MAX;
+    store(&world, &["a", "b", "c"]);
+    let well = world.codes();
+    let file = segment(&world);
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, [b"!", &whole[1..]].concat()).unwrap();
+    assert_eq!(without(world.codes(), &well), [Code::LogDamaged]);
+    fs::write(&file, [whole.as_slice(), b"{\"format\":9,\"anything\":1}\n"].concat()).unwrap();
+    assert_eq!(without(world.codes(), &well), [Code::LogNewer]);
+    fs::write(&file, &whole[..whole.len() - 3]).unwrap();
+    assert_eq!(without(world.codes(), &well), [Code::LogTorn]);
+    store(&world, &["d"]);
+    assert_eq!(world.codes(), well);
+    world.examined.now_ms -= HOUR;
+    assert!(world.codes().contains(&Code::ClockBehind));
+}
+
+/// What was not there before; the generation is of another year than the events.
+fn without(codes: Vec<Code>, before: &[Code]) -> Vec<Code> {
+    codes.into_iter().filter(|code| !before.contains(code)).collect()
+}
+
+#[test]
+fn tombstones_that_cannot_be_read_are_put_back() {
+    let world = World::new();
+    Tombstones::open(world.data.path()).unwrap().ask("u1", 5, 0).unwrap();
+    let file = world.path("erased.jsonl");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, b"not this\n").unwrap();
+    assert!(world.codes().contains(&Code::TombstonesDamaged));
+    fs::write(&file, whole).unwrap();
+    assert_eq!(world.codes(), []);
+}
+
+/// Puts a model of these bytes for the data set of this hash.
+fn put_model(world: &World, hash: &str) {
+    let current = world.path("models/current");
+    fs::create_dir_all(&current).unwrap();
+    for name in ["item_tower.onnx", "user_tower.onnx", "ranker.onnx"] {
+        fs::write(current.join(name), "no model").unwrap();
+    }
+    fs::write(current.join("schema.json"), json!({ "dataset": hash }).to_string()).unwrap();
+}
+
+#[test]
+fn a_model_that_is_unfit_damaged_or_has_nothing_to_run_it_is_said() {
+    let mut world = World::new();
+    put_model(&world, "of other data");
+    assert_eq!(world.codes(), [Code::ModelUnfit]);
+    put_model(&world, &Dataset::read(world.data.path()).unwrap().schema_hash());
+    assert_eq!(world.codes(), [Code::RuntimeMissing]);
+    world.examined.runtime = Some(world.path("libonnxruntime.so"));
+    assert_eq!(world.codes(), [Code::RuntimeMissing]);
+    if let Some(library) = std::env::var_os(crate::towers::onnx::LIBRARY) {
+        world.examined.runtime = Some(library.into());
+        assert_eq!(world.codes(), [Code::ModelDamaged]);
+    }
+    fs::remove_file(world.path("models/current/ranker.onnx")).unwrap();
+    assert_eq!(world.codes(), [Code::ModelDamaged]);
+    fs::remove_dir_all(world.path("models")).unwrap();
+    assert_eq!(world.codes(), []);
+}

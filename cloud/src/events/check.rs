@@ -1,0 +1,60 @@
+//! Looking through the whole log without opening it.
+
+use std::path::Path;
+
+use super::disk::{Disk as _, FolderDisk};
+use super::error::StoreError;
+use super::log::{scan, segment_names};
+
+/// What a look through the log found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Checked {
+    /// Events in whole commits.
+    pub events: u64,
+    /// When the last of them came in, in milliseconds since 1970; 0 without any.
+    pub newest_ms: i64,
+    /// Bytes at the end that are half a commit; a service that is writing may be in the middle of one.
+    pub torn_bytes: usize,
+}
+
+/// Reads every commit of the log of data folder `data` and checks it.
+///
+/// # Errors
+/// The folder cannot be read or a commit is damaged.
+pub fn check(data: &Path) -> Result<Checked, StoreError> {
+    let disk = FolderDisk::new(super::folder(data));
+    let mut found = Checked::default();
+    let names = segment_names(&disk)?;
+    for (index, name) in names.iter().enumerate() {
+        let bytes = disk.read(name).map_err(|error| StoreError::disk("read", name, &error))?;
+        let end = scan(name, &bytes, index + 1 == names.len(), |frame| {
+            found.events += frame.events;
+            found.newest_ms = frame.received_ms;
+            Ok(())
+        })?;
+        found.torn_bytes = bytes.len() - end;
+    }
+    Ok(found)
+}
+
+/// The log as somebody copies it who does not stop its writer.
+pub(crate) struct Segments {
+    /// Names of those that are full.
+    pub(crate) full: Vec<String>,
+    /// Name and whole commits of the last; none where nothing was received.
+    pub(crate) last: Option<(String, Vec<u8>)>,
+}
+
+/// The log's segments as they are now. One that is replaced meanwhile, by an erasure, holds the same commits.
+///
+/// # Errors
+/// The folder cannot be read or a commit of the last segment is damaged.
+pub(crate) fn segments(data: &Path) -> Result<Segments, StoreError> {
+    let disk = FolderDisk::new(super::folder(data));
+    let mut full = segment_names(&disk)?;
+    let Some(last) = full.pop() else { return Ok(Segments { full, last: None }) };
+    let mut bytes = disk.read(&last).map_err(|error| StoreError::disk("read", &last, &error))?;
+    let end = scan(&last, &bytes, true, |_| Ok(()))?;
+    bytes.truncate(end);
+    Ok(Segments { full, last: Some((last, bytes)) })
+}

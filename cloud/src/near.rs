@@ -1,0 +1,36 @@
+//! Requests to somebody near by, over plain HTTP, for threads that may wait: a service that is looked at.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+/// Whoever takes longer is not well.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Nobody asked here answers more.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// Asks `address`, such as `127.0.0.1:8787`, by GET; answers status and body.
+///
+/// # Errors
+/// When nothing answers there within five seconds, or no HTTP.
+pub(crate) fn get(address: &str, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
+    send(address, format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n").as_bytes())
+}
+
+fn send(address: &str, request: &[u8]) -> anyhow::Result<(u16, Vec<u8>)> {
+    let found = address.to_socket_addrs().with_context(|| format!("looking up {address}"))?.next();
+    let found = found.with_context(|| format!("{address} has no address"))?;
+    let mut stream = TcpStream::connect_timeout(&found, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(request)?;
+    let mut answer = Vec::new();
+    stream.take(MOST_BYTES).read_to_end(&mut answer)?;
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").context("it speaks no HTTP")?;
+    let body = answer.split_off(end + 4);
+    let head = String::from_utf8_lossy(&answer);
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    Ok((status.context("it speaks no HTTP")?, body))
+}
