@@ -1,65 +1,11 @@
 //! `segue serve` as a process: killed at any moment, stopped politely, started twice.
 
+mod support;
+
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
-/// A running service; dropping it kills it.
-struct Serve {
-    child: Child,
-    address: String,
-}
-
-impl Serve {
-    fn start(data: &Path) -> Self {
-        let mut child = command(data).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").expect(&line).to_owned();
-        Self { child, address }
-    }
-}
-
-impl Drop for Serve {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn command(data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_segue"));
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
-    command
-}
-
-/// Posts one batch; true when it was acknowledged.
-fn post(address: &str, ids: &[String]) -> bool {
-    let events: Vec<String> = ids
-        .iter()
-        .map(|id| format!(r#"{{"event_id":"{id}","item":"t1","kind":"like","time_ms":1}}"#))
-        .collect();
-    let body = format!(r#"{{"events":[{}]}}"#, events.join(","));
-    let head =
-        "POST /api/v1/events HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json";
-    let Ok(mut stream) = TcpStream::connect(address) else { return false };
-    if stream.write_all(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes()).is_err()
-    {
-        return false;
-    }
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    answer.starts_with(b"HTTP/1.1 202")
-}
-
-fn stored(data: &Path) -> Vec<String> {
-    let mut ids = Vec::new();
-    segue_cloud::events::read_since(data, 0, |_, event| ids.push(event.event_id)).unwrap();
-    ids
-}
+use support::{Serve, command, post, stored};
 
 #[test]
 fn events_acknowledged_before_a_kill_are_there_once_however_often_they_are_sent_again() {

@@ -45,3 +45,6 @@ fn start() -> PrometheusHandle {
     METRICS.iter().for_each(Metric::describe);
     handle
 }
+
+#[cfg(test)]
+mod deploy_tests;

@@ -1,0 +1,269 @@
+//! The runbook of `docs/OPERATIONS.md`, carried out with the commands that it names.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::mpsc;
+
+use serde_json::Value;
+use support::{Serve, answer, post, segue, stored};
+
+const LIBRARY: &str = "ORT_DYLIB_PATH";
+
+fn run(arguments: &[&str], data: &Path) -> Output {
+    segue().args(arguments).arg("--data").arg(data).output().unwrap()
+}
+
+#[track_caller]
+fn ok(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A small catalogue whose attributes are not those of the demo's model, so that nothing needs ONNX Runtime.
+fn filled(data: &Path) {
+    let rows = data.with_extension("rows");
+    fs::create_dir_all(&rows).unwrap();
+    let items: String = (0..40).map(|at| format!("{{\"item\":\"t{at}\",\"title\":\"T{at}\"}}\n")).collect();
+    let events: String = (0..80)
+        .map(|at| {
+            let (user, item) = (at % 4, at % 40);
+            format!("{{\"event_id\":\"x{at}\",\"user\":\"u{user}\",\"item\":\"t{item}\",\"kind\":\"like\",\"time_ms\":{at}}}\n")
+        })
+        .collect();
+    fs::write(rows.join("items.jsonl"), items).unwrap();
+    fs::write(rows.join("events.jsonl"), events).unwrap();
+    ok(&segue().args(["import", "jsonl"]).arg(&rows).arg("--data").arg(data).output().unwrap());
+    ok(&run(&["refresh", "--index", "exact"], data));
+}
+
+/// The codes that `segue doctor` finds, but for how full this machine's disk is, and whether it found an error.
+fn doctor(data: &Path, service: &str) -> (Vec<String>, bool) {
+    let found = run(&["doctor", "--json", "--service", service], data);
+    let answer: Value = serde_json::from_slice(&found.stdout).unwrap();
+    assert_eq!(answer["ok"].as_bool(), Some(found.status.success()));
+    let codes = answer["findings"].as_array().unwrap().iter();
+    let codes = codes.map(|finding| finding["code"].as_str().unwrap().to_owned());
+    (codes.filter(|code| code != "disk_nearly_full").collect(), found.status.success())
+}
+
+#[test]
+fn a_backup_taken_beside_the_service_is_restored_and_served() {
+    let home = tempfile::tempdir().unwrap();
+    let (data, backup, restored) = (home.path().join("D"), home.path().join("B"), home.path().join("R"));
+    filled(&data);
+    let serve = Serve::start(&data);
+    assert!(post(&serve.address, &["e1".to_owned()]));
+    assert_eq!(doctor(&data, &serve.address), (Vec::new(), true));
+    let status = ok(&run(&["status", "--service", &serve.address], &data));
+    assert!(status.contains("serves generation 1") && status.contains("1 in the log"), "{status}");
+    ok(&segue().arg("backup").arg("--data").arg(&data).arg("--to").arg(&backup).output().unwrap());
+    drop(serve);
+    let mut restore = segue();
+    restore.arg("restore").arg("--from").arg(&backup).arg("--data").arg(&restored);
+    let refused = restore.output().unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--nobody-erased-since"));
+    ok(&restore.arg("--nobody-erased-since").output().unwrap());
+    assert_eq!(stored(&restored), ["e1"]);
+    let serve = Serve::start(&restored);
+    assert_eq!(doctor(&restored, &serve.address), (Vec::new(), true));
+    assert!(answer(&serve.address, &["e1".to_owned()]).contains("\"duplicates\":1"));
+}
+
+#[test]
+fn a_polite_stop_in_the_middle_of_traffic_keeps_everything_that_was_acknowledged() {
+    let data = tempfile::tempdir().unwrap();
+    let mut serve = Serve::start(data.path());
+    let (heard, hear) = mpsc::channel();
+    let address = serve.address.clone();
+    let sender = std::thread::spawn(move || {
+        for number in 0.. {
+            let id = format!("e{number}");
+            if !post(&address, std::slice::from_ref(&id)) {
+                return;
+            }
+            heard.send(id).unwrap();
+        }
+    });
+    let mut acknowledged: BTreeSet<String> = hear.iter().take(20).collect();
+    ok(&Command::new("kill").arg("-TERM").arg(serve.child.id().to_string()).output().unwrap());
+    assert!(serve.child.wait().unwrap().success());
+    sender.join().unwrap();
+    acknowledged.extend(hear.iter());
+    let found: BTreeSet<String> = stored(data.path()).into_iter().collect();
+    assert!(acknowledged.is_subset(&found));
+}
+
+#[test]
+fn the_model_without_its_library_fails_the_refresh_in_words_and_the_generation_before_is_served() {
+    let data = tempfile::tempdir().unwrap();
+    ok(&run(&["generate", "--tracks", "200", "--users", "3"], data.path()));
+    let refresh = |library: Option<&Path>| {
+        let mut command = segue();
+        command.args(["refresh", "--data"]).arg(data.path()).env_remove(LIBRARY);
+        library.map(|library| command.env(LIBRARY, library));
+        command.output().unwrap()
+    };
+    for library in [None, Some(Path::new("/does/not/exist.so"))] {
+        let output = refresh(library);
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && words.contains(LIBRARY) && words.contains("onnxruntime"),
+            "{words}"
+        );
+    }
+    let examined =
+        segue().args(["doctor", "--service", "none", "--data"]).arg(data.path()).env_remove(LIBRARY).output();
+    let words = String::from_utf8_lossy(&examined.unwrap().stdout).into_owned();
+    assert!(words.contains("runtime_missing") && words.contains("generation_missing"), "{words}");
+    match std::env::var_os(LIBRARY) {
+        Some(library) => drop(ok(&refresh(Some(Path::new(&library))))),
+        None => println!("{LIBRARY} is not set: the remedy itself was not tried"),
+    }
+}
+
+#[test]
+fn a_folder_of_somebody_else_is_named() {
+    let data = tempfile::tempdir().unwrap();
+    let program = data.path().join("segue");
+    fs::copy(env!("CARGO_BIN_EXE_segue"), &program).unwrap();
+    let folder = data.path().join("D");
+    filled(&folder);
+    fs::set_permissions(data.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
+    let mut doctor = Command::new(&program);
+    doctor.args(["doctor", "--service", "none", "--data"]).arg(&folder).current_dir("/");
+    if fs::metadata(&folder).unwrap().uid() == 0 {
+        // Root may do everything: somebody else has to look.
+        doctor.uid(65_534);
+    }
+    let found = doctor.output().unwrap();
+    let words = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(!found.status.success() && words.contains("permission_denied"), "{words}");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    let words = run(&["doctor", "--service", "none"], &folder);
+    assert!(!String::from_utf8_lossy(&words.stdout).contains("permission_denied"));
+}
+
+/// A file system of its own, unmounted when dropped.
+struct Small(tempfile::TempDir);
+
+impl Small {
+    /// None where this user may not mount.
+    fn new(size: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "segue-test"])
+            .arg(folder.path())
+            .output();
+        mounted.is_ok_and(|mounted| mounted.status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).output();
+    }
+}
+
+#[test]
+fn on_a_full_disk_events_are_refused_packs_served_and_all_goes_on_once_there_is_room() {
+    let Some(small) = Small::new("64m") else {
+        println!(
+            "this user may not mount a file system: the full disk was only tried in the store's own tests"
+        );
+        return;
+    };
+    let data = small.0.path().join("D");
+    filled(&data);
+    let serve = Serve::start(&data);
+    assert!(post(&serve.address, &["before".to_owned()]));
+    let ballast = small.0.path().join("ballast");
+    assert!(fs::write(&ballast, vec![0; 100 << 20]).is_err());
+    let ids: Vec<String> = (0..400).map(|number| format!("{number:0>100}")).collect();
+    let refused = answer(&serve.address, &ids);
+    assert!(refused.contains("HTTP/1.1 503") && refused.contains("events_unavailable"), "{refused}");
+    assert!(refused.contains("retry-after"), "{refused}");
+    let (codes, well) = doctor(&data, &serve.address);
+    assert!(
+        !well && codes.contains(&"disk_full".to_owned()) && codes.contains(&"events_failing".to_owned()),
+        "{codes:?}"
+    );
+    let refreshed = run(&["refresh", "--index", "exact"], &data);
+    assert!(!refreshed.status.success());
+    fs::remove_file(&ballast).unwrap();
+    assert!(post(&serve.address, &ids));
+    ok(&run(&["refresh", "--index", "exact"], &data));
+    drop(serve);
+    let found: BTreeSet<String> = stored(&data).into_iter().collect();
+    assert!(found.contains("before") && ids.iter().all(|id| found.contains(id)));
+    assert_eq!(doctor(&data, "none"), (Vec::new(), true));
+}
+
+#[test]
+fn settings_that_cannot_be_taken_are_named_for_people_and_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("segue.toml");
+    fs::write(&file, "data = \"D\"\n[limits]\nusers = 0\n").unwrap();
+    let asked = |arguments: &[&str]| {
+        segue()
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("SEGUE_SERVE_LISTEN", "127.0.0.1:1")
+            .output()
+            .unwrap()
+    };
+    let checked = asked(&["config", "check"]);
+    let words = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(
+        !checked.status.success()
+            && words.contains("segue.toml, line 3: config_value_invalid: limits.users = `0`"),
+        "{words}"
+    );
+    let checked = asked(&["config", "check", "--json"]);
+    let answer: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!(
+        (answer["ok"].as_bool(), answer["problems"][0]["key"].as_str()),
+        (Some(false), Some("limits.users"))
+    );
+    let serve = asked(&["serve"]);
+    assert!(!serve.status.success() && String::from_utf8_lossy(&serve.stderr).contains("limits.users"));
+    fs::write(&file, "data = \"D\"\n").unwrap();
+    let shown = ok(&asked(&["config", "show"]));
+    let listen = shown.lines().find(|line| line.starts_with("serve.listen")).unwrap();
+    assert!(listen.ends_with("SEGUE_SERVE_LISTEN") && listen.contains("127.0.0.1:1"), "{listen}");
+    assert!(
+        shown.lines().any(|line| line.starts_with("data") && line.ends_with("segue.toml, line 1")),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_unit_and_the_image_start_commands_that_there_are() {
+    let unit = include_str!("../deploy/segue.service");
+    let image = include_str!("../deploy/Dockerfile");
+    let lines = unit.lines().filter_map(|line| line.strip_prefix("ExecStart")?.split_once('='));
+    let commands: Vec<&str> = lines.map(|(_, command)| command).collect();
+    assert_eq!(commands, ["/usr/local/bin/segue config check", "/usr/local/bin/segue serve"]);
+    assert!(image.contains("ENTRYPOINT [\"segue\"]\nCMD [\"serve\"]"));
+    for command in ["config check", "serve"] {
+        ok(&segue().args(command.split(' ')).arg("--help").output().unwrap());
+    }
+    let names: BTreeSet<String> = segue_cloud::config::KEYS.iter().map(|key| key.variable()).collect();
+    for text in [unit, image] {
+        let words = text.split(|letter: char| !letter.is_ascii_uppercase() && letter != '_');
+        for word in words.filter(|word| word.starts_with("SEGUE_") && *word != "SEGUE_CONFIG") {
+            assert!(names.contains(word), "{word} is no setting");
+        }
+    }
+    let fetched =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/xtask/src/tools/onnxruntime.rs"))
+            .unwrap();
+    let version = image.split("onnxruntime==").nth(1).unwrap().split(' ').next().unwrap();
+    assert!(fetched.contains(&format!("\"{version}\"")), "the image takes ONNX Runtime {version}");
+}
