@@ -6,7 +6,7 @@ use anyhow::Context;
 use segue_core::features::Schema;
 
 use crate::catalog::Catalogue;
-use crate::examples::{logged, ranker, towers};
+use crate::examples::{baskets, logged, ranker, towers};
 use crate::refresh::Policies;
 
 /// Arguments of `segue features`.
@@ -27,6 +27,15 @@ enum Model {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// What item vectors learn from: what was taken up together, and the words that describe it.
+    Baskets {
+        /// The data folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Where the arrays go.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// What the session ranker learns from.
     Ranker {
         /// The data folder.
@@ -36,8 +45,11 @@ enum Model {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
         /// The folder with item_tower.onnx and user_tower.onnx.
-        #[arg(long, value_name = "DIR")]
-        towers: PathBuf,
+        #[arg(long, value_name = "DIR", required_unless_present = "baskets")]
+        towers: Option<PathBuf>,
+        /// Instead of towers: the folder of `segue features baskets`, with vectors.npy in each of its numbered folders.
+        #[arg(long, value_name = "DIR", conflicts_with = "towers")]
+        baskets: Option<PathBuf>,
     },
     /// What the session ranker learns from where hosts keep feature logs.
     Logged {
@@ -63,10 +75,14 @@ enum Model {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let summary = match &arguments.model {
         Model::Towers { data, out } => serde_json::to_string(&towers::write(&Catalogue::load(data)?, out)?),
-        Model::Ranker { data, out, towers } => {
+        Model::Baskets { data, out } => serde_json::to_string(&baskets::write(&Catalogue::load(data)?, out)?),
+        Model::Ranker { data, out, towers, baskets } => {
             let catalogue = Catalogue::load(data)?;
             let policy = Policies::read(data)?.of(&catalogue.dataset.surface)?;
-            serde_json::to_string(&ranker::write(&catalogue, policy, towers, out)?)
+            let towers = towers.clone().map(ranker::Retrieval::Towers);
+            let retrieval = towers.or_else(|| baskets.clone().map(ranker::Retrieval::Baskets));
+            let retrieval = retrieval.context("--towers or --baskets says what makes the vectors")?;
+            serde_json::to_string(&ranker::write(&catalogue, &policy, &retrieval, out)?)
         }
         Model::Logged { data, out, logs, schema } => {
             let bytes = std::fs::read(schema).with_context(|| format!("cannot read {}", schema.display()))?;

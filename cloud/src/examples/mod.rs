@@ -1,12 +1,14 @@
 //! Training examples: the exact model inputs that serving computes, as `.npy` arrays.
 //!
-//! [`towers`] writes what the two towers learn from, [`ranker`] what the session
-//! ranker learns from, [`logged`] the same from what was served. All use only training events: what items looked like is
-//! taken at the middle of the training events ([`Snapshot`]), the sessions to learn
-//! from come after it, so that no count contains the answer. Where times mean nothing, one half of the sessions says what
-//! items look like and the other half is learned from.
+//! [`towers`] writes what the two towers learn from, [`baskets`] what item vectors learn from, [`ranker`] what the
+//! session ranker learns from, [`logged`] the same from what was served. All use only training events: what items looked
+//! like is taken at the middle of the training events ([`Snapshot`]), the sessions to learn
+//! from come after it, so that no count contains the answer. Where times mean nothing, some of the sessions say what
+//! items look like and the others are learned from; [`Snapshot::parts`] goes round until all were learned from.
 
 mod arrays;
+pub mod baskets;
+mod choice;
 pub mod logged;
 pub mod npy;
 pub mod ranker;
@@ -21,7 +23,9 @@ use crate::towers::features::{self, FeatureMatrix};
 use crate::towers::history::{Histories, Signal};
 
 /// Steps at the end of a history that are learned from where the last event of each user is held out.
-const LAST_STEPS: usize = 4;
+const LAST_STEPS: usize = 8;
+/// Shares that sessions are divided into where times mean nothing.
+const PARTS: u32 = 5;
 
 /// What was known of the items at the middle of the training events, and what people did all through them.
 pub struct Snapshot {
@@ -34,21 +38,51 @@ pub struct Snapshot {
     /// How often each item was taken up before it.
     pub counts: Vec<f32>,
     histories: Histories,
+    part: Part,
+}
+
+/// Where times mean nothing: of `folds` shares of the sessions, this one is learned from and the others describe the items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    folds: u32,
+    fold: u32,
+}
+
+impl Part {
+    fn learns_from(self, session: &str) -> bool {
+        split::fold_of(session, self.folds) == self.fold
+    }
 }
 
 impl Snapshot {
-    /// Reads the catalogue's training events.
+    /// Reads the catalogue's training events; where times mean nothing, one half of the sessions describes the items.
     ///
     /// # Errors
     /// When there are none.
     pub fn new(catalogue: &Catalogue) -> anyhow::Result<Self> {
+        Self::of(catalogue, Part { folds: 2, fold: 1 })
+    }
+
+    /// Snapshots that together learn from as many sessions as they can: where times mean nothing each of five shares of the
+    /// sessions once, described by the other four (cross-fitting); else the one of [`Self::new`].
+    ///
+    /// # Errors
+    /// When there are no training events.
+    pub fn parts(catalogue: &Catalogue) -> anyhow::Result<Vec<Self>> {
+        match catalogue.dataset.timed {
+            true => Ok(vec![Self::new(catalogue)?]),
+            false => (0..PARTS).map(|fold| Self::of(catalogue, Part { folds: PARTS, fold })).collect(),
+        }
+    }
+
+    fn of(catalogue: &Catalogue, part: Part) -> anyhow::Result<Self> {
         let training: Vec<usize> = catalogue.training_events().collect();
         anyhow::ensure!(!training.is_empty(), "there are no training events: import or generate data first");
         let middle = catalogue.events[training[training.len() / 2]].time_ms;
         let last = catalogue.events[training[training.len() - 1]].time_ms;
         let is_known = |index: &usize| match catalogue.dataset.timed {
             true => catalogue.events[*index].time_ms < middle,
-            false => describes(&catalogue.events[*index].session),
+            false => !part.learns_from(&catalogue.events[*index].session),
         };
         let known: Vec<usize> = training.iter().copied().filter(is_known).collect();
         let before = Histories::of(catalogue, known.iter().copied());
@@ -58,10 +92,11 @@ impl Snapshot {
             counts: before.counts,
             histories: Histories::of(catalogue, training.into_iter()),
             known,
+            part,
         })
     }
 
-    /// The training sessions that begin when it was taken or later (the other half of them where times mean nothing),
+    /// The training sessions that begin when it was taken or later (the part's share of them where times mean nothing),
     /// at most `most`, spread evenly. None has an event that is held out.
     #[must_use]
     pub fn sessions(&self, catalogue: &Catalogue, most: usize) -> Vec<SessionLog> {
@@ -73,7 +108,7 @@ impl Snapshot {
             let first = session.events.first().map(|&event| &catalogue.events[event as usize]);
             first.is_some_and(|first| match catalogue.dataset.timed {
                 true => first.time_ms >= self.time_ms,
-                false => !describes(&first.session),
+                false => self.part.learns_from(&first.session),
             })
         });
         let step = sessions.len().div_ceil(most.max(1)).max(1);
@@ -93,14 +128,17 @@ impl Snapshot {
     /// The row of a user, or of somebody unknown, just before the session's steps are learned from.
     #[must_use]
     pub fn user_row(&self, catalogue: &Catalogue, session: &SessionLog) -> Vec<f32> {
+        let person = session.user.map(|user| &catalogue.users[user as usize]);
+        let history = self.history(catalogue, session);
+        features::user_row(person.unwrap_or(&User::default()), history, &self.items)
+    }
+
+    /// What a session's person did before its steps are learned from, oldest first; nothing where nobody is known.
+    #[must_use]
+    pub fn history(&self, catalogue: &Catalogue, session: &SessionLog) -> &[Signal] {
         let begins = session.events.get(self.learns_from(catalogue, session));
         let time_ms = begins.map_or(i64::MIN, |&event| catalogue.events[event as usize].time_ms);
-        match session.user.map(|user| user as usize) {
-            Some(user) => {
-                features::user_row(&catalogue.users[user], self.signals(user, time_ms), &self.items)
-            }
-            None => features::user_row(&User::default(), &[], &self.items),
-        }
+        session.user.map_or(&[], |user| self.signals(user as usize, time_ms))
     }
 
     fn signals(&self, user: usize, time_ms: i64) -> &[Signal] {
@@ -118,11 +156,6 @@ pub(crate) fn outcomes(catalogue: &Catalogue, session: &SessionLog) -> BTreeMap<
 fn group_of(catalogue: &Catalogue, session: &SessionLog) -> u32 {
     let stranger = || catalogue.users.len() as u32 + session.events.first().copied().unwrap_or_default();
     session.user.unwrap_or_else(stranger)
-}
-
-/// Whether a session's events say what items look like where times mean nothing; the others are learned from.
-fn describes(session: &str) -> bool {
-    split::fold_of(session, 2) == 0
 }
 
 #[cfg(test)]
@@ -163,6 +196,22 @@ mod tests {
         let blank = snapshot.user_row(&catalogue, first);
         assert!(blank[..3 * snapshot.items.columns.len()].iter().all(|value| *value == 0.0));
         assert_ne!(snapshot.user_row(&catalogue, last), blank);
+    }
+
+    #[test]
+    fn without_a_clock_each_session_is_learned_from_once() {
+        let mut catalogue = samples::catalogue();
+        catalogue.dataset.timed = false;
+        catalogue.divide(Rule::Folds { folds: 5, held_out: 0 });
+        let parts = Snapshot::parts(&catalogue).unwrap();
+        let begins = |part: &Snapshot| -> Vec<u32> {
+            part.sessions(&catalogue, 100).iter().map(|session| session.events[0]).collect()
+        };
+        let mut learned: Vec<u32> = parts.iter().flat_map(begins).collect();
+        learned.sort_unstable();
+        let training = catalogue.sessions().into_iter().filter(|session| !session.held_out);
+        assert_eq!(learned, training.map(|session| session.events[0]).collect::<Vec<_>>());
+        assert!(!learned.is_empty());
     }
 
     #[test]

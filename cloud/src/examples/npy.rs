@@ -23,9 +23,40 @@ pub fn write_floats(folder: &Path, name: &str, shape: &[usize], values: &[f32]) 
 /// # Errors
 /// When the values do not fill the shape, or the file cannot be written.
 pub fn write_integers(folder: &Path, name: &str, shape: &[usize], values: &[u32]) -> anyhow::Result<()> {
+    let signed: Vec<i32> = values.iter().map(|value| i32::try_from(*value).unwrap_or(i32::MAX)).collect();
+    write_signed(folder, name, shape, &signed)
+}
+
+/// Writes `NAME.npy` of 32-bit integers that may be below zero; `shape` lists the axes.
+///
+/// # Errors
+/// When the values do not fill the shape, or the file cannot be written.
+pub fn write_signed(folder: &Path, name: &str, shape: &[usize], values: &[i32]) -> anyhow::Result<()> {
     ensure!(values.len() == shape.iter().product::<usize>(), "{name}: {} values for {shape:?}", values.len());
-    let signed = |&value: &u32| i32::try_from(value).unwrap_or(i32::MAX).to_le_bytes();
-    write(folder, name, "<i4", shape, values.iter().map(signed))
+    write(folder, name, "<i4", shape, values.iter().map(|value| value.to_le_bytes()))
+}
+
+/// Reads `NAME.npy` of 32-bit floats in C order with two axes; the number of columns comes first.
+///
+/// # Errors
+/// When the file cannot be read or holds something else.
+pub fn read_rows(folder: &Path, name: &str) -> anyhow::Result<(usize, Vec<f32>)> {
+    let path = folder.join(format!("{name}.npy"));
+    let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    rows(&bytes).with_context(|| format!("{} is no table of 32-bit floats", path.display()))
+}
+
+fn rows(bytes: &[u8]) -> Option<(usize, Vec<f32>)> {
+    let (length, rest) = bytes.strip_prefix(b"\x93NUMPY\x01\x00")?.split_first_chunk::<2>()?;
+    let (header, values) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
+    let header = std::str::from_utf8(header).ok()?;
+    let is_plain = header.contains("'<f4'") && header.contains("'fortran_order': False");
+    let shape = header.split_once("'shape': (")?.1.split_once(')')?.0;
+    let axes: Vec<usize> = shape.split(',').filter_map(|axis| axis.trim().parse().ok()).collect();
+    let &[count, columns] = axes.as_slice() else { return None };
+    let value = |bytes: &[u8]| f32::from_le_bytes(std::array::from_fn(|byte| bytes[byte]));
+    (is_plain && values.len() == 4 * count * columns)
+        .then(|| (columns, values.chunks_exact(4).map(value).collect()))
 }
 
 fn write<const N: usize>(
@@ -63,6 +94,19 @@ fn header(kind: &str, shape: &[usize]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_written_table_is_read_and_another_array_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        write_floats(folder.path(), "table", &[2, 3], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]).unwrap();
+        let (columns, values) = read_rows(folder.path(), "table").unwrap();
+        assert_eq!((columns, values), (3, vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0]));
+        write_floats(folder.path(), "list", &[2], &[0.0, 1.0]).unwrap();
+        write_integers(folder.path(), "numbers", &[1, 1], &[1]).unwrap();
+        for name in ["list", "numbers", "none"] {
+            assert!(read_rows(folder.path(), name).is_err(), "{name}");
+        }
+    }
 
     #[test]
     fn the_header_is_padded_and_names_the_shape() {

@@ -1,11 +1,10 @@
 //! What the session ranker learns from: steps of training sessions, as the core feeds them to the ranker
 //! (`Arrays`).
 //!
-//! Candidates are the next item that did well, the item that was really played next, and others drawn from what
-//! would have been retrieved for the user just before the session.
+//! A step is a question as the judge asks it, about a training session: with the candidates that were logged where there are
+//! any, else the next item that did well and the one that was really played among others that would have been offered.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use rayon::prelude::*;
@@ -16,29 +15,35 @@ use segue_core::session::State;
 use serde::Serialize;
 
 use super::arrays::{Arrays, Labels};
-use super::sample::{self, Outcome};
+use super::choice::{CANDIDATES, Chooser, Vectors};
 use super::schema::schema;
-use super::{Snapshot, group_of};
+use super::{Snapshot, group_of, npy, sample};
 use crate::candidates::CandidateFacts;
-use crate::catalog::{Catalogue, Item, SessionLog, User};
-use crate::evaluate::{LabelRules, Step, steps};
+use crate::catalog::{Catalogue, SessionLog};
+use crate::evaluate::LabelRules;
+use crate::evaluate::tasks::{Source, Task, tasks};
 use crate::index::normalise;
 use crate::progress;
 use crate::towers::features::{FeatureMatrix, user_columns};
+use crate::towers::none;
 use crate::towers::onnx::Tower;
 
 /// Most sessions that are learned from.
 const SESSIONS: usize = 20_000;
-/// Most steps of one session.
-const STEPS: usize = 4;
-/// Candidates of one step.
-const CANDIDATES: usize = 32;
-/// Items that would have been retrieved.
-const RETRIEVED: usize = 1_000;
-/// Of these, how many a session's steps draw from.
-const POOL: usize = 160;
+/// Steps that are aimed at, and the fewest and the most of one session.
+const STEPS: usize = 40_000;
+const STEPS_OF_A_SESSION: (usize, usize) = (4, 24);
 /// Popular items whose mean stands for the taste of somebody unknown.
 const TASTE: usize = 100;
+
+/// What makes the vectors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retrieval {
+    /// The folder with `item_tower.onnx` and `user_tower.onnx`.
+    Towers(PathBuf),
+    /// The folder with `N/vectors.npy` for each part of the sessions ([`super::baskets`]).
+    Baskets(PathBuf),
+}
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -51,59 +56,70 @@ pub struct Summary {
     pub not_retrieved: usize,
 }
 
-struct Writer<'a> {
-    catalogue: &'a Catalogue,
-    schema: Schema,
-    rules: LabelRules,
-    policy: Policy,
-    facts: CandidateFacts,
-    dimension: usize,
-    items: Vec<f32>,
-}
-
-/// Writes the arrays into `out`, with vectors by the towers in `towers` and the strengths of `policy`, which must be the
-/// one that is served.
+/// Writes the arrays into `out`, with the strengths of `policy`, which must be the one that is served, and its linear weights
+/// as `linear.json`: what ranks without a ranker is where one starts from.
 ///
 /// # Errors
-/// When there is nothing to learn from, the towers do not fit, or a file cannot be written.
-pub fn write(catalogue: &Catalogue, policy: Policy, towers: &Path, out: &Path) -> anyhow::Result<Summary> {
+/// When there is nothing to learn from, the vectors do not fit, or a file cannot be written.
+pub fn write(
+    catalogue: &Catalogue,
+    policy: &Policy,
+    retrieval: &Retrieval,
+    out: &Path,
+) -> anyhow::Result<Summary> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    let snapshot = Snapshot::new(catalogue)?;
-    let sessions = snapshot.sessions(catalogue, SESSIONS);
-    let (dimension, items) = tower(towers, "item")?.run(&snapshot.items)?;
-    let mut users = user_vectors(catalogue, &snapshot, &sessions, towers)?;
+    let snapshots = match retrieval {
+        Retrieval::Towers(_) => vec![Snapshot::new(catalogue)?],
+        Retrieval::Baskets(_) => Snapshot::parts(catalogue)?,
+    };
+    let mut summary = Summary { sessions: 0, steps: 0, not_retrieved: 0 };
+    let mut all: Option<Arrays> = None;
+    for (at, snapshot) in snapshots.iter().enumerate() {
+        let sessions = snapshot.sessions(catalogue, SESSIONS / snapshots.len());
+        let (vectors, users) = vectors(catalogue, snapshot, &sessions, retrieval, at)?;
+        let writer = Writer::new(catalogue, policy, snapshot, &vectors)?;
+        for (part, not_retrieved) in writer.sessions(snapshot, &sessions, &users)? {
+            summary.not_retrieved += not_retrieved;
+            all.get_or_insert_with(|| Arrays::new(&writer.schema, CANDIDATES)).append(part);
+        }
+        summary.sessions += sessions.len();
+    }
+    let all = all.filter(|all| all.steps() > 0);
+    let all = all.context("no training session has a step whose next item would have been retrieved")?;
+    all.write(out)?;
+    std::fs::write(out.join("linear.json"), serde_json::to_vec(&policy.linear)?)?;
+    Ok(Summary { steps: all.steps(), ..summary })
+}
+
+/// Vectors of the items, and of each session's person just before the steps that are learned from.
+fn vectors(
+    catalogue: &Catalogue,
+    snapshot: &Snapshot,
+    sessions: &[SessionLog],
+    retrieval: &Retrieval,
+    part: usize,
+) -> anyhow::Result<(Vectors, Vec<f32>)> {
+    let (dimension, items, mut users) = match retrieval {
+        Retrieval::Towers(folder) => {
+            let (dimension, items) = tower(folder, "item")?.run(&snapshot.items)?;
+            (dimension, items, towered(catalogue, snapshot, sessions, folder)?)
+        }
+        Retrieval::Baskets(folder) => {
+            let (dimension, items) = npy::read_rows(&folder.join(part.to_string()), "vectors")?;
+            let of = |session| none::user_vector(snapshot.history(catalogue, session), &items, dimension);
+            let users = sessions.iter().flat_map(of).collect();
+            (dimension, items, users)
+        }
+    };
     ensure!(users.len() == sessions.len() * dimension, "the towers give vectors of different dimensions");
+    ensure!(items.len() == catalogue.items.len() * dimension, "there must be one vector for each item");
     let taste = taste(&items, dimension, &snapshot.counts);
     for (session, user) in sessions.iter().zip(users.chunks_exact_mut(dimension)) {
         if session.user.is_none() {
             user.copy_from_slice(&taste);
         }
     }
-    let writer = Writer {
-        facts: CandidateFacts::new(catalogue, snapshot.known.iter().copied(), snapshot.time_ms),
-        schema: schema(&catalogue.dataset, dimension),
-        rules: LabelRules::of(&catalogue.dataset.surface)?,
-        policy,
-        catalogue,
-        dimension,
-        items,
-    };
-    let bar = progress::bar("sessions", sessions.len());
-    let parts: Vec<(Arrays, usize)> = sessions
-        .par_iter()
-        .zip(users.par_chunks_exact(dimension))
-        .map(|(session, user)| {
-            let from = snapshot.learns_from(catalogue, session);
-            writer.session(session, from, user).inspect(|_| bar.inc(1))
-        })
-        .collect::<anyhow::Result<_>>()?;
-    bar.finish_and_clear();
-    let mut all = Arrays::new(&writer.schema, CANDIDATES);
-    let not_retrieved = parts.iter().map(|(_, not_retrieved)| not_retrieved).sum();
-    parts.into_iter().for_each(|(part, _)| all.append(part));
-    ensure!(all.steps() > 0, "no training session has a step whose next item would have been retrieved");
-    all.write(out)?;
-    Ok(Summary { sessions: sessions.len(), steps: all.steps(), not_retrieved })
+    Ok((Vectors { dimension, items }, users))
 }
 
 fn tower(folder: &Path, name: &'static str) -> anyhow::Result<Tower> {
@@ -113,7 +129,7 @@ fn tower(folder: &Path, name: &'static str) -> anyhow::Result<Tower> {
     Tower::open(&bytes, name)
 }
 
-fn user_vectors(
+fn towered(
     catalogue: &Catalogue,
     snapshot: &Snapshot,
     sessions: &[SessionLog],
@@ -139,29 +155,90 @@ fn taste(items: &[f32], dimension: usize, counts: &[f32]) -> Vec<f32> {
     mean
 }
 
-impl Writer<'_> {
-    /// The arrays of one session's steps at place `from` or later, and how many of them had a target that would not have
-    /// been retrieved.
-    fn session(&self, session: &SessionLog, from: usize, user: &[f32]) -> anyhow::Result<(Arrays, usize)> {
+struct Writer<'a> {
+    catalogue: &'a Catalogue,
+    schema: Schema,
+    rules: LabelRules,
+    policy: &'a Policy,
+    facts: CandidateFacts,
+    vectors: &'a Vectors,
+    source: Source,
+}
+
+impl<'a> Writer<'a> {
+    fn new(
+        catalogue: &'a Catalogue,
+        policy: &'a Policy,
+        snapshot: &Snapshot,
+        vectors: &'a Vectors,
+    ) -> anyhow::Result<Self> {
+        let rules = LabelRules::of(&catalogue.dataset.surface)?;
+        Ok(Self {
+            facts: CandidateFacts::new(catalogue, snapshot.known.iter().copied(), snapshot.time_ms),
+            schema: schema(&catalogue.dataset, vectors.dimension),
+            source: Source::of(&catalogue.dataset.name),
+            rules,
+            policy,
+            catalogue,
+            vectors,
+        })
+    }
+
+    /// The arrays of each session, and how many of its steps had a target that would not have been retrieved.
+    fn sessions(
+        &self,
+        snapshot: &Snapshot,
+        sessions: &[SessionLog],
+        users: &[f32],
+    ) -> anyhow::Result<Vec<(Arrays, usize)>> {
+        let (fewest, most) = STEPS_OF_A_SESSION;
+        let steps = (STEPS / sessions.len().max(1)).clamp(fewest, most);
+        let bar = progress::bar("sessions", sessions.len());
+        let one = |(session, user): (&SessionLog, &[f32])| {
+            let from = snapshot.learns_from(self.catalogue, session);
+            self.session(session, (from, steps), user).inspect(|_| bar.inc(1))
+        };
+        let parts =
+            sessions.par_iter().zip(users.par_chunks_exact(self.vectors.dimension)).map(one).collect();
+        bar.finish_and_clear();
+        parts
+    }
+
+    /// The arrays of at most `most` of a session's steps at place `from` or later, and how many of them had a target that
+    /// would not have been retrieved.
+    fn session(
+        &self,
+        session: &SessionLog,
+        (from, most): (usize, usize),
+        user: &[f32],
+    ) -> anyhow::Result<(Arrays, usize)> {
         let mut arrays = Arrays::new(&self.schema, CANDIDATES);
         let mut random = sample::generator(session);
-        let retrieved = self.retrieve(session, user);
-        let mut steps = steps(self.catalogue, session, &self.rules);
-        steps.retain(|step| step.known >= from);
-        let all = steps.len();
-        steps.retain(|step| retrieved.contains(&(step.target as u32)));
-        let not_retrieved = all - steps.len();
-        let steps = sample::steps(steps, STEPS, &mut random);
-        if steps.is_empty() {
+        let (catalogue, vectors) = (self.catalogue, self.vectors);
+        let chooser = Chooser { catalogue, source: self.source, vectors };
+        let pool = chooser.pool(session, user, &mut random);
+        let mut tasks = self.tasks(session);
+        tasks.retain(|task| task.known >= from);
+        let all = tasks.len();
+        tasks.retain(|task| pool.offers(task));
+        let not_retrieved = all - tasks.len();
+        let tasks = sample::steps(tasks, most, &mut random);
+        if tasks.is_empty() {
             return Ok((arrays, not_retrieved));
         }
-        let outcomes = sample::outcomes(sample::about_items(self.catalogue, session));
-        let pool = sample::draw(&retrieved, POOL, &mut random);
-        let pack = self.pack(session, user, &pool)?;
-        self.replay(session, &pack, &steps, &mut arrays, |step| {
-            self.rows(session, step, &pool, &outcomes, &mut random)
+        let outcomes = sample::outcomes(sample::about_items(catalogue, session));
+        let given = tasks.iter().flat_map(|task| task.candidates.iter().flatten().copied());
+        let pack = self.pack(session, user, pool.drawn.iter().copied().chain(given))?;
+        self.replay(session, &pack, &tasks, &mut arrays, |task| {
+            chooser.rows(session, task, &pool, &outcomes, &mut random)
         })?;
         Ok((arrays, not_retrieved))
+    }
+
+    /// The questions of a session; where only held-out events name their candidates, those before each play.
+    fn tasks(&self, session: &SessionLog) -> Vec<Task> {
+        let source = if self.source == Source::Target { Source::Pack } else { self.source };
+        tasks(self.catalogue, session, source, &self.rules, &mut Default::default())
     }
 
     /// What the core feeds to the ranker at each step, for the candidates that `rows` names.
@@ -169,53 +246,39 @@ impl Writer<'_> {
         &self,
         session: &SessionLog,
         pack: &VerifiedPack,
-        steps: &[Step],
+        tasks: &[Task],
         arrays: &mut Arrays,
-        mut rows: impl FnMut(Step) -> Vec<(u32, Labels)>,
+        mut rows: impl FnMut(&Task) -> Vec<(u32, Labels)>,
     ) -> anyhow::Result<()> {
         let mut assembler = Assembler::new(self.schema.clone(), pack);
         let mut state = State::default();
         let mut applied = 0;
-        for &step in steps {
-            while applied < step.known {
+        for task in tasks {
+            while applied < task.known {
                 let event = &self.catalogue.events[session.events[applied] as usize];
                 state.apply(event, pack.find(&event.item), &self.policy.feedback)?;
                 applied += 1;
             }
-            let event = session.events[step.known] as usize;
+            let event = session.events[task.known] as usize;
             let inputs = assembler.assemble(pack, &state, &self.catalogue.events[event].context);
-            arrays.push(inputs, &self.placed(&rows(step), pack), group_of(self.catalogue, session));
+            arrays.push(inputs, &self.placed(&rows(task), pack), group_of(self.catalogue, session));
         }
         Ok(())
     }
 
-    /// The items nearest to the user that he could get when the session began.
-    fn retrieve(&self, session: &SessionLog, user: &[f32]) -> Vec<u32> {
-        let begins = self.catalogue.events[session.events[0] as usize].time_ms;
-        let person = session.user.map(|user| &self.catalogue.users[user as usize]);
-        let mut scored: Vec<(f32, u32)> = (0u32..)
-            .zip(self.items.chunks_exact(self.dimension))
-            .filter(|(item, _)| is_available(&self.catalogue.items[*item as usize], person, begins))
-            .map(|(item, vector)| (vector.iter().zip(user).map(|(one, other)| one * other).sum(), item))
-            .collect();
-        let better =
-            |one: &(f32, u32), other: &(f32, u32)| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1));
-        if scored.len() > RETRIEVED {
-            scored.select_nth_unstable_by(RETRIEVED - 1, better);
-            scored.truncate(RETRIEVED);
-        }
-        scored.sort_by(better);
-        scored.into_iter().map(|(_, item)| item).collect()
-    }
-
-    /// A pack of the pool and of everything the session was about.
-    fn pack(&self, session: &SessionLog, user: &[f32], pool: &[u32]) -> anyhow::Result<VerifiedPack> {
-        let mut items = pool.to_vec();
+    /// A pack of these items and of everything the session was about.
+    fn pack(
+        &self,
+        session: &SessionLog,
+        user: &[f32],
+        offered: impl Iterator<Item = u32>,
+    ) -> anyhow::Result<VerifiedPack> {
         let about = session.events.iter().filter_map(|&event| self.catalogue.event_items[event as usize]);
-        items.extend(about);
+        let mut items: Vec<u32> = offered.chain(about).collect();
         items.sort_unstable();
         items.dedup();
-        let vector = |item: u32| &self.items[item as usize * self.dimension..][..self.dimension];
+        let dimension = self.vectors.dimension;
+        let vector = |item: u32| &self.vectors.items[item as usize * dimension..][..dimension];
         let source = |&item: &u32| self.facts.source(self.catalogue, item as usize, vector(item), 0.0);
         let source = PackSource {
             generation: 1,
@@ -230,47 +293,12 @@ impl Writer<'_> {
         Ok(VerifiedPack::from_pack(source.to_pack())?)
     }
 
-    /// The step's candidates with their labels.
-    fn rows(
-        &self,
-        session: &SessionLog,
-        step: Step,
-        pool: &[u32],
-        outcomes: &BTreeMap<u32, Outcome>,
-        random: &mut rand_chacha::ChaCha8Rng,
-    ) -> Vec<(u32, Labels)> {
-        let item = |at: usize| self.catalogue.event_items[session.events[at] as usize];
-        let before: Vec<u32> = (0..step.known).filter_map(item).collect();
-        let target = step.target as u32;
-        let mut items = vec![target];
-        items.extend(item(step.known).filter(|played| *played != target && !before.contains(played)));
-        let others = sample::draw(pool, pool.len(), random);
-        let fresh = others.into_iter().filter(|other| !before.contains(other) && !items.contains(other));
-        let fresh: Vec<u32> = fresh.take(CANDIDATES - items.len()).collect();
-        items.extend(fresh);
-        let unknown: Outcome = [f32::NAN; 3];
-        let label = |(at, item): (usize, u32)| {
-            // What became of the drawn ones is not known, even where they are played much later.
-            let [complete, skip, like] =
-                if at < 2 { *outcomes.get(&item).unwrap_or(&unknown) } else { unknown };
-            (item, [complete, skip, like, f32::from(u8::from(item == target))])
-        };
-        items.into_iter().enumerate().map(label).collect()
-    }
-
     /// The rows' places in the pack.
     fn placed(&self, rows: &[(u32, Labels)], pack: &VerifiedPack) -> Vec<(usize, Labels)> {
         let id = |item: u32| self.catalogue.items[item as usize].item.as_str();
         let place = |item: u32| pack.candidates().iter().position(|candidate| candidate.item == id(item));
         rows.iter().filter_map(|(item, labels)| Some((place(*item)?, *labels))).collect()
     }
-}
-
-fn is_available(item: &Item, user: Option<&User>, time_ms: i64) -> bool {
-    let here = item.regions.is_empty()
-        || user.and_then(|user| user.country.as_ref()).is_some_and(|country| item.regions.contains(country));
-    here && item.available_from_ms.is_none_or(|from| from <= time_ms)
-        && item.available_until_ms.is_none_or(|until| time_ms < until)
 }
 
 #[cfg(test)]
@@ -284,23 +312,22 @@ mod tests {
     use crate::examples::schema::HEADS;
     use crate::towers::samples;
 
-    fn writer(catalogue: &Catalogue) -> Writer<'_> {
-        Writer {
-            catalogue,
-            schema: schema(&catalogue.dataset, 2),
-            rules: LabelRules::of("radio").unwrap(),
-            policy: Policy::from_json(segue_core::policies::RADIO).unwrap(),
-            facts: CandidateFacts::new(catalogue, catalogue.training_events(), 0),
-            dimension: 2,
-            items: (0..samples::ITEMS).flat_map(|item| [1.0, item as f32 / 100.0]).collect(),
-        }
+    fn vectors() -> Vectors {
+        let items = (0..samples::ITEMS).flat_map(|item| [1.0, item as f32 / 100.0]).collect();
+        Vectors { dimension: 2, items }
+    }
+
+    fn radio() -> Policy {
+        Policy::from_json(segue_core::policies::RADIO).unwrap()
     }
 
     #[test]
     fn the_first_step_knows_no_event_and_each_step_has_one_right_item() {
         let catalogue = samples::catalogue();
         let session = catalogue.sessions().into_iter().find(|session| session.events.len() > 1).unwrap();
-        let (arrays, _) = writer(&catalogue).session(&session, 0, &[1.0, 0.0]).unwrap();
+        let (policy, vectors, snapshot) = (radio(), vectors(), Snapshot::new(&catalogue).unwrap());
+        let writer = Writer::new(&catalogue, &policy, &snapshot, &vectors).unwrap();
+        let (arrays, _) = writer.session(&session, (0, 4), &[1.0, 0.0]).unwrap();
         assert_eq!(arrays.counts[0], 0);
         for step in arrays.labels.chunks_exact(CANDIDATES) {
             assert_eq!(step.iter().filter(|labels| labels[3] == 1.0).count(), 1);
@@ -327,11 +354,13 @@ mod tests {
     #[test]
     fn what_was_served_and_logged_is_what_training_computes() {
         let catalogue = samples::catalogue();
-        let (writer, user) = (writer(&catalogue), [1.0, 0.0]);
+        let (policy, vectors, user) = (radio(), vectors(), [1.0, 0.0]);
+        let snapshot = Snapshot::new(&catalogue).unwrap();
+        let writer = Writer::new(&catalogue, &policy, &snapshot, &vectors).unwrap();
         let session = catalogue.sessions().into_iter().find(|session| session.events.len() > 1).unwrap();
         let pool: Vec<u32> = (0..samples::ITEMS as u32).collect();
-        let pack = writer.pack(&session, &user, &pool).unwrap();
-        let step = *steps(&catalogue, &session, &writer.rules).last().unwrap();
+        let pack = writer.pack(&session, &user, pool.into_iter()).unwrap();
+        let step = writer.tasks(&session).pop().unwrap();
         let event = |at: usize| &catalogue.events[session.events[at] as usize];
 
         let scorer: Box<dyn Scorer + Send> = Box::new(Sums(HEADS.len()));
@@ -354,22 +383,12 @@ mod tests {
         let item = |at: usize| catalogue.item_index(&log.places[at].item).unwrap() as u32;
         let rows: Vec<(u32, Labels)> = (0..5).map(|at| (item(at), [0.0; HEADS.len()])).collect();
         let mut computed = Arrays::new(&writer.schema, 5);
-        writer.replay(&session, &pack, &[step], &mut computed, |_| rows.clone()).unwrap();
+        writer.replay(&session, &pack, std::slice::from_ref(&step), &mut computed, |_| rows.clone()).unwrap();
         let inputs = log.inputs(&writer.schema).unwrap();
         assert_eq!(bits(&inputs.candidates), bits(&computed.candidates));
         assert_eq!(bits(&inputs.live), bits(&computed.live));
         assert_eq!(bits(&log.events), bits(&computed.events));
         assert_eq!(bits(&inputs.context), bits(&computed.context));
         assert!(inputs.live.iter().any(|value| *value != 0.0));
-    }
-
-    #[test]
-    fn an_item_that_is_not_available_is_not_retrieved() {
-        let mut catalogue = samples::catalogue();
-        catalogue.items[3].regions = vec!["FR".into()];
-        catalogue.items[4].available_from_ms = Some(i64::MAX);
-        let session = catalogue.sessions().remove(0);
-        let retrieved = writer(&catalogue).retrieve(&session, &[1.0, 0.0]);
-        assert_eq!(retrieved.len(), samples::ITEMS - 2);
     }
 }

@@ -7,7 +7,6 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use segue_core::session::{Event, EventKind};
 
 use crate::catalog::{Catalogue, SessionLog};
-use crate::evaluate::Step;
 
 /// What became of an item that was played: labels of the heads `complete`, `skip`, `like`.
 pub(super) type Outcome = [f32; 3];
@@ -18,7 +17,7 @@ pub(super) fn generator(session: &SessionLog) -> ChaCha8Rng {
 }
 
 /// At most `most` of the steps: the first, where nothing is known yet, and others drawn evenly.
-pub(super) fn steps(mut steps: Vec<Step>, most: usize, random: &mut ChaCha8Rng) -> Vec<Step> {
+pub(super) fn steps<T>(mut steps: Vec<T>, most: usize, random: &mut ChaCha8Rng) -> Vec<T> {
     while steps.len() > most.max(1) {
         let drop = 1 + below(steps.len() - 1, random);
         steps.remove(drop);
@@ -76,7 +75,7 @@ pub(super) fn about_items<'a>(
 fn completed(event: &Event) -> Option<f32> {
     match event.kind {
         EventKind::Complete | EventKind::Click | EventKind::Purchase => Some(1.0),
-        EventKind::Skip => Some(0.0),
+        EventKind::Skip | EventKind::Dislike | EventKind::NotInterested => Some(0.0),
         EventKind::Rating => event.value.map(|value| f32::from(u8::from(value >= 4.0))),
         _ => None,
     }
@@ -97,9 +96,8 @@ mod tests {
 
     #[test]
     fn the_first_step_is_always_kept() {
-        let all = (0..20).map(|known| Step { known, target: 0 }).collect();
-        let kept = steps(all, 4, &mut ChaCha8Rng::seed_from_u64(1));
-        assert_eq!((kept.len(), kept[0].known), (4, 0));
+        let kept = steps((0..20).collect(), 4, &mut ChaCha8Rng::seed_from_u64(1));
+        assert_eq!((kept.len(), kept[0]), (4, 0));
     }
 
     #[test]

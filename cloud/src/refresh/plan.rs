@@ -220,10 +220,7 @@ pub(super) fn rules(
     let mut rules: BTreeMap<String, String> =
         policies.files().map(|(surface, bytes)| (format!("policy {surface}"), hash(bytes))).collect();
     if let Some(model) = model {
-        rules.insert("model item_tower.onnx".to_owned(), hash(&model.item_tower));
-        rules.insert("model user_tower.onnx".to_owned(), hash(&model.user_tower));
-        rules.insert("model ranker.onnx".to_owned(), hash(&model.ranker));
-        rules.insert("model schema.json".to_owned(), hash(&model.schema));
+        rules.extend(model.files().into_iter().map(|(name, bytes)| (format!("model {name}"), hash(bytes))));
     }
     rules.insert("key".to_owned(), keys.signing().public().to_hex());
     rules

@@ -71,6 +71,8 @@ pub struct Histories {
     pub users: Vec<Vec<Signal>>,
     /// Positive signals of each session, by order of its first event; people without an id count here too.
     pub sessions: Vec<Vec<Signal>>,
+    /// Whose each of these sessions is, where the catalogue knows the person.
+    pub session_users: Vec<Option<usize>>,
     /// How often each item was taken up, in catalogue order.
     pub counts: Vec<f32>,
     /// The moment that ages are counted to, as [`end_of_log`] has it; 0 without events.
@@ -117,7 +119,10 @@ impl Histories {
                 histories.counts[signal.item] += 1.0;
                 let next = session_of.len();
                 let session = *session_of.entry((&event.user, &event.session)).or_insert(next);
-                histories.sessions.resize_with(session_of.len(), Vec::new);
+                if session == histories.sessions.len() {
+                    histories.sessions.push(Vec::new());
+                    histories.session_users.push(catalogue.event_users[index].map(|user| user as usize));
+                }
                 histories.sessions[session].push(signal);
             }
         }

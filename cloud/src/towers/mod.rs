@@ -1,4 +1,5 @@
-//! Vectors of items and users: from the two-tower model where one fits the data, else from metadata and history.
+//! Vectors of items and users: by the model's two towers or its table of item vectors, without a model from metadata and
+//! history.
 //!
 //! [`embed`] is the one way in. Whatever made the vectors is named in
 //! [`Embeddings::towers`] and travels with the manifest and every pack.
@@ -16,9 +17,10 @@ pub mod projection;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod svd;
+pub mod table;
 mod unit;
 
-pub use model::ModelDirectory;
+pub use model::{ModelDirectory, Retriever};
 
 /// Dimension of the vectors made here.
 pub const DIMENSION: usize = 64;
@@ -32,7 +34,7 @@ pub struct Embeddings {
     pub items: Vec<f32>,
     /// One row per user, in catalogue order.
     pub users: Vec<f32>,
-    /// Hash of the two-tower model that made them, or `none`.
+    /// Hash of the towers or the table that made them, or `none`.
     pub towers: String,
 }
 
@@ -55,7 +57,7 @@ impl Embeddings {
 /// With a moment given, events that a split by fold or by user holds out are left out as well.
 ///
 /// # Errors
-/// When the model takes other inputs than this data gives, or ONNX Runtime cannot be loaded.
+/// When the model is for other data, its table is damaged, or ONNX Runtime cannot be loaded for its towers.
 pub fn embed(
     catalogue: &Catalogue,
     until_ms: Option<i64>,
@@ -63,7 +65,26 @@ pub fn embed(
 ) -> anyhow::Result<Embeddings> {
     let histories = history::Histories::before(catalogue, until_ms);
     match model {
-        Some(model) => onnx::embed(catalogue, &histories, model),
+        Some(model) => by_model(catalogue, &histories, model),
         None => Ok(none::embed(catalogue, &histories)),
+    }
+}
+
+fn by_model(
+    catalogue: &Catalogue,
+    histories: &history::Histories,
+    model: &ModelDirectory,
+) -> anyhow::Result<Embeddings> {
+    anyhow::ensure!(
+        model.fits(&catalogue.dataset)?,
+        "the model of {} was trained for other attributes and categories than this data has",
+        model.origin
+    );
+    match &model.retriever {
+        Retriever::Towers { item, user } => onnx::embed(catalogue, histories, model, (item, user)),
+        Retriever::Table(bytes) => {
+            let table = table::ItemTable::from_bytes(bytes)?;
+            Ok(table::embed(catalogue, histories, &table, model.towers_hash()))
+        }
     }
 }

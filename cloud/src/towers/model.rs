@@ -1,4 +1,4 @@
-//! A trained model's folder: two towers, the session ranker, the feature schema.
+//! A trained model's folder: two towers or a table of item vectors, the session ranker, the feature schema.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 
+use super::table;
 use crate::catalog::Dataset;
 use crate::hash::hex;
 
@@ -16,14 +17,26 @@ pub struct ModelDirectory {
     pub origin: String,
     /// Folder where item vectors are kept for later runs, if they are to be.
     pub kept_vectors: Option<PathBuf>,
-    /// `item_tower.onnx`.
-    pub item_tower: Cow<'static, [u8]>,
-    /// `user_tower.onnx`.
-    pub user_tower: Cow<'static, [u8]>,
+    /// What makes the vectors of items and users.
+    pub retriever: Retriever,
     /// `ranker.onnx`.
     pub ranker: Cow<'static, [u8]>,
     /// `schema.json`: what the core reads, and the data it was trained for.
     pub schema: Cow<'static, [u8]>,
+}
+
+/// What makes the vectors of items and users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Retriever {
+    /// `item_tower.onnx` and `user_tower.onnx`: vectors from metadata and history.
+    Towers {
+        /// `item_tower.onnx`.
+        item: Cow<'static, [u8]>,
+        /// `user_tower.onnx`.
+        user: Cow<'static, [u8]>,
+    },
+    /// `item_vectors.bin`: a vector for each item, learned from what was taken up together.
+    Table(Cow<'static, [u8]>),
 }
 
 #[derive(serde::Deserialize)]
@@ -40,15 +53,21 @@ impl ModelDirectory {
         let read = |name: &str| -> anyhow::Result<Cow<'static, [u8]>> {
             let path = folder.join(name);
             let bytes = std::fs::read(&path).with_context(|| {
-                format!("cannot read {}: a model folder holds item_tower.onnx, user_tower.onnx, ranker.onnx and schema.json", path.display())
+                format!(
+                    "cannot read {}: a model folder holds item_tower.onnx and user_tower.onnx or item_vectors.bin, ranker.onnx \
+                     and schema.json",
+                    path.display()
+                )
             })?;
             Ok(Cow::Owned(bytes))
         };
         let model = Self {
             origin: folder.display().to_string(),
             kept_vectors: None,
-            item_tower: read("item_tower.onnx")?,
-            user_tower: read("user_tower.onnx")?,
+            retriever: match folder.join(table::FILE).exists() {
+                true => Retriever::Table(read(table::FILE)?),
+                false => Retriever::Towers { item: read("item_tower.onnx")?, user: read("user_tower.onnx")? },
+            },
             ranker: read("ranker.onnx")?,
             schema: read("schema.json")?,
         };
@@ -62,8 +81,10 @@ impl ModelDirectory {
         Self {
             origin: "demo".into(),
             kept_vectors: None,
-            item_tower: Cow::Borrowed(include_bytes!("../../models/demo/item_tower.onnx")),
-            user_tower: Cow::Borrowed(include_bytes!("../../models/demo/user_tower.onnx")),
+            retriever: Retriever::Towers {
+                item: Cow::Borrowed(include_bytes!("../../models/demo/item_tower.onnx")),
+                user: Cow::Borrowed(include_bytes!("../../models/demo/user_tower.onnx")),
+            },
             ranker: Cow::Borrowed(include_bytes!("../../models/demo/ranker.onnx")),
             schema: Cow::Borrowed(include_bytes!("../../models/demo/schema.json")),
         }
@@ -88,12 +109,28 @@ impl ModelDirectory {
         Ok(self.trained_on()? == dataset.schema_hash())
     }
 
-    /// SHA-256 over both towers: the name of the vectors that they make.
+    /// The model's files with their names.
+    #[must_use]
+    pub fn files(&self) -> Vec<(&'static str, &[u8])> {
+        let mut files: Vec<(&'static str, &[u8])> = match &self.retriever {
+            Retriever::Towers { item, user } => vec![("item_tower.onnx", item), ("user_tower.onnx", user)],
+            Retriever::Table(table) => vec![(table::FILE, table)],
+        };
+        files.extend([("ranker.onnx", self.ranker.as_ref()), ("schema.json", &self.schema)]);
+        files
+    }
+
+    /// SHA-256 over both towers, or over the table: the name of the vectors that they make.
     #[must_use]
     pub fn towers_hash(&self) -> String {
         let mut digest = Sha256::new();
-        digest.update(&self.item_tower);
-        digest.update(&self.user_tower);
+        match &self.retriever {
+            Retriever::Towers { item, user } => {
+                digest.update(item);
+                digest.update(user);
+            }
+            Retriever::Table(table) => digest.update(table),
+        }
         hex(&digest.finalize())
     }
 

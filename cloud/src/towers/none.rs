@@ -72,7 +72,8 @@ fn metadata(catalogue: &Catalogue) -> Sparse {
     matrix
 }
 
-fn item_words(catalogue: &Catalogue, item: &Item) -> Vec<String> {
+/// What is known about an item beforehand, as words: its categories, creator and declared attributes.
+pub(crate) fn item_words(catalogue: &Catalogue, item: &Item) -> Vec<String> {
     let mut words: Vec<String> = item.categories.iter().map(|name| format!("category={name}")).collect();
     if !item.creator.is_empty() {
         words.push(format!("creator={}", item.creator));
@@ -146,7 +147,7 @@ fn joined(left: &Sparse, right: &Sparse) -> Sparse {
 }
 
 /// The weighted mean of each history; without one, of the most popular items.
-fn user_vectors(histories: &Histories, items: &[f32], dimension: usize) -> Vec<f32> {
+pub(crate) fn user_vectors(histories: &Histories, items: &[f32], dimension: usize) -> Vec<f32> {
     let popular = popular_signals(&histories.counts);
     let mut users = vec![0.0; histories.users.len() * dimension];
     for (user, signals) in users.chunks_exact_mut(dimension).zip(&histories.users) {

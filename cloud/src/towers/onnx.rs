@@ -130,7 +130,7 @@ impl Tower {
     }
 }
 
-/// Vectors of all items and users by the model's towers.
+/// Vectors of all items and users by the model's towers, `(item, user)`.
 ///
 /// # Errors
 /// As [`super::embed`].
@@ -138,20 +138,16 @@ pub fn embed(
     catalogue: &Catalogue,
     histories: &Histories,
     model: &ModelDirectory,
+    (item, user): (&[u8], &[u8]),
 ) -> anyhow::Result<Embeddings> {
-    ensure!(
-        model.fits(&catalogue.dataset)?,
-        "the model of {} was trained for other attributes and categories than this data has",
-        model.origin
-    );
     let rows = features::item_matrix(catalogue, histories);
-    let mut tower = Tower::open(&model.item_tower, "item")?;
+    let mut tower = Tower::open(item, "item")?;
     let (dimension, items) = match &model.kept_vectors {
         Some(folder) => VectorCache::open(folder, &model.towers_hash()).run(&mut tower, &rows)?,
         None => tower.run(&rows)?,
     };
     let rows = features::user_matrix(catalogue, histories, &rows);
-    let (user_dimension, users) = Tower::open(&model.user_tower, "user")?.run(&rows)?;
+    let (user_dimension, users) = Tower::open(user, "user")?.run(&rows)?;
     ensure!(
         users.is_empty() || user_dimension == dimension,
         "the item tower gives {dimension} dimensions, the user tower {user_dimension}"

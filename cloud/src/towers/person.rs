@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use super::features::{self, FeatureMatrix};
 use super::history::{Histories, Signal};
 use super::onnx::Tower;
-use super::{Embeddings, ModelDirectory, none};
+use super::{Embeddings, ModelDirectory, Retriever, none};
 use crate::catalog::{Catalogue, User};
 
 /// What makes a person's vector.
@@ -19,7 +19,7 @@ enum How {
 }
 
 impl PersonEncoder {
-    /// By the user tower of `model`, over items as `histories` know them; by the mean of the history without a model.
+    /// By the user tower of `model`, over items as `histories` know them; by the mean of the history without towers.
     ///
     /// # Errors
     /// When ONNX Runtime cannot be loaded or refuses the tower.
@@ -28,12 +28,12 @@ impl PersonEncoder {
         histories: &Histories,
         model: Option<&ModelDirectory>,
     ) -> anyhow::Result<Self> {
-        Ok(Self(match model {
-            Some(model) => How::Tower(
-                Box::new(Tower::open(&model.user_tower, "user")?),
+        Ok(Self(match model.map(|model| &model.retriever) {
+            Some(Retriever::Towers { user, .. }) => How::Tower(
+                Box::new(Tower::open(user, "user")?),
                 features::item_matrix(catalogue, histories),
             ),
-            None => How::Mean,
+            Some(Retriever::Table(_)) | None => How::Mean,
         }))
     }
 

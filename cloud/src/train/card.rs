@@ -10,6 +10,7 @@ use segue_core::trust;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Dataset, Rule};
+use crate::towers::table;
 
 /// The version of `card.json` that this program writes and reads.
 pub const FORMAT: u32 = 1;
@@ -20,8 +21,19 @@ pub const FILE: &str = "card.json";
 /// The code of a refusal to judge a model on what it learned from.
 pub const SAW_THE_FUTURE: &str = "model_saw_the_future";
 
-/// What a model folder consists of.
-pub const FILES: [&str; 4] = ["item_tower.onnx", "user_tower.onnx", "ranker.onnx", "schema.json"];
+/// What every model folder holds, beside what makes the vectors.
+const RANKER: [&str; 2] = ["ranker.onnx", "schema.json"];
+
+/// The files of the model in `folder`: a table of item vectors or else both towers, the ranker and its schema.
+#[must_use]
+pub fn files(folder: &Path) -> Vec<&'static str> {
+    let mut files = match folder.join(table::FILE).exists() {
+        true => vec![table::FILE],
+        false => vec!["item_tower.onnx", "user_tower.onnx"],
+    };
+    files.extend(RANKER);
+    files
+}
 
 /// What a model is, what it learned from and until when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,7 +83,7 @@ impl Card {
         training: serde_json::Value,
     ) -> anyhow::Result<Self> {
         let mut files = BTreeMap::new();
-        for name in FILES {
+        for name in self::files(folder) {
             let bytes = read(&folder.join(name))?;
             files.insert(
                 name.to_owned(),

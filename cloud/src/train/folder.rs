@@ -24,7 +24,7 @@ pub fn fold_folder(model: &Path, fold: u32) -> PathBuf {
 
 /// Copies a model's files into another folder.
 pub(super) fn copy_files(from: &Path, to: &Path) -> anyhow::Result<()> {
-    for name in card::FILES.iter().chain(&[card::FILE]) {
+    for name in card::files(from).into_iter().chain([card::FILE]) {
         fs::copy(from.join(name), to.join(name))
             .with_context(|| format!("cannot copy {name} to {}", to.display()))?;
     }
@@ -84,7 +84,7 @@ fn hash(model: &Path) -> anyhow::Result<String> {
     folders.extend(folds);
     let mut digest = Sha256::new();
     for folder in folders {
-        for name in card::FILES {
+        for name in card::files(&folder) {
             let path = folder.join(name);
             digest.update(fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?);
         }
@@ -123,7 +123,7 @@ mod tests {
 
     fn publish(data: &Path, content: &str) -> anyhow::Result<PathBuf> {
         let staging = Staging::create(data)?;
-        for name in card::FILES {
+        for name in card::files(&staging.model()) {
             fs::write(staging.model().join(name), content).unwrap();
         }
         staging.publish()

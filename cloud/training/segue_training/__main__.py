@@ -7,7 +7,7 @@ import json
 import math
 from pathlib import Path
 
-from .train import demo, fit
+from .train import ITEM2VEC, TOWERS, demo, fit
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -26,11 +26,13 @@ def main() -> None:
     trained.add_argument("--data", type=Path, required=True)
     trained.add_argument("--out", type=Path, required=True, help="where the model goes")
     trained.add_argument("--work", type=Path, required=True, help="where arrays go")
+    vectors = "what makes the vectors: two towers over metadata and history, or what was taken up together"
+    trained.add_argument("--retriever", choices=[TOWERS, ITEM2VEC], default=ITEM2VEC, help=vectors)
     arguments = parser.parse_args()
     if arguments.command == "demo":
         demo(arguments.segue, arguments.work, arguments.out, arguments.tracks, arguments.users)
     else:
-        facts = fit(arguments.segue, arguments.data, arguments.work, arguments.out)
+        facts = fit(arguments.segue, arguments.data, arguments.work, arguments.out, arguments.retriever)
         (arguments.work / "facts.json").write_text(json.dumps(known(facts), indent=2, allow_nan=False))
 
 

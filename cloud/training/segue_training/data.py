@@ -39,6 +39,7 @@ class RankerData:
     """Steps of sessions with the candidates of each, as the core feeds them to the ranker."""
 
     schema: dict
+    linear: dict[str, float]  # weight of each source where there is no ranker
     candidates: torch.Tensor  # f32 [B, C, Fc]: what is fixed while a pack is in use
     live: torch.Tensor  # f32 [B, C, Fl]: what the session says about each
     labels: torch.Tensor  # f32 [B, C, H], NaN where nothing is known
@@ -49,9 +50,11 @@ class RankerData:
 
     @staticmethod
     def load(folder: Path) -> "RankerData":
-        """Reads what `segue features ranker --out` wrote."""
+        """Reads what `segue features ranker --out` wrote; `features logged` knows no linear weights."""
+        linear = folder / "linear.json"
         return RankerData(
             schema=json.loads((folder / "schema.json").read_text()),
+            linear=json.loads(linear.read_text()) if linear.exists() else {},
             candidates=tensor(folder, "candidates"),
             live=tensor(folder, "live"),
             labels=tensor(folder, "labels"),
@@ -65,6 +68,16 @@ class RankerData:
     def steps(self) -> int:
         """Number of steps."""
         return self.candidates.shape[0]
+
+    def linear_weights(self, part: str) -> torch.Tensor:
+        """The linear weights by column of `candidate` or `live`, f32 [columns]: those of plain numbers; 0 for the others."""
+        weights = []
+        for feature in self.schema[part]:
+            transform = feature["transform"]
+            size = {"identity": 1.0, "z_score": transform.get("deviation", 1.0)}.get(transform["kind"], 0.0)
+            columns = self.schema["dimension"] if feature["source"] == "vector" else 1
+            weights += [size * self.linear.get(feature["source"], 0.0)] * columns
+        return torch.tensor(weights)
 
     def batch(self, steps: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Candidates, live columns, events, mask, context and labels of these steps; events are padded to the longest."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import nn
@@ -37,6 +38,9 @@ class Settings:
     rate: float = 4e-3
     weight_decay: float = 1e-4
     empty_share: float = 0.15
+    cross_validated_below: int = 12_000  # steps
+    folds: int = 5
+    sharpness: float = 4.0  # what the linear weights are multiplied by to be log odds
     seed: int = 1
 
 
@@ -136,8 +140,14 @@ def linear(layer: nn.Linear, rows: torch.Tensor, scale: torch.Tensor) -> torch.T
 
 
 def for_data(data: RankerData, settings: Settings) -> Ranker:
-    """A new ranker of the data's widths, untrained; columns are scaled to a deviation of about 1."""
-    return scaled(Ranker(widths(data), data.schema["slots"], settings), data)
+    """A new ranker of the data's widths, untrained; columns are scaled to a deviation of about 1. It answers `next` by the
+    weights that rank where there is no ranker, so it only has to learn what is better than they are."""
+    model = scaled(Ranker(widths(data), data.schema["slots"], settings), data)
+    nn.init.zeros_(model.towers.weight)
+    for layer, part, scale in ((model.wide, "candidate", model.candidate_scale), (model.wide_live, "live", model.live_scale)):
+        nn.init.zeros_(layer.weight)
+        layer.weight.data[NEXT] = settings.sharpness * data.linear_weights(part) / scale
+    return model
 
 
 def scaled(model: nn.Module, data: RankerData) -> nn.Module:
@@ -170,17 +180,17 @@ def loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 def listwise(logits, target, known):
-    """Softmax cross-entropy over each list that has a next item."""
+    """Softmax cross-entropy over each list that has something right, shared among all of that."""
     chosen = target.sum(-1) > 0
     if not bool(chosen.any()):
         return logits.sum() * 0.0
     logarithms = torch.log_softmax(logits.masked_fill(~known, -1e9), -1)
-    return -(logarithms * target).sum(-1)[chosen].mean()
+    return -((logarithms * target).sum(-1) / target.sum(-1).clamp(min=1.0))[chosen].mean()
 
 
 @torch.no_grad()
 def measure(model: nn.Module, data: RankerData, steps: torch.Tensor, with_session: bool = True) -> dict[str, float]:
-    """NDCG@10 of the next positive item among the step's candidates, and the AUC of the other heads."""
+    """NDCG@10 of what did well among the step's candidates, and the AUC of the other heads."""
     model.eval()
     gains, answers, truths = [], [], []
     for part in steps.split(256):
@@ -188,13 +198,7 @@ def measure(model: nn.Module, data: RankerData, steps: torch.Tensor, with_sessio
         if not with_session:
             live, mask, context = forget(live, mask, context)
         heads = model(candidates, live, events, mask, context)
-        known = ~torch.isnan(labels[..., NEXT])
-        chosen = torch.where(known, labels[..., NEXT], 0.0)
-        score = heads[..., NEXT].masked_fill(~known, -1.0)
-        wanted = (score * chosen).sum(-1, keepdim=True)
-        rank = (score > wanted).sum(-1) + 1
-        gain = torch.where(rank <= 10, 1.0 / torch.log2(rank + 1.0), 0.0)
-        gains.append(gain[chosen.sum(-1) > 0])
+        gains.append(ndcg(heads[..., NEXT], labels[..., NEXT]))
         answers.append(heads.flatten(0, 1))
         truths.append(labels.flatten(0, 1))
     model.train()
@@ -203,6 +207,18 @@ def measure(model: nn.Module, data: RankerData, steps: torch.Tensor, with_sessio
     for head in range(NEXT):
         metrics[f"auc_{HEADS[head]}"] = auc(answers[:, head], truths[:, head])
     return metrics
+
+
+def ndcg(scores: torch.Tensor, labels: torch.Tensor, places: int = 10) -> torch.Tensor:
+    """NDCG at `places` of each list that has something right; equal scores stand in the order of the candidates, last first."""
+    known = ~torch.isnan(labels)
+    right = torch.where(known, labels, 0.0)
+    order = scores.masked_fill(~known, -torch.inf).flip(-1).argsort(dim=-1, descending=True, stable=True)
+    worth = 1.0 / torch.log2(torch.arange(scores.shape[-1]) + 2.0)
+    worth[places:] = 0.0
+    gained = (right.flip(-1).gather(-1, order) * worth).sum(-1)
+    best = (right.sort(-1, descending=True).values * worth).sum(-1)
+    return (gained / best.clamp(min=1e-9))[right.sum(-1) > 0]
 
 
 def auc(answers: torch.Tensor, truths: torch.Tensor) -> float:
@@ -218,29 +234,66 @@ def auc(answers: torch.Tensor, truths: torch.Tensor) -> float:
 
 
 def train(data: RankerData, settings: Settings = Settings(), build=for_data) -> tuple[nn.Module, dict[str, float]]:
-    """What `build` makes with the best NDCG@10 on users held back, and its metrics there."""
+    """What `build` makes, after as many epochs as do best on people held back, and its metrics there.
+
+    Where there is little to learn from, one tenth of the people says too little: then everybody is held back once, and the
+    model learns from all of them for as many epochs as did best (cross-validation).
+    """
+    if data.steps >= settings.cross_validated_below:
+        learned, held_back = by_group(data.groups, 0.1, settings.seed)
+        model, metrics = early_stopped(data, learned, held_back, settings, build)
+        return model, metrics | {"steps": len(learned)}
+    epochs, metrics = cross_validated(data, settings, build)
+    torch.manual_seed(settings.seed)
+    model, everything = build(data, settings), torch.arange(data.steps)
+    for _ in zip(range(epochs), epochs_of(model, data, everything, settings)):
+        pass
+    return model.eval(), metrics | {"epochs": epochs, "steps": data.steps}
+
+
+def early_stopped(data, learned, held_back, settings, build) -> tuple[nn.Module, dict[str, float]]:
+    """The model of the best epoch."""
     torch.manual_seed(settings.seed)
     model = build(data, settings)
-    learned, held_back = by_group(data.groups, 0.1, settings.seed)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
-    batches = max(1, math.ceil(len(learned) / settings.batch))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.rate, total_steps=settings.epochs * batches)
-    best, best_state, waited, best_epoch = -1.0, copy.deepcopy(model.state_dict()), 0, 0
-    progress = tqdm(range(settings.epochs), desc="ranker", unit="epoch")
-    for epoch in progress:
-        total = one_epoch(model, data, learned, optimiser, schedule, settings)
+    best, best_state, best_epoch = measure(model, data, held_back)["ndcg_at_10"], copy.deepcopy(model.state_dict()), 0
+    progress = tqdm(epochs_of(model, data, learned, settings), desc="ranker", unit="epoch", total=settings.epochs)
+    for epoch, total in enumerate(progress, 1):
         score = measure(model, data, held_back)["ndcg_at_10"]
         progress.set_postfix(loss=f"{total:.3f}", ndcg10=f"{score:.3f}")
         if score > best:
-            best, best_state, waited, best_epoch = score, copy.deepcopy(model.state_dict()), 0, epoch
-            continue
-        waited += 1
-        if waited >= settings.patience:
+            best, best_state, best_epoch = score, copy.deepcopy(model.state_dict()), epoch
+        elif epoch - best_epoch >= settings.patience:
             break
     model.load_state_dict(best_state)
     metrics = measure(model, data, held_back)
     metrics["ndcg_at_10_empty_session"] = measure(model, data, held_back, with_session=False)["ndcg_at_10"]
-    return model, metrics | {"epochs": best_epoch + 1, "steps": len(learned)}
+    return model.eval(), metrics | {"epochs": best_epoch}
+
+
+def cross_validated(data, settings, build) -> tuple[int, dict[str, float]]:
+    """How many epochs do best on people who were not learned from, and NDCG@10 there."""
+    names = torch.unique(data.groups)
+    names = names[torch.randperm(len(names), generator=torch.Generator().manual_seed(settings.seed))]
+    scores = torch.zeros(settings.epochs + 1)
+    parts = [part for part in names.chunk(settings.folds) if len(part)]
+    for part in tqdm(parts, desc="ranker", unit="fold"):
+        side = torch.isin(data.groups, part)
+        learned, held_back = torch.nonzero(~side).flatten(), torch.nonzero(side).flatten()
+        torch.manual_seed(settings.seed)
+        model = build(data, settings)
+        trained = (measure(model, data, held_back) for _ in epochs_of(model, data, learned, settings))
+        for epoch, metrics in enumerate(chain([measure(model, data, held_back)], trained)):
+            scores[epoch] += metrics["ndcg_at_10"] * len(held_back) / data.steps
+    return int(scores.argmax()), {"ndcg_at_10": float(scores.max()), "ndcg_at_10_before": float(scores[0])}
+
+
+def epochs_of(model, data, steps, settings):
+    """Trains, and yields the mean loss after each epoch."""
+    optimiser = torch.optim.AdamW(model.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
+    batches = max(1, math.ceil(len(steps) / settings.batch))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.rate, total_steps=settings.epochs * batches)
+    for _ in range(settings.epochs):
+        yield one_epoch(model, data, steps, optimiser, schedule, settings)
 
 
 def one_epoch(model, data, steps, optimiser, schedule, settings) -> float:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import torch
 
-from . import card, export, parts, ranker, reference, two_tower
+from . import card, export, item2vec, parts, ranker, reference, two_tower
 from .data import RankerData, TowerData
 
+TOWERS, ITEM2VEC = "towers", "item2vec"
 TRAINING_SEED = 1001
 JUDGED_SEED = 7
 JUDGED_USERS = 2_000
@@ -40,28 +41,42 @@ def segue(program: Path, *arguments: object) -> dict:
     return json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
 
 
-def fit(program: Path, data: Path, work: Path, out: Path) -> dict:
-    """Trains towers and ranker on a data folder; writes the model folder without a card and returns what to say."""
+def fit(program: Path, data: Path, work: Path, out: Path, retriever: str) -> dict:
+    """Trains vectors and ranker on a data folder; writes the model folder without a card and returns what to say."""
     deterministic()
     out.mkdir(parents=True, exist_ok=True)
+    facts = fit_towers(program, data, work, out) if retriever == TOWERS else fit_item2vec(program, data, work, out)
+    place = ("--towers", out) if retriever == TOWERS else ("--baskets", work / "baskets")
+    facts["counts"] |= segue(program, "features", "ranker", "--data", data, *place, "--out", work / "ranker")
+    ranker_data = RankerData.load(work / "ranker")
+    model, facts["ranker"] = ranker.train(ranker_data)
+    facts["differences"] |= export_ranker(model, ranker_data, out)
+    shutil.copyfile(work / "ranker" / "schema.json", out / "schema.json")
+    facts["parameters"] = sum(parameter.numel() for parameter in model.parameters())
+    facts["settings"]["ranker"] = asdict(ranker.Settings())
+    return facts
+
+
+def fit_towers(program: Path, data: Path, work: Path, out: Path) -> dict:
+    """Two towers: vectors from metadata and history, for catalogues where much is new."""
     counts = segue(program, "features", "towers", "--data", data, "--out", work / "towers")
     tower_data = TowerData.load(work / "towers")
-    towers, tower_metrics = two_tower.train(tower_data)
-    differences = export_towers(towers, tower_data, out)
-    counts |= segue(program, "features", "ranker", "--data", data, "--towers", out, "--out", work / "ranker")
-    ranker_data = RankerData.load(work / "ranker")
-    model, ranker_metrics = ranker.train(ranker_data)
-    differences |= export_ranker(model, ranker_data, out)
-    shutil.copyfile(work / "ranker" / "schema.json", out / "schema.json")
+    towers, metrics = two_tower.train(tower_data)
     return {
         "counts": counts,
-        "towers": tower_metrics,
-        "ranker": ranker_metrics,
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "differences": differences,
+        TOWERS: metrics,
+        "differences": export_towers(towers, tower_data, out),
         "columns": json.loads((work / "towers" / "columns.json").read_text()),
-        "settings": {"two_tower": asdict(two_tower.Settings()), "ranker": asdict(ranker.Settings())},
+        "settings": {"two_tower": asdict(two_tower.Settings())},
     }
+
+
+def fit_item2vec(program: Path, data: Path, work: Path, out: Path) -> dict:
+    """A vector for each item from what was taken up together with it."""
+    counts = segue(program, "features", "baskets", "--data", data, "--out", work / "baskets")
+    metrics = item2vec.fit(work / "baskets", out)
+    settings = {"item2vec": asdict(item2vec.Settings())}
+    return {"counts": counts, ITEM2VEC: metrics, "differences": {}, "settings": settings}
 
 
 def export_towers(towers: two_tower.TwoTower, data: TowerData, out: Path) -> dict[str, float]:
@@ -91,7 +106,7 @@ def export_ranker(model: ranker.Ranker, data: RankerData, out: Path) -> dict[str
 def demo(program: Path, work: Path, out: Path, tracks: int, users: int) -> None:
     """The demo's models: data of one seed to learn from, of another to be judged on."""
     generate(program, tracks, users, TRAINING_SEED, work / "data")
-    facts = fit(program, work / "data", work, out)
+    facts = fit(program, work / "data", work, out, TOWERS)
     beside = work / "reference"
     train_reference(RankerData.load(work / "ranker"), out, beside)
     generate(program, tracks, JUDGED_USERS, JUDGED_SEED, work / "judged")

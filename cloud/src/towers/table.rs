@@ -1,0 +1,177 @@
+//! Item vectors learned from what was taken up together: `item_vectors.bin` of a model (docs/FEATURES.md).
+//!
+//! The file is a line of JSON, `{"format":1,"dimension":D,"new_item":W,"items":[ids]}`, then a row of D little-endian f32 for
+//! each id. An item that it does not know starts from its content neighbours: the mean of the known items that share words
+//! with it, rare words counting more (Barkan and Koenigstein, "Item2Vec", 2016, leave new items open). Such a mean is near to
+//! everybody and would push what people are known to like out of every list; so a new item stands back on the last axis,
+//! which known items do not use, and is only `new_item` times as near to anything as the mean is.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Context, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::history::Histories;
+use super::unit::{add_scaled, normalise_rows};
+use super::{Embeddings, none};
+use crate::catalog::Catalogue;
+
+/// The version of `item_vectors.bin` that this program reads.
+pub const FORMAT: u32 = 1;
+
+/// The file's name in a model folder.
+pub const FILE: &str = "item_vectors.bin";
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Header {
+    format: u32,
+    dimension: usize,
+    new_item: f32,
+    items: Vec<String>,
+}
+
+/// A vector for each item that was known when they were learned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ItemTable {
+    /// Entries of one vector.
+    pub dimension: usize,
+    /// A new item's nearness, as a share of its neighbours' mean.
+    new_item: f32,
+    places: HashMap<String, usize>,
+    vectors: Vec<f32>,
+}
+
+impl ItemTable {
+    /// Reads `item_vectors.bin`.
+    ///
+    /// # Errors
+    /// When the bytes are no such file, or of another version.
+    pub fn from_bytes(bytes: &[u8]) -> anyhow::Result<Self> {
+        let end = bytes.iter().position(|byte| *byte == b'\n').context("item_vectors.bin has no header")?;
+        let header: Header =
+            serde_json::from_slice(&bytes[..end]).context("the header of item_vectors.bin")?;
+        ensure!(
+            header.format == FORMAT,
+            "item_vectors.bin has format {}, this program reads {FORMAT}: train the model again",
+            header.format
+        );
+        let value = |bytes: &[u8]| f32::from_le_bytes(std::array::from_fn(|byte| bytes[byte]));
+        let vectors: Vec<f32> = bytes[end + 1..].chunks_exact(4).map(value).collect();
+        let (rows, dimension) = (header.items.len(), header.dimension);
+        ensure!(
+            dimension > 0 && rows > 0 && vectors.len() == rows.saturating_mul(dimension),
+            "item_vectors.bin names {rows} items of {dimension} entries and holds {} numbers",
+            vectors.len()
+        );
+        ensure!(
+            vectors.iter().all(|value| value.is_finite()),
+            "item_vectors.bin holds values that are no numbers"
+        );
+        ensure!(
+            header.new_item > 0.0 && header.new_item <= 1.0,
+            "new_item of item_vectors.bin is {}, it must be above 0 and at most 1",
+            header.new_item
+        );
+        let places = header.items.into_iter().zip(0..).collect();
+        Ok(Self { dimension, new_item: header.new_item, places, vectors })
+    }
+
+    /// A unit vector for each item of the catalogue, in its order.
+    #[must_use]
+    pub fn vectors(&self, catalogue: &Catalogue) -> Vec<f32> {
+        let places: Vec<Option<usize>> =
+            catalogue.items.iter().map(|item| self.places.get(&item.item).copied()).collect();
+        let mut vectors = vec![0.0; catalogue.items.len() * self.dimension];
+        for (row, place) in vectors.chunks_exact_mut(self.dimension).zip(&places) {
+            if let Some(place) = place {
+                row.copy_from_slice(&self.vectors[place * self.dimension..][..self.dimension]);
+            }
+        }
+        if places.contains(&None) {
+            self.introduce(catalogue, &places, &mut vectors);
+        }
+        normalise_rows(&mut vectors, self.dimension);
+        vectors
+    }
+
+    /// Gives the items without a place the weighted mean of what they share words with.
+    fn introduce(&self, catalogue: &Catalogue, places: &[Option<usize>], vectors: &mut [f32]) {
+        let mut words: BTreeMap<String, (f32, Vec<f32>)> = BTreeMap::new();
+        for (item, place) in catalogue.items.iter().zip(places) {
+            let Some(place) = place else { continue };
+            for word in none::item_words(catalogue, item) {
+                let (count, sum) = words.entry(word).or_insert_with(|| (0.0, vec![0.0; self.dimension]));
+                *count += 1.0;
+                add_scaled(sum, &self.vectors[place * self.dimension..][..self.dimension], 1.0);
+            }
+        }
+        let known = self.places.len() as f32;
+        for (index, row) in vectors.chunks_exact_mut(self.dimension).enumerate() {
+            if places[index].is_some() {
+                continue;
+            }
+            for word in none::item_words(catalogue, &catalogue.items[index]) {
+                if let Some((count, sum)) = words.get(&word) {
+                    add_scaled(row, sum, (libm::logf((1.0 + known) / (1.0 + count)) + 1.0) / count);
+                }
+            }
+            self.stand_back(row);
+        }
+    }
+
+    /// Gives a new item's row its length and its distance from everything known.
+    fn stand_back(&self, row: &mut [f32]) {
+        let length = row.iter().map(|entry| entry * entry).sum::<f32>().sqrt();
+        if length > 0.0 {
+            row.iter_mut().for_each(|entry| *entry *= self.new_item / length);
+            row[self.dimension - 1] += (1.0 - self.new_item * self.new_item).sqrt();
+        }
+    }
+}
+
+/// Vectors of all items by the table, of users by the mean of what they took up; `towers` names the table.
+#[must_use]
+pub fn embed(catalogue: &Catalogue, histories: &Histories, table: &ItemTable, towers: String) -> Embeddings {
+    let items = table.vectors(catalogue);
+    let users = none::user_vectors(histories, &items, table.dimension);
+    Embeddings { dimension: table.dimension, items, users, towers }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::towers::samples;
+
+    /// Even items on the first axis, odd ones on the second, new ones stand back on the third; the last item is new.
+    fn file() -> Vec<u8> {
+        let items = (0..samples::ITEMS - 1).map(|item| format!("i{item}")).collect();
+        let mut bytes =
+            serde_json::to_vec(&Header { format: FORMAT, dimension: 3, new_item: 0.6, items }).unwrap();
+        bytes.push(b'\n');
+        for item in 0..samples::ITEMS - 1 {
+            let row = if item % 2 == 0 { [3.0_f32, 0.0, 0.0] } else { [0.0, 2.0, 0.0] };
+            row.iter().for_each(|value| bytes.extend(value.to_le_bytes()));
+        }
+        bytes
+    }
+
+    #[test]
+    fn known_items_have_their_own_vector_and_a_new_one_that_of_its_neighbours() {
+        let catalogue = samples::catalogue();
+        let table = ItemTable::from_bytes(&file()).unwrap();
+        let embeddings = embed(&catalogue, &Histories::before(&catalogue, None), &table, "t".into());
+        assert_eq!((embeddings.item(0), embeddings.item(1)), (&[1.0, 0.0, 0.0][..], &[0.0, 1.0, 0.0][..]));
+        let new = embeddings.item(samples::ITEMS - 1);
+        assert!(new[1] > 0.5 && (new[2] - 0.8).abs() < 1e-5, "an odd item among odd ones: {new:?}");
+        assert_eq!((embeddings.users.len(), embeddings.towers.as_str()), (3 * samples::USERS, "t"));
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused() {
+        let bytes = file();
+        let newer = String::from_utf8_lossy(&bytes).replacen("\"format\":1", "\"format\":2", 1);
+        for damaged in [&bytes[..bytes.len() - 1], &bytes[..20], newer.as_bytes(), b""] {
+            assert!(ItemTable::from_bytes(damaged).is_err());
+        }
+    }
+}
