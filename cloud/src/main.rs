@@ -42,8 +42,10 @@ enum Command {
     Restore(commands::restore::Arguments),
     /// Serve packs, models, items and events over HTTP, and the player.
     Serve(Box<commands::serve::Arguments>),
-    /// Learn towers and ranker from what lies before the boundary, and use them from now on.
+    /// Learn vectors and ranker from what lies before the boundary, and use them from now on.
     Train(commands::train::Arguments),
+    /// Check a model before it is served.
+    Model(commands::model::Arguments),
     /// Replay held-out sessions and measure the order that users would have seen.
     Evaluate(commands::evaluate::Arguments),
     /// Write the exact model inputs that serving computes, for training.
@@ -66,6 +68,7 @@ fn main() -> std::process::ExitCode {
         Command::Restore(arguments) => commands::restore::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Train(arguments) => commands::train::run(&arguments),
+        Command::Model(arguments) => commands::model::run(&arguments),
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments),
         Command::Features(arguments) => commands::features::run(&arguments),
     };

@@ -1,6 +1,6 @@
 //! `segue evaluate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
@@ -66,19 +66,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let choice = Choice::of(arguments.model.as_deref(), &arguments.data, || train_first(arguments))?;
     let truth = arguments.truth.as_deref().map(Truth::read).transpose()?;
     let timed = catalogue.dataset.timed && catalogue.split.rule.boundary_ms().is_some();
-    let rows = Rows::new(timed, truth.is_some());
+    let rows = Rows::new(timed, truth.is_some(), choice.without_trees());
     let rule = catalogue.split.rule;
-    let mut tally = Tally::default();
-    for part in parts(rule, &choice, arguments.sessions.is_some()) {
-        catalogue.divide(part);
-        tally = tally.merge(replay(arguments, &mut catalogue, &choice, truth.as_ref(), &rows)?);
-    }
-    ensure!(
-        tally.steps > 0,
-        "nothing of {} can be judged; left out: {:?}",
-        arguments.data.display(),
-        tally.skipped
-    );
+    let tally = tally(arguments, &mut catalogue, &choice, truth.as_ref(), &rows)?;
     let head = Head {
         dataset: catalogue.dataset.name.clone(),
         split: serde_json::to_value(rule)?,
@@ -88,6 +78,50 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         truth: truth.is_some(),
     };
     write(arguments, &Report::new(head, rows, &catalogue, tally))
+}
+
+impl Arguments {
+    /// The held-out sessions of a data folder, at most `limit` of them, and nothing written.
+    pub(super) fn of(data: &Path, limit: usize) -> Self {
+        Self {
+            data: data.to_owned(),
+            limit,
+            scorer: ScorerKind::shipped(),
+            json: None,
+            report: None,
+            model: None,
+            truth: None,
+            sessions: None,
+            split: None,
+            labels: None,
+            python: None,
+        }
+    }
+}
+
+/// What the replay of everything that is asked for adds up to, with every fold's own model.
+///
+/// # Errors
+/// When the model does not fit or saw the sessions, or nothing can be judged.
+pub(super) fn tally(
+    arguments: &Arguments,
+    catalogue: &mut Catalogue,
+    choice: &Choice,
+    truth: Option<&Truth>,
+    rows: &Rows,
+) -> anyhow::Result<Tally> {
+    let mut tally = Tally::default();
+    for part in parts(catalogue.split.rule, choice, arguments.sessions.is_some()) {
+        catalogue.divide(part);
+        tally = tally.merge(replay(arguments, catalogue, choice, truth, rows)?);
+    }
+    ensure!(
+        tally.steps > 0,
+        "nothing of {} can be judged; left out: {:?}",
+        arguments.data.display(),
+        tally.skipped
+    );
+    Ok(tally)
 }
 
 /// The splits to judge by: every fold that there is a model for, else the one rule.

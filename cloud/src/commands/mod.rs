@@ -8,6 +8,7 @@ pub mod features;
 pub mod generate;
 pub mod import;
 pub mod keys;
+pub mod model;
 pub mod policy;
 pub mod refresh;
 pub mod restore;

@@ -7,6 +7,7 @@
 pub mod bandit;
 pub mod bootstrap;
 mod chart;
+pub mod gate;
 mod heads;
 mod labels;
 pub mod methods;

@@ -6,6 +6,7 @@ use anyhow::ensure;
 
 use crate::catalog::{Catalogue, Rule};
 use crate::towers::ModelDirectory;
+use crate::towers::model::TREES;
 use crate::train::{self, Card, fold_folder};
 
 /// Which model is judged; never one that nobody asked for.
@@ -65,6 +66,19 @@ impl Choice {
         match self {
             Self::Folder(folder) => fold_folder(folder, 0).is_dir(),
             Self::None | Self::Demo => true,
+        }
+    }
+
+    /// Why the judge has no row of boosted trees; none where the model has them.
+    #[must_use]
+    pub fn without_trees(&self) -> Option<&'static str> {
+        match self {
+            Self::None => Some("there is no model to learn beside"),
+            Self::Demo => Some("the demo's model has no boosted trees"),
+            Self::Folder(folder) if folder.join(TREES).exists() => None,
+            Self::Folder(_) => {
+                Some("the model has no gbdt.onnx: LightGBM was not installed when it was trained")
+            }
         }
     }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use segue_core::features::Schema;
+use segue_core::score::Scorer;
 
 use super::LabelRules;
 use super::heads::Heads;
@@ -16,6 +18,7 @@ use crate::catalog::generate::truth::Truth;
 use crate::catalog::{Catalogue, SessionLog};
 use crate::examples::outcomes;
 use crate::refresh::{PackMaker, Ranking};
+use crate::score::OrtScorer;
 use crate::towers::ModelDirectory;
 
 /// Groups of sessions, in the order of time, that get packs made just before their first.
@@ -43,6 +46,18 @@ impl ScorerKind {
         return Self::Core;
         #[cfg(not(feature = "ranker"))]
         return Self::Ort;
+    }
+
+    /// A ranker on it.
+    ///
+    /// # Errors
+    /// When the model is damaged, has an operator that is not read, or does not fit its schema.
+    pub fn open(self, model: &[u8], schema: &Schema) -> anyhow::Result<Box<dyn Scorer + Send>> {
+        Ok(match self {
+            #[cfg(feature = "ranker")]
+            Self::Core => Box::new(segue_core::score::RankerScorer::new(model, schema)?),
+            Self::Ort => Box::new(OrtScorer::new(model, schema)?),
+        })
     }
 
     /// Its word in reports.
@@ -308,7 +323,7 @@ mod tests {
 
     /// Every answer to every question of a session before `until_ms`.
     fn answers(catalogue: &Catalogue, rules: &LabelRules, until_ms: i64) -> Vec<Vec<Ranked>> {
-        let rows = Rows::new(true, false);
+        let rows = Rows::new(true, false, Some("none"));
         let judge = judge(catalogue, rules, &rows);
         let sessions = catalogue.sessions();
         let held_out: Vec<&SessionLog> = sessions.iter().filter(|session| session.held_out).collect();
@@ -376,7 +391,7 @@ mod tests {
     #[test]
     fn every_row_answers_every_question() {
         let (catalogue, rules) = (week(), LabelRules::of("radio").unwrap());
-        let rows = Rows::new(true, false);
+        let rows = Rows::new(true, false, Some("none"));
         let sessions = catalogue.sessions();
         let held_out: Vec<&SessionLog> = sessions.iter().filter(|session| session.held_out).collect();
         let tally = judge(&catalogue, &rules, &rows).replay(&held_out, &|| ()).unwrap();

@@ -250,7 +250,7 @@ mod tests {
     use crate::towers::samples;
 
     pub(in crate::evaluate) fn report() -> Report {
-        let rows = Rows::new(false, false);
+        let rows = Rows::new(false, false, Some("none"));
         let mut tally = Tally::default();
         for person in 0..40 {
             let row = |place: usize| {

@@ -12,7 +12,9 @@ use crate::evaluate::tasks::{Source, Task};
 /// Candidates of one step.
 pub(super) const CANDIDATES: usize = 32;
 /// Items that would have been retrieved.
-const RETRIEVED: usize = 1_000;
+const RETRIEVED: usize = 500;
+/// Popular items that a pack holds beside them.
+const POPULAR: usize = 200;
 /// Of these, how many a session's steps draw from.
 const POOL: usize = 160;
 
@@ -33,6 +35,8 @@ pub(super) struct Chooser<'a> {
     pub(super) source: Source,
     /// What is near to whom.
     pub(super) vectors: &'a Vectors,
+    /// How often each item was taken up.
+    pub(super) counts: &'a [f32],
 }
 
 impl Chooser<'_> {
@@ -45,7 +49,10 @@ impl Chooser<'_> {
                 Pool { drawn: sample::draw(&every, POOL, random), retrieved: None }
             }
             Source::Pack | Source::Own => {
-                let retrieved = self.retrieve(session, user);
+                let mut retrieved = self.retrieve(session, user);
+                retrieved.extend(self.popular(session));
+                retrieved.sort_unstable();
+                retrieved.dedup();
                 let drawn = sample::draw(&retrieved, POOL, random);
                 Pool { drawn, retrieved: Some(retrieved.into_iter().collect()) }
             }
@@ -53,21 +60,31 @@ impl Chooser<'_> {
     }
 
     /// The items nearest to the user that he could get when the session began.
-    pub(super) fn retrieve(&self, session: &SessionLog, user: &[f32]) -> Vec<u32> {
+    fn retrieve(&self, session: &SessionLog, user: &[f32]) -> Vec<u32> {
+        let vectors = self.vectors.items.chunks_exact(self.vectors.dimension);
+        let near = |vector: &[f32]| vector.iter().zip(user).map(|(one, other)| one * other).sum();
+        self.best(session, vectors.map(near), RETRIEVED)
+    }
+
+    /// The most popular items that he could get then.
+    fn popular(&self, session: &SessionLog) -> Vec<u32> {
+        self.best(session, self.counts.iter().copied(), POPULAR)
+    }
+
+    /// The items of the highest scores that the session's person could get when it began, in no order.
+    fn best(&self, session: &SessionLog, scores: impl Iterator<Item = f32>, most: usize) -> Vec<u32> {
         let begins = self.catalogue.events[session.events[0] as usize].time_ms;
         let person = session.user.map(|user| &self.catalogue.users[user as usize]);
-        let mut scored: Vec<(f32, u32)> = (0u32..)
-            .zip(self.vectors.items.chunks_exact(self.vectors.dimension))
-            .filter(|(item, _)| is_available(&self.catalogue.items[*item as usize], person, begins))
-            .map(|(item, vector)| (vector.iter().zip(user).map(|(one, other)| one * other).sum(), item))
+        let mut scored: Vec<(f32, u32)> = scores
+            .zip(0u32..)
+            .filter(|(_, item)| is_available(&self.catalogue.items[*item as usize], person, begins))
             .collect();
-        let better =
-            |one: &(f32, u32), other: &(f32, u32)| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1));
-        if scored.len() > RETRIEVED {
-            scored.select_nth_unstable_by(RETRIEVED - 1, better);
-            scored.truncate(RETRIEVED);
+        if scored.len() > most {
+            scored.select_nth_unstable_by(most - 1, |one, other| {
+                other.0.total_cmp(&one.0).then(one.1.cmp(&other.1))
+            });
+            scored.truncate(most);
         }
-        scored.sort_by(better);
         scored.into_iter().map(|(_, item)| item).collect()
     }
 
@@ -153,14 +170,15 @@ mod tests {
         catalogue.items[3].regions = vec!["FR".into()];
         catalogue.items[4].available_from_ms = Some(i64::MAX);
         let (vectors, session) = (vectors(), catalogue.sessions().remove(0));
-        let chooser = Chooser { catalogue: &catalogue, source: Source::Pack, vectors: &vectors };
+        let chooser = Chooser { catalogue: &catalogue, source: Source::Pack, vectors: &vectors, counts: &[] };
         assert_eq!(chooser.retrieve(&session, &[1.0, 0.0]).len(), samples::ITEMS - 2);
     }
 
     #[test]
     fn candidates_that_were_logged_are_the_candidates_and_all_of_what_is_known_of_them_counts() {
         let (catalogue, vectors) = (samples::catalogue(), vectors());
-        let chooser = Chooser { catalogue: &catalogue, source: Source::Slate, vectors: &vectors };
+        let chooser =
+            Chooser { catalogue: &catalogue, source: Source::Slate, vectors: &vectors, counts: &[] };
         let session = catalogue.sessions().remove(0);
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let outcomes = [(1, [1.0, 0.0, 0.0]), (2, [0.0, 1.0, 0.0])].into();
@@ -176,7 +194,8 @@ mod tests {
     #[test]
     fn where_nothing_is_retrieved_any_item_may_stand_beside_the_right_one() {
         let (catalogue, vectors) = (samples::catalogue(), vectors());
-        let chooser = Chooser { catalogue: &catalogue, source: Source::Target, vectors: &vectors };
+        let chooser =
+            Chooser { catalogue: &catalogue, source: Source::Target, vectors: &vectors, counts: &[] };
         let session = catalogue.sessions().remove(0);
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let pool = chooser.pool(&session, &[1.0, 0.0], &mut random);

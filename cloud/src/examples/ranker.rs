@@ -162,6 +162,8 @@ struct Writer<'a> {
     policy: &'a Policy,
     facts: CandidateFacts,
     vectors: &'a Vectors,
+    /// How often each item was taken up.
+    counts: &'a [f32],
     source: Source,
 }
 
@@ -169,7 +171,7 @@ impl<'a> Writer<'a> {
     fn new(
         catalogue: &'a Catalogue,
         policy: &'a Policy,
-        snapshot: &Snapshot,
+        snapshot: &'a Snapshot,
         vectors: &'a Vectors,
     ) -> anyhow::Result<Self> {
         let rules = LabelRules::of(&catalogue.dataset.surface)?;
@@ -179,6 +181,7 @@ impl<'a> Writer<'a> {
             source: Source::of(&catalogue.dataset.name),
             rules,
             policy,
+            counts: &snapshot.counts,
             catalogue,
             vectors,
         })
@@ -214,8 +217,8 @@ impl<'a> Writer<'a> {
     ) -> anyhow::Result<(Arrays, usize)> {
         let mut arrays = Arrays::new(&self.schema, CANDIDATES);
         let mut random = sample::generator(session);
-        let (catalogue, vectors) = (self.catalogue, self.vectors);
-        let chooser = Chooser { catalogue, source: self.source, vectors };
+        let (catalogue, vectors, counts) = (self.catalogue, self.vectors, self.counts);
+        let chooser = Chooser { catalogue, source: self.source, vectors, counts };
         let pool = chooser.pool(session, user, &mut random);
         let mut tasks = self.tasks(session);
         tasks.retain(|task| task.known >= from);

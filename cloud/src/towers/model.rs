@@ -10,6 +10,9 @@ use super::table;
 use crate::catalog::Dataset;
 use crate::hash::hex;
 
+/// Boosted trees in a model folder: a row of the judge, never published.
+pub const TREES: &str = "gbdt.onnx";
+
 /// A model's files in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelDirectory {
@@ -23,6 +26,8 @@ pub struct ModelDirectory {
     pub ranker: Cow<'static, [u8]>,
     /// `schema.json`: what the core reads, and the data it was trained for.
     pub schema: Cow<'static, [u8]>,
+    /// `gbdt.onnx`, where there is one.
+    pub trees: Option<Cow<'static, [u8]>>,
 }
 
 /// What makes the vectors of items and users.
@@ -70,6 +75,7 @@ impl ModelDirectory {
             },
             ranker: read("ranker.onnx")?,
             schema: read("schema.json")?,
+            trees: folder.join(TREES).exists().then(|| read(TREES)).transpose()?,
         };
         model.trained_on()?;
         Ok(model)
@@ -87,6 +93,7 @@ impl ModelDirectory {
             },
             ranker: Cow::Borrowed(include_bytes!("../../models/demo/ranker.onnx")),
             schema: Cow::Borrowed(include_bytes!("../../models/demo/schema.json")),
+            trees: None,
         }
     }
 

@@ -29,10 +29,9 @@ impl PersonEncoder {
         model: Option<&ModelDirectory>,
     ) -> anyhow::Result<Self> {
         Ok(Self(match model.map(|model| &model.retriever) {
-            Some(Retriever::Towers { user, .. }) => How::Tower(
-                Box::new(Tower::open(user, "user")?),
-                features::item_matrix(catalogue, histories),
-            ),
+            Some(Retriever::Towers { user, .. }) => {
+                How::Tower(Box::new(Tower::open(user, "user")?), features::item_matrix(catalogue, histories))
+            }
             Some(Retriever::Table(_)) | None => How::Mean,
         }))
     }

@@ -10,6 +10,7 @@ use segue_core::trust;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Dataset, Rule};
+use crate::towers::model::TREES;
 use crate::towers::table;
 
 /// The version of `card.json` that this program writes and reads.
@@ -24,7 +25,8 @@ pub const SAW_THE_FUTURE: &str = "model_saw_the_future";
 /// What every model folder holds, beside what makes the vectors.
 const RANKER: [&str; 2] = ["ranker.onnx", "schema.json"];
 
-/// The files of the model in `folder`: a table of item vectors or else both towers, the ranker and its schema.
+/// The files of the model in `folder`: a table of item vectors or else both towers, the ranker and its schema, and boosted
+/// trees for the judge where there are some.
 #[must_use]
 pub fn files(folder: &Path) -> Vec<&'static str> {
     let mut files = match folder.join(table::FILE).exists() {
@@ -32,6 +34,7 @@ pub fn files(folder: &Path) -> Vec<&'static str> {
         false => vec!["item_tower.onnx", "user_tower.onnx"],
     };
     files.extend(RANKER);
+    files.extend(folder.join(TREES).exists().then_some(TREES));
     files
 }
 

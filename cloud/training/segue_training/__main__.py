@@ -7,7 +7,8 @@ import json
 import math
 from pathlib import Path
 
-from .train import ITEM2VEC, TOWERS, demo, fit
+from . import compress
+from .train import ITEM2VEC, TOWERS, demo, deterministic, fit
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -28,9 +29,15 @@ def main() -> None:
     trained.add_argument("--work", type=Path, required=True, help="where arrays go")
     vectors = "what makes the vectors: two towers over metadata and history, or what was taken up together"
     trained.add_argument("--retriever", choices=[TOWERS, ITEM2VEC], default=ITEM2VEC, help=vectors)
+    smaller = commands.add_parser("compress", help="train smaller rankers and print what each costs")
+    smaller.add_argument("--arrays", type=Path, required=True, help="what `segue features ranker --out` wrote")
+    smaller.add_argument("--out", type=Path, required=True, help="the table as JSON")
     arguments = parser.parse_args()
     if arguments.command == "demo":
         demo(arguments.segue, arguments.work, arguments.out, arguments.tracks, arguments.users)
+    elif arguments.command == "compress":
+        deterministic()
+        compress.run(arguments.arrays, arguments.out)
     else:
         facts = fit(arguments.segue, arguments.data, arguments.work, arguments.out, arguments.retriever)
         (arguments.work / "facts.json").write_text(json.dumps(known(facts), indent=2, allow_nan=False))

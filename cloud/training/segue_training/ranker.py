@@ -18,6 +18,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from .calibrate import platt
 from .data import RankerData, by_group, forget
 
 HEADS = ["complete", "skip", "like", "next"]
@@ -189,24 +190,30 @@ def listwise(logits, target, known):
 
 
 @torch.no_grad()
-def measure(model: nn.Module, data: RankerData, steps: torch.Tensor, with_session: bool = True) -> dict[str, float]:
-    """NDCG@10 of what did well among the step's candidates, and the AUC of the other heads."""
+def answers(model: nn.Module, data: RankerData, steps: torch.Tensor, with_session: bool = True) -> torch.Tensor:
+    """What the model says of every candidate of these steps, f32 [steps, C, H]."""
     model.eval()
-    gains, answers, truths = [], [], []
+    said = []
     for part in steps.split(256):
-        candidates, live, events, mask, context, labels = data.batch(part)
+        candidates, live, events, mask, context, _ = data.batch(part)
         if not with_session:
             live, mask, context = forget(live, mask, context)
-        heads = model(candidates, live, events, mask, context)
-        gains.append(ndcg(heads[..., NEXT], labels[..., NEXT]))
-        answers.append(heads.flatten(0, 1))
-        truths.append(labels.flatten(0, 1))
+        said.append(model(candidates, live, events, mask, context))
     model.train()
-    answers, truths = torch.cat(answers), torch.cat(truths)
-    metrics = {"ndcg_at_10": float(torch.cat(gains).mean())}
+    return torch.cat(said)
+
+
+def measured(said: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    """NDCG@10 of what did well among the step's candidates, and the AUC of the other heads."""
+    metrics = {"ndcg_at_10": float(ndcg(said[..., NEXT], labels[..., NEXT]).mean())}
     for head in range(NEXT):
-        metrics[f"auc_{HEADS[head]}"] = auc(answers[:, head], truths[:, head])
+        metrics[f"auc_{HEADS[head]}"] = auc(said[..., head].flatten(), labels[..., head].flatten())
     return metrics
+
+
+def measure(model: nn.Module, data: RankerData, steps: torch.Tensor, with_session: bool = True) -> dict[str, float]:
+    """What `measured` says of these steps."""
+    return measured(answers(model, data, steps, with_session), data.labels[steps])
 
 
 def ndcg(scores: torch.Tensor, labels: torch.Tensor, places: int = 10) -> torch.Tensor:
@@ -237,7 +244,8 @@ def train(data: RankerData, settings: Settings = Settings(), build=for_data) -> 
     """What `build` makes, after as many epochs as do best on people held back, and its metrics there.
 
     Where there is little to learn from, one tenth of the people says too little: then everybody is held back once, and the
-    model learns from all of them for as many epochs as did best (cross-validation).
+    model learns from all of them for as many epochs as did best (cross-validation). `calibration` among the metrics is
+    what corrects each head, learned from answers about people held back.
     """
     if data.steps >= settings.cross_validated_below:
         learned, held_back = by_group(data.groups, 0.1, settings.seed)
@@ -265,26 +273,41 @@ def early_stopped(data, learned, held_back, settings, build) -> tuple[nn.Module,
         elif epoch - best_epoch >= settings.patience:
             break
     model.load_state_dict(best_state)
-    metrics = measure(model, data, held_back)
+    said, labels = answers(model, data, held_back), data.labels[held_back]
+    metrics = measured(said, labels) | {"calibration": calibrations(said, labels)}
     metrics["ndcg_at_10_empty_session"] = measure(model, data, held_back, with_session=False)["ndcg_at_10"]
     return model.eval(), metrics | {"epochs": best_epoch}
 
 
 def cross_validated(data, settings, build) -> tuple[int, dict[str, float]]:
-    """How many epochs do best on people who were not learned from, and NDCG@10 there."""
+    """How many epochs do best on people who were not learned from, and the figures there."""
     names = torch.unique(data.groups)
     names = names[torch.randperm(len(names), generator=torch.Generator().manual_seed(settings.seed))]
-    scores = torch.zeros(settings.epochs + 1)
     parts = [part for part in names.chunk(settings.folds) if len(part)]
+    said = torch.full((settings.epochs + 1, *data.labels.shape), float("nan"))
     for part in tqdm(parts, desc="ranker", unit="fold"):
         side = torch.isin(data.groups, part)
         learned, held_back = torch.nonzero(~side).flatten(), torch.nonzero(side).flatten()
         torch.manual_seed(settings.seed)
         model = build(data, settings)
-        trained = (measure(model, data, held_back) for _ in epochs_of(model, data, learned, settings))
-        for epoch, metrics in enumerate(chain([measure(model, data, held_back)], trained)):
-            scores[epoch] += metrics["ndcg_at_10"] * len(held_back) / data.steps
-    return int(scores.argmax()), {"ndcg_at_10": float(scores.max()), "ndcg_at_10_before": float(scores[0])}
+        for epoch, _ in enumerate(chain([None], epochs_of(model, data, learned, settings))):
+            said[epoch, held_back] = answers(model, data, held_back)
+    best = soonest(torch.stack([ndcg(epoch[..., NEXT], data.labels[..., NEXT]) for epoch in said]))
+    metrics = measured(said[best], data.labels) | {"calibration": calibrations(said[best], data.labels)}
+    return best, metrics | {"ndcg_at_10_before": measured(said[0], data.labels)["ndcg_at_10"]}
+
+
+def soonest(scores: torch.Tensor) -> int:
+    """The first row of `[epochs, lists]` that is not below the best one by more than a standard error: what is better by chance
+    alone is not worth learning (Breiman and others, Classification and Regression Trees, 1984)."""
+    lost = scores[scores.mean(1).argmax()] - scores
+    within = lost.mean(1) <= lost.std(1) / math.sqrt(scores.shape[1])
+    return int(torch.nonzero(within).flatten()[0])
+
+
+def calibrations(said: torch.Tensor, labels: torch.Tensor) -> dict[str, dict]:
+    """What corrects each head but `next`, whose scale is that of the lists it was learned from."""
+    return {HEADS[head]: platt(said[..., head].flatten(), labels[..., head].flatten()) for head in range(NEXT)}
 
 
 def epochs_of(model, data, steps, settings):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from . import card, export, item2vec, parts, ranker, reference, two_tower
+from . import card, export, gbdt, item2vec, parts, ranker, reference, two_tower
 from .data import RankerData, TowerData
 
 TOWERS, ITEM2VEC = "towers", "item2vec"
@@ -41,8 +41,9 @@ def segue(program: Path, *arguments: object) -> dict:
     return json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
 
 
-def fit(program: Path, data: Path, work: Path, out: Path, retriever: str) -> dict:
-    """Trains vectors and ranker on a data folder; writes the model folder without a card and returns what to say."""
+def fit(program: Path, data: Path, work: Path, out: Path, retriever: str, plain: bool = False) -> dict:
+    """Trains vectors and ranker on a data folder; writes the model folder without a card and returns what to say. A `plain`
+    model's heads are not corrected, and it has no trees beside it."""
     deterministic()
     out.mkdir(parents=True, exist_ok=True)
     facts = fit_towers(program, data, work, out) if retriever == TOWERS else fit_item2vec(program, data, work, out)
@@ -50,11 +51,19 @@ def fit(program: Path, data: Path, work: Path, out: Path, retriever: str) -> dic
     facts["counts"] |= segue(program, "features", "ranker", "--data", data, *place, "--out", work / "ranker")
     ranker_data = RankerData.load(work / "ranker")
     model, facts["ranker"] = ranker.train(ranker_data)
+    facts["gbdt"] = {} if plain else gbdt.train(ranker_data, out)
     facts["differences"] |= export_ranker(model, ranker_data, out)
-    shutil.copyfile(work / "ranker" / "schema.json", out / "schema.json")
+    schema = ranker_data.schema if plain else calibrated(ranker_data.schema, facts["ranker"]["calibration"])
+    (out / "schema.json").write_text(json.dumps(schema, indent=2))
     facts["parameters"] = sum(parameter.numel() for parameter in model.parameters())
     facts["settings"]["ranker"] = asdict(ranker.Settings())
     return facts
+
+
+def calibrated(schema: dict, calibration: dict[str, dict]) -> dict:
+    """The schema with what corrects each head."""
+    heads = [head | {"calibration": calibration.get(head["name"], {"kind": "none"})} for head in schema["heads"]]
+    return schema | {"heads": heads}
 
 
 def fit_towers(program: Path, data: Path, work: Path, out: Path) -> dict:
@@ -106,7 +115,7 @@ def export_ranker(model: ranker.Ranker, data: RankerData, out: Path) -> dict[str
 def demo(program: Path, work: Path, out: Path, tracks: int, users: int) -> None:
     """The demo's models: data of one seed to learn from, of another to be judged on."""
     generate(program, tracks, users, TRAINING_SEED, work / "data")
-    facts = fit(program, work / "data", work, out, TOWERS)
+    facts = fit(program, work / "data", work, out, TOWERS, plain=True)
     beside = work / "reference"
     train_reference(RankerData.load(work / "ranker"), out, beside)
     generate(program, tracks, JUDGED_USERS, JUDGED_SEED, work / "judged")

@@ -2,12 +2,10 @@
 
 use anyhow::Context;
 use segue_core::engine::{Engine, Slate};
-use segue_core::score::Scorer;
 
-use super::{Method, PLACES, Question, Ranked, Sitting, Stage, Weights};
+use super::{Method, PLACES, Question, Ranked, Sitting, Stage, Weights, gbdt};
 use crate::evaluate::ScorerKind;
 use crate::evaluate::stage::Pack;
-use crate::score::OrtScorer;
 
 /// An engine for the stage's policy, with its ranker where it has one.
 ///
@@ -16,14 +14,7 @@ use crate::score::OrtScorer;
 pub(super) fn engine(stage: &Stage<'_>, kind: ScorerKind) -> anyhow::Result<Engine> {
     let ranking = &stage.prepared.ranking;
     let ranker = match &ranking.ranker {
-        Some((model, schema)) => {
-            let scorer: Box<dyn Scorer + Send> = match kind {
-                #[cfg(feature = "ranker")]
-                ScorerKind::Core => Box::new(segue_core::score::RankerScorer::new(model, schema)?),
-                ScorerKind::Ort => Box::new(OrtScorer::new(model, schema)?),
-            };
-            Some((schema.clone(), scorer))
-        }
+        Some((model, schema)) => Some((schema.clone(), kind.open(model, schema)?)),
         None => None,
     };
     Ok(Engine::of_server(ranking.policy.clone(), ranker)?)
@@ -69,6 +60,14 @@ impl EngineMethod {
             policy.linear.clone_from(weights);
         }
         Ok(Self::of(Engine::of_server(policy, None)?, true))
+    }
+
+    /// The model's boosted trees in place of its ranker, with the live session.
+    ///
+    /// # Errors
+    /// When the model has none, or ONNX Runtime cannot be loaded.
+    pub(super) fn trees(stage: &Stage<'_>) -> anyhow::Result<Self> {
+        Ok(Self::of(gbdt::engine(stage)?, true))
     }
 
     fn of(engine: Engine, listens: bool) -> Self {

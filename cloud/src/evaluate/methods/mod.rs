@@ -3,6 +3,7 @@
 mod counts;
 mod engines;
 mod factors;
+mod gbdt;
 mod logistic;
 mod neighbours;
 mod oracle;
@@ -171,9 +172,10 @@ pub const STATIC: &str = "static";
 pub const RECOMPUTE: &str = "recompute";
 
 impl Rows {
-    /// The rows that have a meaning: `timed` where the log has a clock, `truth` where the hidden state is known.
+    /// The rows that have a meaning: `timed` where the log has a clock, `truth` where the hidden state is known; `without_trees`
+    /// says why there are no boosted trees, where there are none.
     #[must_use]
-    pub fn new(timed: bool, truth: bool) -> Self {
+    pub fn new(timed: bool, truth: bool, without_trees: Option<&'static str>) -> Self {
         let mut names = vec![
             OURS,
             STATIC,
@@ -184,6 +186,7 @@ impl Rows {
             "mf",
             "linear",
             "logistic",
+            "gbdt",
             "random",
             RECOMPUTE,
         ];
@@ -192,12 +195,22 @@ impl Rows {
             names.retain(|name| *name != "recent_popular");
             without.push(("recent_popular", "the data has no clock"));
         }
+        if let Some(reason) = without_trees {
+            names.retain(|name| *name != "gbdt");
+            without.push(("gbdt", reason));
+        }
         match truth {
             true => names.push("oracle"),
             false => without
                 .push(("oracle", "the hidden truth is not known; generated data has it, --truth names it")),
         }
         Self { names, without }
+    }
+
+    /// Ours alone.
+    #[must_use]
+    pub fn ours() -> Self {
+        Self { names: vec![OURS], without: Vec::new() }
     }
 
     /// The place of a row with figures.
@@ -227,6 +240,7 @@ impl Rows {
                 "mf" => Box::new(factors::Mf::new(&learned.once.factors)),
                 "linear" => Box::new(EngineMethod::linear(stage, None)?),
                 "logistic" => Box::new(EngineMethod::linear(stage, Some(&learned.once.weights))?),
+                "gbdt" => Box::new(EngineMethod::trees(stage)?),
                 "random" => Box::new(counts::Random),
                 RECOMPUTE => Box::new(recompute::Recompute::new(stage, kind)?),
                 _ => Box::new(oracle::Oracle::new(truth)),

@@ -1,0 +1,89 @@
+//! `segue model`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::evaluate;
+use crate::catalog::Catalogue;
+use crate::evaluate::gate::{self, Finding, Limits};
+use crate::evaluate::{Choice, Rows, ScorerKind};
+use crate::towers::ModelDirectory;
+
+/// Arguments of `segue model`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// What to do with a model.
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Say whether a model may be served: operators and shapes, size, latency, and quality beside the served one.
+    Check(Check),
+}
+
+/// Which model, and beside what.
+#[derive(clap::Args)]
+struct Check {
+    /// The model's folder.
+    #[arg(value_name = "DIR")]
+    model: PathBuf,
+    /// The data folder whose held-out sessions both models are judged on; without one quality is not looked at.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The served model: a folder, `demo` or `none`; the data's current one without it.
+    #[arg(long, value_name = "DIR", requires = "data")]
+    served: Option<String>,
+    /// Held-out sessions to replay, spread evenly over all of them; 0 replays every one.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    limit: usize,
+    /// Most bytes of the ranker.
+    #[arg(long, value_name = "N", default_value_t = 500_000)]
+    bytes: u64,
+    /// Most milliseconds for 500 candidates after an event, in the median on this machine.
+    #[arg(long, value_name = "MS", default_value_t = 10.0)]
+    milliseconds: f64,
+    /// Write the findings here as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Runs `segue model`.
+///
+/// # Errors
+/// `model_refused` with what falls short; when a file cannot be read.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let Action::Check(check) = &arguments.action;
+    let limits = Limits { bytes: check.bytes, milliseconds: check.milliseconds };
+    let mut findings = gate::of_file(&ModelDirectory::open(&check.model)?, limits, ScorerKind::shipped());
+    if let Some(data) = check.data.as_deref().filter(|_| findings.iter().all(|finding| finding.passed)) {
+        findings.push(quality(check, data)?);
+    }
+    for Finding { check, passed, detail, .. } in &findings {
+        println!("{check:<10} {} {detail}", if *passed { "passed " } else { "refused" });
+    }
+    if let Some(path) = &check.json {
+        let text = serde_json::to_string_pretty(&gate::json(&check.model, &findings))?;
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let short: Vec<&Finding> = findings.iter().filter(|finding| !finding.passed).collect();
+    if let [first, ..] = short.as_slice() {
+        bail!("model_refused: {}: {}", first.check, first.detail);
+    }
+    Ok(())
+}
+
+/// Both models on the same held-out sessions.
+fn quality(check: &Check, data: &Path) -> anyhow::Result<Finding> {
+    let served = Choice::of(check.served.as_deref(), data, || {
+        bail!("{} has no current model: name one with --served", data.display())
+    })?;
+    let replay = |choice: &Choice| {
+        let arguments = evaluate::Arguments::of(data, check.limit);
+        let rows = Rows::ours();
+        evaluate::tally(&arguments, &mut Catalogue::load(data)?, choice, None, &rows)
+    };
+    Ok(gate::quality(&replay(&Choice::Folder(check.model.clone()))?, &replay(&served)?))
+}
