@@ -281,7 +281,7 @@ fn an_event_counts_once_in_the_service_however_often_the_queue_delivers_it() {
         let messages = edge.platform.messages.take();
         assert_eq!(messages.len(), 2);
         let fates = forward::post(&edge.platform, &messages).await;
-        assert_eq!(fates, [forward::Fate::Done; 2]);
+        assert_eq!(fates, [const { forward::Fate::Done }; 2]);
         let again = service.ask("POST", "/api/v1/events", JSON, &messages[0]).await.2;
         assert_eq!((&again["accepted"], &again["duplicates"]), (&json!(0), &json!(1)));
     });

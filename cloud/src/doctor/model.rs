@@ -2,7 +2,7 @@
 
 use super::{Code, Examined, Finding};
 use crate::catalog::Dataset;
-use crate::towers::{ModelDirectory, onnx};
+use crate::towers::{ModelDirectory, Retriever, onnx};
 
 pub(super) fn examine(examined: &Examined) -> Vec<Finding> {
     let Ok(dataset) = Dataset::read(&examined.data) else { return Vec::new() };
@@ -40,11 +40,10 @@ fn unreadable(model: &ModelDirectory) -> Option<Finding> {
         let damaged = |name: &str, error: String| {
             Finding::new(Code::ModelDamaged, format!("{name} of {}: {error}", model.origin))
         };
-        let files = [
-            ("item_tower.onnx", &model.item_tower),
-            ("user_tower.onnx", &model.user_tower),
-            ("ranker.onnx", &model.ranker),
-        ];
+        let mut files = vec![("ranker.onnx", &model.ranker)];
+        if let Retriever::Towers { item, user } = &model.retriever {
+            files.extend([("item_tower.onnx", item), ("user_tower.onnx", user)]);
+        }
         let schema = segue_core::features::Schema::from_json(&model.schema).err();
         let schema = schema.map(|error| damaged("schema.json", error.to_string()));
         let refused = |(name, bytes): (&str, &std::borrow::Cow<'static, [u8]>)| {
