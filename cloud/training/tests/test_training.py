@@ -112,11 +112,13 @@ def test_answers_that_boast_are_corrected_and_their_order_stays():
     assert calibrate.log_loss(corrected, truths) < calibrate.log_loss(boastful, truths) - 0.1
 
 
-def test_what_is_hardly_known_or_says_the_opposite_is_not_corrected():
+def test_what_is_hardly_known_is_not_corrected_and_what_says_the_opposite_becomes_the_share():
     answers = torch.linspace(0.1, 0.9, 400)
-    unknown = torch.full((400,), float("nan"))
-    for truths in (unknown, torch.ones(400), (answers < 0.5).float()):
+    for truths in (torch.full((400,), float("nan")), torch.ones(400)):
         assert calibrate.platt(answers, truths) == {"kind": "none"}
+    found = calibrate.platt(answers, (answers < 0.3).float())
+    said = torch.sigmoid(found["slope"] * torch.logit(answers) + found["intercept"])
+    assert found["slope"] > 0.0 and (said - 0.25).abs().max() < 0.02
 
 
 def test_what_is_better_by_chance_alone_is_not_learned():
