@@ -118,10 +118,12 @@ impl ServedPacks {
             known.asked_ms.retain(|_, asked_ms| now_ms - *asked_ms < AGAIN_MS);
         }
         let is_soon = known.asked_ms.get(subject).is_some_and(|asked_ms| now_ms - asked_ms < AGAIN_MS);
-        if !is_soon {
+        // Names that nobody has may be asked for without end: no more than are kept are remembered.
+        let may = !is_soon && known.asked_ms.len() < MADE;
+        if may {
             known.asked_ms.insert(subject.to_owned(), now_ms);
         }
-        !is_soon
+        may
     }
 
     /// Takes back that one was asked for, as none was made.
@@ -132,6 +134,9 @@ impl ServedPacks {
     /// Hands out `pack` from now on, as long as its generation is in force.
     pub fn take_in(&self, generation: u64, subject: &str, pack: Served) {
         let mut known = self.known();
+        if generation < known.generation {
+            return;
+        }
         let items = known.items;
         known.turn_to(generation, items);
         known.subjects.remove(subject);
@@ -170,4 +175,37 @@ fn with_ends(
         return Ok(None);
     }
     Ok(Some(Served::new(pack.seal(signer)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pack(text: &str) -> Served {
+        Served::new(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn nobody_is_asked_for_twice_a_minute_and_made_up_names_fill_no_memory() {
+        let packs = ServedPacks::default();
+        assert!(packs.may_make("user:a", 0) && !packs.may_make("user:a", AGAIN_MS - 1));
+        assert!(packs.may_make("user:a", AGAIN_MS));
+        for name in 0..2 * MADE {
+            packs.may_make(&format!("user:{name}"), AGAIN_MS);
+        }
+        assert_eq!(packs.known().asked_ms.len(), MADE);
+        assert!(packs.may_make("user:b", 2 * AGAIN_MS), "room comes with time");
+    }
+
+    #[test]
+    fn the_oldest_pack_goes_first_and_one_that_comes_late_leaves_the_newer_generation_alone() {
+        let packs = ServedPacks::default();
+        for name in 0..=MADE {
+            packs.take_in(2, &format!("user:{name}"), pack("made"));
+        }
+        packs.take_in(1, "user:late", pack("late"));
+        let known = packs.known();
+        assert_eq!((known.generation, known.made.len()), (2, MADE));
+        assert!(!known.made.contains_key("user:0") && !known.made.contains_key("user:late"));
+    }
 }

@@ -5,10 +5,10 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, header};
-use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::query::decoded;
 use super::{Shared, blocking, body};
 use crate::catalog::Item;
 use crate::catalog::changes::What;
@@ -139,13 +139,7 @@ fn checked(row: Value, vector_length: Option<usize>) -> Result<Item, (&'static s
 fn ids_of(query: &str) -> Result<Vec<String>, ApiError> {
     let lists = query.split('&').filter_map(|pair| pair.strip_prefix("ids="));
     let ids = lists.flat_map(|list| list.split(',')).filter(|id| !id.is_empty());
-    ids.map(|id| {
-        let spaced = id.replace('+', " ");
-        percent_decode_str(&spaced).decode_utf8().map(|id| id.into_owned()).map_err(|_| {
-            ApiError::new(Code::QueryInvalid, "an id in `ids` is not UTF-8 after percent-decoding")
-        })
-    })
-    .collect()
+    ids.map(decoded).collect()
 }
 
 #[cfg(test)]

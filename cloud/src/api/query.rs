@@ -18,7 +18,11 @@ pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, ApiError> {
         .collect()
 }
 
-fn decoded(text: &str) -> Result<String, ApiError> {
+/// A name or value, decoded.
+///
+/// # Errors
+/// `query_invalid` where it is not UTF-8 after percent-decoding.
+pub(super) fn decoded(text: &str) -> Result<String, ApiError> {
     let spaced = text.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8().map(|text| text.into_owned());
     decoded.map_err(|_| ApiError::new(Code::QueryInvalid, "the query is not UTF-8 after percent-decoding"))
