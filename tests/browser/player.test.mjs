@@ -301,3 +301,20 @@ test("an item of the list can be played at once, or sent away", { skip }, async 
     assert.equal(await nowPlaying(page), third, "sending an item away does not stop what plays");
   });
 });
+
+test("the list rests while it is pressed, so the press counts for the row it began on", { skip }, async () => {
+  await inPage({}, async (page) => {
+    const faults = await openPlayer(page, service.url);
+    const before = await order(page);
+    await page.hover(`#up-next li[data-item="${before[1]}"] .dismiss`);
+    await page.mouse.down();
+    await page.keyboard.press("s");
+    await page.waitForSelector(".entry-skip");
+    assert.deepEqual(await order(page), before, "the skip shows when the press is over");
+    await page.mouse.up();
+    await page.waitForSelector(".entry-not_interested");
+    const after = await order(page);
+    assert.ok(!after.includes(before[0]) && !after.includes(before[1]), "both the skip's next item and what was sent away are gone");
+    assert.deepEqual(faults, []);
+  });
+});

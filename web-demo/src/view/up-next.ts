@@ -20,8 +20,11 @@ export class UpNext {
   private readonly banner = element("p", { class: "banner", role: "alert", hidden: true });
   private readonly rows = new Map<string, { row: HTMLLIElement; face: string }>();
   private told = "";
+  /** Whether a pointer is down in the list. */
+  private pressed = false;
 
   constructor(private readonly app: App) {
+    this.restWhilePressed();
     this.node = element(
       "section",
       { class: "card up-next", "aria-labelledby": "up-next-title" },
@@ -39,6 +42,7 @@ export class UpNext {
     const ranked = session.slate?.order !== "fallback";
     this.tell(session.story, ranked);
     if (session.slate) this.showState(session.slate);
+    if (this.pressed) return;
     const before = new Map([...this.rows].map(([item, { row }]) => [item, row.getBoundingClientRect().top]));
     let changed = session.upNext.length !== this.list.children.length;
     const rows = session.upNext.map((place, index) => {
@@ -51,6 +55,19 @@ export class UpNext {
     const shown = new Set(session.upNext.map((place) => place.item));
     for (const item of [...this.rows.keys()]) if (!shown.has(item)) this.rows.delete(item);
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.animate(before);
+  }
+
+  /** A row that changes between press and release loses the click, or hands it to another: the list waits. */
+  private restWhilePressed(): void {
+    this.list.addEventListener("pointerdown", () => (this.pressed = true));
+    // What the click does is shown at once; a press that was no click is over a moment after its release.
+    this.list.addEventListener("click", () => (this.pressed = false), { capture: true });
+    const over = (): void => {
+      if (!this.pressed) return;
+      this.pressed = false;
+      this.update();
+    };
+    for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => setTimeout(over));
   }
 
   private showState(slate: Slate): void {
