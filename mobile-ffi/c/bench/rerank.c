@@ -1,4 +1,4 @@
-/* One re-rank through C, for `cargo xtask bench mobile`: the same as `examples/rerank.rs`. */
+/* One re-rank through C, for `cargo xtask bench mobile`: the same as `tests/conformance/examples/rerank.rs`. */
 #include <time.h>
 #include "../tests/world.h"
 

@@ -2,7 +2,7 @@ import Dispatch
 import Foundation
 import Segue
 
-// One re-rank across the boundary, for `cargo xtask bench mobile`: the same as `examples/rerank.rs`.
+// One re-rank across the boundary, for `cargo xtask bench mobile`: the same as `tests/conformance/examples/rerank.rs`.
 let (warmUp, measured, betweenMs) = (200, 2_000, Int64(45_000))
 
 func given(_ name: String) -> String {

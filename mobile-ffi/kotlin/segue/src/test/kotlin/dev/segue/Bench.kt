@@ -14,7 +14,7 @@ private fun given(name: String): String = checkNotNull(System.getenv(name)) { "$
 
 private fun artefact(name: String): ByteArray = Files.readAllBytes(Path.of(given("SEGUE_ARTEFACTS"), name))
 
-/** One re-rank across the boundary, for `cargo xtask bench mobile`: the same as `examples/rerank.rs`. */
+/** One re-rank across the boundary, for `cargo xtask bench mobile`: the same as `tests/conformance/examples/rerank.rs`. */
 internal fun main() {
     val (surface, startMs) = given("SEGUE_SURFACE") to given("SEGUE_START_MS").toLong()
     val engine = Engine(given("SEGUE_ROOT"))

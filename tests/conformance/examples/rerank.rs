@@ -1,4 +1,4 @@
-//! One re-rank without any boundary, for `cargo xtask bench mobile`: the same as `c/bench`, and Kotlin's and Swift's bench.
+//! One re-rank without any boundary, for `cargo xtask bench mobile`: the same as `mobile-ffi/c/bench`, and Kotlin's and Swift's bench.
 
 use std::path::PathBuf;
 use std::time::Instant;
