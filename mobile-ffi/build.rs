@@ -2,8 +2,10 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    // A third of a megabyte of relocations; Android reads them packed since 6.
     if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "android") {
+        // Android reads relocations packed since 6.
         println!("cargo:rustc-cdylib-link-arg=-Wl,--pack-dyn-relocs=android");
+        // Devices with pages of 16 KiB load nothing that is aligned to less.
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,max-page-size=16384");
     }
 }

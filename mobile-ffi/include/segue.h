@@ -73,11 +73,12 @@ void segue_bytes_free(SegueBytes bytes);
 // `text` came from this library as `char *` and was not given back yet.
 void segue_text_free(char *text);
 
-// The places of a list, best first; `count` receives how many. They live as long as the list.
+// The places of a list, best first; `count` receives how many, none for a list that is null. They live as long as the list.
 //
 // # Safety
 // `slate` came from this library and was not given back; `count` can be written to.
-const SeguePlace *segue_slate_places(const SegueSlate *slate, size_t *count);
+const SeguePlace *segue_slate_places(const SegueSlate *slate,
+                                     size_t *count);
 
 // The whole list as JSON, with its id for the events that follow from it.
 //
@@ -99,50 +100,6 @@ const char *segue_engine_new(const char *root, SegueEngine *engine);
 
 // Closes an engine; one that another thread is inside of goes when that call returns.
 const char *segue_engine_free(SegueEngine engine);
-
-// Follows the signed key rotations of `GET /api/v1/rotations`; `followed` may be null.
-//
-// # Safety
-// `data` points to `length` bytes.
-const char *segue_engine_accept_rotations(SegueEngine engine, const uint8_t *data, size_t length, uint32_t *followed);
-
-// Verifies and takes the manifest of `GET /api/v1/manifest`; `manifest` receives it as JSON, or is null.
-//
-// # Safety
-// `data` points to `length` bytes, `manifest` can be written to or is null.
-const char *segue_engine_accept_manifest(SegueEngine engine,
-                                         const uint8_t *data,
-                                         size_t length,
-                                         int64_t now_ms,
-                                         char **manifest);
-
-// Takes the policy of a surface; its hash has to be the manifest's.
-//
-// # Safety
-// `surface` is text, `data` points to `length` bytes.
-const char *segue_engine_accept_policy(SegueEngine engine, const char *surface, const uint8_t *data, size_t length);
-
-// Takes the ranker and its feature schema; their hashes have to be the manifest's.
-//
-// # Safety
-// Both pointers point to as many bytes as is said.
-const char *segue_engine_accept_ranker(SegueEngine engine,
-                                       const uint8_t *model,
-                                       size_t model_length,
-                                       const uint8_t *schema,
-                                       size_t schema_length);
-
-// Verifies and takes the pack of `subject` (`user:u1` or `region:all`); `pack` receives what it holds as JSON, or is
-// null. After a refusal the last good pack stays.
-//
-// # Safety
-// `data` points to `length` bytes, `subject` is text, `pack` can be written to or is null.
-const char *segue_engine_accept_pack(SegueEngine engine,
-                                     const uint8_t *data,
-                                     size_t length,
-                                     const char *subject,
-                                     int64_t now_ms,
-                                     char **pack);
 
 // Applies one event, a JSON object of `docs/EVENTS.md`, to the session; `applied` receives the word for what became of
 // it (`applied`, `duplicate_event`, ...), which lives as long as the program, or is null.
@@ -193,18 +150,6 @@ const char *segue_engine_reset_session(SegueEngine engine);
 // # Safety
 // `refill` can be written to.
 const char *segue_engine_refill(SegueEngine engine, int64_t now_ms, char **refill);
-
-// What is trusted, as bytes to be kept by the host: save them whenever rotations or a manifest were accepted.
-//
-// # Safety
-// `trust` can be written to.
-const char *segue_engine_save_trust(SegueEngine engine, SegueBytes *trust);
-
-// Takes up what `segue_engine_save_trust` gave, before anything is accepted.
-//
-// # Safety
-// `data` points to `length` bytes.
-const char *segue_engine_restore_trust(SegueEngine engine, const uint8_t *data, size_t length);
 
 // Goes on with the file at `path`, or begins it; its folder has to exist. `seed` spreads the retries of different
 // devices.

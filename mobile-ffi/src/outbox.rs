@@ -94,6 +94,13 @@ impl Outbox {
         self.keep(&event.into())
     }
 
+    /// Takes events in, with one sync for as many as a record of the file holds. Where one is refused those before it are
+    /// in, and the rest are not.
+    pub fn enqueue_all(&self, events: Vec<Event>) -> Result<()> {
+        let events: Vec<_> = events.into_iter().map(segue_core::Event::from).collect();
+        self.call(|outbox| outbox.enqueue_all(&events))
+    }
+
     /// What to do now, with a body of at most so many bytes.
     pub fn next(&self, now_ms: i64, most_bytes: u32) -> Result<Next> {
         let most_bytes = usize::try_from(most_bytes).unwrap_or(usize::MAX);
@@ -102,9 +109,7 @@ impl Outbox {
 
     /// What the answer to the batch on its way means; what is settled leaves the file.
     pub fn answered(&self, answer: Answer, now_ms: i64) -> Result<Outcome> {
-        let Answer { status, retry_after_ms, body } = answer;
-        let answer = outbox::Answer { status, retry_after_ms, body: &body };
-        self.call(|outbox| outbox.answered(&answer, now_ms).map(Outcome::from))
+        self.settle(answer.status, answer.retry_after_ms, &answer.body, now_ms)
     }
 
     /// The batch on its way comes back without a verdict.
@@ -141,6 +146,17 @@ type Kept = outbox::Outbox<LogStore<FileDisk>>;
 impl Outbox {
     pub(crate) fn keep(&self, event: &segue_core::Event) -> Result<()> {
         self.call(|outbox| outbox.enqueue(event))
+    }
+
+    pub(crate) fn settle(
+        &self,
+        status: u16,
+        retry_after_ms: Option<u64>,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Outcome> {
+        let answer = outbox::Answer { status, retry_after_ms, body };
+        self.call(|outbox| outbox.answered(&answer, now_ms).map(Outcome::from))
     }
 
     fn tell(&self, work: impl FnOnce(&mut Kept)) -> Result<()> {

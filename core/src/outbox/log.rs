@@ -2,15 +2,13 @@
 
 use super::ledger::Ledger;
 use super::record::{encode, replay};
+use super::store::ROW_OVERHEAD;
 use super::{Change, Disk, Row, Store, Stored};
 use crate::error::Result;
 use crate::limits;
 
 /// History that is not worth a rewrite, in bytes.
 const SMALL_LOG: usize = 64 << 10;
-
-/// More than a row's record has beyond its JSON, in bytes.
-const ROW_OVERHEAD: usize = 160;
 
 /// Rows in a log of records on a [`Disk`].
 ///

@@ -1,5 +1,6 @@
 //! The queue's decisions: what to keep, what to send next, what an answer means. Plain data, no I/O.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::backoff::Backoff;
@@ -45,6 +46,12 @@ impl Queue {
         queue
     }
 
+    /// The waiting events in their order.
+    #[cfg(test)]
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.values()
+    }
+
     /// How many events wait, those on their way included.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -78,6 +85,28 @@ impl Queue {
         let remove = self.make_room(&row)?;
         let lost = Lost { dropped: remove.len() as u64, refused: 0 };
         Ok(Change { put: vec![row], remove, lost })
+    }
+
+    /// What has to be stored to take the first of `events` in, as many as one record holds, and how many those are; with
+    /// the refusal of the one after them, if that is why they are no more.
+    pub(super) fn admit_first(&self, events: &[Event]) -> (Change, usize, Result<()>) {
+        let mut ahead = Cow::Borrowed(self);
+        let mut whole = Change::default();
+        for (number, event) in events.iter().enumerate() {
+            let change = match ahead.admit(event) {
+                Ok(change) => change,
+                Err(refusal) => return (whole, number, Err(refusal)),
+            };
+            let is_full = whole.size().saturating_add(change.size()) > limits::OUTBOX_RECORD_BYTES / 2;
+            if is_full && number > 0 {
+                return (whole, number, Ok(()));
+            }
+            if number + 1 < events.len() {
+                ahead.to_mut().apply(&change);
+            }
+            whole.join(change);
+        }
+        (whole, events.len(), Ok(()))
     }
 
     /// The rows that go: the oldest of the least worth, none that is worth more than the newcomer, never a lasting one.

@@ -6,6 +6,9 @@ use super::Row;
 use super::ledger::Ledger;
 use crate::error::Result;
 
+/// More than a row's record has beyond its JSON, in bytes.
+pub(super) const ROW_OVERHEAD: usize = 160;
+
 /// Events that were given up, counted since the store was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
@@ -42,6 +45,20 @@ impl Change {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.put.is_empty() && self.remove.is_empty() && self.lost == Lost::default()
+    }
+
+    /// About how many bytes a record of it has.
+    pub(super) fn size(&self) -> usize {
+        let rows: usize = self.put.iter().map(|row| row.json.len().saturating_add(ROW_OVERHEAD)).sum();
+        rows.saturating_add(self.remove.len().saturating_mul(size_of::<u64>() + 1))
+    }
+
+    /// Both changes as one, `next` coming after.
+    pub(super) fn join(&mut self, next: Self) {
+        self.put.retain(|row| !next.remove.contains(&row.sequence));
+        self.remove.extend(next.remove);
+        self.put.extend(next.put);
+        self.lost = self.lost.plus(next.lost);
     }
 }
 

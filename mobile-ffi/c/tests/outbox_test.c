@@ -1,4 +1,6 @@
 /* The outbox through C: what survives, what leaves, and a file cut at any byte. SEGUE_FOLDER is an empty folder. */
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "world.h"
 
@@ -54,12 +56,42 @@ static void a_file_cut_at_any_byte_holds_what_was_acknowledged(void) {
   free(bytes.data);
 }
 
+/* Takes events in until it is killed, and says so after each. */
+static void enqueue_forever(const char *path, int acknowledgements) {
+  SegueOutbox outbox = 0;
+  WENT_WELL(segue_outbox_open(path, 1, &outbox));
+  for (int number = 0;; number++) {
+    enqueue(outbox, number);
+    if (failed_checks || write(acknowledgements, "", 1) != 1) _exit(1);
+  }
+}
+
+static void what_was_acknowledged_before_a_kill_is_there_after_it(void) {
+  for (int round = 0; round < 8; round++) {
+    char path[512], name[16], byte;
+    int pipe_ends[2], acknowledged = 0;
+    snprintf(name, sizeof name, "killed-%d", round);
+    path_of(path, sizeof path, name);
+    CHECK(pipe(pipe_ends) == 0);
+    pid_t child = fork();
+    if (child == 0) enqueue_forever(path, pipe_ends[1]);
+    close(pipe_ends[1]);
+    while (acknowledged < 3 + 11 * round && read(pipe_ends[0], &byte, 1) == 1) acknowledged++;
+    CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+    while (read(pipe_ends[0], &byte, 1) == 1) acknowledged++;
+    close(pipe_ends[0]);
+    int waiting = waiting_in(path);
+    CHECK(acknowledged >= 3 + 11 * round && (waiting == acknowledged || waiting == acknowledged + 1));
+  }
+}
+
 static void what_the_service_has_leaves_the_file(void) {
   char path[512], *next = NULL, *outcome = NULL;
   const char *receipt = "{\"accepted\":1,\"duplicates\":0,\"rejected\":[{\"index\":1,\"code\":\"item_missing\"}]}";
   SegueOutbox outbox = 0, second = 0;
   WENT_WELL(segue_outbox_open(path_of(path, sizeof path, "outbox"), 1, &outbox));
   REFUSED("storage_failed", segue_outbox_open(path, 1, &second));
+  REFUSED("request_invalid", segue_outbox_open(path, 1, NULL));
   enqueue(outbox, 0), enqueue(outbox, 1);
   WENT_WELL(segue_outbox_next(outbox, 0, UINT32_MAX, &next));
   CHECK(strstr(next, "\"next\":\"send\"") != NULL);
@@ -78,7 +110,8 @@ static void an_outage_waits_and_new_credentials_go_on(void) {
   enqueue(outbox, 0);
   const struct { uint16_t status; const char *then; } answers[] = {{503, "wait"}, {401, "credentials"}};
   for (size_t i = 0; i < 2; i++) {
-    WENT_WELL(segue_outbox_next(outbox, 0, UINT32_MAX, NULL));
+    WENT_WELL(segue_outbox_next(outbox, 0, UINT32_MAX, &next));
+    segue_text_free(next);
     WENT_WELL(segue_outbox_answered(outbox, answers[i].status, SEGUE_NO_RETRY_AFTER, NULL, 0, 0, NULL));
     WENT_WELL(segue_outbox_next(outbox, 0, UINT32_MAX, &next));
     CHECK(strstr(next, answers[i].then) != NULL);
@@ -86,7 +119,10 @@ static void an_outage_waits_and_new_credentials_go_on(void) {
     WENT_WELL(segue_outbox_wake(outbox));
   }
   WENT_WELL(segue_outbox_renew_credentials(outbox));
-  WENT_WELL(segue_outbox_next(outbox, 0, UINT32_MAX, NULL));
+  REFUSED("request_invalid", segue_outbox_next(outbox, 0, UINT32_MAX, NULL));
+  WENT_WELL(segue_outbox_next(outbox, 0, UINT32_MAX, &next));
+  CHECK(strstr(next, "\"next\":\"send\"") != NULL); /* What was refused before has put nothing on its way. */
+  segue_text_free(next);
   WENT_WELL(segue_outbox_give_back(outbox));
   WENT_WELL(segue_outbox_free(outbox));
   REFUSED("closed", segue_outbox_wake(outbox));
@@ -96,6 +132,7 @@ static void an_outage_waits_and_new_credentials_go_on(void) {
 int main(void) {
   const Test tests[] = {
       {"a file cut at any byte holds what was acknowledged", a_file_cut_at_any_byte_holds_what_was_acknowledged},
+      {"what was acknowledged before a kill is there after it", what_was_acknowledged_before_a_kill_is_there_after_it},
       {"what the service has leaves the file", what_the_service_has_leaves_the_file},
       {"an outage waits, and new credentials go on", an_outage_waits_and_new_credentials_go_on},
   };

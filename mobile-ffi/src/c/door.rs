@@ -1,6 +1,7 @@
 //! Where memory of C comes in and goes out.
 
 use std::ffi::{CStr, CString, c_char};
+use std::ptr::NonNull;
 use std::slice;
 
 use segue_core::{Code, Error};
@@ -34,7 +35,10 @@ pub(super) unsafe fn bytes<'a>(data: *const u8, length: usize) -> Result<&'a [u8
     if data.is_null() {
         return Err(missing("bytes"));
     }
-    // SAFETY: not null, and the caller vouches for the length.
+    if isize::try_from(length).is_err() {
+        return Err(Error::new(Code::TooLarge, format!("{length} bytes, more than there can be.")).into());
+    }
+    // SAFETY: not null, no longer than memory, and the caller vouches for the rest.
     Ok(unsafe { slice::from_raw_parts(data, length) })
 }
 
@@ -66,48 +70,55 @@ pub(super) unsafe fn record<T: DeserializeOwned>(json: *const c_char, code: Code
     serde_json::from_str(json).map_err(|error| Error::new(code, format!("{error}.")).into())
 }
 
-/// Hands a value out.
-///
-/// # Safety
-/// `place` can be written to, or is null.
-pub(super) unsafe fn put<T>(place: *mut T, value: T) -> Result<()> {
-    if place.is_null() {
-        return Err(missing("the place for the answer"));
+/// Where an answer goes. It is looked for before any work is done, so that nothing is done whose answer cannot be told.
+pub(super) struct Place<T>(NonNull<T>);
+
+impl<T> Place<T> {
+    /// A place that has to be there.
+    ///
+    /// # Safety
+    /// `place` can be written to until the call ends, or is null.
+    pub(super) unsafe fn of(place: *mut T) -> Result<Self> {
+        // SAFETY: the caller vouches for it.
+        unsafe { Self::wanted(place) }.ok_or_else(|| missing("the place for the answer"))
     }
-    // SAFETY: not null, and the caller vouches for the rest. What was there before is not dropped: it may be nothing yet.
-    unsafe { place.write(value) };
-    Ok(())
+
+    /// A place that is null where the answer is not wanted.
+    ///
+    /// # Safety
+    /// See [`Place::of`].
+    pub(super) unsafe fn wanted(place: *mut T) -> Option<Self> {
+        NonNull::new(place).map(Self)
+    }
+
+    /// Hands a value out.
+    pub(super) fn put(self, value: T) {
+        // SAFETY: whoever made it vouches for it. What was there before is not dropped: it may be nothing yet.
+        unsafe { self.0.write(value) };
+    }
 }
 
-/// Hands bytes out.
-///
-/// # Safety
-/// See [`put`].
-pub(super) unsafe fn put_bytes(place: *mut SegueBytes, bytes: Vec<u8>) -> Result<()> {
-    if place.is_null() {
-        return Err(missing("the place for the answer"));
+impl Place<SegueBytes> {
+    /// Hands bytes out.
+    pub(super) fn put_bytes(self, bytes: Vec<u8>) {
+        let length = bytes.len();
+        let data = Box::into_raw(bytes.into_boxed_slice()).cast::<u8>();
+        self.put(SegueBytes { data, length });
     }
-    let length = bytes.len();
-    let data = Box::into_raw(bytes.into_boxed_slice()).cast::<u8>();
-    // SAFETY: the caller vouches for it.
-    unsafe { put(place, SegueBytes { data, length }) }
 }
 
-/// Hands a record out as JSON; whoever gives no place for it does not want it.
-///
-/// # Safety
-/// See [`put`].
-pub(super) unsafe fn put_json<T: Serialize>(place: *mut *mut c_char, record: &T) -> Result<()> {
-    if place.is_null() {
-        return Ok(());
+impl Place<*mut c_char> {
+    /// Hands a record out as JSON.
+    pub(super) fn put_json<T: Serialize>(self, record: &T) -> Result<()> {
+        let json = serde_json::to_string(record);
+        let json = json.map_err(|error| Error::new(Code::RequestInvalid, format!("{error}.")))?;
+        self.put(c_text(&json).into_raw());
+        Ok(())
     }
-    let json = serde_json::to_string(record);
-    let json = json.map_err(|error| Error::new(Code::RequestInvalid, format!("{error}.")))?;
-    // SAFETY: the caller vouches for it.
-    unsafe { put(place, c_text(&json).into_raw()) }
 }
 
-fn missing(what: &str) -> crate::SegueError {
+/// A pointer that is null where one is needed.
+pub(super) fn missing(what: &str) -> crate::SegueError {
     Error::new(Code::RequestInvalid, format!("a null pointer in place of {what}.")).into()
 }
 

@@ -5,16 +5,15 @@ use std::ffi::c_char;
 use segue_core::Code;
 
 use super::answer::{answer, word};
-use super::door::{SegueBytes, bytes, put, put_bytes, put_json, record, text};
+use super::door::{Place, SegueBytes, bytes, record, text};
 use super::handles::Handles;
 use super::slate::SegueSlate;
 use crate::engine::Engine;
-use crate::record::PackInfo;
 
 /// An open engine; 0 is none.
 pub type SegueEngine = u64;
 
-static ENGINES: Handles<Engine> = Handles::new();
+pub(super) static ENGINES: Handles<Engine> = Handles::new();
 
 /// The deadline of `segue_engine_rank` for a list that may take as long as it takes.
 pub const SEGUE_NO_DEADLINE: u32 = u32::MAX;
@@ -25,123 +24,18 @@ pub const SEGUE_NO_DEADLINE: u32 = u32::MAX;
 /// `root` is text, `engine` can be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn segue_engine_new(root: *const c_char, engine: *mut SegueEngine) -> *const c_char {
-    // SAFETY: the caller vouches for both.
-    answer(|| unsafe { put(engine, ENGINES.add(Engine::new(text(root)?)?)) })
+    answer(|| {
+        // SAFETY: the caller vouches for both.
+        let (engine, root) = unsafe { (Place::of(engine)?, text(root)?) };
+        engine.put(ENGINES.add(Engine::new(root)?));
+        Ok(())
+    })
 }
 
 /// Closes an engine; one that another thread is inside of goes when that call returns.
 #[unsafe(no_mangle)]
 pub extern "C" fn segue_engine_free(engine: SegueEngine) -> *const c_char {
     answer(|| ENGINES.close(engine))
-}
-
-/// Follows the signed key rotations of `GET /api/v1/rotations`; `followed` may be null.
-///
-/// # Safety
-/// `data` points to `length` bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn segue_engine_accept_rotations(
-    engine: SegueEngine,
-    data: *const u8,
-    length: usize,
-    followed: *mut u32,
-) -> *const c_char {
-    answer(|| {
-        // SAFETY: the caller vouches for it.
-        let data = unsafe { bytes(data, length) }?;
-        let count = ENGINES.get(engine)?.call(|core| core.accept_rotations(data))?;
-        if followed.is_null() {
-            return Ok(());
-        }
-        // SAFETY: the caller vouches for it.
-        unsafe { put(followed, u32::try_from(count).unwrap_or(u32::MAX)) }
-    })
-}
-
-/// Verifies and takes the manifest of `GET /api/v1/manifest`; `manifest` receives it as JSON, or is null.
-///
-/// # Safety
-/// `data` points to `length` bytes, `manifest` can be written to or is null.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn segue_engine_accept_manifest(
-    engine: SegueEngine,
-    data: *const u8,
-    length: usize,
-    now_ms: i64,
-    manifest: *mut *mut c_char,
-) -> *const c_char {
-    answer(|| {
-        // SAFETY: the caller vouches for it.
-        let data = unsafe { bytes(data, length) }?;
-        let accepted = ENGINES.get(engine)?.manifest(data, now_ms)?;
-        // SAFETY: the caller vouches for it.
-        unsafe { put_json(manifest, &accepted) }
-    })
-}
-
-/// Takes the policy of a surface; its hash has to be the manifest's.
-///
-/// # Safety
-/// `surface` is text, `data` points to `length` bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn segue_engine_accept_policy(
-    engine: SegueEngine,
-    surface: *const c_char,
-    data: *const u8,
-    length: usize,
-) -> *const c_char {
-    answer(|| {
-        // SAFETY: the caller vouches for both.
-        let (surface, data) = unsafe { (text(surface)?, bytes(data, length)?) };
-        ENGINES.get(engine)?.call(|core| core.accept_policy(surface, data))
-    })
-}
-
-/// Takes the ranker and its feature schema; their hashes have to be the manifest's.
-///
-/// # Safety
-/// Both pointers point to as many bytes as is said.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn segue_engine_accept_ranker(
-    engine: SegueEngine,
-    model: *const u8,
-    model_length: usize,
-    schema: *const u8,
-    schema_length: usize,
-) -> *const c_char {
-    answer(|| {
-        // SAFETY: the caller vouches for both.
-        let model = unsafe { bytes(model, model_length) }?;
-        // SAFETY: likewise.
-        let schema = unsafe { bytes(schema, schema_length) }?;
-        ENGINES.get(engine)?.ranker(model, schema)
-    })
-}
-
-/// Verifies and takes the pack of `subject` (`user:u1` or `region:all`); `pack` receives what it holds as JSON, or is
-/// null. After a refusal the last good pack stays.
-///
-/// # Safety
-/// `data` points to `length` bytes, `subject` is text, `pack` can be written to or is null.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn segue_engine_accept_pack(
-    engine: SegueEngine,
-    data: *const u8,
-    length: usize,
-    subject: *const c_char,
-    now_ms: i64,
-    pack: *mut *mut c_char,
-) -> *const c_char {
-    answer(|| {
-        // SAFETY: the caller vouches for both.
-        let (data, subject) = unsafe { (bytes(data, length)?, text(subject)?) };
-        let accept = |core: &mut segue_core::Engine| {
-            core.accept_pack(data, subject, now_ms).map(|pack| PackInfo::of(pack, now_ms))
-        };
-        let accepted = ENGINES.get(engine)?.call(accept)?;
-        // SAFETY: the caller vouches for it.
-        unsafe { put_json(pack, &accepted) }
-    })
 }
 
 /// Applies one event, a JSON object of `docs/EVENTS.md`, to the session; `applied` receives the word for what became of
@@ -156,14 +50,13 @@ pub unsafe extern "C" fn segue_engine_apply(
     applied: *mut *const c_char,
 ) -> *const c_char {
     answer(|| {
-        // SAFETY: the caller vouches for it.
-        let event = unsafe { record(event, Code::EventInvalid) }?;
+        // SAFETY: the caller vouches for both.
+        let (event, applied) = unsafe { (record(event, Code::EventInvalid)?, Place::wanted(applied)) };
         let outcome = ENGINES.get(engine)?.told(&event)?;
-        if applied.is_null() {
-            return Ok(());
+        if let Some(applied) = applied {
+            applied.put(word(outcome.name()));
         }
-        // SAFETY: the caller vouches for it.
-        unsafe { put(applied, word(outcome.name())) }
+        Ok(())
     })
 }
 
@@ -180,12 +73,12 @@ pub unsafe extern "C" fn segue_engine_rank(
     slate: *mut *mut SegueSlate,
 ) -> *const c_char {
     answer(|| {
-        // SAFETY: the caller vouches for it.
-        let request = unsafe { record(request, Code::RequestInvalid) }?;
+        // SAFETY: the caller vouches for both.
+        let (request, slate) = unsafe { (record(request, Code::RequestInvalid)?, Place::of(slate)?) };
         let deadline_ms = Some(deadline_ms).filter(|limit| *limit != SEGUE_NO_DEADLINE);
         let ranked = ENGINES.get(engine)?.ranked(&request, deadline_ms)?;
-        // SAFETY: the caller vouches for it.
-        unsafe { SegueSlate::put(slate, ranked) }
+        slate.put(SegueSlate::handed_out(ranked));
+        Ok(())
     })
 }
 
@@ -201,11 +94,11 @@ pub unsafe extern "C" fn segue_engine_replay(
     slate: *mut *mut SegueSlate,
 ) -> *const c_char {
     answer(|| {
-        // SAFETY: the caller vouches for it.
-        let request = unsafe { record(request, Code::RequestInvalid) }?;
+        // SAFETY: the caller vouches for both.
+        let (request, slate) = unsafe { (record(request, Code::RequestInvalid)?, Place::of(slate)?) };
         let ranked = ENGINES.get(engine)?.replayed(&request, units)?;
-        // SAFETY: the caller vouches for it.
-        unsafe { SegueSlate::put(slate, ranked) }
+        slate.put(SegueSlate::handed_out(ranked));
+        Ok(())
     })
 }
 
@@ -218,8 +111,12 @@ pub unsafe extern "C" fn segue_engine_save_session(
     engine: SegueEngine,
     session: *mut SegueBytes,
 ) -> *const c_char {
-    // SAFETY: the caller vouches for it.
-    answer(|| unsafe { put_bytes(session, ENGINES.get(engine)?.save_session()?) })
+    answer(|| {
+        // SAFETY: the caller vouches for it.
+        let session = unsafe { Place::of(session) }?;
+        session.put_bytes(ENGINES.get(engine)?.save_session()?);
+        Ok(())
+    })
 }
 
 /// Takes back what `segue_engine_save_session` gave, or another language's engine.
@@ -248,8 +145,12 @@ pub unsafe extern "C" fn segue_engine_interactions(
     engine: SegueEngine,
     interactions: *mut u64,
 ) -> *const c_char {
-    // SAFETY: the caller vouches for it.
-    answer(|| unsafe { put(interactions, ENGINES.get(engine)?.interactions()?) })
+    answer(|| {
+        // SAFETY: the caller vouches for it.
+        let interactions = unsafe { Place::of(interactions) }?;
+        interactions.put(ENGINES.get(engine)?.interactions()?);
+        Ok(())
+    })
 }
 
 /// Begins the person's next session: taste starts anew, what the person decided stays.
@@ -274,36 +175,9 @@ pub unsafe extern "C" fn segue_engine_refill(
     now_ms: i64,
     refill: *mut *mut c_char,
 ) -> *const c_char {
-    // SAFETY: the caller vouches for it.
-    answer(|| unsafe { put_json(refill, &ENGINES.get(engine)?.wanted(now_ms)?) })
-}
-
-/// What is trusted, as bytes to be kept by the host: save them whenever rotations or a manifest were accepted.
-///
-/// # Safety
-/// `trust` can be written to.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn segue_engine_save_trust(
-    engine: SegueEngine,
-    trust: *mut SegueBytes,
-) -> *const c_char {
-    // SAFETY: the caller vouches for it.
-    answer(|| unsafe { put_bytes(trust, ENGINES.get(engine)?.save_trust()?) })
-}
-
-/// Takes up what `segue_engine_save_trust` gave, before anything is accepted.
-///
-/// # Safety
-/// `data` points to `length` bytes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn segue_engine_restore_trust(
-    engine: SegueEngine,
-    data: *const u8,
-    length: usize,
-) -> *const c_char {
     answer(|| {
         // SAFETY: the caller vouches for it.
-        let data = unsafe { bytes(data, length) }?;
-        ENGINES.get(engine)?.call(|core| core.restore_trust(data))
+        let refill = unsafe { Place::of(refill) }?;
+        refill.put_json(&ENGINES.get(engine)?.wanted(now_ms)?)
     })
 }

@@ -10,11 +10,13 @@
 mod answer;
 mod door;
 mod engine;
+mod feed;
 mod handles;
 mod outbox;
 mod slate;
 
 pub use engine::*;
+pub use feed::*;
 pub use outbox::*;
 pub use slate::*;
 

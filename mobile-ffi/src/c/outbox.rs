@@ -5,9 +5,9 @@ use std::ffi::c_char;
 use segue_core::Code;
 
 use super::answer::answer;
-use super::door::{bytes, put, put_json, record, text};
+use super::door::{Place, bytes, record, text};
 use super::handles::Handles;
-use crate::outbox::{Answer, Outbox};
+use crate::outbox::Outbox;
 
 /// An open outbox; 0 is none.
 pub type SegueOutbox = u64;
@@ -28,8 +28,12 @@ pub unsafe extern "C" fn segue_outbox_open(
     seed: u64,
     outbox: *mut SegueOutbox,
 ) -> *const c_char {
-    // SAFETY: the caller vouches for both.
-    answer(|| unsafe { put(outbox, OUTBOXES.add(Outbox::open(text(path)?, seed)?)) })
+    answer(|| {
+        // SAFETY: the caller vouches for both.
+        let (outbox, path) = unsafe { (Place::of(outbox)?, text(path)?) };
+        outbox.put(OUTBOXES.add(Outbox::open(path, seed)?));
+        Ok(())
+    })
 }
 
 /// Closes an outbox; what waits stays in its file.
@@ -60,8 +64,11 @@ pub unsafe extern "C" fn segue_outbox_next(
     most_bytes: u32,
     next: *mut *mut c_char,
 ) -> *const c_char {
-    // SAFETY: the caller vouches for it.
-    answer(|| unsafe { put_json(next, &OUTBOXES.get(outbox)?.next(now_ms, most_bytes)?) })
+    answer(|| {
+        // SAFETY: the caller vouches for it.
+        let next = unsafe { Place::of(next) }?;
+        next.put_json(&OUTBOXES.get(outbox)?.next(now_ms, most_bytes)?)
+    })
 }
 
 /// What the answer to the batch on its way means; what is settled leaves the file. Status 0 is for no answer.
@@ -80,12 +87,11 @@ pub unsafe extern "C" fn segue_outbox_answered(
     outcome: *mut *mut c_char,
 ) -> *const c_char {
     answer(|| {
-        // SAFETY: the caller vouches for it.
-        let body = unsafe { bytes(data, length) }?.to_vec();
-        let given = Answer { status, retry_after_ms: u64::try_from(retry_after_ms).ok(), body };
-        let settled = OUTBOXES.get(outbox)?.answered(given, now_ms)?;
-        // SAFETY: the caller vouches for it.
-        unsafe { put_json(outcome, &settled) }
+        // SAFETY: the caller vouches for both.
+        let (body, outcome) = unsafe { (bytes(data, length)?, Place::wanted(outcome)) };
+        let retry_after_ms = u64::try_from(retry_after_ms).ok();
+        let settled = OUTBOXES.get(outbox)?.settle(status, retry_after_ms, body, now_ms)?;
+        outcome.map_or(Ok(()), |outcome| outcome.put_json(&settled))
     })
 }
 
@@ -113,6 +119,10 @@ pub extern "C" fn segue_outbox_renew_credentials(outbox: SegueOutbox) -> *const 
 /// `waiting` can be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn segue_outbox_waiting(outbox: SegueOutbox, waiting: *mut u64) -> *const c_char {
-    // SAFETY: the caller vouches for it.
-    answer(|| unsafe { put(waiting, OUTBOXES.get(outbox)?.waiting()?) })
+    answer(|| {
+        // SAFETY: the caller vouches for it.
+        let waiting = unsafe { Place::of(waiting) }?;
+        waiting.put(OUTBOXES.get(outbox)?.waiting()?);
+        Ok(())
+    })
 }

@@ -4,8 +4,7 @@ use std::ffi::{CString, c_char};
 use std::ptr;
 
 use super::answer::{answer, c_text, word};
-use super::door::{put, put_json};
-use crate::error::Result;
+use super::door::{Place, missing};
 
 /// One place of a list. Texts live as long as the list.
 #[repr(C)]
@@ -63,22 +62,13 @@ impl SegueSlate {
         Self { places, _texts: texts, slate }
     }
 
-    /// Hands a list out.
-    ///
-    /// # Safety
-    /// See [`put`].
-    pub(super) unsafe fn put(place: *mut *mut Self, slate: segue_core::Slate) -> Result<()> {
-        let made = Box::new(Self::new(slate));
-        if place.is_null() {
-            // SAFETY: null is refused.
-            return unsafe { put(place, ptr::null_mut()) };
-        }
-        // SAFETY: the caller vouches for it.
-        unsafe { put(place, Box::into_raw(made)) }
+    /// A list on its way to C.
+    pub(super) fn handed_out(slate: segue_core::Slate) -> *mut Self {
+        Box::into_raw(Box::new(Self::new(slate)))
     }
 }
 
-/// The places of a list, best first; `count` receives how many. They live as long as the list.
+/// The places of a list, best first; `count` receives how many, none for a list that is null. They live as long as the list.
 ///
 /// # Safety
 /// `slate` came from this library and was not given back; `count` can be written to.
@@ -87,13 +77,12 @@ pub unsafe extern "C" fn segue_slate_places(
     slate: *const SegueSlate,
     count: *mut usize,
 ) -> *const SeguePlace {
-    // SAFETY: the caller vouches for it.
-    let Some(slate) = (unsafe { slate.as_ref() }) else { return ptr::null() };
-    // SAFETY: the caller vouches for it; null is refused.
-    match unsafe { put(count, slate.places.len()) } {
-        Ok(()) => slate.places.as_ptr(),
-        Err(_) => ptr::null(),
-    }
+    // SAFETY: the caller vouches for both.
+    let (slate, count) = unsafe { (slate.as_ref(), Place::wanted(count)) };
+    let Some(count) = count else { return ptr::null() };
+    let places = slate.map_or(&[][..], |slate| &slate.places);
+    count.put(places.len());
+    if places.is_empty() { ptr::null() } else { places.as_ptr() }
 }
 
 /// The whole list as JSON, with its id for the events that follow from it.
@@ -102,8 +91,11 @@ pub unsafe extern "C" fn segue_slate_places(
 /// `slate` came from this library and was not given back; `json` can be written to.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn segue_slate_json(slate: *const SegueSlate, json: *mut *mut c_char) -> *const c_char {
-    // SAFETY: the caller vouches for both.
-    answer(|| unsafe { slate.as_ref().map_or(Ok(()), |slate| put_json(json, &slate.slate)) })
+    answer(|| {
+        // SAFETY: the caller vouches for both.
+        let (slate, json) = unsafe { (slate.as_ref(), Place::of(json)?) };
+        json.put_json(&slate.ok_or_else(|| missing("a list"))?.slate)
+    })
 }
 
 /// Gives a list back; null does no harm.
@@ -113,7 +105,7 @@ pub unsafe extern "C" fn segue_slate_json(slate: *const SegueSlate, json: *mut *
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn segue_slate_free(slate: *mut SegueSlate) {
     if !slate.is_null() {
-        // SAFETY: `put` made it of such a box.
+        // SAFETY: `handed_out` made it of such a box.
         drop(unsafe { Box::from_raw(slate) });
     }
 }

@@ -1079,6 +1079,12 @@ public protocol OutboxProtocol: AnyObject, Sendable {
     func enqueue(event: Event) throws 
     
     /**
+     * Takes events in, with one sync for as many as a record of the file holds. Where one is refused those before it are
+     * in, and the rest are not.
+     */
+    func enqueueAll(events: [Event]) throws 
+    
+    /**
      * The batch on its way comes back without a verdict.
      */
     func giveBack() throws 
@@ -1201,6 +1207,19 @@ open func enqueue(event: Event)throws   {try rustCallWithError(FfiConverterTypeS
     uniffi_segue_mobile_fn_method_outbox_enqueue(
             self.uniffiCloneHandle(),
         FfiConverterTypeEvent_lower(event),uniffiCallStatus
+    )
+}
+}
+    
+    /**
+     * Takes events in, with one sync for as many as a record of the file holds. Where one is refused those before it are
+     * in, and the rest are not.
+     */
+open func enqueueAll(events: [Event])throws   {try rustCallWithError(FfiConverterTypeSegueError_lift) {
+        uniffiCallStatus in
+    uniffi_segue_mobile_fn_method_outbox_enqueue_all(
+            self.uniffiCloneHandle(),
+        FfiConverterSequenceTypeEvent.lower(events),uniffiCallStatus
     )
 }
 }
@@ -3224,6 +3243,31 @@ fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterSequenceTypeEvent: FfiConverterRustBuffer {
+    typealias SwiftType = [Event]
+
+    public static func write(_ value: [Event], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeEvent.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Event] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Event]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeEvent.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterSequenceTypePlace: FfiConverterRustBuffer {
     typealias SwiftType = [Place]
 
@@ -3417,6 +3461,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_segue_mobile_checksum_method_outbox_enqueue() != 54010) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_segue_mobile_checksum_method_outbox_enqueue_all() != 30336) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_segue_mobile_checksum_method_outbox_give_back() != 60603) {

@@ -363,6 +363,11 @@ RustBuffer uniffi_segue_mobile_fn_method_outbox_answered(uint64_t ptr, RustBuffe
 void uniffi_segue_mobile_fn_method_outbox_enqueue(uint64_t ptr, RustBuffer event, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_FN_METHOD_OUTBOX_ENQUEUE_ALL
+#define UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_FN_METHOD_OUTBOX_ENQUEUE_ALL
+void uniffi_segue_mobile_fn_method_outbox_enqueue_all(uint64_t ptr, RustBuffer events, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_FN_METHOD_OUTBOX_GIVE_BACK
 #define UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_FN_METHOD_OUTBOX_GIVE_BACK
 void uniffi_segue_mobile_fn_method_outbox_give_back(uint64_t ptr, RustCallStatus *_Nonnull out_status
@@ -781,6 +786,12 @@ uint16_t uniffi_segue_mobile_checksum_method_outbox_answered(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_CHECKSUM_METHOD_OUTBOX_ENQUEUE
 #define UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_CHECKSUM_METHOD_OUTBOX_ENQUEUE
 uint16_t uniffi_segue_mobile_checksum_method_outbox_enqueue(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_CHECKSUM_METHOD_OUTBOX_ENQUEUE_ALL
+#define UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_CHECKSUM_METHOD_OUTBOX_ENQUEUE_ALL
+uint16_t uniffi_segue_mobile_checksum_method_outbox_enqueue_all(void
     
 );
 #endif

@@ -35,9 +35,14 @@ pub(crate) enum Swift {
 }
 
 impl Swift {
+    /// Whether this machine has one of its own.
+    pub(crate) fn is_here() -> bool {
+        shell::on_path("swift").is_some()
+    }
+
     /// One that is there, without installing anything.
     pub(crate) fn find(paths: &Paths) -> Option<Self> {
-        if shell::on_path("swift").is_some() {
+        if Self::is_here() {
             return Some(Self::Here);
         }
         let root = root(paths);

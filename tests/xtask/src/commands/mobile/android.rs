@@ -27,8 +27,12 @@ const OLDEST_API: &str = "26";
 const MANIFEST: &str = "<manifest xmlns:android=\"http://schemas.android.com/apk/res/android\" package=\"dev.segue\">\n  \
      <uses-sdk android:minSdkVersion=\"26\" />\n  <uses-permission android:name=\"android.permission.INTERNET\" />\n</manifest>\n";
 
-/// Names that JNA looks up by reflection.
-const PROGUARD: &str = "-keep class com.sun.jna.** { *; }\n-keep class dev.segue.bindings.** { *; }\n";
+/// Names that JNA looks up by reflection, and desktop classes that it names and Android has not.
+const PROGUARD: &str =
+    "-keep class com.sun.jna.** { *; }\n-keep class dev.segue.bindings.** { *; }\n-dontwarn java.awt.**\n";
+
+/// What Maven and Gradle read beside the AAR.
+const POM: &str = "mobile-ffi/kotlin/android/pom.xml";
 
 /// Builds the AAR; says what is missing where it cannot.
 pub(super) fn run(paths: &Paths, steps: &Steps) -> Option<PathBuf> {
@@ -39,7 +43,17 @@ pub(super) fn run(paths: &Paths, steps: &Steps) -> Option<PathBuf> {
     let classes = steps.run("Kotlin", |step| classes(paths, step, &output))?;
     let aar = output.join("segue-0.1.0.aar");
     steps.run("AAR", |_| pack(File::create(&aar).context("cannot write the AAR")?, &classes, &libraries))?;
+    steps.run("local Maven repository", |step| install(paths, step, &aar))?;
     Some(aar)
+}
+
+/// Puts the AAR into the local Maven repository as `dev.segue:segue-android`.
+fn install(paths: &Paths, step: &Step, aar: &Path) -> anyhow::Result<()> {
+    let mut command = maven::command(paths, &paths.file("mobile-ffi/kotlin"), &paths.target.join("maven"));
+    command.args(["--non-recursive", "org.apache.maven.plugins:maven-install-plugin:3.1.4:install-file"]);
+    command.arg(format!("-Dfile={}", aar.display())).arg(format!("-DpomFile={}", paths.file(POM).display()));
+    shell::run(step, &mut command)?;
+    Ok(())
 }
 
 /// Names everything that is missing at once.
@@ -131,6 +145,28 @@ mod tests {
         ];
         assert_eq!(names, expected);
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn the_artifact_asks_for_the_versions_that_are_tested() {
+        let project = |file: &str| {
+            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(file)).unwrap()
+        };
+        let version = |pom: &str, artifact: &str| {
+            let (_, rest) = pom.split_once(&format!("<artifactId>{artifact}</artifactId>")).unwrap();
+            let (_, rest) = rest.split_once("<version>").unwrap();
+            rest.split_once("</version>").unwrap().0.to_owned()
+        };
+        let android = project(POM);
+        let (all, library) =
+            (project("mobile-ffi/kotlin/pom.xml"), project("mobile-ffi/kotlin/segue/pom.xml"));
+        for (theirs, ours, pom) in [
+            ("kotlinx-coroutines-android", "kotlinx-coroutines-core-jvm", &all),
+            ("jna", "jna", &library),
+            ("okhttp", "okhttp-jvm", &library),
+        ] {
+            assert_eq!(version(&android, theirs), version(pom, ours), "{theirs}");
+        }
     }
 
     #[test]

@@ -715,6 +715,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_segue_mobile_checksum_method_outbox_enqueue(
     ): Int
+    external fun uniffi_segue_mobile_checksum_method_outbox_enqueue_all(
+    ): Int
     external fun uniffi_segue_mobile_checksum_method_outbox_give_back(
     ): Int
     external fun uniffi_segue_mobile_checksum_method_outbox_lost(
@@ -798,6 +800,8 @@ internal object UniffiLib {
     external fun uniffi_segue_mobile_fn_method_outbox_answered(`ptr`: Long,`answer`: RustBuffer.ByValue,`nowMs`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_segue_mobile_fn_method_outbox_enqueue(`ptr`: Long,`event`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): Unit
+    external fun uniffi_segue_mobile_fn_method_outbox_enqueue_all(`ptr`: Long,`events`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
     external fun uniffi_segue_mobile_fn_method_outbox_give_back(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
@@ -992,6 +996,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_segue_mobile_checksum_method_outbox_enqueue() and 0xFFFF) != 54010) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_segue_mobile_checksum_method_outbox_enqueue_all() and 0xFFFF) != 30336) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_segue_mobile_checksum_method_outbox_give_back() and 0xFFFF) != 60603) {
@@ -2156,6 +2163,12 @@ public interface OutboxInterface {
     fun `enqueue`(`event`: Event)
     
     /**
+     * Takes events in, with one sync for as many as a record of the file holds. Where one is refused those before it are
+     * in, and the rest are not.
+     */
+    fun `enqueueAll`(`events`: List<Event>)
+    
+    /**
      * The batch on its way comes back without a verdict.
      */
     fun `giveBack`()
@@ -2323,6 +2336,24 @@ open class Outbox: Disposable, AutoCloseable, OutboxInterface
         it,
         
         FfiConverterTypeEvent.lower(`event`),_status)
+}
+    }
+    
+    
+
+    
+    /**
+     * Takes events in, with one sync for as many as a record of the file holds. Where one is refused those before it are
+     * in, and the rest are not.
+     */
+    @Throws(SegueException::class)override fun `enqueueAll`(`events`: List<Event>)
+        = 
+    callWithHandle {
+    uniffiRustCallWithError(SegueException) { _status ->
+    UniffiLib.uniffi_segue_mobile_fn_method_outbox_enqueue_all(
+        it,
+        
+        FfiConverterSequenceTypeEvent.lower(`events`),_status)
 }
     }
     
@@ -4037,6 +4068,34 @@ public object FfiConverterSequenceString: FfiConverterRustBuffer<List<kotlin.Str
         buf.putInt(value.size)
         value.iterator().forEach {
             FfiConverterString.write(it, buf)
+        }
+    }
+}
+
+
+
+
+/**
+ * @suppress
+ */
+public object FfiConverterSequenceTypeEvent: FfiConverterRustBuffer<List<Event>> {
+    override fun read(buf: ByteBuffer): List<Event> {
+        val len = buf.getInt()
+        return List<Event>(len) {
+            FfiConverterTypeEvent.read(buf)
+        }
+    }
+
+    override fun allocationSize(value: List<Event>): ULong {
+        val sizeForLength = 4UL
+        val sizeForItems = value.map { FfiConverterTypeEvent.allocationSize(it) }.sum()
+        return sizeForLength + sizeForItems
+    }
+
+    override fun write(value: List<Event>, buf: ByteBuffer) {
+        buf.putInt(value.size)
+        value.iterator().forEach {
+            FfiConverterTypeEvent.write(it, buf)
         }
     }
 }
