@@ -10,29 +10,54 @@ import androidx.work.PeriodicWorkRequestBuilder
 import androidx.work.WorkManager
 import androidx.work.WorkerParameters
 import dev.segue.HostException
+import dev.segue.PlatformScheduler
+import dev.segue.Scheduler
 import dev.segue.Segue
 import java.util.concurrent.TimeUnit
 
-/** Implemented by the app's `Application`: the host that lives now, or one that is opened for the work. */
+private const val NAME = "segue"
+
+/** WorkManager calls no more often; packs are made about every half hour. */
+private const val LEAST_MS = 30 * 60_000L
+
+/** Implemented by the app's `Application`. */
 public interface SegueOwner {
+    /** The one scheduler of the app, with which it opens each host. */
+    public val scheduler: WorkScheduler
+
+    /** The host that lives now, or one that is opened for the work and lives on. */
     public suspend fun segue(): Segue
 }
 
-/** Fetches the next pack and sends what waits, while the app is not on the screen. */
-public class SegueWorker(context: Context, parameters: WorkerParameters) : CoroutineWorker(context, parameters) {
-    override suspend fun doWork(): Result = try {
-        (applicationContext as SegueOwner).segue().wake()
-        Result.success()
-    } catch (_: HostException) {
-        Result.retry()
+/** Calls by a timer while the process lives, and by WorkManager even when it does not, until the host is closed. */
+public class WorkScheduler(context: Context) : Scheduler {
+    private val works = WorkManager.getInstance(context)
+    private val platform = PlatformScheduler()
+
+    override fun repeat(everyMs: Long, work: suspend () -> Boolean): AutoCloseable {
+        val stop = platform.repeat(everyMs, work)
+        val online = Constraints.Builder().setRequiredNetworkType(NetworkType.CONNECTED).build()
+        val request = PeriodicWorkRequestBuilder<SegueWorker>(maxOf(everyMs, LEAST_MS), TimeUnit.MILLISECONDS).setConstraints(online).build()
+        works.enqueueUniquePeriodicWork(NAME, ExistingPeriodicWorkPolicy.UPDATE, request)
+        return AutoCloseable {
+            stop.close()
+            works.cancelUniqueWork(NAME)
+        }
     }
 
-    public companion object {
-        /** About every half hour, as often as packs are made, and only with a network. */
-        public fun schedule(context: Context) {
-            val online = Constraints.Builder().setRequiredNetworkType(NetworkType.CONNECTED).build()
-            val work = PeriodicWorkRequestBuilder<SegueWorker>(30, TimeUnit.MINUTES).setConstraints(online).build()
-            WorkManager.getInstance(context).enqueueUniquePeriodicWork("segue", ExistingPeriodicWorkPolicy.KEEP, work)
+    internal suspend fun call(): Boolean = platform.call()
+}
+
+/** Sends what waits and fetches the next pack, while the app is not on the screen; where the service cannot be asked, again soon. */
+public class SegueWorker(context: Context, parameters: WorkerParameters) : CoroutineWorker(context, parameters) {
+    override suspend fun doWork(): Result {
+        val owner = applicationContext as SegueOwner
+        val isDone = try {
+            owner.segue()
+            owner.scheduler.call()
+        } catch (_: HostException) {
+            false
         }
+        return if (isDone) Result.success() else Result.retry()
     }
 }

@@ -44,7 +44,7 @@ internal class Bundle(
                 if (readInt() != FORMAT) return null
                 val (subject, acceptedMs) = readUTF() to readLong()
                 val (rotations, manifest, pack) = List(3) { tagged() }
-                val artefacts = List(readInt()) { readUTF() to block() }.toMap()
+                val artefacts = List(size()) { readUTF() to block() }.toMap()
                 if (manifest == null || pack == null) null else Bundle(subject, rotations, manifest, pack, artefacts, acceptedMs)
             }
         } catch (_: IOException) {
@@ -69,10 +69,13 @@ internal class Bundle(
             return Tagged(block(), etag)
         }
 
-        private fun DataInputStream.block(): ByteArray {
-            val length = readInt()
-            if (length !in 0..available()) throw IOException("a block of $length bytes")
-            return ByteArray(length).also { readFully(it) }
+        private fun DataInputStream.block(): ByteArray = ByteArray(size()).also { readFully(it) }
+
+        /** How many follow, which is never more than there are bytes. */
+        private fun DataInputStream.size(): Int {
+            val size = readInt()
+            if (size !in 0..available()) throw IOException("a size of $size")
+            return size
         }
     }
 }

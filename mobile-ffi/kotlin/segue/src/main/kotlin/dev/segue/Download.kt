@@ -10,6 +10,12 @@ import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.coroutineScope
 import java.net.URLEncoder
 
+/** Most bytes of what is fetched: the engine refuses more. */
+private const val ROTATIONS_BYTES = 64 shl 10
+private const val MANIFEST_BYTES = 256 shl 10
+private const val PACK_BYTES = 4 shl 20
+private const val MODEL_BYTES = 8 shl 20
+
 /** Fetches bundles, of which nothing is believed yet but the manifest's list. */
 internal class Download(private val service: Service, private val root: String, private val now: () -> Long) {
     /**
@@ -17,8 +23,8 @@ internal class Download(private val service: Service, private val root: String, 
      * since. An artefact that cannot be had is left out, as the pack's own order needs none, and asked for the next time.
      */
     suspend fun bundle(subject: String, known: Bundle? = null): Bundle = coroutineScope {
-        val rotations = async { optional { service.read("rotations", known?.rotations) } }
-        val manifest = async { service.read("manifest", known?.manifest) }
+        val rotations = async { optional { service.read("rotations", ROTATIONS_BYTES, known?.rotations) } }
+        val manifest = async { service.read("manifest", MANIFEST_BYTES, known?.manifest) }
         val (owner, pack) = packOf(subject, known)
         val isUnchanged = known != null && manifest.await() === known.manifest && pack === known.pack && rotations.await() === known.rotations
         val bundle = if (isUnchanged) known else Bundle(owner, rotations.await(), manifest.await(), pack, emptyMap(), now())
@@ -30,7 +36,7 @@ internal class Download(private val service: Service, private val root: String, 
     /** A person's pack, or everyone's where there is none of their own. */
     private suspend fun packOf(subject: String, known: Bundle?): Pair<String, Tagged> = try {
         val owner = URLEncoder.encode(subject.removePrefix("user:"), "UTF-8").replace("+", "%20").replace("%3A", ":")
-        subject to service.read("packs/$owner", known?.pack?.takeIf { known.subject == subject })
+        subject to service.read("packs/$owner", PACK_BYTES, known?.pack?.takeIf { known.subject == subject })
     } catch (failure: HostException) {
         if (subject == EVERYONE || failure.status != 404) throw failure
         packOf(EVERYONE, known)
@@ -55,7 +61,7 @@ internal class Download(private val service: Service, private val root: String, 
     private suspend fun bytesOf(artefact: Artefact, before: ByteArray?): ByteArray? {
         if (before != null && fits(before, artefact)) return before
         val read = try {
-            service.read("models/${artefact.hash}").bytes
+            service.read("models/${artefact.hash}", minOf(artefact.bytes, MODEL_BYTES.toULong()).toInt()).bytes
         } catch (_: HostException) {
             return null
         }

@@ -1,12 +1,13 @@
 package dev.segue
 
 import dev.segue.bindings.SegueException
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
 import java.io.IOException
-import kotlin.coroutines.cancellation.CancellationException
 
 /** What the host reports: a stable code of `docs/ERRORS.md` to branch on, with what was wrong in the message. */
 public class HostException(
-    /** `network_unreachable`, `credentials_needed`, `events_refused`, `storage_failed`, `closed`, `unexpected`, `http_STATUS`, or a code of the service or the engine. */
+    /** `network_unreachable`, `credentials_needed`, `events_refused`, `storage_failed`, `too_large`, `closed`, `unexpected`, `http_STATUS`, or a code of the service or the engine. */
     public val code: String,
     message: String,
     /** The HTTP status; 0 where there was no answer, or none was asked for. */
@@ -20,9 +21,17 @@ public val SegueException.code: String
         is SegueException.Refused -> code
     }
 
-/** Anything caught, as an exception with a code; a cancellation goes on as it is. */
+/**
+ * Anything caught, as an exception with a code. The coroutine's own cancellation goes on as it is; one that came out of the
+ * app's code, its `withTimeout`, is a failure like any other.
+ */
+internal suspend fun failureOf(caught: Throwable): HostException {
+    currentCoroutineContext().ensureActive()
+    return hostException(caught)
+}
+
+/** Anything caught where nothing waits, as an exception with a code. */
 internal fun hostException(caught: Throwable): HostException = when (caught) {
-    is CancellationException -> throw caught
     is HostException -> caught
     is SegueException.Refused -> HostException(caught.code, "${caught.detail} ${caught.remedy}", cause = caught)
     is IOException -> HostException("storage_failed", caught.message ?: "the device's storage refused.", cause = caught)

@@ -73,7 +73,7 @@ internal class Sender(
         try {
             rest(sendAll())
         } catch (failure: Exception) {
-            desk.failed(hostException(failure))
+            desk.failed(failureOf(failure))
             pumpIn(STORAGE_WAIT_MS)
         }
     }

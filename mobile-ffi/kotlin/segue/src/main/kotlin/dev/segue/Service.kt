@@ -1,11 +1,17 @@
 package dev.segue
 
 import dev.segue.bindings.Answer
-import kotlinx.coroutines.CancellationException
-import java.io.IOException
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
 import java.time.Duration
 import java.time.Instant
 import java.time.format.DateTimeFormatter
+
+/** Most bytes of what the service says to a batch. */
+private const val RECEIPT_BYTES = 1 shl 20
+
+/** The longest `Retry-After` that is told, a day, in seconds. */
+private const val MOST_RETRY_SECONDS = 86_400L
 
 /** Bytes with the tag to ask for newer ones by. */
 internal class Tagged(val bytes: ByteArray, val etag: String?)
@@ -15,15 +21,10 @@ internal class Service(private val options: Options, private val transport: Tran
     /** The credentials of the last batch. */
     private var used: Map<String, String>? = null
 
-    /** Reads a resource, or answers with what is known of it when it has not changed. */
-    suspend fun read(path: String, known: Tagged? = null): Tagged {
+    /** Reads a resource of at most [mostBytes], or answers with what is known of it when it has not changed. */
+    suspend fun read(path: String, mostBytes: Int, known: Tagged? = null): Tagged {
         val conditional = known?.etag?.let { mapOf("if-none-match" to it) }.orEmpty()
-        val request = HttpRequest("GET", url(path), options.headers() + conditional)
-        val answer = try {
-            transport.send(request)
-        } catch (failure: IOException) {
-            throw HostException("network_unreachable", "No answer to $path: the network is off or the service is not running.", cause = failure)
-        }
+        val answer = ask(path) { HttpRequest("GET", url(path), options.headers() + conditional, mostBytes) }
         if (answer.status == 304 && known != null) return known
         if (answer.status !in 200..299) throw refusal(path, answer)
         return Tagged(answer.body, answer.headers["etag"])
@@ -31,26 +32,44 @@ internal class Service(private val options: Options, private val transport: Tran
 
     /** Posts a batch; status 0 where nothing came back. */
     suspend fun post(body: String): Answer = try {
-        val credentials = options.headers()
-        used = credentials
-        val request = HttpRequest("POST", url("events"), credentials + ("content-type" to "application/json"), body.encodeToByteArray())
-        val answer = transport.send(request)
+        val answer = ask("events") {
+            val credentials = options.headers().also { used = it }
+            val headers = credentials + ("content-type" to "application/json")
+            HttpRequest("POST", url("events"), headers, RECEIPT_BYTES, body.encodeToByteArray())
+        }
         Answer(answer.status.toUShort(), retryAfter(answer.headers["retry-after"])?.toULong(), answer.body)
-    } catch (cancelled: CancellationException) {
-        throw cancelled
-    } catch (_: Exception) {
+    } catch (_: HostException) {
         Answer(0u, null, ByteArray(0))
     }
 
-    /** Whether the app gives other headers than those of the last batch. */
-    suspend fun hasOtherCredentials(): Boolean = options.headers() != used
+    /** Whether the app gives other headers than those of the last batch; it does not where it has none to give. */
+    suspend fun hasOtherCredentials(): Boolean = try {
+        options.headers() != used
+    } catch (_: Exception) {
+        currentCoroutineContext().ensureActive()
+        false
+    }
+
+    /** The answer to the request that [make] makes. Whatever goes wrong with either, the app's own `withTimeout` too, is no answer. */
+    private suspend fun ask(path: String, make: suspend () -> HttpRequest): HttpResponse = try {
+        val request = make()
+        val answer = transport.send(request)
+        if (answer.body.size > request.mostBytes) throw tooLarge(path, answer.status, request.mostBytes)
+        answer
+    } catch (refusal: HostException) {
+        throw refusal
+    } catch (failure: Exception) {
+        currentCoroutineContext().ensureActive()
+        val why = "the network is off or the service is not running"
+        throw HostException("network_unreachable", "No answer to $path: $why (${failure.message}).", cause = failure)
+    }
 
     private fun url(path: String): String = "${options.baseUrl.trimEnd('/')}/api/v1/$path"
 
     /** `Retry-After` is a number of seconds or a date. */
     private fun retryAfter(value: String?): Long? {
         if (value == null) return null
-        value.trim().toLongOrNull()?.let { return maxOf(0, it) * 1_000 }
+        value.trim().toLongOrNull()?.let { return it.coerceIn(0, MOST_RETRY_SECONDS) * 1_000 }
         val date = runCatching { Instant.from(DateTimeFormatter.RFC_1123_DATE_TIME.parse(value)) }.getOrNull() ?: return null
         return maxOf(0, Duration.between(Instant.ofEpochMilli(now()), date).toMillis())
     }

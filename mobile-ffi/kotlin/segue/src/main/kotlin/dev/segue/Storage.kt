@@ -34,7 +34,12 @@ public interface Storage {
 }
 
 /** Files in one folder for each owner, below a folder of the app's own. */
-public class FileStorage(private val folder: Path) : Storage {
+public class FileStorage(folder: Path) : Storage {
+    private val folder = folder.toAbsolutePath()
+
+    /** Windows opens no folders; its file systems keep a journal of moves. */
+    private val isJournaled = System.getProperty("os.name").startsWith("Windows")
+
     override fun read(owner: String, name: String): ByteArray? = try {
         Files.readAllBytes(folderOf(owner).resolve(name))
     } catch (_: NoSuchFileException) {
@@ -50,8 +55,7 @@ public class FileStorage(private val folder: Path) : Storage {
             file.force(true)
         }
         Files.move(fresh, folder.resolve(name), ATOMIC_MOVE, REPLACE_EXISTING)
-        // The new name survives a power cut once its folder is synced; where folders cannot be opened, moves are journaled.
-        runCatching { FileChannel.open(folder, READ).use { it.force(true) } }
+        sync(folder)
     }
 
     override fun outbox(owner: String): Path = made(owner).resolve("outbox")
@@ -60,9 +64,21 @@ public class FileStorage(private val folder: Path) : Storage {
         val folder = folderOf(owner)
         if (!Files.exists(folder)) return
         Files.walk(folder).use { files -> files.sorted(Comparator.reverseOrder()).forEach(Files::delete) }
+        sync(folder.parent)
     }
 
-    private fun made(owner: String): Path = Files.createDirectories(folderOf(owner))
+    private fun made(owner: String): Path {
+        val folder = folderOf(owner)
+        val missing = generateSequence(folder) { it.parent }.takeWhile { Files.notExists(it) }.toList()
+        Files.createDirectories(folder)
+        missing.forEach { sync(it.parent) }
+        return folder
+    }
+
+    /** A new name survives a power cut once its folder is synced. */
+    private fun sync(folder: Path) {
+        if (!isJournaled) FileChannel.open(folder, READ).use { it.force(true) }
+    }
 
     /** Ids may hold signs that no file name can. */
     private fun folderOf(owner: String): Path = folder.resolve(URLEncoder.encode(owner, "UTF-8").replace(".", "%2E"))

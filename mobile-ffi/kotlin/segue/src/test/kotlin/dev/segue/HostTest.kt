@@ -1,42 +1,16 @@
 package dev.segue
 
-import kotlinx.coroutines.CompletableDeferred
-import kotlinx.coroutines.async
-import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.coroutineScope
-import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
-import kotlinx.coroutines.runBlocking
-import kotlinx.coroutines.withTimeout
-import kotlinx.coroutines.yield
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNotEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
-import org.junit.jupiter.api.io.TempDir
 import java.nio.file.Files
-import java.nio.file.Path
-import java.util.concurrent.atomic.AtomicInteger
 
 /** What an app gets: a list that follows the person, offline too, and events that arrive. */
-internal class HostTest {
-    @TempDir lateinit var folder: Path
-
-    private val service = FakeService()
-    private val clock = Clock()
-
-    private fun items(segue: Segue) = segue.lists.value.places.map { it.item }
-
-    private fun test(body: suspend () -> Unit) = runBlocking { withTimeout(60_000) { body() } }
-
-    private suspend fun refusal(work: suspend () -> Unit): String = try {
-        work()
-        "none"
-    } catch (failure: HostException) {
-        failure.code
-    }
-
+internal class HostTest : HostCase() {
     @Test
     fun `the list has changed when a skip was recorded, and the event arrives with its slate`() = test {
         openHost(folder, service, clock).use { segue ->
@@ -125,25 +99,6 @@ internal class HostTest {
     }
 
     @Test
-    fun `whoever is cancelled stops waiting, and the event is kept even so`() = test {
-        service.gate = CompletableDeferred()
-        openHost(folder, service, clock).use { segue ->
-            val item = items(segue)[2]
-            coroutineScope {
-                val cancelled = launch { segue.record(NewEvent("like", item)) }
-                yield()
-                cancelled.cancelAndJoin()
-            }
-            segue.record(NewEvent("save", item))
-            assertEquals(2L, segue.state.value.waiting)
-            val flush = coroutineScope { async { segue.flush() }.also { delay(20) }.also { it.cancel() } }
-            assertTrue(flush.isCancelled)
-            service.gate?.complete(Unit)
-            segue.state.first { it.waiting == 0L && it.sent == 2L }
-        }
-    }
-
-    @Test
     fun `eight coroutines record at once and every event arrives`() = test {
         openHost(folder, service, clock).use { segue ->
             val items = items(segue)
@@ -152,19 +107,6 @@ internal class HostTest {
             segue.state.first { it.sent == 200L }
         }
         assertEquals(200, Regex("\"event_id\":\"([^\"]*)\"").findAll(service.batches.joinToString()).map { it.groupValues[1] }.toSet().size)
-    }
-
-    @Test
-    fun `a host that was closed says so`() = test {
-        val segue = openHost(folder, service, clock)
-        val calls = AtomicInteger()
-        coroutineScope {
-            val recording = launch { while (refusal { segue.record(NewEvent("click", "item-001")) } != "closed") calls.incrementAndGet() }
-            while (calls.get() < 3) delay(1)
-            segue.close()
-            recording.join()
-        }
-        assertEquals("closed", refusal { segue.refresh() })
     }
 
     @Test
@@ -182,12 +124,6 @@ internal class HostTest {
     }
 
     @Test
-    fun `forgetting deletes everything kept of the person`() = test {
-        openHost(folder, service, clock).forget()
-        assertEquals(listOf("everybody"), Files.list(folder).use { files -> files.map { it.fileName.toString() }.toList() })
-    }
-
-    @Test
     fun `a damaged file is fetched again or begun anew`() = test {
         openHost(folder, service, clock).use { it.record(NewEvent("like", items(it).first())) }
         Files.walk(folder).use { files -> files.filter(Files::isRegularFile).forEach { Files.write(it, byteArrayOf(1, 2, 3)) } }
@@ -195,23 +131,5 @@ internal class HostTest {
             assertEquals(8, items(segue).size)
             assertTrue(segue.problems.replayCache.any { it.code == "trust_damaged" }, "${segue.problems.replayCache}")
         }
-    }
-
-    @Test
-    fun `the scheduler calls again and again, and stops with the host`() = test {
-        var work: (suspend () -> Unit)? = null
-        var isStopped = false
-        val scheduler = Scheduler { everyMs, given ->
-            assertEquals(300_000, everyMs)
-            work = given
-            AutoCloseable { isStopped = true }
-        }
-        val options = Options(World.root, "http://service.test", World.surface, World.user)
-        Segue.open(options, FileStorage(folder), service, scheduler, clock::now).use {
-            service.log.clear()
-            work?.invoke()
-            assertTrue("GET manifest 304" in service.log)
-        }
-        assertTrue(isStopped)
     }
 }

@@ -67,6 +67,18 @@ internal class OutboxTest {
     }
 
     @Test
+    fun `events handed over together are kept together, up to one that is refused`() {
+        val file = folder.resolve("outbox")
+        Outbox.open(file.toString(), 1u).use { it.enqueueAll(listOf("e0", "e1", "e2").map(::event)) }
+        assertEquals(listOf("e0", "e1", "e2"), waiting(file))
+        Outbox.open(file.toString(), 1u).use { outbox ->
+            val events = listOf(event("e3"), event("x".repeat(20_000)), event("e4"))
+            assertEquals("too_large", assertThrows(SegueException.Refused::class.java) { outbox.enqueueAll(events) }.code)
+        }
+        assertEquals(listOf("e0", "e1", "e2", "e3"), waiting(file))
+    }
+
+    @Test
     fun `one file is open once`() {
         val file = folder.resolve("outbox").toString()
         Outbox.open(file, 1u).use {

@@ -1,6 +1,7 @@
 package dev.segue
 
 import dev.segue.bindings.Engine
+import dev.segue.bindings.artefactOf
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.jsonPrimitive
@@ -14,6 +15,9 @@ import java.util.concurrent.atomic.AtomicLong
 internal object World {
     private val steps = Vectors.steps("ranker-head").associateBy { it.getValue("call").jsonPrimitive.content }
 
+    /** The last steps of a case that goes on to a second generation of the same catalogue. */
+    private val later = Vectors.steps("session-new-pack").associateBy { it.getValue("call").jsonPrimitive.content }
+
     val root: String = text("new_engine", "root")
     val nowMs: Long = steps.getValue("accept_pack").getValue("now_ms").jsonPrimitive.long
     val surface: String = text("accept_policy", "surface")
@@ -24,6 +28,11 @@ internal object World {
     val model: ByteArray = bytes("accept_ranker", "model")
     val schema: ByteArray = bytes("accept_ranker", "schema")
     val request = requestOf(steps.getValue("rank").getValue("request") as JsonObject)
+
+    /** The next generation, which has no ranker. */
+    val nextManifest: ByteArray = Vectors.bytes(later.getValue("accept_manifest").getValue("bytes"))
+    val nextPack: ByteArray = Vectors.bytes(later.getValue("accept_pack").getValue("bytes"))
+    val nextPolicy: ByteArray = Vectors.bytes(later.getValue("accept_policy").getValue("bytes"))
 
     /** An engine with all of it. */
     fun engine(): Engine = Engine(root).apply {
@@ -51,19 +60,22 @@ internal class FakeService : Transport {
     /** Batches wait until this is completed, where it is set. */
     @Volatile var gate: CompletableDeferred<Unit>? = null
 
-    private val resources: Map<String, ByteArray> by lazy {
-        val manifest = Engine(World.root).use { it.acceptManifest(World.manifest, World.nowMs) }
-        mapOf(
-            "manifest" to World.manifest,
-            "packs/${World.user}" to World.pack,
-            "models/${manifest.policies.getValue(World.surface).hash}" to World.policy,
-            "models/${manifest.ranker!!.hash}" to World.model,
-            "models/${manifest.ranker!!.schema.hash}" to World.schema,
-        )
+    /** What comes between a request and its answer: a wait, a failure, or another answer. */
+    @Volatile var between: suspend (HttpRequest) -> HttpResponse? = { null }
+
+    @Volatile private var resources: Map<String, ByteArray> = models(World.model, World.schema, World.policy, World.nextPolicy) +
+        mapOf("manifest" to World.manifest, "packs/${World.user}" to World.pack)
+
+    /** Publishes the next generation. */
+    fun publish() {
+        resources = resources + mapOf("manifest" to World.nextManifest, "packs/${World.user}" to World.nextPack)
     }
+
+    private fun models(vararg all: ByteArray) = all.associateBy { "models/${artefactOf(it).hash}" }
 
     override suspend fun send(request: HttpRequest): HttpResponse {
         if (!isOnline) throw IOException("the network is off")
+        between(request)?.let { return it }
         val path = request.url.substringAfter("/api/v1/")
         val answer = if (request.method == "POST") events(request) else resource(path, request.headers["if-none-match"])
         log += "${request.method} ${path.substringBefore('/')} ${answer.status}"
@@ -96,12 +108,29 @@ internal class Clock(start: Long = World.nowMs) {
     }
 }
 
+/** Storage where every write can be listened to, held up, or refused. */
+internal class WatchedStorage(folder: Path, private val writing: (name: String) -> Unit) : Storage {
+    private val files = FileStorage(folder)
+
+    override fun read(owner: String, name: String) = files.read(owner, name)
+
+    override fun write(owner: String, name: String, bytes: ByteArray) {
+        writing(name)
+        files.write(owner, name, bytes)
+    }
+
+    override fun outbox(owner: String) = files.outbox(owner)
+
+    override fun forget(owner: String) = files.forget(owner)
+}
+
 internal suspend fun openHost(
     folder: Path,
     service: FakeService,
     clock: Clock = Clock(),
+    storage: Storage = FileStorage(folder),
     change: Options.() -> Options = { this },
 ): Segue {
     val options = Options(World.root, "http://service.test", World.surface, World.user, count = 8, gatherMs = 5)
-    return Segue.open(options.change(), FileStorage(folder), service, now = clock::now)
+    return Segue.open(options.change(), storage, service, now = clock::now)
 }

@@ -1,0 +1,41 @@
+package dev.segue
+
+import dev.segue.bindings.Engine
+import dev.segue.bindings.Outbox
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.channels.BufferOverflow
+import kotlinx.coroutines.flow.MutableSharedFlow
+import kotlinx.coroutines.withContext
+import kotlin.random.Random
+import kotlin.random.nextULong
+
+/** Opens a host: outbox, engine, the kept or a fresh pack, session. */
+internal suspend fun opened(
+    options: Options,
+    storage: Storage,
+    transport: Transport,
+    scheduler: Scheduler?,
+    now: () -> Long,
+): Segue = withContext(Dispatchers.IO) {
+    val held = mutableListOf<AutoCloseable>()
+    try {
+        // First, as it can be open once: a second host of the person is refused before it writes anything.
+        val outbox = Outbox.open(storage.outbox(options.subject).toString(), Random.nextULong()).also(held::add)
+        val engine = Engine(options.root).also(held::add)
+        val threads = Threads().also(held::add)
+        val problems = MutableSharedFlow<HostException>(replay = 16, onBufferOverflow = BufferOverflow.DROP_OLDEST)
+        val service = Service(options, transport, now)
+        val supply = Supply(engine, Download(service, options.root, now), storage, options) { problems.tryEmit(it) }
+        val ask = supply.open()
+        val session = Session(engine, storage, options.subject, now)
+        session.restore()?.let { problems.tryEmit(it) }
+        // An app may have learnt of a surface since its pack was kept.
+        if (ask && options.surface !in supply.last.manifest.policies) supply.refresh()
+        val backstage = Backstage(outbox, service, session, options, threads, now, problems)
+        val segue = Segue(options, storage, engine, supply, session, backstage, threads, now)
+        segue.also { it.begin(scheduler ?: CoroutineScheduler(threads.scope), ask) }
+    } catch (failure: Exception) {
+        held.asReversed().forEach(AutoCloseable::close)
+        throw failureOf(failure)
+    }
+}
