@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use segue_core::pack::CandidateSource;
-use segue_core::session::EventKind;
 
 use crate::catalog::{Catalogue, Item};
+use crate::consumers::Tally;
 
 const DAY_MS: f32 = 86_400_000.0;
 /// Plays that a new item is assumed to have had, at the catalogue's mean rate: keeps single plays from ruling.
@@ -28,9 +28,8 @@ pub struct CandidateFacts {
     completion_rate: Vec<f32>,
     /// Likes per play, drawn towards the catalogue's mean.
     like_rate: Vec<f32>,
-    /// Plays of each item, and how many of them ended well.
-    plays: Vec<f32>,
-    completed: Vec<f32>,
+    /// What each item's events come to.
+    tallies: Vec<Tally>,
     /// The rate of each item's creator, drawn towards the catalogue's mean.
     prior: Vec<f32>,
 }
@@ -39,16 +38,15 @@ impl CandidateFacts {
     /// Counts the events (their indices in the catalogue) and takes `now_ms` as the time ages are measured at.
     #[must_use]
     pub fn new(catalogue: &Catalogue, events: impl Iterator<Item = usize>, now_ms: i64) -> Self {
-        let mut plays = vec![0.0_f32; catalogue.items.len()];
-        let mut completed = vec![0.0_f32; catalogue.items.len()];
-        let mut liked = vec![0.0_f32; catalogue.items.len()];
+        let mut tallies = vec![Tally::default(); catalogue.items.len()];
         for index in events {
             let Some(item) = catalogue.event_items[index] else { continue };
-            let (played, well) = outcome(&catalogue.events[index].kind);
-            plays[item as usize] += played;
-            completed[item as usize] += well;
-            liked[item as usize] += f32::from(u8::from(catalogue.events[index].kind == EventKind::Like));
+            tallies[item as usize] += Tally::of(&catalogue.events[index]);
         }
+        let counts =
+            |of: fn(&Tally) -> u32| tallies.iter().map(|tally| of(tally) as f32).collect::<Vec<f32>>();
+        let (plays, completed) = (counts(|tally| tally.played), counts(|tally| tally.well));
+        let liked = counts(|tally| tally.liked);
         let all: f32 = plays.iter().sum();
         let mean_of = |well: &[f32]| if all > 0.0 { well.iter().sum::<f32>() / all } else { 0.0 };
         let (mean, mean_likes) = (mean_of(&completed), mean_of(&liked));
@@ -70,15 +68,14 @@ impl CandidateFacts {
             completion_rate: rates(&completed, mean),
             like_rate: rates(&liked, mean_likes),
             prior: catalogue.items.iter().map(prior).collect(),
-            plays,
-            completed,
+            tallies,
         }
     }
 
-    /// Plays of item `item`.
+    /// What the events of item `item` come to.
     #[must_use]
-    pub fn plays(&self, item: usize) -> f32 {
-        self.plays[item]
+    pub fn tally(&self, item: usize) -> Tally {
+        self.tallies[item]
     }
 
     /// How often its creator's items end well, 0 to 1: what is expected of it before it is known.
@@ -87,11 +84,20 @@ impl CandidateFacts {
         self.prior[item]
     }
 
-    /// How often item `item` did well and how often not, with what its creator lends: the counts of its Beta posterior.
+    /// How often item `item` did well and how often not, with what its creator lends: the counts of its Beta posterior
+    /// (Chapelle and Li, 2011). It was tried when it was shown, or played without a word of that.
     #[must_use]
     pub fn posterior(&self, item: usize) -> (f32, f32) {
-        let (well, not) = (self.completed[item], self.plays[item] - self.completed[item]);
+        let tally = self.tallies[item];
+        let (well, not) = (tally.well as f32, tally.trials().saturating_sub(tally.well) as f32);
         (well + LENT_PLAYS * self.prior[item], not + LENT_PLAYS * (1.0 - self.prior[item]))
+    }
+
+    /// The share of tries that item `item` is expected to do well in: its posterior's mean.
+    #[must_use]
+    pub fn expected(&self, item: usize) -> f32 {
+        let (well, not) = self.posterior(item);
+        well / (well + not)
     }
 
     /// `ln(1 + plays) / ln(1 + most plays)` of each item, 0 to 1.
@@ -158,19 +164,6 @@ fn of_creators<'a>(
         }
     }
     creators
-}
-
-/// Whether an event is a play, and whether it ended well.
-fn outcome(kind: &EventKind) -> (f32, f32) {
-    match kind {
-        EventKind::Complete
-        | EventKind::Click
-        | EventKind::Purchase
-        | EventKind::Rating
-        | EventKind::Like => (1.0, 1.0),
-        EventKind::Skip => (1.0, 0.0),
-        _ => (0.0, 0.0),
-    }
 }
 
 /// Share of values below each value.

@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod consumers;
 pub mod display;
 pub mod doctor;
 pub mod erasure;

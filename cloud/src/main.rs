@@ -32,6 +32,8 @@ enum Command {
     Rollback(commands::rollback::Arguments),
     /// Check or show the settings.
     Config(commands::config::Arguments),
+    /// Show what was counted of received events.
+    Counters(commands::counters::Arguments),
     /// Say what is served, since when, and what is waiting.
     Status(commands::status::Arguments),
     /// Say what is wrong and what to do about it.
@@ -62,6 +64,7 @@ fn main() -> std::process::ExitCode {
         Command::Refresh(arguments) => commands::refresh::run(&arguments),
         Command::Rollback(arguments) => commands::rollback::run(&arguments),
         Command::Config(arguments) => commands::config::run(&arguments),
+        Command::Counters(arguments) => commands::counters::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Doctor(arguments) => commands::doctor::run(&arguments),
         Command::Backup(arguments) => commands::backup::run(&arguments),

@@ -12,6 +12,7 @@ use crate::api;
 use crate::catalog::{Dataset, Item};
 use crate::clock::now_ms;
 use crate::config::Config;
+use crate::consumers::Counting;
 use crate::display::Display;
 use crate::erasure::Tombstones;
 use crate::error::{ApiError, Code};
@@ -76,6 +77,8 @@ pub struct AppState {
     pub events: EventStore,
     /// What everybody did lately.
     pub sessions: Sessions,
+    /// What everybody's events come to.
+    pub counting: Counting,
     /// What changed about items.
     pub items: Items,
     /// What makes packs on demand.
@@ -130,6 +133,7 @@ impl AppState {
             config,
             events,
             sessions,
+            counting: Counting::default(),
             items,
             workshop: Workshop::default(),
             tombstones,

@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::query::{count, pairs, wrong};
 use super::{Shared, blocking};
 use crate::catalog::Item;
+use crate::consumers::Segment;
 use crate::error::{ApiError, Code};
-use crate::refresh::{Scored, Segment};
+use crate::refresh::Scored;
 
 /// Items where the request does not say how many.
 const COUNT: usize = 20;
@@ -69,9 +70,10 @@ pub(super) async fn trending(
     RawQuery(query): RawQuery,
 ) -> Result<Answered, ApiError> {
     let asked = asked(query.as_deref().unwrap_or_default(), &["count", "region", "age_group", "category"])?;
-    let found = state
-        .workshop
-        .ask(move |on_demand| on_demand.trending(&asked.segment, asked.category.as_deref(), asked.count));
+    let counting = state.counting.clone();
+    let found = state.workshop.ask(move |on_demand| {
+        on_demand.trending(&counting, &asked.segment, asked.category.as_deref(), asked.count)
+    });
     let found = found.await?;
     answer(state, found).await
 }

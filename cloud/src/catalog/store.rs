@@ -114,6 +114,9 @@ impl Catalogue {
     /// Users who are not in the table are added to it; an event whose id is already there is left out; events without
     /// a session are given one.
     pub fn add_events(&mut self, mut more: Vec<Event>) {
+        if more.is_empty() && !self.events.is_empty() {
+            return;
+        }
         if !self.events.is_empty() {
             let known: std::collections::HashSet<&str> =
                 self.events.iter().map(|event| event.event_id.as_str()).collect();

@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod config;
+pub mod counters;
 pub mod doctor;
 pub mod evaluate;
 pub mod features;

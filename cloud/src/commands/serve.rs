@@ -14,6 +14,7 @@ use super::settings::{From, log_to_stderr};
 use crate::app::router;
 use crate::clock::now_ms;
 use crate::config::Settings;
+use crate::consumers;
 use crate::erasure;
 use crate::refresher::Refresher;
 use crate::server;
@@ -105,11 +106,11 @@ async fn serve(listen: &str, state: Arc<AppState>) -> anyhow::Result<()> {
     announce(&format!("http://{}", listener.local_addr()?), &state);
     let looking = tokio::spawn(look_for_generations(Arc::clone(&state)));
     let erasing = tokio::spawn(erasure::keep_carrying(Arc::clone(&state)));
-    let limits = state.config.limits;
+    let counting = tokio::spawn(consumers::keep_counting(Arc::clone(&state)));
+    let (limits, counters) = (state.config.limits, state.counting.clone());
     server::run(listener, router(state), limits, stop).await;
-    looking.abort();
-    erasing.abort();
-    Ok(())
+    [looking, erasing, counting].iter().for_each(tokio::task::JoinHandle::abort);
+    counters.save()
 }
 
 /// The first line is for programs: `listening on URL`.

@@ -97,6 +97,17 @@ impl Erased {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Stands for who they are, when that was asked for and whose rows are gone already: what was made from rows is out of
+    /// date when it changes.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut digest = Sha256::new();
+        for (who, receipt) in &self.0.receipts {
+            digest.update(format!("{who} {} {}\n", receipt.asked_ms, receipt.erased_ms.is_some()));
+        }
+        hex(&digest.finalize())
+    }
+
     /// Whether nobody is.
     #[must_use]
     pub fn is_empty(&self) -> bool {

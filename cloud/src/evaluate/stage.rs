@@ -10,8 +10,9 @@ use segue_core::pack::{PackSource, VerifiedPack};
 use super::LabelRules;
 use super::tasks::{Source, Task};
 use crate::catalog::{Catalogue, SessionLog, User};
+use crate::consumers::Segment;
 use crate::index::{Kind, Query};
-use crate::refresh::{KEPT, Moment, PackMaker, Place, Prepared, Ranking, Segment, Sources, Viewer, taste};
+use crate::refresh::{KEPT, Moment, PackMaker, Place, Prepared, Ranking, Sources, Viewer, taste};
 use crate::towers::ModelDirectory;
 use crate::towers::history::Histories;
 

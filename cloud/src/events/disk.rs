@@ -4,7 +4,7 @@
 //! a disk in its place that loses whatever was not synced.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::path::PathBuf;
 
 use crate::packs::sync_folder;
@@ -22,6 +22,14 @@ pub trait Disk: Send {
     /// # Errors
     /// The segment is absent or cannot be read.
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+
+    /// What a segment holds from `offset` on; nothing where it is shorter.
+    ///
+    /// # Errors
+    /// As [`Disk::read`].
+    fn read_from(&self, name: &str, offset: usize) -> io::Result<Vec<u8>> {
+        Ok(self.read(name)?.get(offset..).unwrap_or_default().to_vec())
+    }
 
     /// Makes an empty segment whose name survives a power cut.
     ///
@@ -112,6 +120,14 @@ impl Disk for FolderDisk {
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         std::fs::read(self.folder.join(name))
+    }
+
+    fn read_from(&self, name: &str, offset: usize) -> io::Result<Vec<u8>> {
+        let mut file = File::open(self.folder.join(name))?;
+        file.seek(SeekFrom::Start(offset as u64))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     fn create(&mut self, name: &str) -> io::Result<()> {

@@ -9,11 +9,12 @@ mod check;
 mod disk;
 mod error;
 mod frame;
-mod ledger;
+pub(crate) mod ledger;
 mod log;
 mod reader;
 mod sign_in;
 mod store;
+mod tail;
 mod validate;
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use reader::read_since;
 pub use segue_core::session::row::clock_error_ms;
 pub use sign_in::hand_over;
 pub use store::{EventStore, Limits, Outcome};
+pub use tail::{Arrival, Tail};
 pub use validate::{Batch, Reject, Senders, validate};
 
 use std::path::{Path, PathBuf};

@@ -66,6 +66,6 @@ fn show(
 }
 
 /// The sequence number a segment begins with, by its name.
-fn first_of(name: &str) -> Option<u64> {
+pub(super) fn first_of(name: &str) -> Option<u64> {
     name.strip_suffix(ENDING)?.parse().ok()
 }

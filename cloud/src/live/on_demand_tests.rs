@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::item_tests::{ask, list, pack, serve};
 use super::tests::published;
 use crate::catalog::{Event, EventKind};
+use crate::clock::now_ms;
 use crate::refresh::run as refresh;
 use crate::refresh::tests::{NOW, options};
 use crate::state::AppState;
@@ -92,4 +93,25 @@ async fn similar_items_and_trending_ones_may_be_shown_and_leave_when_they_are_wi
     assert!(!names(&get(&path).await).contains(&similar[0]));
     assert_eq!(ask(&state, "GET", "/api/v1/items/none/similar", None).await.0, StatusCode::NOT_FOUND);
     assert_eq!(ask(&state, "GET", "/api/v1/trending?county=x", None).await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn what_is_taken_up_between_two_refreshes_is_trending_before_the_next_one() {
+    let data = published();
+    let state = serve(data.path());
+    ready(&state).await;
+    let first = async || -> String {
+        let (_, body) = ask(&state, "GET", "/api/v1/trending?count=1", None).await;
+        let answer: Value = serde_json::from_slice(&body).unwrap();
+        answer["items"][0]["item"].as_str().unwrap().to_owned()
+    };
+    let before = first().await;
+    let other = if before == "i7" { "i8" } else { "i7" };
+    let save = |id: usize| json!({"event_id": format!("s{id}"), "user": "u1", "item": other, "kind": "save", "time_ms": now_ms()});
+    let saves: Vec<Value> = (0..200).map(save).collect();
+    let (status, _) = ask(&state, "POST", "/api/v1/events", Some(json!({ "events": saves }))).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    assert_eq!(first().await, before, "nothing was counted yet");
+    while !state.counting.catch_up(&state).unwrap() {}
+    assert_eq!(first().await, other);
 }

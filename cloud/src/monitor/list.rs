@@ -116,7 +116,7 @@ pub const METRICS: &[Metric] = &[
         Kind::Gauge,
         "segue_event_lag_seconds",
         &["consumer"],
-        &["log"],
+        &["log", "counters"],
         "how long the oldest event waits that a consumer has not taken in; `log` is the disk",
     ),
     metric(

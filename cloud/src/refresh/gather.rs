@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::sources::{Place, Source, Sources};
-use super::{Prepared, Segment, Viewer};
+use super::{Prepared, Viewer};
+use crate::consumers::Segment;
 use crate::index::{Found, Query};
 
 /// Items taken up last whose neighbours are looked for.
@@ -151,9 +152,9 @@ impl<'a> Candidates<'a> {
         self.take(Source::Exploration, self.nearest_first(&prepared.pools.explored).into_iter());
     }
 
-    /// The items of a pool, those nearest to the person whose creators do well first.
+    /// The items of a pool, those nearest to the person that are expected to do well first.
     fn nearest_first(&self, pool: &[usize]) -> Vec<usize> {
-        let worth = |item: usize| (1.0 + self.closeness(item)) * (0.5 + self.prepared.prior(item));
+        let worth = |item: usize| (1.0 + self.closeness(item)) * (0.5 + self.prepared.expected(item));
         let mut items: Vec<(usize, f32)> = pool.iter().map(|item| (*item, worth(*item))).collect();
         items.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
         items.into_iter().map(|(item, _)| item).collect()

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 
 use super::{Moment, Plan, Policies, Prepared, Ranking, plan};
-use crate::catalog::{Catalogue, Dataset};
+use crate::catalog::{Catalogue, Dataset, Event};
 use crate::keys::{KeyStore, Keys};
 use crate::progress;
 use crate::towers::ModelDirectory;
@@ -80,6 +80,12 @@ impl Job {
 /// to number `changed`.
 pub(super) fn load(data: &Path, last_received: u64, changed: u64) -> anyhow::Result<Catalogue> {
     let mut catalogue = Catalogue::load_with(data, changed)?;
+    catalogue.add_events(received(data, last_received)?);
+    Ok(catalogue)
+}
+
+/// What the service received, up to number `last_received`.
+pub(super) fn received(data: &Path, last_received: u64) -> anyhow::Result<Vec<Event>> {
     let mut received = Vec::new();
     crate::events::read_since(data, 0, |number, event| {
         if number <= last_received {
@@ -87,10 +93,7 @@ pub(super) fn load(data: &Path, last_received: u64, changed: u64) -> anyhow::Res
         }
     })?;
     crate::events::hand_over(&mut received);
-    if !received.is_empty() {
-        catalogue.add_events(received);
-    }
-    Ok(catalogue)
+    Ok(received)
 }
 
 /// The model in `folder`, which must fit, or the one that fits the data.

@@ -44,7 +44,7 @@ pub use people::People;
 pub use plan::Plan;
 pub use policies::Policies;
 pub use pools::Pools;
-pub use popular::{Popular, Segment};
+pub use popular::Popular;
 pub use prepare::{Prepared, Ranking};
 pub use publish::{Terms, publish};
 pub use report::{How, Report, ShardReport};

@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 use segue_core::Engine;
@@ -14,8 +15,9 @@ use segue_core::trust::hash;
 
 use super::gather::{Person, gather};
 use super::maker::Stamp;
-use super::{Moment, PackMaker, Policies, Prepared, Ranking, Report, Segment, Subject, Viewer, job};
+use super::{Moment, PackMaker, Policies, Popular, Prepared, Ranking, Report, Subject, Viewer, job};
 use crate::catalog::{Catalogue, Dataset, Event};
+use crate::consumers::{Counters, Counting, Segment};
 use crate::index::{Kind, Query};
 use crate::progress;
 use crate::state::{Published, Verified};
@@ -27,6 +29,8 @@ use crate::towers::person::PersonEncoder;
 const FUSION: f32 = 60.0;
 /// Neighbours by vector that are asked for, for each one wanted: some may not be shown.
 const BREADTH: usize = 4;
+/// Times that counting what is trending takes, until it is counted again.
+const REST: u32 = 10;
 
 /// An item and how well it fits, 0 to 1; more is better.
 pub type Scored = (String, f32);
@@ -34,6 +38,8 @@ pub type Scored = (String, f32);
 /// What packs on demand are made from.
 pub struct Basis {
     catalogue: Catalogue,
+    /// What the tables come to without what the log holds too.
+    imported: Counters,
     model: Option<ModelDirectory>,
     ranking: Ranking,
     index: Kind,
@@ -56,13 +62,32 @@ impl Basis {
         let is_timeless = model.is_some();
         let (received, changed) =
             if is_timeless { (u64::MAX, u64::MAX) } else { (report.received, report.changed) };
-        let catalogue = job::load(data, received, changed)?;
+        let mut catalogue = Catalogue::load_with(data, changed)?;
+        let received = job::received(data, received)?;
+        let imported = imported(&catalogue, &received, now_ms);
+        catalogue.add_events(received);
         let ranking = Ranking::new(policies.of(&catalogue.dataset.surface)?, model.as_ref())?;
         let kept_vectors = Some(data.join("refresh").join("vectors"));
         let model = model.map(|model| ModelDirectory { kept_vectors, ..model });
         let now_ms = if is_timeless { now_ms } else { verified.manifest.created_ms };
-        Ok(Self { catalogue, model, ranking, index: report.asked_index, now_ms })
+        Ok(Self { catalogue, imported, model, ranking, index: report.asked_index, now_ms })
     }
+}
+
+/// The counters of the tables' events, but for those that were received too.
+fn imported(catalogue: &Catalogue, received: &[Event], now_ms: i64) -> Counters {
+    let received: HashSet<&str> = received.iter().map(|event| event.event_id.as_str()).collect();
+    let events = 0..catalogue.events.len();
+    let apart = events.filter(|index| !received.contains(catalogue.events[*index].event_id.as_str()));
+    Counters::of(catalogue, apart, now_ms)
+}
+
+/// What was popular when the log had come so far.
+struct Trending {
+    seen: u64,
+    /// When it may be computed again: what takes long is computed less often.
+    again: Instant,
+    popular: Popular,
 }
 
 /// Everything that packs on demand and questions about items need.
@@ -75,6 +100,7 @@ pub struct OnDemand<'a> {
     engine: Option<Engine>,
     /// Ids of the events of each person that was asked for, those of the tables among them.
     known: HashMap<usize, HashSet<String>>,
+    trending: Option<Trending>,
 }
 
 impl<'a> OnDemand<'a> {
@@ -94,7 +120,7 @@ impl<'a> OnDemand<'a> {
         let histories = Histories::before(catalogue, None);
         let encoder = PersonEncoder::new(catalogue, &histories, model)?;
         let engine = Some(PackMaker::new(&prepared)?.into_engine());
-        Ok(Self { basis, prepared, histories, encoder, engine, known: HashMap::new() })
+        Ok(Self { basis, prepared, histories, encoder, engine, known: HashMap::new(), trending: None })
     }
 
     /// A signed pack for `user` with what they did lately, checked as their client will; none for somebody whom the
@@ -195,17 +221,40 @@ impl<'a> OnDemand<'a> {
         Some(scored.into_iter().map(|(other, score)| (catalogue.items[other].item.clone(), score)).collect())
     }
 
-    /// What is taken up most lately in a region and age group, of one category where it is named; the best has 1.
-    #[must_use]
-    pub fn trending(&self, segment: &Segment, category: Option<&str>, count: usize) -> Vec<Scored> {
+    /// What is taken up most lately in a region and age group, of one category where it is named; the best has 1. What is
+    /// `counting` now decides, and before that has counted what the generation was made from.
+    pub fn trending(
+        &mut self,
+        counting: &Counting,
+        segment: &Segment,
+        category: Option<&str>,
+        count: usize,
+    ) -> Vec<Scored> {
+        self.count_anew(counting);
+        let popular = self.trending.as_ref().map_or(&self.prepared.popular, |trending| &trending.popular);
         let (catalogue, viewer) = (&self.basis.catalogue, Viewer::of_region(segment.country.as_deref()));
         let wanted = |item: &crate::catalog::Item| {
             category.is_none_or(|category| item.categories.iter().any(|other| other == category))
         };
-        let list =
-            self.prepared.popular.list(catalogue, &self.prepared.barred, (&viewer, segment), &wanted, count);
+        let list = popular.list(catalogue, &self.prepared.barred, (&viewer, segment), &wanted, count);
         let most = list.first().map_or(0.0, |(_, score)| *score);
         let taken_up = list.into_iter().filter(|(_, score)| *score > 0.0);
         taken_up.map(|(item, score)| (catalogue.items[item].item.clone(), score / most)).collect()
+    }
+
+    /// Takes into account what was counted since the last question, if that is not too soon.
+    fn count_anew(&mut self, counting: &Counting) {
+        let begun = Instant::now();
+        let basis = self.basis;
+        let is_new = |seen: u64| {
+            self.trending.as_ref().is_none_or(|trending| trending.seen != seen && trending.again <= begun)
+        };
+        let counted = counting.ask(|lately, seen| {
+            is_new(seen).then(|| (seen, Popular::of(&basis.catalogue, &[&basis.imported, lately])))
+        });
+        if let Some(Some((seen, popular))) = counted {
+            let again = begun + begun.elapsed() * REST;
+            self.trending = Some(Trending { seen, again, popular });
+        }
     }
 }

@@ -3,9 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::Moment;
 use crate::candidates::CandidateFacts;
-use crate::catalog::{Catalogue, EventKind};
+use crate::catalog::Catalogue;
 
 const DAY_MS: i64 = 86_400_000;
 /// How long after its release an item is new.
@@ -13,14 +12,14 @@ const NEW_DAYS: i64 = 30;
 /// Impressions after which a new item has to stand on its own.
 const EXPOSURE: u32 = 1_000;
 /// Plays below which an item is little known.
-const LITTLE_KNOWN: f32 = 20.0;
+const LITTLE_KNOWN: u32 = 20;
 /// Items that a pool holds at most: the nearest of them are searched for each person.
 const POOL: usize = 2_000;
 
 /// Items that are offered for what they are.
 #[derive(Debug, Clone, Default)]
 pub struct Pools {
-    /// New items without enough impressions, those of creators who do well first.
+    /// New items without enough impressions, those expected to do well first.
     pub(super) new: Vec<usize>,
     /// Items played hardly ever.
     pub(super) explored: Vec<usize>,
@@ -31,22 +30,24 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// Sorts the catalogue as it was at `moment`; `as_of_ms` is when ages are counted to.
+    /// Sorts the catalogue by what is known of its items; `as_of_ms` is when ages are counted to.
     #[must_use]
-    pub fn new(catalogue: &Catalogue, moment: Moment, facts: &CandidateFacts, as_of_ms: i64) -> Self {
-        let impressions = impressions(catalogue, moment);
+    pub fn new(catalogue: &Catalogue, facts: &CandidateFacts, as_of_ms: i64) -> Self {
         let is_new = |item: &usize| {
             let age = catalogue.items[*item].released_ms.map(|released| as_of_ms.saturating_sub(released));
-            age.is_some_and(|age| (0..NEW_DAYS * DAY_MS).contains(&age)) && impressions[*item] < EXPOSURE
+            age.is_some_and(|age| (0..NEW_DAYS * DAY_MS).contains(&age))
+                && facts.tally(*item).shown < EXPOSURE
         };
         let (new, others): (Vec<usize>, Vec<usize>) = (0..catalogue.items.len()).partition(is_new);
-        let little_known = others.into_iter().filter(|item| facts.plays(*item) < LITTLE_KNOWN).collect();
-        // Those whose creators do well come first, then by id, so that the same items are tried until they are known.
+        let little_known =
+            others.into_iter().filter(|item| facts.tally(*item).played < LITTLE_KNOWN).collect();
+        // By the mean of their posteriors: of what nobody tried those whose creators do well come first, and what was
+        // tried in vain leaves. Then by id, so that the same items are tried until they are known.
         let order = |mut items: Vec<usize>| {
             let id = |item: usize| &catalogue.items[item].item;
             items.sort_by(|one, other| {
-                let prior = facts.prior(*other).total_cmp(&facts.prior(*one));
-                prior.then_with(|| id(*one).cmp(id(*other)))
+                let expected = facts.expected(*other).total_cmp(&facts.expected(*one));
+                expected.then_with(|| id(*one).cmp(id(*other)))
             });
             items.truncate(POOL);
             items
@@ -63,18 +64,6 @@ impl Pools {
     pub(super) fn of_creator(&self, creator: &str) -> &[usize] {
         self.by_creator.get(creator).map_or(&[], Vec::as_slice)
     }
-}
-
-fn impressions(catalogue: &Catalogue, moment: Moment) -> Vec<u32> {
-    let mut impressions = vec![0; catalogue.items.len()];
-    for index in moment.known(catalogue) {
-        if let Some(item) = catalogue.event_items[index]
-            && catalogue.events[index].kind == EventKind::Impression
-        {
-            impressions[item as usize] += 1;
-        }
-    }
-    impressions
 }
 
 fn editorial(catalogue: &Catalogue) -> Vec<usize> {
@@ -104,14 +93,15 @@ fn by_creator(catalogue: &Catalogue) -> HashMap<String, Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Moment;
     use super::super::tests::{catalogue, event};
     use super::*;
-    use crate::catalog::Collection;
+    use crate::catalog::{Collection, EventKind};
 
     fn pools(catalogue: &Catalogue, as_of_ms: i64) -> Pools {
         let moment = Moment { until_ms: None, now_ms: as_of_ms };
         let facts = CandidateFacts::new(catalogue, moment.known(catalogue), as_of_ms);
-        Pools::new(catalogue, moment, &facts, as_of_ms)
+        Pools::new(catalogue, &facts, as_of_ms)
     }
 
     #[test]
@@ -138,6 +128,16 @@ mod tests {
         let explored = pools(&catalogue, 0).explored;
         assert!(explored[..4].iter().all(|item| (8..12).contains(item)), "{explored:?}");
         assert!(explored[8..].iter().all(|item| (0..4).contains(item)), "{explored:?}");
+    }
+
+    #[test]
+    fn what_was_shown_in_vain_makes_room_for_what_nobody_tried() {
+        let mut catalogue = catalogue(3, 1);
+        catalogue.items.iter_mut().for_each(|item| item.creator = "same".into());
+        let other = |id: usize, item, kind| event(&format!("{id:02}"), 0, item, kind, id as i64);
+        catalogue.add_events((0..30).map(|id| other(id, 0, EventKind::Impression)).collect());
+        catalogue.add_events(vec![other(40, 1, EventKind::Complete), other(41, 2, EventKind::Skip)]);
+        assert_eq!(pools(&catalogue, 0).explored, [1, 2, 0]);
     }
 
     #[test]

@@ -3,12 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Barred, Moment, Viewer};
-use crate::catalog::{Catalogue, Item, User};
-use crate::towers::history::feedback_weight;
+use crate::catalog::{Catalogue, Item};
+use crate::consumers::{Ages, Counters, Segment, Sum};
 
-/// Days with events after which a listen counts half.
-const HALF_LIFE_DAYS: f32 = 14.0;
-const DAY_MS: i64 = 86_400_000;
 /// What each further item of a creator counts in comparison with the one before.
 const SAME_CREATOR: f32 = 0.7;
 
@@ -16,39 +13,6 @@ const SAME_CREATOR: f32 = 0.7;
 const WORLD_SHARE: f32 = 0.1;
 /// Most popular items of a segment that are kept in order.
 const FIRST: usize = 1_000;
-
-/// Whose popularity is meant: everybody's, a country's, an age group's, or both.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Segment {
-    /// A country.
-    pub country: Option<String>,
-    /// An age group, as the table of users has it.
-    pub age_group: Option<String>,
-}
-
-impl Segment {
-    /// The segment that a user belongs to.
-    #[must_use]
-    pub fn of_user(user: &User) -> Self {
-        Self { country: user.country.clone(), age_group: user.age_group.clone() }
-    }
-
-    /// Those segments whose counts a person adds to.
-    fn all_of(user: &User) -> Vec<Self> {
-        let (country, age_group) = (user.country.clone(), user.age_group.clone());
-        let mut all = Vec::new();
-        if country.is_some() && age_group.is_some() {
-            all.push(Self { country: country.clone(), age_group: age_group.clone() });
-        }
-        if country.is_some() {
-            all.push(Self { country, age_group: None });
-        }
-        if age_group.is_some() {
-            all.push(Self { country: None, age_group });
-        }
-        all
-    }
-}
 
 /// Items by recent popularity.
 #[derive(Debug, Clone)]
@@ -71,45 +35,24 @@ struct Taken {
 
 impl Popular {
     /// Counts what was taken up as far as it is known at `moment`, the latest most.
-    ///
-    /// Ages are counted in days (UTC) on which something was taken up: a silence makes nothing older, so one song
-    /// played long after the rest of a log does not outweigh all of it.
     #[must_use]
     pub fn new(catalogue: &Catalogue, moment: Moment) -> Self {
-        let taken_up = || {
-            moment.known(catalogue).filter_map(|index| {
-                let event = &catalogue.events[index];
-                let (item, weight) = (catalogue.event_items[index]?, feedback_weight(event));
-                let day = event.time_ms.div_euclid(DAY_MS);
-                (weight > 0.0).then_some((item, catalogue.event_users[index], weight, day))
-            })
-        };
-        let days: BTreeSet<i64> = taken_up().map(|(_, _, _, day)| day).collect();
-        let days: Vec<i64> = days.into_iter().collect();
-        let (names, of_user) = segments(catalogue);
-        let mut scores = vec![0.0; catalogue.items.len()];
-        let mut counts: Vec<HashMap<u32, f32>> = vec![HashMap::new(); names.len()];
-        for (item, user, weight, day) in taken_up() {
-            let age = days.len() - days.partition_point(|other| *other <= day);
-            // Without real times their distances mean nothing, so every event counts the same.
-            let timed = catalogue.dataset.timed;
-            let worth = weight * if timed { libm::exp2f(-(age as f32) / HALF_LIFE_DAYS) } else { 1.0 };
-            scores[item as usize] += worth;
-            for segment in user.map(|user| &of_user[user as usize]).into_iter().flatten() {
-                *counts[*segment].entry(item).or_default() += worth;
-            }
-        }
-        let everybody =
-            Taken::new((0..).zip(scores.iter().copied()).filter(|(_, worth)| *worth > 0.0), scores.len());
-        let largest = scores.iter().copied().fold(0.0_f32, f32::max);
-        if largest > 0.0 {
-            scores.iter_mut().for_each(|score| *score /= largest);
-        }
-        let of = |(name, counts): (Segment, HashMap<u32, f32>)| {
-            (name, Taken::new(counts.into_iter(), scores.len()))
-        };
-        let segments = names.into_iter().zip(counts).map(of).collect();
-        Self { scores, first: everybody.first, segments }
+        let counters = Counters::of(catalogue, moment.known(catalogue), moment.now_ms);
+        Self::of(catalogue, &[&counters])
+    }
+
+    /// Adds counters up, in the window [`Decayed`](crate::consumers::Window::Decayed). Without real times their distances
+    /// mean nothing, so every event counts the same.
+    #[must_use]
+    pub fn of(catalogue: &Catalogue, counters: &[&Counters]) -> Self {
+        let is_known = |item: &str| catalogue.item_index(item).is_some();
+        let days: BTreeSet<i64> =
+            counters.iter().flat_map(|counters| counters.days_taken_up(&is_known)).collect();
+        let mut worth =
+            Worth { everybody: vec![Sum::default(); catalogue.items.len()], segments: HashMap::new() };
+        let days = if catalogue.dataset.timed { days } else { BTreeSet::new() };
+        counters.iter().for_each(|counters| worth.add(catalogue, counters, Ages(&days)));
+        worth.scaled()
     }
 
     /// Recent popularity of each item, 0 to 1.
@@ -123,7 +66,7 @@ impl Popular {
     pub fn first(&self, segment: &Segment) -> &[usize] {
         let country = Segment { country: segment.country.clone(), age_group: None };
         let known = [segment, &country].into_iter().find_map(|one| self.segments.get(one));
-        known.filter(|taken| !taken.first.is_empty()).map_or(&self.first, |taken| &taken.first)
+        known.map_or(&self.first, |taken| &taken.first)
     }
 
     /// Share of the catalogue that is less popular in `country` than item `item`; none where nobody took it up there.
@@ -180,6 +123,52 @@ impl Popular {
     }
 }
 
+/// What was taken up, before it is compared.
+struct Worth {
+    everybody: Vec<Sum>,
+    segments: HashMap<Segment, HashMap<u32, Sum>>,
+}
+
+impl Worth {
+    fn add(&mut self, catalogue: &Catalogue, counters: &Counters, ages: Ages<'_>) {
+        let place = |item: &String| catalogue.item_index(item).and_then(|item| u32::try_from(item).ok());
+        let places: Vec<Option<u32>> = counters.items().iter().map(place).collect();
+        // One's own and the wider ones are summed apart: the same few are looked up once for all their cells.
+        let mut of_segments: Vec<HashMap<u32, Sum>> = vec![HashMap::new(); counters.segments().len()];
+        for (day, cells) in counters.days() {
+            let share = ages.share(day);
+            for ((segment, item), tally) in cells.iter().filter(|(_, tally)| tally.worth > 0) {
+                let Some(item) = places[*item as usize] else { continue };
+                self.everybody[item as usize].add(tally, share);
+                of_segments[*segment as usize].entry(item).or_default().add(tally, share);
+            }
+        }
+        for (segment, items) in counters.segments().iter().zip(of_segments) {
+            for wider in segment.wider() {
+                let sums = self.segments.entry(wider).or_default();
+                items.iter().for_each(|(item, sum)| *sums.entry(*item).or_default() += *sum);
+            }
+        }
+    }
+
+    fn scaled(self) -> Popular {
+        let items = self.everybody.len();
+        let mut scores: Vec<f32> = self.everybody.iter().map(|sum| sum.worth() as f32).collect();
+        let taken_up = (0..).zip(scores.iter().copied()).filter(|(_, worth)| *worth > 0.0);
+        let first = Taken::new(taken_up, items).first;
+        let largest = scores.iter().copied().fold(0.0_f32, f32::max);
+        if largest > 0.0 {
+            scores.iter_mut().for_each(|score| *score /= largest);
+        }
+        let of = |(name, sums): (Segment, HashMap<u32, Sum>)| {
+            (name, Taken::new(sums.into_iter().map(|(item, sum)| (item, sum.worth() as f32)), items))
+        };
+        let segments =
+            self.segments.into_iter().map(of).filter(|(_, taken)| !taken.first.is_empty()).collect();
+        Popular { scores, first, segments }
+    }
+}
+
 impl Taken {
     /// Scales and orders what was counted, in a catalogue of `items` items.
     fn new(counts: impl Iterator<Item = (u32, f32)>, items: usize) -> Self {
@@ -191,25 +180,6 @@ impl Taken {
         let ranked = |(place, (item, worth)): (usize, (u32, f32))| (item, (worth / largest, rank(place)));
         Self { items: counts.into_iter().enumerate().map(ranked).collect(), first }
     }
-}
-
-/// The segments that people belong to, and those of each user.
-fn segments(catalogue: &Catalogue) -> (Vec<Segment>, Vec<Vec<usize>>) {
-    let mut names: Vec<Segment> = Vec::new();
-    let mut places: HashMap<Segment, usize> = HashMap::new();
-    let mut of_user = Vec::with_capacity(catalogue.users.len());
-    for user in &catalogue.users {
-        let mut mine = Vec::new();
-        for segment in Segment::all_of(user) {
-            let place = *places.entry(segment).or_insert_with_key(|segment| {
-                names.push(segment.clone());
-                names.len() - 1
-            });
-            mine.push(place);
-        }
-        of_user.push(mine);
-    }
-    (names, of_user)
 }
 
 #[cfg(test)]

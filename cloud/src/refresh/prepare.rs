@@ -116,7 +116,7 @@ impl<'a> Prepared<'a> {
             popular,
             people: People::new(catalogue, moment),
             together: Together::new(catalogue, moment),
-            pools: Pools::new(catalogue, moment, &facts, as_of_ms),
+            pools: Pools::new(catalogue, &facts, as_of_ms),
             facts,
             as_of_ms,
             made_ms: moment.until_ms.unwrap_or(moment.now_ms),
@@ -139,9 +139,9 @@ impl<'a> Prepared<'a> {
         put(&mut self.embeddings);
     }
 
-    /// How often item `index`'s creator does well, 0 to 1.
-    pub(super) fn prior(&self, index: usize) -> f32 {
-        self.facts.prior(index)
+    /// The share of tries that item `index` is expected to do well in.
+    pub(super) fn expected(&self, index: usize) -> f32 {
+        self.facts.expected(index)
     }
 
     /// A candidate as the pack of `viewer` carries it. What is `served` has title and creator's name, and for items

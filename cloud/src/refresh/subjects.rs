@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use segue_core::limits::SUBJECT_BYTES;
 use sha2::{Digest, Sha256};
 
-use super::{Plan, Segment, Viewer};
+use super::{Plan, Viewer};
 use crate::catalog::{Catalogue, User};
+use crate::consumers::Segment;
 use crate::hash::hex;
 use crate::packs::shard_of;
 
