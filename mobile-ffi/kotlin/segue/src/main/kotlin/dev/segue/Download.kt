@@ -2,7 +2,6 @@ package dev.segue
 
 import dev.segue.bindings.Artefact
 import dev.segue.bindings.Engine
-import dev.segue.bindings.Manifest
 import dev.segue.bindings.SegueException
 import dev.segue.bindings.artefactOf
 import kotlinx.coroutines.async

@@ -1,7 +1,5 @@
 package dev.segue
 
-import kotlin.coroutines.resume
-import kotlin.coroutines.resumeWithException
 import kotlinx.coroutines.suspendCancellableCoroutine
 import okhttp3.Call
 import okhttp3.Callback
@@ -9,6 +7,8 @@ import okhttp3.OkHttpClient
 import okhttp3.RequestBody.Companion.toRequestBody
 import java.io.IOException
 import java.util.concurrent.TimeUnit
+import kotlin.coroutines.resume
+import kotlin.coroutines.resumeWithException
 
 /** Requests by OkHttp, on Android and on the JVM. */
 public class OkHttpTransport(private val client: OkHttpClient = patient()) : Transport {
