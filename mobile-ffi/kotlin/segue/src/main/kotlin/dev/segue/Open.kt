@@ -2,12 +2,18 @@ package dev.segue
 
 import dev.segue.bindings.Engine
 import dev.segue.bindings.Outbox
+import dev.segue.bindings.SegueException
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.channels.BufferOverflow
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.withContext
 import kotlin.random.Random
 import kotlin.random.nextULong
+
+/** How often, and how many milliseconds apart, a file is asked for that another host may be letting go of. */
+private const val TRIES = 25
+private const val BETWEEN_MS = 20L
 
 /** Opens a host: outbox, engine, the kept or a fresh pack, session. */
 internal suspend fun opened(
@@ -20,7 +26,7 @@ internal suspend fun opened(
     val held = mutableListOf<AutoCloseable>()
     try {
         // First, as it can be open once: a second host of the person is refused before it writes anything.
-        val outbox = Outbox.open(storage.outbox(options.subject).toString(), Random.nextULong()).also(held::add)
+        val outbox = outboxAt(storage.outbox(options.subject).toString()).also(held::add)
         val engine = Engine(options.root).also(held::add)
         val threads = Threads().also(held::add)
         val problems = MutableSharedFlow<HostException>(replay = 16, onBufferOverflow = BufferOverflow.DROP_OLDEST)
@@ -38,4 +44,17 @@ internal suspend fun opened(
         held.asReversed().forEach(AutoCloseable::close)
         throw failureOf(failure)
     }
+}
+
+/** The outbox at [path]; a host that was closed just now has it until the write ends that it was in the middle of. */
+private suspend fun outboxAt(path: String): Outbox {
+    repeat(TRIES) {
+        try {
+            return Outbox.open(path, Random.nextULong())
+        } catch (refusal: SegueException) {
+            if (refusal.code != "storage_failed") throw refusal
+            delay(BETWEEN_MS)
+        }
+    }
+    return Outbox.open(path, Random.nextULong())
 }

@@ -84,6 +84,19 @@ internal class HostEndTest : HostCase() {
     }
 
     @Test
+    fun `a host that was closed in the middle of a write is followed by another at once`() = test {
+        // Nobody waits for the one that records.
+        coroutineScope {
+            repeat(40) {
+                openHost(folder, service, clock).use { segue ->
+                    launch { refusal { while (true) segue.record(NewEvent("click", items(segue).first())) } }
+                    delay(5)
+                }
+            }
+        }
+    }
+
+    @Test
     fun `forgetting deletes everything kept of the person`() = test {
         openHost(folder, service, clock).forget()
         assertEquals(listOf("everybody"), kept())
