@@ -37,9 +37,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::rank`].
     pub fn rank_within(&mut self, request: &Request, budget: &mut Budget<'_>) -> Result<Slate> {
-        request.check()?;
-        self.pack()?;
-        self.check_surface(request)?;
+        self.turn_to(request)?;
         let scores = self.scores(request, budget);
         let eligible = self.eligible(request)?;
         let line = self.line(request, &eligible, &scores, budget)?;
@@ -50,6 +48,29 @@ impl Engine {
         let reasons = self.reasons(request, &eligible, &placed, &scores, budget)?;
         let slate = self.slate(request, &eligible, &scores, &placed, reasons, budget)?;
         Ok(Slate { features, ..slate })
+    }
+
+    /// Checks a request as [`Engine::rank`] does and turns to its surface, by whose policy events are weighed from now
+    /// on that name none. For hosts that serve many people by one engine, or do something before a list which must not
+    /// be done for one that is refused.
+    ///
+    /// # Errors
+    /// As [`Engine::rank`].
+    pub fn turn_to(&mut self, request: &Request) -> Result<()> {
+        request.check()?;
+        self.pack()?;
+        self.region = request.context.get("region").cloned();
+        if self.surfaces.contains_key(&request.surface) {
+            self.surface = Some(request.surface.clone());
+            return Ok(());
+        }
+        // One that the manifest does not name is a mistake of the caller; a policy that it names but that was not
+        // accepted is a fault like any other.
+        match self.trust.manifest() {
+            Ok(manifest) if manifest.policies.contains_key(&request.surface) => Ok(()),
+            Ok(manifest) => Err(manifest.unknown_surface(&request.surface)),
+            Err(_) => Err(Error::new(Code::SurfaceUnknown, format!("{:?} has no policy.", request.surface))),
+        }
     }
 
     /// What the model saw and said of the places; nothing where no model was asked.
@@ -107,21 +128,6 @@ impl Engine {
         }
         let all = self.utilities_of(state, request)?;
         Ok(rows.iter().filter_map(|&row| all.get(row).copied()).collect())
-    }
-
-    /// A surface the manifest does not name is a mistake of the caller; a policy that it names but that was not
-    /// accepted is a fault like any other.
-    fn check_surface(&mut self, request: &Request) -> Result<()> {
-        self.region = request.context.get("region").cloned();
-        if self.surfaces.contains_key(&request.surface) {
-            self.surface = Some(request.surface.clone());
-            return Ok(());
-        }
-        match self.trust.manifest() {
-            Ok(manifest) if manifest.policies.contains_key(&request.surface) => Ok(()),
-            Ok(manifest) => Err(manifest.unknown_surface(&request.surface)),
-            Err(_) => Err(Error::new(Code::SurfaceUnknown, format!("{:?} has no policy.", request.surface))),
-        }
     }
 
     fn scores(&mut self, request: &Request, budget: &mut Budget<'_>) -> Scores {

@@ -263,6 +263,18 @@ fn an_unknown_surface_is_an_error_and_a_missing_policy_a_fallback() {
 }
 
 #[test]
+fn a_host_that_turns_to_a_surface_weighs_events_by_its_policy_whatever_was_ranked_before() {
+    let mut engine = engine();
+    engine.rank(&request(3)).unwrap();
+    engine.surface = Some("another visitor's".into());
+    engine.turn_to(&request(3)).unwrap();
+    assert_eq!(engine.surface.as_deref(), Some("radio"));
+    assert_eq!(engine.turn_to(&request(0)).unwrap_err().code(), Code::RequestInvalid);
+    let cinema = Request { surface: "cinema".into(), ..request(3) };
+    assert_eq!(engine.turn_to(&cinema).unwrap_err().code(), Code::SurfaceUnknown);
+}
+
+#[test]
 fn an_expired_pack_keeps_working_and_says_so() {
     let mut engine = engine();
     let slate = engine.rank(&Request { now_ms: 20_000, ..request(3) }).unwrap();
