@@ -7,6 +7,7 @@ import ranker from "./build/ranker.onnx";
 import schema from "./build/schema.bin";
 import player from "./player.html";
 
+const PAGE = { "content-type": "text/html; charset=utf-8", "cache-control": "no-cache", "x-content-type-options": "nosniff" };
 const PROBLEM = { type: "urn:segue:problem:internal", title: "A fault of the service", status: 500, code: "internal", detail: "the worker's log says why. Try again, then report it." };
 
 /** What fails the requests that are being answered. */
@@ -55,8 +56,8 @@ async function within(work) {
 export default {
   async fetch(request, env, context) {
     const { pathname } = new URL(request.url);
-    if (pathname === "/" && request.method === "GET") {
-      return new Response(player, { headers: { "content-type": "text/html; charset=utf-8", "cache-control": "no-cache", "x-content-type-options": "nosniff" } });
+    if (pathname === "/" && ["GET", "HEAD"].includes(request.method)) {
+      return new Response(request.method === "GET" ? player : null, { headers: PAGE });
     }
     try {
       return await within(() => segue.fetch(request, env, context));

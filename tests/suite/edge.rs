@@ -153,10 +153,10 @@ impl Edge {
             path: path.to_owned(),
             query: pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             headers: [("content-type".to_owned(), kind.to_owned())].into(),
-            body: body.as_bytes().to_vec(),
             ..Call::default()
         };
-        let answer = self.isolate.answer(&self.platform, &call).await;
+        let body = async { Ok(body.as_bytes().to_vec()) };
+        let answer = self.isolate.answer(&self.platform, &call, body).await;
         let header = |(name, value): &(&'static str, String)| (name.parse().unwrap(), value.parse().unwrap());
         let headers = answer.headers.iter().map(header).collect();
         (answer.status, headers, serde_json::from_slice(&answer.body).unwrap_or_default())
@@ -262,6 +262,29 @@ fn every_code_means_what_it_means_in_the_service() {
         let answer = segue_worker::answer::Answer::from(Problem::new(code, "why"));
         assert_eq!(answer.header("retry-after").is_some(), [429, 503].contains(&answer.status));
     }
+}
+
+#[test]
+fn a_batch_of_a_page_is_answered_as_the_service_answers_it() {
+    run(async {
+        let service = Arc::new(Service::new());
+        let edge = Edge::before(&service);
+        let event = |id: &str, kind: &str| json!({ "event_id": id, "kind": kind, "item": "t1", "time_ms": now_ms(), "session": "s1" });
+        let rows = [event("1", "like"), event("1", "like"), event("2", "No Kind"), json!("text"), json!({})];
+        let year_ms = 365 * 86_400_000;
+        let mut late = event("3", "skip");
+        late["time_ms"] = json!(now_ms() - year_ms);
+        let late = json!({ "sent_ms": now_ms() - year_ms, "events": [late] });
+        let bodies = [json!({ "events": rows }), late, event("4", "like"), json!({ "events": [] }), json!(7)];
+        for body in bodies.map(|body| body.to_string()) {
+            let (status, _, ours) = edge.ask("POST", "/api/v1/events", JSON, &body).await;
+            let (expected, _, theirs) = service.ask("POST", "/api/v1/events", JSON, &body).await;
+            assert_eq!((status, names(&ours)), (expected, names(&theirs)), "{body}");
+            for field in ["accepted", "duplicates", "rejected", "code"] {
+                assert_eq!(ours[field], theirs[field], "{body}: {field}");
+            }
+        }
+    });
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Writes a small signed world as a cloud would serve it: `world FOLDER NOW_MS`.
 //!
-//! Each folder below is laid out like `/api/v1`: `1` and `3` are generations, `2` names another ranker, `expired` is
-//! generation 4 and out of date, `foreign` generation 5 of somebody else's key. `items.json` says of each item its
-//! category and whether it may be shown to be explored.
+//! Each folder below is laid out like `/api/v1`: `1`, `3` and `7` are generations, `2` names another ranker, `expired` is
+//! generation 4 and out of date, `foreign` generation 5 of somebody else's key. `stale.bundle` is what an isolate
+//! shared of `expired` for Germany while that was in force. `items.json` says of each item its category and whether it
+//! may be shown to be explored.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use segue_conformance::world::Item;
 use segue_conformance::{ranker, world};
 use segue_core::policies;
 use segue_core::trust::{PrivateKey, hash, write_rotations};
+use segue_worker::bundle::Bundle;
+use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -29,15 +32,34 @@ fn main() -> std::io::Result<()> {
         ("1", 1, &model, now_ms, world::key()),
         ("2", 2, &other, now_ms, world::key()),
         ("3", 3, &model, now_ms, world::key()),
+        ("7", 7, &model, now_ms, world::key()),
         ("expired", 4, &model, now_ms - 2 * HOUR_MS, world::key()),
         ("foreign", 5, &model, now_ms, stranger),
     ] {
         generation_in(&folder.join(name), generation, (model, &schema), now_ms, &key)?;
     }
+    fs::write(folder.join("stale.bundle"), accepted(&folder.join("expired"), now_ms - 2 * HOUR_MS)?)?;
     fs::write(folder.join("items.json"), described(&items()))?;
     fs::write(folder.join("root"), world::key().public().to_hex())?;
     fs::write(folder.join("ranker.onnx"), &model)?;
     fs::write(folder.join("schema.bin"), &schema)
+}
+
+/// The bundle of Germany that an isolate had made of `folder` at `accepted_ms`.
+fn accepted(folder: &Path, accepted_ms: i64) -> std::io::Result<Vec<u8>> {
+    let read = |name: &str| fs::read(folder.join(name)).map(ByteBuf::from);
+    let policies = [policies::RADIO, policies::SHOP];
+    let bundle = Bundle {
+        accepted_ms,
+        checked_ms: accepted_ms,
+        subject: "region:DE".to_owned(),
+        rotations: read("rotations")?,
+        manifest: read("manifest")?,
+        pack: read("packs/region:DE")?,
+        artefacts: policies.map(|bytes| (hash(bytes), ByteBuf::from(bytes))).into(),
+        ..Bundle::default()
+    };
+    Ok(bundle.write().expect("a bundle can be written"))
 }
 
 /// The catalogue, of which one item in six is little known.

@@ -60,6 +60,12 @@ impl Answer {
         if current { answer } else { answer.with("content-type", kind) }
     }
 
+    /// The answer to `HEAD`: the same without its body.
+    #[must_use]
+    pub fn without_body(self) -> Self {
+        Self { body: Vec::new(), ..self }
+    }
+
     /// The same with another header.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {

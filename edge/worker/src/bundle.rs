@@ -16,6 +16,8 @@ const FORMAT: u16 = 1;
 pub struct Bundle {
     /// Version of the record.
     pub format: u16,
+    /// Which generation it is of: tells which of two is newer before either is checked.
+    pub generation: u64,
     /// When it was accepted: it is taken up again as of then, as expiry governs accepting.
     pub accepted_ms: i64,
     /// When the cloud was last asked for something newer.
@@ -57,15 +59,21 @@ impl Bundle {
         rmp_serde::from_slice(bytes).ok().filter(|bundle: &Self| bundle.format == FORMAT)
     }
 
-    /// An engine that accepted all of it at [`Bundle::accepted_ms`], and what its manifest lists.
+    /// An engine that accepted all of it at [`Bundle::accepted_ms`], and what its manifest lists. `trust` is what is
+    /// trusted already, empty for nothing: whatever is older is refused.
     ///
     /// # Errors
     /// What the engine refuses; nothing of a bundle is believed unchecked, wherever it was kept.
-    pub fn engine(&self, root: &str, prepared: Option<&PreparedRanker>) -> Result<(Engine, Manifest), Error> {
+    pub fn engine(
+        &self,
+        root: &str,
+        trust: &[u8],
+        prepared: Option<&PreparedRanker>,
+    ) -> Result<(Engine, Manifest), Error> {
         let mut engine = Engine::new(root)?;
         engine.rank_linearly_meanwhile();
-        if !self.trust.is_empty() {
-            engine.restore_trust(&self.trust)?;
+        for known in [trust, &self.trust].into_iter().filter(|known| !known.is_empty()) {
+            engine.restore_trust(known)?;
         }
         if !self.rotations.is_empty() {
             engine.accept_rotations(&self.rotations)?;

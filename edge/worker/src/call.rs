@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// A request.
+/// A request without its body, which is read only of those who are let in.
 #[derive(Debug, Clone, Default)]
 pub struct Call {
     /// `GET`, `POST`, ... in capitals.
@@ -13,13 +13,11 @@ pub struct Call {
     pub query: BTreeMap<String, String>,
     /// Headers by lower-case name.
     pub headers: BTreeMap<String, String>,
-    /// The body; empty where there is none.
-    pub body: Vec<u8>,
     /// The country that the platform saw the visitor in, two capital letters.
     pub country: Option<String>,
     /// How likely a person is behind it by the platform's account, 1 (a bot) to 99.
     pub bot_score: Option<u32>,
-    /// Who asks, for limits: the client's address.
+    /// The client's address.
     pub client: String,
 }
 

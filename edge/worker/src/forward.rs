@@ -5,13 +5,15 @@ use segue_core::Event;
 use serde::{Deserialize, Serialize};
 
 use crate::host::{Fault, Host};
+use crate::problem::{Code, Problem};
+use crate::service::internal;
 
 /// Most events posted at once; the cloud takes 1,000.
 const BATCH: usize = 1_000;
 /// What the cloud answers once events are on its disk.
 pub const ACCEPTED: u16 = 202;
 /// Most bytes of a message: what a queue carries, with room for what it adds.
-pub const MESSAGE_BYTES: usize = 120_000;
+const MESSAGE_BYTES: usize = 120_000;
 /// Most bytes posted at once; the cloud takes 1 MiB.
 const BATCH_BYTES: usize = 900 << 10;
 
@@ -40,12 +42,25 @@ pub fn again_seconds(age_ms: i64) -> u32 {
     u32::try_from((age_ms / 1_000).clamp(soonest, latest)).unwrap_or_default()
 }
 
-/// The message that carries `events`.
+/// Hands events on as one message; nothing is done where there are none.
 ///
 /// # Errors
-/// In words, when they cannot be written.
-pub fn message(events: &[Event]) -> Result<String, Fault> {
-    serde_json::to_string(&Events { events: events.iter().collect() }).map_err(|error| error.to_string())
+/// `body_too_large` when no message holds them; `events_unavailable` when they are nowhere safe: they are to be sent
+/// again.
+pub(crate) async fn hand_on(host: &impl Host, events: &[Event]) -> Result<(), Problem> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let message = serde_json::to_string(&Events { events: events.iter().collect() });
+    let message = message.map_err(|error| internal(error.to_string()))?;
+    if message.len() > MESSAGE_BYTES {
+        let detail = "the events are too large together; send fewer at once";
+        return Err(Problem::new(Code::BodyTooLarge, detail));
+    }
+    host.hand_on(&message).await.map_err(|fault| Problem {
+        detail: "the events could not be handed on; send them again".to_owned(),
+        ..Problem::of_ours(Code::EventsUnavailable, fault)
+    })
 }
 
 /// Posts messages to the cloud; what becomes of each, in their order.

@@ -10,9 +10,10 @@ use crate::forward;
 use crate::host::Host;
 use crate::isolate::Isolate;
 use crate::problem::{Code, Problem};
-use crate::rows::{Body, places};
-use crate::service::{Answered, internal, unavailable};
+use crate::rows::{Body, places, sorted};
+use crate::service::{Answered, internal};
 use crate::session::{Live, Sessions};
+use crate::shelf::Shelved;
 use crate::shown::{Receipt, shown};
 use crate::visitor::Visitor;
 
@@ -36,6 +37,7 @@ impl Isolate {
         visitor: &Visitor,
     ) -> Answered {
         let request = wanted(call, visitor, host.now_ms())?;
+        self.check(host, visitor, &request).await?;
         let live = sessions.open(visitor.token.as_deref()).await.map_err(internal)?;
         self.list(host, sessions, visitor, (request, live), &[], None).await
     }
@@ -47,29 +49,29 @@ impl Isolate {
         sessions: &impl Sessions,
         call: &Call,
         visitor: Visitor,
+        body: &[u8],
     ) -> Answered {
-        let mut body = Body::read(call)?;
-        let token = body.token.take().or(visitor.token.clone());
-        let live = sessions.open(token.as_deref()).await.map_err(internal)?;
-        let (events, rejected) = body.events(&live.id, host.now_ms());
-        let forwarded = !visitor.private && !visitor.is_bot && !events.is_empty();
-        if forwarded {
-            // Those that the session knows already too: a request may be sent again because this failed before.
-            let message = forward::message(&events).map_err(internal)?;
-            if message.len() > forward::MESSAGE_BYTES {
-                let detail = "the events are too large together; send fewer at once";
-                return Err(Problem::new(Code::BodyTooLarge, detail));
-            }
-            let handed = host.hand_on(&message).await;
-            handed.map_err(|fault| Problem {
-                detail: "the events could not be handed on; send them again".to_owned(),
-                ..Problem::of_ours(Code::EventsUnavailable, fault)
-            })?;
-        }
+        let body = Body::read(call, body)?;
         let context = visitor.context(&body.context);
         let request = request(body.surface, body.count, host.now_ms(), context);
+        self.check(host, &visitor, &request).await?;
+        let token = body.token.or(visitor.token.clone());
+        let live = sessions.open(token.as_deref()).await.map_err(internal)?;
+        // Whoever has no account speaks for nobody's, and for no other session.
+        let own = |event| Ok(Event { user: String::new(), session: live.id.clone(), ..event });
+        let (events, rejected) = sorted(body.events, body.sent_ms, host.now_ms(), own);
+        let forwarded = visitor.withheld().is_none() && !events.is_empty();
+        if forwarded {
+            // Those that the session knows already too: a request may be sent again because this failed before.
+            forward::hand_on(host, &events).await?;
+        }
         let receipt = Receipt { accepted: 0, duplicates: 0, rejected, forwarded };
         self.list(host, sessions, &visitor, (request, live), &events, Some(receipt)).await
+    }
+
+    /// Refuses a list that cannot be made before anything is read, handed on or kept for it.
+    async fn check(&self, host: &impl Host, visitor: &Visitor, request: &Request) -> Result<(), Problem> {
+        self.with(host, &visitor.region, |shelved| Ok(shelved.engine.turn_to(request)?)).await
     }
 
     /// Applies, ranks, keeps; anew where another writer was faster.
@@ -82,53 +84,48 @@ impl Isolate {
         events: &[Event],
         mut receipt: Option<Receipt>,
     ) -> Answered {
-        let look_after = self.supply(host, &visitor.region).await.map_err(unavailable)?;
         request.seed = seed(&live);
         for _ in 0..ATTEMPTS {
-            let ranked = self.rank(sessions, &visitor.region, &mut live, events, &request)?;
-            let newer = match events {
-                [] => None,
-                _ => sessions.keep(&live, ranked.bytes.clone()).await.map_err(internal)?,
-            };
-            if let Some(newer) = newer {
-                live = Live { restarted: live.restarted, ..newer };
+            let rank =
+                |shelved: &mut Shelved| ranked(&mut shelved.engine, sessions, &mut live, events, &request);
+            let ranked = self.with(host, &visitor.region, rank).await?;
+            if events.is_empty() {
+                live.bytes = ranked.bytes;
+            } else if !sessions.keep(&mut live, ranked.bytes).await.map_err(internal)? {
                 continue;
             }
-            live.bytes = ranked.bytes;
             if let Some(receipt) = &mut receipt {
                 (receipt.accepted, receipt.duplicates) = (ranked.accepted, events.len() - ranked.accepted);
             }
             let token = sessions.token(&live).map_err(internal)?;
             let answer = shown(visitor, ranked.slate, &live, &token, receipt)?;
-            return Ok(Answer { look_after: look_after.then(|| visitor.region.clone()), ..answer });
+            return Ok(Answer { look_after: self.due(host, &visitor.region), ..answer });
         }
         Err(Problem::new(Code::SessionBusy, "others keep writing to this session; try again"))
     }
+}
 
-    /// What of one request needs the engine: nothing is awaited here, so no other request gets in between.
-    fn rank(
-        &self,
-        sessions: &impl Sessions,
-        region: &str,
-        live: &mut Live,
-        events: &[Event],
-        request: &Request,
-    ) -> Result<Ranked, Problem> {
-        let mut shelf = self.shelf.borrow_mut();
-        let shelved = shelf.get(region).ok_or_else(|| unavailable("the engine left".to_owned()))?;
-        let engine = &mut shelved.engine;
-        engine.reset_session();
-        if !live.bytes.is_empty()
-            && let Err(error) = sessions.restore(live, engine)
-        {
-            live.restarted = Some(error.code().name());
-        }
-        let accepted = apply(engine, events);
-        let slate = engine.rank(request);
-        let bytes = sessions.save(engine);
-        engine.reset_session();
-        Ok(Ranked { slate: slate?, bytes: bytes?, accepted })
+/// What of one request needs the engine, which serves all visitors of a region in turn.
+fn ranked(
+    engine: &mut Engine,
+    sessions: &impl Sessions,
+    live: &mut Live,
+    events: &[Event],
+    request: &Request,
+) -> Result<Ranked, Problem> {
+    engine.reset_session();
+    if !live.bytes.is_empty()
+        && let Err(error) = sessions.restore(live, engine)
+    {
+        live.restarted = Some(error.code().name());
     }
+    // Events that name no surface are weighed by this request's, whatever the visitor before asked for.
+    engine.turn_to(request)?;
+    let accepted = apply(engine, events);
+    let slate = engine.rank(request);
+    let bytes = sessions.save(engine);
+    engine.reset_session();
+    Ok(Ranked { slate: slate?, bytes: bytes?, accepted })
 }
 
 /// Applies events; how many of them the session did not know.

@@ -1,4 +1,4 @@
-//! Answers requests: which route it is, who asks.
+//! Answers requests: which route it is, who asks, and whether they are let in.
 
 use serde_json::json;
 
@@ -9,20 +9,35 @@ use crate::isolate::Isolate;
 use crate::problem::{Code, Problem};
 use crate::session::{COOKIE, InCell, InToken, Sessions, no_cookie};
 use crate::settings::Keeping;
-use crate::visitor::Visitor;
+use crate::visitor::{Visitor, limited_as};
 
 /// An answer, or what is wrong.
 pub(crate) type Answered = Result<Answer, Problem>;
 
+/// Where the API is.
+const API: &str = "/api/v1/";
+
 impl Isolate {
-    /// Answers a request; whatever is wrong becomes a problem that says so.
-    pub async fn answer(&self, host: &impl Host, call: &Call) -> Answer {
-        self.route(host, call).await.unwrap_or_else(Answer::from)
+    /// Answers a request; whatever is wrong becomes a problem that says so. The body is read only of a request that is
+    /// let in and may have one.
+    pub async fn answer(
+        &self,
+        host: &impl Host,
+        call: &Call,
+        body: impl Future<Output = Result<Vec<u8>, Problem>>,
+    ) -> Answer {
+        let answer = self.route(host, call, body).await.unwrap_or_else(Answer::from);
+        if call.method == "HEAD" { answer.without_body() } else { answer }
     }
 
-    async fn route(&self, host: &impl Host, call: &Call) -> Answered {
-        let Some(path) = call.path.strip_prefix("/api/v1/") else { return health(host, call) };
-        if !host.admits(&call.client).await {
+    async fn route(
+        &self,
+        host: &impl Host,
+        call: &Call,
+        body: impl Future<Output = Result<Vec<u8>, Problem>>,
+    ) -> Answered {
+        let Some(path) = call.path.strip_prefix(API) else { return health(host, call) };
+        if !host.admits(&limited_as(&call.client)).await {
             return Err(Problem::new(
                 Code::TooManyRequests,
                 "this client asks too often; send it again later",
@@ -30,40 +45,55 @@ impl Isolate {
         }
         let allowed = match path {
             "next" | "pack" | "manifest" | "rotations" => "GET",
-            "session/events" => "POST",
+            "session/events" | "events" => "POST",
             "session" => "DELETE",
             _ if path.starts_with("models/") || path.starts_with("packs/") => "GET",
             _ => return Err(unknown(&call.path)),
         };
-        if call.method != allowed {
-            let detail = format!("{} is not answered here; the `allow` header names what is", call.method);
-            let problem = Problem::new(Code::MethodNotAllowed, detail);
-            return Ok(Answer::from(problem).with("allow", allowed));
+        if let Some(refusal) = wrong_method(call, allowed) {
+            return Ok(refusal);
         }
+        let body = if allowed == "POST" { body.await? } else { Vec::new() };
         let visitor = Visitor::of(call, &self.settings);
-        if !matches!(path, "next" | "session/events" | "session") {
-            return self.supplies(host, call, path, visitor).await;
+        match path {
+            "next" | "session/events" | "session" => self.session(host, call, path, visitor, &body).await,
+            "events" => self.take_in(host, call, &visitor, &body).await,
+            _ => self.supplies(host, call, path, &visitor).await,
         }
+    }
+
+    /// What needs the visitor's session, wherever that is.
+    async fn session(
+        &self,
+        host: &impl Host,
+        call: &Call,
+        path: &str,
+        visitor: Visitor,
+        body: &[u8],
+    ) -> Answered {
         let seal = &self.settings.seal;
         // Of a visitor who did not agree to more nothing is kept; what was kept before is forgotten all the same.
         let forgets = path == "session";
         match if visitor.private && !forgets { Keeping::Token } else { self.settings.keeping } {
-            Keeping::Token => self.serve(host, &InToken { seal, host }, call, path, visitor).await,
-            Keeping::Durable => self.serve(host, &InCell { seal, host }, call, path, visitor).await,
+            Keeping::Token => self.session_in(host, &InToken { seal, host }, call, path, visitor, body).await,
+            Keeping::Durable => {
+                self.session_in(host, &InCell { seal, host }, call, path, visitor, body).await
+            }
         }
     }
 
-    async fn serve(
+    async fn session_in(
         &self,
         host: &impl Host,
         sessions: &impl Sessions,
         call: &Call,
         path: &str,
         visitor: Visitor,
+        body: &[u8],
     ) -> Answered {
         match path {
             "next" => self.next(host, sessions, call, &visitor).await,
-            "session/events" => self.events(host, sessions, call, visitor).await,
+            "session/events" => self.events(host, sessions, call, visitor, body).await,
             _ => {
                 let carried = visitor.token.as_deref().or_else(|| call.cookie(COOKIE));
                 sessions.forget(carried).await.map_err(internal)?;
@@ -75,9 +105,23 @@ impl Isolate {
 
 fn health(host: &impl Host, call: &Call) -> Answered {
     match call.path.as_str() {
-        "/healthz" => Answer::json(200, &json!({"status": "ok", "memory_bytes": host.memory_bytes()})),
+        // The page at `/` is the platform's to hand out.
+        "/healthz" | "/" => match wrong_method(call, "GET") {
+            Some(refusal) => Ok(refusal),
+            None => Answer::json(200, &json!({"status": "ok", "memory_bytes": host.memory_bytes()})),
+        },
         other => Err(unknown(other)),
     }
+}
+
+/// The refusal of a method that is not `allowed`; whoever may `GET` may ask for the `HEAD` too.
+fn wrong_method(call: &Call, allowed: &str) -> Option<Answer> {
+    let method = if call.method == "HEAD" { "GET" } else { &call.method };
+    let detail = format!("{} is not answered here; the `allow` header names what is", call.method);
+    (method != allowed).then(|| {
+        let listed = if allowed == "GET" { "GET, HEAD" } else { allowed };
+        Answer::from(Problem::new(Code::MethodNotAllowed, detail)).with("allow", listed)
+    })
 }
 
 fn unknown(path: &str) -> Problem {

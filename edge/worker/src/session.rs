@@ -16,6 +16,9 @@ const REST_MS: i64 = 30 * 86_400_000;
 /// What a token needs beside the session.
 const FRAME: usize = 64;
 
+/// Why a session begins anew whose object is not there any more.
+const GONE: &str = "session_gone";
+
 /// A session as a request brings it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Live {
@@ -27,6 +30,8 @@ pub struct Live {
     pub version: u64,
     /// It begins with this request.
     pub is_new: bool,
+    /// An object keeps it: without that object it is over.
+    pub kept: bool,
     /// Why the one that was carried is not gone on with.
     pub restarted: Option<&'static str>,
 }
@@ -52,11 +57,12 @@ pub trait Sessions {
     /// `session_damaged` when it cannot be written.
     fn save(&self, engine: &Engine) -> segue_core::Result<Vec<u8>>;
 
-    /// Keeps it. Another session when somebody else wrote in between: the events are to be applied to that one.
+    /// Keeps `bytes` as the session. False when somebody else wrote in between: `live` is theirs then, and the events
+    /// are to be applied to that.
     ///
     /// # Errors
     /// In words, when the platform cannot write it.
-    async fn keep(&self, live: &Live, bytes: Vec<u8>) -> Result<Option<Live>, Fault>;
+    async fn keep(&self, live: &mut Live, bytes: Vec<u8>) -> Result<bool, Fault>;
 
     /// What the visitor carries for it.
     ///
@@ -76,6 +82,8 @@ pub trait Sessions {
 struct Carried {
     id: ByteBuf,
     issued_ms: i64,
+    /// The session is in an object, which is gone when it rested too long.
+    kept: bool,
     bytes: ByteBuf,
 }
 
@@ -97,7 +105,9 @@ pub struct InCell<'a, H> {
 
 impl<H: Host> Sessions for InToken<'_, H> {
     async fn open(&self, token: Option<&str>) -> Result<Live, Fault> {
-        Ok(opened(self.seal, self.host, token))
+        let live = opened(self.seal, self.host, token);
+        // What an object keeps is not at hand here: the operator changed where sessions are kept, or the visitor objects.
+        Ok(if live.kept { begun(self.host, Some(GONE)) } else { live })
     }
 
     fn restore(&self, live: &Live, engine: &mut Engine) -> segue_core::Result<()> {
@@ -108,8 +118,9 @@ impl<H: Host> Sessions for InToken<'_, H> {
         engine.save_brief_session(ROOM - FRAME)
     }
 
-    async fn keep(&self, _: &Live, _: Vec<u8>) -> Result<Option<Live>, Fault> {
-        Ok(None)
+    async fn keep(&self, live: &mut Live, bytes: Vec<u8>) -> Result<bool, Fault> {
+        live.bytes = bytes;
+        Ok(true)
     }
 
     fn token(&self, live: &Live) -> Result<String, Fault> {
@@ -129,9 +140,10 @@ impl<H: Host> Sessions for InCell<'_, H> {
             return Ok(live);
         }
         match self.host.load_cell(&live.id).await? {
+            Cell { version: 0, .. } if live.kept => Ok(begun(self.host, Some(GONE))),
             // Carried in the token until now: consent came since, or the operator changed where sessions are kept.
             Cell { version: 0, .. } => Ok(live),
-            Cell { version, bytes } => Ok(Live { version, bytes, ..live }),
+            Cell { version, bytes } => Ok(Live { version, bytes, kept: true, ..live }),
         }
     }
 
@@ -146,10 +158,18 @@ impl<H: Host> Sessions for InCell<'_, H> {
         engine.save_session()
     }
 
-    async fn keep(&self, live: &Live, bytes: Vec<u8>) -> Result<Option<Live>, Fault> {
+    async fn keep(&self, live: &mut Live, bytes: Vec<u8>) -> Result<bool, Fault> {
         let cell = Cell { version: live.version, bytes };
-        let newer = self.host.store_cell(&live.id, &cell).await?;
-        Ok(newer.map(|Cell { version, bytes }| Live { version, bytes, ..live.clone() }))
+        let Some(newer) = self.host.store_cell(&live.id, &cell).await? else {
+            (live.bytes, live.kept) = (cell.bytes, true);
+            return Ok(true);
+        };
+        if newer.version == 0 {
+            // It rested too long, or was forgotten, since it was opened.
+            live.restarted = Some(GONE);
+        }
+        (live.version, live.bytes) = (newer.version, newer.bytes);
+        Ok(false)
     }
 
     fn token(&self, live: &Live) -> Result<String, Fault> {
@@ -162,9 +182,13 @@ impl<H: Host> Sessions for InCell<'_, H> {
     }
 }
 
+/// A session that begins now.
+fn begun<H: Host>(host: &H, restarted: Option<&'static str>) -> Live {
+    Live { id: hexadecimal(&host.random()[..16]), is_new: true, restarted, ..Live::default() }
+}
+
 fn opened<H: Host>(seal: &Seal, host: &H, token: Option<&str>) -> Live {
-    let id = || hexadecimal(&host.random()[..16]);
-    let fresh = |restarted| Live { id: id(), is_new: true, restarted, ..Live::default() };
+    let fresh = |restarted| begun(host, restarted);
     let Some(token) = token.filter(|token| !token.is_empty()) else { return fresh(None) };
     let carried = seal.open(token).and_then(|plain| rmp_serde::from_slice::<Carried>(&plain).ok());
     match carried {
@@ -172,9 +196,12 @@ fn opened<H: Host>(seal: &Seal, host: &H, token: Option<&str>) -> Live {
         Some(carried) if host.now_ms().saturating_sub(carried.issued_ms) > REST_MS => {
             fresh(Some("token_expired"))
         }
-        Some(carried) => {
-            Live { id: hexadecimal(&carried.id), bytes: carried.bytes.into_vec(), ..Live::default() }
-        }
+        Some(carried) => Live {
+            id: hexadecimal(&carried.id),
+            bytes: carried.bytes.into_vec(),
+            kept: carried.kept,
+            ..Live::default()
+        },
     }
 }
 
@@ -182,7 +209,7 @@ fn sealed<H: Host>(seal: &Seal, host: &H, live: &Live, bytes: Vec<u8>) -> Result
     let id =
         (0..live.id.len() / 2).filter_map(|at| u8::from_str_radix(live.id.get(2 * at..2 * at + 2)?, 16).ok());
     let id = ByteBuf::from(id.collect::<Vec<u8>>());
-    let carried = Carried { id, issued_ms: host.now_ms(), bytes: ByteBuf::from(bytes) };
+    let carried = Carried { id, issued_ms: host.now_ms(), kept: live.kept, bytes: ByteBuf::from(bytes) };
     let plain = rmp_serde::to_vec(&carried).map_err(|error| error.to_string())?;
     seal.seal(&plain, host.random())
 }

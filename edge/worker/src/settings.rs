@@ -18,6 +18,8 @@ pub struct Settings {
     pub origin: String,
     /// The root public key, 64 hexadecimal digits.
     pub root: String,
+    /// What the worker shows the cloud, so that its limits for clients do not count the worker.
+    pub service_key: Option<String>,
     /// What seals tokens; the first secret seals, all of them open.
     pub seal: Seal,
     /// Regions that the schedule pulls packs for.
@@ -39,7 +41,9 @@ impl Settings {
     /// In words, the variable that is missing or wrong.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let wanted = |name: &str| variable(name).filter(|text| !text.is_empty());
-        let needed = |name: &str| wanted(name).ok_or_else(|| format!("the variable {name} is not set"));
+        let needed = |name: &str| {
+            wanted(name).ok_or_else(|| format!("{name} is not set: write it into wrangler.toml, a secret by `npx wrangler secret put {name}`"))
+        };
         let flag = |name: &str, yes: &str, no: &str| match wanted(name).as_deref() {
             None => Ok(false),
             Some(text) if text == no => Ok(false),
@@ -67,11 +71,13 @@ impl Settings {
         Ok(Self {
             origin,
             root,
+            service_key: wanted("SERVICE_KEY"),
             seal: Seal::new(&needed("SESSION_SECRET")?)?,
             regions,
             keeping: if durable { Keeping::Durable } else { Keeping::Token },
             asks_consent: !flag("CONSENT", "assumed", "asked")?,
-            least_bot_score: score.map_err(|_| "LEAST_BOT_SCORE is no number from 0 to 99".to_owned())?,
+            least_bot_score: score
+                .map_err(|_| "LEAST_BOT_SCORE is no whole number: write 0 to 99".to_owned())?,
             builds_plans: flag("BUILD_PLANS", "yes", "no")?,
         })
     }

@@ -1,4 +1,6 @@
-//! What clients need that run the engine themselves: manifest, rotations, pack, models.
+//! What clients need that run the engine themselves: manifest, rotations, packs, models.
+
+use std::rc::Rc;
 
 use segue_core::trust::Manifest;
 
@@ -8,13 +10,23 @@ use crate::call::Call;
 use crate::host::{Fault, Fetched, Host};
 use crate::isolate::Isolate;
 use crate::problem::{Code, Problem};
+use crate::region::{EVERYWHERE, subject};
 use crate::service::{Answered, unavailable};
+use crate::shelf::Shelved;
+use crate::supply::{WAIT_MS, WAITS};
 use crate::visitor::Visitor;
 
 /// A visitor may keep it, as long as it asks whether it is current; nobody on the way may, as the address does not say
 /// whose region it is.
 const ASK: &str = "private, no-cache";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// One generation as it is on the shelf: what was accepted, and what its manifest lists.
+type Generation = (Rc<Bundle>, Rc<Manifest>);
+
+fn generation(shelved: &mut Shelved) -> Result<Generation, Problem> {
+    Ok((Rc::clone(&shelved.bundle), Rc::clone(&shelved.manifest)))
+}
 
 impl Isolate {
     /// `GET` of what the visitor's region has.
@@ -23,32 +35,44 @@ impl Isolate {
         host: &impl Host,
         call: &Call,
         path: &str,
-        visitor: Visitor,
+        visitor: &Visitor,
     ) -> Answered {
-        let look_after = self.supply(host, &visitor.region).await.map_err(unavailable)?;
-        let (bundle, manifest) = {
-            let mut shelf = self.shelf.borrow_mut();
-            let shelved = shelf.get(&visitor.region);
-            let shelved = shelved.ok_or_else(|| unavailable("the engine left".to_owned()))?;
-            (shelved.bundle.clone(), shelved.manifest.clone())
-        };
+        let (bundle, manifest) = self.with(host, &visitor.region, generation).await?;
         let answer = match path {
             "manifest" => Answer::content(call, &bundle.manifest, COSE, ASK),
             "rotations" => Answer::content(call, &bundle.rotations, "application/msgpack", ASK),
             "pack" => Answer::content(call, &bundle.pack, COSE, ASK).with("segue-subject", &bundle.subject),
             _ => match (path.strip_prefix("packs/"), path.strip_prefix("models/")) {
-                (Some(subject), _) if subject == bundle.subject => {
+                (_, Some(hash)) => return self.artefact(host, call, hash, &bundle, &manifest).await,
+                (Some(wanted), _) if wanted == bundle.subject => {
                     Answer::content(call, &bundle.pack, COSE, ASK)
                 }
-                (_, Some(hash)) => return self.artefact(host, call, hash, &bundle, &manifest).await,
+                (Some(wanted), _) if wanted == subject(EVERYWHERE) => {
+                    return self.everyones(host, call, visitor, manifest.generation).await;
+                }
                 _ => return Err(no_pack(&bundle.subject)),
             },
         };
         let answer = answer.with("segue-generation", manifest.generation.to_string());
-        Ok(Answer { look_after: look_after.then_some(visitor.region), ..answer })
+        Ok(Answer { look_after: self.due(host, &visitor.region), ..answer })
     }
 
-    /// Something that the manifest names by its hash: from the bundle, from what is shared, from the cloud.
+    /// Everyone's pack, which hosts ask for that do not know their region. Their manifest is that of the visitor's
+    /// region: whichever of the two is behind catches up first, as a pack of another generation would be refused.
+    async fn everyones(&self, host: &impl Host, call: &Call, visitor: &Visitor, expected: u64) -> Answered {
+        let (_, manifest) = self.with(host, EVERYWHERE, generation).await?;
+        if manifest.generation != expected {
+            let is_ahead = manifest.generation > expected;
+            self.catch_up(host, if is_ahead { &visitor.region } else { EVERYWHERE }).await;
+        }
+        let (bundle, manifest) = self.with(host, EVERYWHERE, generation).await?;
+        let answer = Answer::content(call, &bundle.pack, COSE, ASK);
+        let answer = answer.with("segue-generation", manifest.generation.to_string());
+        Ok(Answer { look_after: self.due(host, EVERYWHERE), ..answer })
+    }
+
+    /// Something that the manifest names by its hash: from the bundle, from the script, from what is shared, from the
+    /// cloud.
     async fn artefact(
         &self,
         host: &impl Host,
@@ -63,31 +87,57 @@ impl Isolate {
         }
         let ranker = manifest.ranker.iter().flat_map(|ranker| [&ranker.model, &ranker.schema]);
         let named = manifest.policies.values().chain(ranker).any(|artefact| artefact.hash == hash);
-        let missing = || Problem::new(Code::ArtefactMissing, format!("the manifest names no {hash}"));
+        let missing = || {
+            let detail = format!("the manifest names no {hash}; fetch it again, then what it names");
+            Problem::new(Code::ArtefactMissing, detail)
+        };
         if !named {
             return Err(missing());
         }
-        let bytes = match bundle.artefacts.get(hash) {
-            Some(bytes) => bytes.to_vec(),
-            None => self.fetched_artefact(host, hash).await.map_err(unavailable)?.ok_or_else(missing)?,
-        };
-        Ok(Answer::content(call, &bytes, "application/octet-stream", FOR_EVER))
+        let send = |bytes: &[u8]| Answer::content(call, bytes, "application/octet-stream", FOR_EVER);
+        if let Some(bytes) = bundle.artefacts.get(hash) {
+            return Ok(send(bytes));
+        }
+        if let Some(bytes) = self.bundled.as_ref().and_then(|bundled| bundled.file(hash)) {
+            return Ok(send(bytes));
+        }
+        let bytes = self.fetched(host, hash).await.map_err(unavailable)?;
+        Ok(send(&bytes.ok_or_else(missing)?))
     }
 
-    async fn fetched_artefact(&self, host: &impl Host, hash: &str) -> Result<Option<Vec<u8>>, Fault> {
+    /// A file from the shared store or the cloud: of an isolate's requests for it one fetches, the others wait for it.
+    async fn fetched(&self, host: &impl Host, hash: &str) -> Result<Option<Rc<[u8]>>, Fault> {
         let key = format!("models/{hash}");
-        let fits = |bytes: &Vec<u8>| segue_core::trust::hash(bytes) == hash;
-        if let Some(bytes) = host.read(&key).await.ok().flatten().filter(fits) {
-            return Ok(Some(bytes));
+        for _ in 0..=WAITS {
+            if let Some(bytes) = self.file(hash) {
+                return Ok(Some(bytes));
+            }
+            if self.takes_off(&key, host.now_ms()) {
+                let bytes = fetch(host, &key, hash).await;
+                if let Ok(Some(bytes)) = &bytes {
+                    self.keep_file(hash, bytes);
+                }
+                self.land(&key);
+                return bytes;
+            }
+            host.pause(WAIT_MS).await;
         }
-        let Fetched::Content(bytes, _) = host.fetch(&key, None).await? else { return Ok(None) };
-        if !fits(&bytes) {
-            return Err(format!("the cloud's {key} has another hash"));
-        }
-        // What could not be shared is fetched again the next time.
-        let _ = host.write(&key, &bytes).await;
-        Ok(Some(bytes))
+        Err(format!("{key} did not arrive in time"))
     }
+}
+
+async fn fetch(host: &impl Host, key: &str, hash: &str) -> Result<Option<Rc<[u8]>>, Fault> {
+    let fits = |bytes: &Vec<u8>| segue_core::trust::hash(bytes) == hash;
+    if let Some(bytes) = host.read(key).await.ok().flatten().filter(fits) {
+        return Ok(Some(bytes.into()));
+    }
+    let Fetched::Content(bytes, _) = host.fetch(key, None).await? else { return Ok(None) };
+    if !fits(&bytes) {
+        return Err(format!("the cloud's {key} has another hash"));
+    }
+    // What could not be shared is fetched again the next time.
+    let _ = host.write(key, &bytes).await;
+    Ok(Some(bytes.into()))
 }
 
 fn no_pack(subject: &str) -> Problem {

@@ -1,39 +1,60 @@
 //! Keeps an isolate's engines fed: from what is at hand, from what all isolates share, from the cloud, in this order.
 //!
 //! What is at hand is used at once and looked after once the answer is out (stale while revalidate); where nothing is,
-//! one request of the isolate pulls while the others wait. Whatever fails, what was accepted last goes on.
+//! one request of the isolate pulls while the others wait. Whatever fails, what was accepted last goes on, and nothing
+//! older ever takes its place.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use segue_core::trust::Manifest;
-use segue_core::{Code, Engine};
+use segue_core::Code;
 use serde_bytes::ByteBuf;
 
 use crate::bundle::Bundle;
-use crate::host::{Fault, Fetched, Host};
+use crate::host::{Fault, Host};
 use crate::isolate::Isolate;
-use crate::region::{EVERYWHERE, subject};
+use crate::problem::Problem;
+use crate::service::unavailable;
+use crate::shelf::Shelved;
 
 /// How old what is at hand may be before the shared store is looked at, in milliseconds.
 const FRESH_MS: i64 = 60_000;
 /// How old what is shared may be before the cloud is asked.
 const STALE_MS: i64 = 600_000;
+/// How long a region that another one is ahead of is left alone once it was looked after.
+const BEHIND_MS: i64 = 1_000;
 /// How often a request looks whether another one has brought what it needs.
-const WAIT_MS: u64 = 50;
+pub(crate) const WAIT_MS: u64 = 50;
 /// How many times it looks.
-const WAITS: usize = 100;
+pub(crate) const WAITS: usize = 100;
 
 impl Isolate {
-    /// Sees to an engine for `region` on the shelf; whether it should be looked after once the answer is out.
+    /// Does something with the region's engine. Nothing is awaited between seeing to it and that, so it is there, and
+    /// no other request gets in between.
     ///
     /// # Errors
-    /// In words, when nothing could be had at all.
-    pub async fn supply(&self, host: &impl Host, region: &str) -> Result<bool, Fault> {
+    /// `generation_missing` when no engine could be had at all; what `work` says.
+    pub(crate) async fn with<T>(
+        &self,
+        host: &impl Host,
+        region: &str,
+        work: impl FnOnce(&mut Shelved) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        self.supply(host, region).await.map_err(unavailable)?;
+        let mut shelf = self.shelf.borrow_mut();
+        work(shelf.get(region).ok_or_else(|| unavailable("the engine left".to_owned()))?)
+    }
+
+    /// The region, where it is to be looked after once the answer is out.
+    pub(crate) fn due(&self, host: &impl Host, region: &str) -> Option<String> {
+        let looked_ms = self.shelf.borrow_mut().get(region)?.looked_ms;
+        (host.now_ms().saturating_sub(looked_ms) > FRESH_MS).then(|| region.to_owned())
+    }
+
+    /// Sees to an engine for `region` on the shelf.
+    async fn supply(&self, host: &impl Host, region: &str) -> Result<(), Fault> {
         for _ in 0..=WAITS {
-            let looked_ms = self.shelf.borrow_mut().get(region).map(|shelved| shelved.looked_ms);
-            if let Some(looked_ms) = looked_ms {
-                return Ok(host.now_ms().saturating_sub(looked_ms) > FRESH_MS);
+            if self.shelf.borrow_mut().get(region).is_some() {
+                return Ok(());
             }
             // Also where the one before came back with nothing, or never.
             if self.takes_off(region, host.now_ms()) {
@@ -47,37 +68,49 @@ impl Isolate {
     }
 
     /// What is shared, and what the cloud has where nothing is.
-    async fn first(&self, host: &impl Host, region: &str) -> Result<bool, Fault> {
-        if let Some(bundle) = shared(host, region).await
-            && self.take(region, bundle.clone(), host.now_ms()).is_ok()
-        {
-            return Ok(host.now_ms().saturating_sub(bundle.checked_ms) > STALE_MS);
+    async fn first(&self, host: &impl Host, region: &str) -> Result<(), Fault> {
+        if let Some(bundle) = shared(host, region).await {
+            // What was not compared with the cloud for long is looked after at once.
+            let looked_ms = if is_stale(&bundle, host.now_ms()) { i64::MIN } else { host.now_ms() };
+            if self.take(region, bundle, looked_ms).is_ok() {
+                return Ok(());
+            }
         }
-        self.pull(host, region, None).await.map(|()| false)
+        self.pull(host, region, None).await
     }
 
     /// Looks for something newer: in the shared store, and in the cloud where that has not been asked lately.
     pub async fn look_after(&self, host: &impl Host, region: &str) {
-        let now_ms = host.now_ms();
-        if !self.takes_off(region, now_ms) {
+        if !self.takes_off(region, host.now_ms()) {
             return;
         }
-        let at_hand = self.bundle(region);
         let shared = shared(host, region).await;
-        let newer = |bundle: &&Bundle| {
-            at_hand.as_ref().is_none_or(|at_hand| at_hand.accepted_ms < bundle.accepted_ms)
+        let is_current = shared.as_ref().is_some_and(|shared| !is_stale(shared, host.now_ms()));
+        let at_hand = self.bundle(region);
+        let is_newer =
+            |shared: &Bundle| at_hand.as_ref().is_none_or(|at_hand| at_hand.accepted_ms < shared.accepted_ms);
+        // What is refused, as it is older or damaged, is pulled anew.
+        let is_taken = match shared {
+            Some(shared) if is_newer(&shared) => self.take(region, shared, host.now_ms()).is_ok(),
+            _ => true,
         };
-        if let Some(bundle) = shared.as_ref().filter(newer) {
-            // What is refused is pulled anew below.
-            let _ = self.take(region, bundle.clone(), now_ms);
-        }
-        if let Some(shelved) = self.shelf.borrow_mut().get(region) {
-            shelved.looked_ms = now_ms;
-        }
-        if shared.is_none_or(|bundle| now_ms.saturating_sub(bundle.checked_ms) > STALE_MS) {
+        self.looked(region, host.now_ms());
+        if !is_current || !is_taken {
             // What is at hand goes on.
-            let _ = self.pull(host, region, at_hand).await;
+            let _ = self.pull(host, region, self.bundle(region)).await;
         }
+        self.land(region);
+    }
+
+    /// Pulls a region that another one is ahead of; what is there goes on where nothing newer can be had.
+    pub(crate) async fn catch_up(&self, host: &impl Host, region: &str) {
+        let now_ms = host.now_ms();
+        let looked_ms = self.shelf.borrow_mut().get(region).map_or(i64::MIN, |shelved| shelved.looked_ms);
+        if now_ms.saturating_sub(looked_ms) < BEHIND_MS || !self.takes_off(region, now_ms) {
+            return;
+        }
+        self.looked(region, now_ms);
+        let _ = self.pull(host, region, self.bundle(region)).await;
         self.land(region);
     }
 
@@ -96,140 +129,60 @@ impl Isolate {
         failed
     }
 
+    /// Fetches what is new, has an engine accept all of it, shares it. When a refresh was published between its
+    /// manifest and its pack, everything is fetched once more.
+    async fn pull(&self, host: &impl Host, region: &str, known: Option<Rc<Bundle>>) -> Result<(), Fault> {
+        let mut known = known.map_or_else(Bundle::default, |known| Bundle::clone(&known));
+        let mut is_second = false;
+        loop {
+            let fetched = self.download(host, region, &known).await?;
+            match self.take(region, fetched, host.now_ms()) {
+                Ok(()) => return self.share(host, region).await,
+                Err(error) if error.code() == Code::PackWrongGeneration && !is_second => {
+                    (known.tags, is_second) = (Default::default(), true);
+                }
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+
+    /// Shares what is at hand, unless others have brought something newer: then that is taken.
+    async fn share(&self, host: &impl Host, region: &str) -> Result<(), Fault> {
+        let Some(at_hand) = self.bundle(region) else { return Ok(()) };
+        let newer = shared(host, region).await.filter(|shared| shared.generation > at_hand.generation);
+        match newer.map(|newer| self.take(region, newer, host.now_ms())) {
+            Some(Ok(())) => Ok(()),
+            _ => host.write(&Bundle::key(region), &at_hand.write()?).await,
+        }
+    }
+
+    /// Has an engine accept the bundle and puts it on the shelf, unless it is older than what is there.
+    fn take(&self, region: &str, mut bundle: Bundle, looked_ms: i64) -> Result<(), segue_core::Error> {
+        let trust = self.bundle(region).map(|at_hand| at_hand.trust.clone()).unwrap_or_default();
+        let prepared = self.bundled.as_ref().map(|bundled| &bundled.prepared);
+        let (engine, manifest) = bundle.engine(&self.settings.root, &trust, prepared)?;
+        bundle.trust = ByteBuf::from(engine.save_trust()?);
+        bundle.generation = manifest.generation;
+        self.shelf.borrow_mut().put(region, engine, bundle, manifest, looked_ms);
+        Ok(())
+    }
+
     fn bundle(&self, region: &str) -> Option<Rc<Bundle>> {
         self.shelf.borrow_mut().get(region).map(|shelved| Rc::clone(&shelved.bundle))
     }
 
-    /// Fetches what is new, has an engine accept all of it, shares it. When a refresh was published between its
-    /// manifest and its pack, everything is fetched once more.
-    async fn pull(&self, host: &impl Host, region: &str, known: Option<Rc<Bundle>>) -> Result<(), Fault> {
-        let known = known.unwrap_or_default();
-        let fetched = self.download(host, region, &known).await?;
-        let bundle = match self.take(region, fetched.clone(), host.now_ms()) {
-            Ok(()) => fetched,
-            Err(error) if error.code() == Code::PackWrongGeneration => {
-                let again = Bundle { tags: Default::default(), ..Bundle::clone(&known) };
-                let again = self.download(host, region, &again).await?;
-                self.take(region, again.clone(), host.now_ms()).map_err(|error| error.to_string())?;
-                again
-            }
-            Err(error) => return Err(error.to_string()),
-        };
-        let trusted = self.bundle(region).map_or(bundle, |bundle| Bundle::clone(&bundle));
-        host.write(&Bundle::key(region), &trusted.write()?).await
-    }
-
-    /// Has an engine accept the bundle and puts it on the shelf.
-    fn take(&self, region: &str, mut bundle: Bundle, now_ms: i64) -> Result<(), segue_core::Error> {
-        let (engine, manifest) = bundle.engine(&self.settings.root, self.prepared.as_ref())?;
-        bundle.trust = ByteBuf::from(engine.save_trust()?);
-        self.shelf.borrow_mut().put(region, engine, bundle, manifest, now_ms);
-        Ok(())
-    }
-
-    async fn download(&self, host: &impl Host, region: &str, known: &Bundle) -> Result<Bundle, Fault> {
-        let now_ms = host.now_ms();
-        let tag = |at: usize| known.tags[at].as_deref();
-        let rotations = part(host, "rotations", tag(0), &known.rotations).await?.unwrap_or_default();
-        let manifest = part(host, "manifest", tag(1), &known.manifest).await?;
-        let manifest = manifest.ok_or("the cloud has no manifest")?;
-        let (subject, pack) = own_pack(host, region, known).await?;
-        let unchanged = [&rotations, &manifest, &pack].iter().all(|part| part.unchanged);
-        let mut bundle = Bundle {
-            accepted_ms: if unchanged { known.accepted_ms } else { now_ms },
-            checked_ms: now_ms,
-            subject,
-            trust: known.trust.clone(),
-            rotations: rotations.bytes,
-            manifest: manifest.bytes,
-            pack: pack.bytes,
-            tags: [rotations.tag, manifest.tag, pack.tag],
-            ..Bundle::default()
-        };
-        bundle.artefacts = self.artefacts(host, &bundle, &known.artefacts).await?;
-        Ok(bundle)
-    }
-
-    /// Policies, and the ranker where it is not the bundled one and its plans may be built in a request.
-    async fn artefacts(
-        &self,
-        host: &impl Host,
-        bundle: &Bundle,
-        known: &BTreeMap<String, ByteBuf>,
-    ) -> Result<BTreeMap<String, ByteBuf>, Fault> {
-        let manifest = listed(&self.settings.root, bundle).map_err(|error| error.to_string())?;
-        let bundled = self.prepared.as_ref().map(|prepared| prepared.named());
-        let foreign =
-            manifest.ranker.as_ref().filter(|named| self.settings.builds_plans && bundled != Some(*named));
-        let ranker = foreign.into_iter().flat_map(|named| [&named.model, &named.schema]);
-        let mut artefacts = BTreeMap::new();
-        for artefact in manifest.policies.values().chain(ranker) {
-            let bytes = match known.get(&artefact.hash) {
-                Some(bytes) => bytes.clone(),
-                None => content(host, &format!("models/{}", artefact.hash)).await?,
-            };
-            artefacts.insert(artefact.hash.clone(), bytes);
+    fn looked(&self, region: &str, now_ms: i64) {
+        if let Some(shelved) = self.shelf.borrow_mut().get(region) {
+            shelved.looked_ms = now_ms;
         }
-        Ok(artefacts)
     }
 }
 
-/// What the bundle's manifest lists, by an engine of its own.
-fn listed(root: &str, bundle: &Bundle) -> Result<Manifest, segue_core::Error> {
-    let mut engine = Engine::new(root)?;
-    if !bundle.trust.is_empty() {
-        engine.restore_trust(&bundle.trust)?;
-    }
-    if !bundle.rotations.is_empty() {
-        engine.accept_rotations(&bundle.rotations)?;
-    }
-    Ok(engine.accept_manifest(&bundle.manifest, bundle.accepted_ms)?.clone())
+fn is_stale(bundle: &Bundle, now_ms: i64) -> bool {
+    now_ms.saturating_sub(bundle.checked_ms) > STALE_MS
 }
 
 async fn shared(host: &impl Host, region: &str) -> Option<Bundle> {
     let bytes = host.read(&Bundle::key(region)).await.ok().flatten()?;
     Bundle::read(&bytes)
-}
-
-/// Something fetched, or what is at hand of it.
-#[derive(Default)]
-struct Part {
-    bytes: ByteBuf,
-    tag: Option<String>,
-    unchanged: bool,
-}
-
-async fn part(
-    host: &impl Host,
-    path: &str,
-    tag: Option<&str>,
-    at_hand: &ByteBuf,
-) -> Result<Option<Part>, Fault> {
-    Ok(match host.fetch(path, tag).await? {
-        Fetched::Content(bytes, tag) => Some(Part { bytes: ByteBuf::from(bytes), tag, unchanged: false }),
-        Fetched::Current => {
-            let tag = tag.map(str::to_owned);
-            Some(Part { bytes: at_hand.clone(), tag, unchanged: true })
-        }
-        Fetched::Missing => None,
-    })
-}
-
-/// The region's pack, or everyone's where it has none.
-async fn own_pack(host: &impl Host, region: &str, known: &Bundle) -> Result<(String, Part), Fault> {
-    for region in [region, EVERYWHERE] {
-        let subject = subject(region);
-        let tag = known.tags[2].as_deref().filter(|_| known.subject == subject);
-        if let Some(pack) = part(host, &format!("packs/{subject}"), tag, &known.pack).await? {
-            return Ok((subject, pack));
-        }
-    }
-    Err("the cloud has no pack, not even `region:all`".to_owned())
-}
-
-async fn content(host: &impl Host, path: &str) -> Result<ByteBuf, Fault> {
-    match host.fetch(path, None).await? {
-        Fetched::Content(bytes, _) => Ok(ByteBuf::from(bytes)),
-        _ => Err(format!("the cloud has no {path}")),
-    }
 }

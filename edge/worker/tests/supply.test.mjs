@@ -1,7 +1,7 @@
 // Packs and manifests on workerd: by schedule, on a miss, when the cloud is down or hands out something wrong.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { WORLD } from "./support/origin.mjs";
@@ -30,6 +30,15 @@ test("a first visitor of a cold worker is served from the cloud, many at once by
   assert.equal(worker.origin.asked.filter((path) => path === "manifest").length, 1);
 });
 
+test("the cloud is shown the worker's key where it has one", async (t) => {
+  const [worker, stranger] = [await startWorker(t, { SERVICE_KEY: "k".repeat(32) }), await startWorker(t)];
+  await Promise.all([worker.next(), stranger.next()]);
+  assert.deepEqual([worker.origin.credentials, stranger.origin.credentials], [`Bearer ${"k".repeat(32)}`, undefined]);
+  await worker.send([event("like", "item-300")]);
+  await until(() => worker.origin.events.length === 1);
+  assert.equal(worker.origin.credentials, `Bearer ${"k".repeat(32)}`);
+});
+
 test("without a cloud and without anything kept it says so", async (t) => {
   const worker = await startWorker(t);
   worker.origin.down = true;
@@ -37,6 +46,39 @@ test("without a cloud and without anything kept it says so", async (t) => {
   assert.deepEqual([answer.status, answer.body.code, answer.headers.get("retry-after")], [503, "generation_missing", "10"]);
   worker.origin.down = false;
   assert.equal((await worker.next()).status, 200, "and recovers");
+});
+
+for (const hangs of ["head", "body"]) {
+  test(`a cloud that hangs (${hangs}) is given up, and what is shared goes on`, { timeout: 60_000 }, async (t) => {
+    const worker = await startWorker(t);
+    worker.origin.hangs = hangs;
+    const cold = await worker.next();
+    assert.deepEqual([cold.status, cold.body.code], [503, "generation_missing"]);
+    worker.origin.hangs = null;
+    assert.equal((await worker.scheduled()).outcome, "ok");
+    worker.origin.hangs = hangs;
+    const [answer, { outcome }] = await Promise.all([worker.next(), worker.scheduled()]);
+    assert.equal(answer.status, 200);
+    assert.notEqual(outcome, "ok", "a pull that came to nothing says so");
+    assert.equal((await worker.next()).status, 200);
+  });
+}
+
+test("a pack past its time is served as long as there is none newer, and says so", async (t) => {
+  const worker = await startWorker(t);
+  worker.origin.down = true;
+  const store = await worker.miniflare.getKVNamespace("PACKS");
+  await store.put("bundle/DE", readFileSync(join(WORLD, "stale.bundle")));
+  const stale = await worker.next();
+  assert.deepEqual([stale.status, stale.body.stale], [200, true]);
+  worker.origin.down = false;
+  // It was looked after once the answer was out, in vain at first.
+  await worker.scheduled();
+  assert.equal((await worker.next()).body.stale, true, "generation 1 is older and never takes its place");
+  worker.origin.generation = "7";
+  await worker.scheduled();
+  const fresh = await worker.next();
+  assert.deepEqual([fresh.body.stale, fresh.body.generation], [false, 7]);
 });
 
 test("an expired pack, an older generation and another key's are refused, and what is there goes on", async (t) => {
@@ -92,6 +134,30 @@ test("clients that run the engine get manifest, pack and models, each with its t
   assert.equal(model.status, 200);
   assert.match(model.headers.get("cache-control"), /immutable/);
   assert.equal((await worker.fetch(`/api/v1/models/${"0".repeat(64)}`)).body.code, "artefact_missing");
+  assert.ok(!worker.origin.asked.includes(`models/${hash}`), "the deployed ranker is in the script");
+});
+
+test("many at once who want the same model are served by one fetch", async (t) => {
+  const worker = await startWorker(t);
+  worker.origin.generation = "2";
+  await worker.next();
+  const model = readdirSync(join(WORLD, "2/models")).find((name) => !readdirSync(join(WORLD, "1/models")).includes(name));
+  const answers = await Promise.all(Array.from({ length: 12 }, () => worker.fetch(`/api/v1/models/${model}`)));
+  assert.deepEqual(answers.map((answer) => answer.status), answers.map(() => 200));
+  assert.equal(worker.origin.asked.filter((path) => path === `models/${model}`).length, 1);
+});
+
+test("HEAD is answered as GET without a body, the page and the health check by nothing else", async (t) => {
+  const worker = await startWorker(t);
+  for (const path of ["/", "/healthz", "/api/v1/manifest", "/api/v1/next?surface=radio"]) {
+    const head = await worker.fetch(path, { method: "HEAD" });
+    assert.deepEqual([head.status, head.body], [200, ""], path);
+    const get = await worker.fetch(path);
+    assert.equal(head.headers.get("content-type"), get.headers.get("content-type"));
+    assert.equal(head.headers.get("etag"), get.headers.get("etag"));
+    const put = await worker.fetch(path, { method: "PUT" });
+    assert.deepEqual([put.status, put.headers.get("allow"), put.body.code], [405, "GET, HEAD", "method_not_allowed"]);
+  }
 });
 
 test("a client is limited, others are not", async (t) => {
@@ -100,6 +166,10 @@ test("a client is limited, others are not", async (t) => {
   for (let at = 0; at < 5; at += 1) assert.equal(await from("192.0.2.1"), 200);
   assert.equal(await from("192.0.2.1"), 429);
   assert.equal(await from("192.0.2.2"), 200);
+  // Of one IPv6 network a household has as many addresses as it likes.
+  for (let at = 0; at < 5; at += 1) assert.equal(await from(`2001:db8:0:7::${at}`), 200);
+  assert.equal(await from("2001:db8:0:7::ffff"), 429);
+  assert.equal(await from("2001:db8:0:8::1"), 200);
 });
 
 test("what a bot does is answered and not forwarded", async (t) => {

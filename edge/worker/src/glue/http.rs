@@ -13,8 +13,8 @@ use crate::call::Call;
 use crate::problem::{Code, Problem};
 use crate::rows::BODY_BYTES;
 
-/// The request, its body read as far as it may be.
-pub(super) async fn call(request: &Request) -> Result<Call, Problem> {
+/// The request without its body.
+pub(super) fn call(request: &Request) -> Result<Call, Problem> {
     let wrong = |thrown: JsValue| Problem::new(Code::QueryInvalid, fault(thrown));
     let url = Url::new(&request.url()).map_err(wrong)?;
     let headers = pairs(&request.headers());
@@ -30,7 +30,6 @@ pub(super) async fn call(request: &Request) -> Result<Call, Problem> {
         country: of_place("country").and_then(|text| text.as_string()).or_else(|| told("cf-ipcountry")),
         bot_score: bot.or_else(|| header("cf-bot-score")?.parse().ok()).map(|score| score as u32),
         client: header("cf-connecting-ip").unwrap_or_default(),
-        body: body(request).await?,
         headers,
     })
 }
@@ -48,7 +47,8 @@ pub(super) fn response(answer: &Answer) -> Result<Response, JsValue> {
     Response::new_with_opt_js_u8_array_and_init(body.as_ref(), &init)
 }
 
-async fn body(request: &Request) -> Result<Vec<u8>, Problem> {
+/// Its body, as far as it may be read.
+pub(super) async fn body(request: &Request) -> Result<Vec<u8>, Problem> {
     let broken = |thrown: JsValue| Problem::new(Code::BodyInvalid, fault(thrown));
     at_most(request.body(), BODY_BYTES).await.map_err(broken)
 }

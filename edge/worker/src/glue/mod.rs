@@ -10,7 +10,6 @@ use std::rc::Rc;
 
 use js_sys::Promise;
 use js_sys::futures::future_to_promise;
-use segue_core::engine::PreparedRanker;
 use wasm_bindgen::prelude::*;
 use worker::worker_sys::{Context, MessageBatch, ScheduleContext};
 use worker::{Env, MessageExt as _, QueueRetryOptionsBuilder};
@@ -18,13 +17,13 @@ use worker::{Env, MessageExt as _, QueueRetryOptionsBuilder};
 use crate::answer::Answer;
 use crate::forward::{self, Fate};
 use crate::host::Host as _;
-use crate::isolate::Isolate;
+use crate::isolate::{Bundled, Isolate};
 use crate::problem::{Code, Problem};
 use crate::settings::Settings;
 use platform::Platform;
 
 thread_local! {
-    static PREPARED: RefCell<Option<PreparedRanker>> = const { RefCell::new(None) };
+    static BUNDLED: RefCell<Option<Bundled>> = const { RefCell::new(None) };
     static ISOLATE: RefCell<Option<Rc<Isolate>>> = const { RefCell::new(None) };
 }
 
@@ -34,10 +33,10 @@ thread_local! {
 /// # Errors
 /// In words, when the ranker cannot be read.
 #[wasm_bindgen]
-pub fn prepare(ranker: &[u8], schema: &[u8]) -> Result<(), JsValue> {
+pub fn prepare(ranker: Vec<u8>, schema: Vec<u8>) -> Result<(), JsValue> {
     std::panic::set_hook(Box::new(|panic| javascript::report(&format!("panic: {panic}"))));
-    let prepared = PreparedRanker::new(ranker, schema).map_err(|error| JsValue::from(error.to_string()))?;
-    PREPARED.with_borrow_mut(|kept| *kept = Some(prepared));
+    let bundled = Bundled::new(ranker, schema).map_err(|error| JsValue::from(error.to_string()))?;
+    BUNDLED.with_borrow_mut(|kept| *kept = Some(bundled));
     Ok(())
 }
 
@@ -53,9 +52,9 @@ pub fn fetch(request: web_sys::Request, env: Env, context: Context) -> Promise {
 
 async fn answer(request: &web_sys::Request, env: &Env, context: &Context) -> Result<Answer, Problem> {
     let isolate = isolate(env).map_err(|fault| Problem::of_ours(Code::Internal, fault))?;
-    let call = http::call(request).await?;
+    let call = http::call(request)?;
     let platform = Platform::new(env.clone(), &isolate.settings);
-    let answer = isolate.answer(&platform, &call).await;
+    let answer = isolate.answer(&platform, &call, http::body(request)).await;
     if let Some(region) = answer.look_after.clone() {
         let later = future(async move {
             isolate.look_after(&platform, &region).await;
@@ -116,7 +115,7 @@ fn isolate(env: &Env) -> Result<Rc<Isolate>, String> {
         return Ok(isolate);
     }
     let settings = Settings::read(|name| env.var(name).ok().map(|value| value.to_string()))?;
-    let isolate = Rc::new(Isolate::new(settings, PREPARED.with_borrow_mut(Option::take)));
+    let isolate = Rc::new(Isolate::new(settings, BUNDLED.with_borrow_mut(Option::take)));
     ISOLATE.with_borrow_mut(|kept| *kept = Some(Rc::clone(&isolate)));
     Ok(isolate)
 }

@@ -26,14 +26,28 @@ const PATIENCE_MS: u32 = 8_000;
 pub(super) struct Platform {
     env: Env,
     origin: String,
+    service_key: Option<String>,
 }
 
 impl Platform {
     pub(super) fn new(env: Env, settings: &Settings) -> Self {
-        Self { env, origin: settings.origin.clone() }
+        Self { env, origin: settings.origin.clone(), service_key: settings.service_key.clone() }
     }
 
-    async fn request(&self, path: &str, init: &RequestInit) -> Result<Response, Fault> {
+    /// Asks the cloud; `header` is sent along.
+    async fn request(
+        &self,
+        path: &str,
+        init: &RequestInit,
+        header: Option<(&str, &str)>,
+    ) -> Result<Response, Fault> {
+        let headers = Headers::new().map_err(fault)?;
+        let key = self.service_key.as_ref().map(|key| format!("Bearer {key}"));
+        let key = key.as_deref().map(|key| ("authorization", key));
+        for (name, value) in header.into_iter().chain(key) {
+            headers.set(name, value).map_err(fault)?;
+        }
+        init.set_headers(&headers);
         init.set_signal(Some(&AbortSignal::timeout_with_u32(PATIENCE_MS)));
         // A page that some proxy sends to instead is no answer.
         init.set_redirect(RequestRedirect::Manual);
@@ -91,13 +105,8 @@ impl Host for Platform {
     }
 
     async fn fetch(&self, path: &str, tag: Option<&str>) -> Result<Fetched, Fault> {
-        let headers = Headers::new().map_err(fault)?;
-        if let Some(tag) = tag {
-            headers.set("if-none-match", tag).map_err(fault)?;
-        }
-        let init = RequestInit::new();
-        init.set_headers(&headers);
-        let response = self.request(path, &init).await?;
+        let tag = tag.map(|tag| ("if-none-match", tag));
+        let response = self.request(path, &RequestInit::new(), tag).await?;
         match response.status() {
             304 => Ok(Fetched::Current),
             404 => Ok(Fetched::Missing),
@@ -113,13 +122,10 @@ impl Host for Platform {
     }
 
     async fn post_events(&self, body: &str) -> Result<u16, Fault> {
-        let headers = Headers::new().map_err(fault)?;
-        headers.set("content-type", "application/json").map_err(fault)?;
         let init = RequestInit::new();
         init.set_method("POST");
-        init.set_headers(&headers);
         init.set_body(&body.into());
-        Ok(self.request("events", &init).await?.status())
+        Ok(self.request("events", &init, Some(("content-type", "application/json"))).await?.status())
     }
 
     async fn hand_on(&self, body: &str) -> Result<(), Fault> {

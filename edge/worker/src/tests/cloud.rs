@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 
 use segue_conformance::{ranker, world};
-use segue_core::engine::PreparedRanker;
 use segue_core::policies;
 use segue_core::trust::hash;
 
 use crate::answer::Answer;
 use crate::call::Call;
 use crate::host::{Cell, Fault, Fetched, Host};
-use crate::isolate::Isolate;
+use crate::isolate::{Bundled, Isolate};
 use crate::settings::Settings;
 
 pub(super) const NOW: i64 = world::NOW_MS;
@@ -36,7 +35,11 @@ pub(super) struct Platform {
     pub(super) cells: RefCell<BTreeMap<String, Cell>>,
     /// Another writer gets in between so many times.
     pub(super) disturbances: Slot<usize>,
+    /// The next write finds its session forgotten.
+    pub(super) forgets: Slot<bool>,
     pub(super) admits: Slot<bool>,
+    /// Whom the limiter was asked about.
+    pub(super) asked: RefCell<Vec<String>>,
 }
 
 impl Platform {
@@ -70,8 +73,8 @@ impl Platform {
     }
 
     pub(super) fn isolate(&self, variables: &[(&str, &str)]) -> Isolate {
-        let prepared = PreparedRanker::new(&ranker::model(), &ranker::schema()).unwrap();
-        Isolate::new(settings(variables), Some(prepared))
+        let bundled = Bundled::new(ranker::model(), ranker::schema()).unwrap();
+        Isolate::new(settings(variables), Some(bundled))
     }
 
     /// The events of everything handed on.
@@ -174,7 +177,8 @@ impl Host for Platform {
         self.now_ms.set(self.now_ms.get() + milliseconds as i64);
     }
 
-    async fn admits(&self, _: &str) -> bool {
+    async fn admits(&self, client: &str) -> bool {
+        self.asked.borrow_mut().push(client.to_owned());
         self.admits.get()
     }
 
@@ -184,6 +188,9 @@ impl Host for Platform {
 
     async fn store_cell(&self, id: &str, cell: &Cell) -> Result<Option<Cell>, Fault> {
         let mut cells = self.cells.borrow_mut();
+        if self.forgets.replace(false) {
+            cells.clear();
+        }
         let kept = cells.entry(id.to_owned()).or_default();
         if self.disturbances.get() > 0 {
             self.disturbances.set(self.disturbances.get() - 1);
@@ -210,11 +217,16 @@ pub(super) fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+/// What a request is answered, whose body is only there once it is read.
+pub(super) fn ask(isolate: &Isolate, platform: &Platform, call: &Call, body: &serde_json::Value) -> Answer {
+    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+    now(isolate.answer(platform, call, async { Ok(body) }))
+}
+
 /// A request with headers.
-pub(super) fn call(method: &str, url: &str, headers: &[(&str, &str)], body: &serde_json::Value) -> Call {
+pub(super) fn call(method: &str, url: &str, headers: &[(&str, &str)]) -> Call {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     let mut headers: BTreeMap<String, String> =
         headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     headers.entry("content-type".into()).or_insert_with(|| "application/json".into());
@@ -223,7 +235,6 @@ pub(super) fn call(method: &str, url: &str, headers: &[(&str, &str)], body: &ser
         path: path.into(),
         query: pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         headers,
-        body,
         country: Some("DE".into()),
         bot_score: None,
         client: "192.0.2.1".into(),

@@ -1,4 +1,4 @@
-// A cloud made up for tests: it serves one of the world's generations, takes events in, and can go down.
+// A cloud made up for tests: it serves one of the world's generations, takes events in, and can go down or hang.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
@@ -10,12 +10,19 @@ export const WORLD = process.env.SEGUE_WORLD;
 export class Origin {
   generation = "1";
   down = false;
-  /** Paths asked for. */
+  /** Where its answers to `GET` stop for ever: before the `head`, or in the midst of the `body`. */
+  hangs = null;
+  /** Paths asked for, and the credentials shown with the last. */
   asked = [];
+  credentials;
   /** Events posted, with the ids they came with. */
   events = [];
   /** How the next posts are answered, before the usual 202. */
   answers = [];
+  /** Whether events are refused for good. */
+  refuses = false;
+  /** Events that a test's worker found among the dead letters. */
+  dead = [];
 
   async start() {
     this.server = createServer((request, response) => this.#answer(request, response));
@@ -33,8 +40,11 @@ export class Origin {
   async #answer(request, response) {
     const path = decodeURIComponent(request.url).replace(/^\/api\/v1\//, "");
     this.asked.push(path);
+    this.credentials = request.headers.authorization;
     if (this.down) return response.writeHead(503).end();
-    if (request.method === "POST") return this.#take(request, response);
+    if (this.hangs === "head") return;
+    if (request.method === "POST") return this.#take(request, response, path);
+    if (this.hangs === "body") return response.writeHead(200).write("the rest never comes");
     const bytes = await readFile(join(WORLD, this.generation, path)).catch(() => null);
     if (!bytes) return response.writeHead(404).end();
     const tag = `"${createHash("sha256").update(bytes).digest("hex")}"`;
@@ -42,10 +52,14 @@ export class Origin {
     response.writeHead(200, { etag: tag }).end(bytes);
   }
 
-  async #take(request, response) {
+  async #take(request, response, path) {
     const chunks = await request.toArray();
     const { events } = JSON.parse(Buffer.concat(chunks).toString());
-    const status = this.answers.shift() ?? 202;
+    if (path === "dead") {
+      this.dead.push(...events);
+      return response.writeHead(200).end();
+    }
+    const status = this.answers.shift() ?? (this.refuses ? 422 : 202);
     if (status === 202) this.events.push(...events);
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify({ accepted: events.length, duplicates: 0, rejected: [] }));
   }

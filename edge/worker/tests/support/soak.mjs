@@ -1,6 +1,7 @@
 // One isolate, many requests: `soak.mjs REQUESTS`. Fails when the engine's memory grows in the second half of them, by more
-// than one page for what fits into no gap, or what the scripts keep: in the first half both find their size. The process
-// is told, not judged: it holds the simulated queue and store as well, and what V8 has not given back.
+// than one page for what fits into no gap, or what the scripts keep: in the first half both find their size. What they are
+// at the middle is read at the request in the middle. The process is told, not judged: it holds the simulated queue and
+// store as well, and what V8 has not given back.
 import assert from "node:assert/strict";
 import { INSPECTED, liveHeap } from "./heap.mjs";
 import { residentBytes, workerd } from "./process.mjs";
@@ -14,11 +15,13 @@ const worker = await startWorker({ after: (end) => ends.push(end) }, {}, INSPECT
 worker.origin.events.push = () => 0;
 const items = itemsOf(await worker.next());
 let left = REQUESTS;
+let halfway;
 
 async function visitor() {
   let carried = {};
   for (let at = 0; left > 0; at = (at + 1) % 60) {
     left -= 1;
+    if (left === Math.floor(REQUESTS / 2)) halfway = await memory();
     if (at === 0) carried = cookieOf(await worker.next());
     const answer = await worker.send([event(["like", "skip", "complete"][at % 3], items[at % items.length])], carried);
     assert.equal(answer.status, 200, JSON.stringify(answer.body));
@@ -31,18 +34,15 @@ const memory = async () => ({
   heap: await liveHeap(worker.miniflare),
 });
 const pid = workerd();
-let halfway;
 const done = Promise.all(Array.from({ length: AT_ONCE }, visitor));
 const watch = setInterval(async () => {
   const now = await memory();
-  if (left < REQUESTS / 2) halfway ??= now;
   worker.origin.asked.length = 0;
   console.error(`${REQUESTS - left} requests, engine ${now.engine} bytes, scripts ${now.heap}, process ${residentBytes(pid)}`);
 }, 10_000);
 await done;
 clearInterval(watch);
 const last = await memory();
-halfway ??= last;
 const report = {
   requests: REQUESTS,
   engine_bytes_halfway: halfway.engine,

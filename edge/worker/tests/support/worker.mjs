@@ -47,8 +47,9 @@ export class Worker {
   async fetch(path, { country = "DE", score = 99, ...options } = {}) {
     const answer = await this.miniflare.dispatchFetch(new URL(path, this.url), { cf: { country, botManagement: { score } }, ...options });
     const text = await answer.text();
+    // The answer to `HEAD` has its type and no body.
     const isJson = /json/.test(answer.headers.get("content-type") ?? "");
-    return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : text };
+    return { status: answer.status, headers: answer.headers, body: isJson && text ? JSON.parse(text) : text };
   }
 
   next(headers, query = "surface=radio&count=10", country = "DE") {
@@ -56,8 +57,11 @@ export class Worker {
   }
 
   send(events, headers = {}, more = {}, country = "DE") {
-    const body = JSON.stringify({ surface: "radio", count: 10, events, ...more });
-    return this.fetch("/api/v1/session/events", { method: "POST", headers: { "content-type": "application/json", ...headers }, body, country });
+    return this.post("session/events", { surface: "radio", count: 10, events, ...more }, headers, country);
+  }
+
+  post(path, body, headers = {}, country = "DE") {
+    return this.fetch(`/api/v1/${path}`, { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body), country });
   }
 
   async scheduled() {
