@@ -3,11 +3,16 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::{Context as _, ensure};
+
 use crate::commands::test::{rust, summary};
 use crate::paths::Paths;
 use crate::shell;
 use crate::steps::{self, Counts, Step, Steps};
 use crate::worker::{self, MODEL, WORKER};
+
+/// What a deploy may upload, in bytes by gzip. The platform's own limit is 3 MB.
+const SCRIPT_BYTES: u64 = 1_500_000;
 
 /// Arguments of `cargo xtask worker`.
 #[derive(clap::Args)]
@@ -74,14 +79,23 @@ fn on_workerd(paths: &Paths, step: &Step) -> anyhow::Result<((), Counts)> {
     rust::counted(step, &mut command, summary::of_node)
 }
 
-/// Everything that a deploy does but the upload.
+/// Everything that a deploy does but the upload; what would be uploaded is within the limit.
 fn dry_deploy(paths: &Paths, step: &Step) -> anyhow::Result<()> {
     let output = paths.cache.join("worker-deploy");
     let arguments = ["node_modules/wrangler/bin/wrangler.js", "deploy", "--dry-run", "--outdir"];
     let mut command = shell::program(paths, worker::node(paths), arguments);
     command.arg(output).current_dir(paths.file(WORKER)).env("WRANGLER_SEND_METRICS", "false");
-    shell::run(step, &mut command)?;
+    let bytes = uploaded_bytes(&shell::run(step, &mut command)?).context("wrangler did not tell the size")?;
+    step.message(&format!("{bytes} bytes by gzip"));
+    ensure!(bytes < SCRIPT_BYTES, "the script has {bytes} bytes by gzip, it may have {SCRIPT_BYTES}");
     Ok(())
+}
+
+/// The size by gzip in what wrangler prints: `Total Upload: 2000.00 KiB / gzip: 700.00 KiB`.
+fn uploaded_bytes(output: &str) -> Option<u64> {
+    let (_, told) = output.split_once("gzip:")?;
+    let kibibytes: f64 = told.split_whitespace().next()?.parse().ok()?;
+    Some((kibibytes * 1024.0) as u64)
 }
 
 fn soak(paths: &Paths, step: &Step, requests: u64) -> anyhow::Result<()> {
@@ -90,4 +104,17 @@ fn soak(paths: &Paths, step: &Step, requests: u64) -> anyhow::Result<()> {
     command.arg(requests.to_string()).current_dir(paths.file(WORKER)).env("SEGUE_WORLD", world);
     steps::print_result(shell::run(step, &mut command)?.trim());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_by_gzip_is_read_from_what_wrangler_prints() {
+        let printed =
+            "Total Upload: 2048.50 KiB / gzip: 700.25 KiB\nYour Worker has access to the following bindings:";
+        assert_eq!(uploaded_bytes(printed), Some(717_056));
+        assert_eq!(uploaded_bytes("Total Upload: something"), None);
+    }
 }
