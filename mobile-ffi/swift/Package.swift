@@ -1,21 +1,22 @@
 // swift-tools-version: 6.0
+import Foundation
 import PackageDescription
 
-// On Apple's systems the library comes as the XCFramework that `cargo xtask mobile ios` builds; elsewhere it is looked for
-// where `-Xlinker -L` says.
-#if os(Linux)
-let library: Target = .systemLibrary(name: "SegueBindingsFFI", path: "Sources/SegueBindingsFFI")
-let linked: [LinkerSetting] = [.linkedLibrary("segue_mobile")]
-#else
-let library: Target = .binaryTarget(name: "SegueBindingsFFI", path: "SegueMobile.xcframework")
-let linked: [LinkerSetting] = []
-#endif
+// The library is the XCFramework that `cargo xtask mobile ios` puts here. Without it, as on Linux, it is the one of this machine
+// (`cargo xtask mobile host`), looked for where `-Xlinker -L` says.
+let framework = "SegueMobile.xcframework"
+let isBuilt = FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/\(framework)")
+let library: Target =
+    isBuilt
+    ? .binaryTarget(name: "SegueBindingsFFI", path: framework)
+    : .systemLibrary(name: "SegueBindingsFFI", path: "Sources/SegueBindingsFFI")
+let linked: [LinkerSetting] = isBuilt ? [] : [.linkedLibrary("segue_mobile")]
 
 let package = Package(
-    name: "Segue",
+    name: "SegueKit",
     platforms: [.iOS(.v15), .macOS(.v12)],
     products: [
-        .library(name: "Segue", targets: ["Segue"]),
+        .library(name: "SegueKit", targets: ["SegueKit"]),
         .executable(name: "segue-player", targets: ["SeguePlayer"]),
     ],
     targets: [
@@ -24,9 +25,10 @@ let package = Package(
         .target(
             name: "SegueBindings", dependencies: ["SegueBindingsFFI"], swiftSettings: [.swiftLanguageMode(.v5)],
             linkerSettings: linked),
-        .target(name: "Segue", dependencies: ["SegueBindings"]),
-        .executableTarget(name: "SeguePlayer", dependencies: ["Segue"]),
-        .executableTarget(name: "SegueBench", dependencies: ["Segue"]),
-        .testTarget(name: "SegueTests", dependencies: ["Segue"]),
+        .target(name: "SegueKit", dependencies: ["SegueBindings"]),
+        .executableTarget(name: "SeguePlayer", dependencies: ["SegueKit"]),
+        .executableTarget(name: "SegueBench", dependencies: ["SegueKit"]),
+        .executableTarget(name: "SegueRecorder", dependencies: ["SegueKit"], path: "Tests/SegueRecorder"),
+        .testTarget(name: "SegueKitTests", dependencies: ["SegueKit", "SegueRecorder"]),
     ]
 )

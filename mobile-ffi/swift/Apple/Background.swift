@@ -1,40 +1,34 @@
 // Not compiled here: see README.md.
-#if canImport(BackgroundTasks)
+#if canImport(BackgroundTasks) && !os(macOS)
     import BackgroundTasks
     import Network
-    import Segue
+    import SegueKit
 
     private let name = "dev.segue.refresh"
 
-    /// Fetches the next pack and sends what waits, while the app is not on the screen. Call before the app has finished launching;
-    /// call `schedule` whenever it goes to the background.
-    public func registerSegue(_ open: @escaping @Sendable () async throws -> Segue) {
+    /// Calls the host that was opened with `scheduler` while the app is not on the screen too. Call it before the app has finished
+    /// launching, and open the host then, whatever the app was launched for; call `submitSegue` whenever it goes to the background.
+    public func registerSegue(_ scheduler: PlatformScheduler) {
         BGTaskScheduler.shared.register(forTaskWithIdentifier: name, using: nil) { task in
-            schedule()
-            let work = Task {
-                do {
-                    try await open().wake()
-                    task.setTaskCompleted(success: true)
-                } catch {
-                    task.setTaskCompleted(success: false)
-                }
-            }
-            task.expirationHandler = { work.cancel() }
+            submitSegue()
+            // Told of its end once, by whatever thread: the scheduler sees to that.
+            nonisolated(unsafe) let task = task
+            task.expirationHandler = scheduler.call { task.setTaskCompleted(success: $0) }
         }
     }
 
     /// About half an hour from now, as often as packs are made.
-    public func schedule() {
+    public func submitSegue() {
         let request = BGAppRefreshTaskRequest(identifier: name)
         request.earliestBeginDate = Date(timeIntervalSinceNow: 30 * 60)
         try? BGTaskScheduler.shared.submit(request)
     }
 
-    /// Tells a host when the network is back, until the answer is cancelled.
+    /// Tells a host when the network is back, until the answer is cancelled: with the host, when the person signs out.
     public func watchNetwork(_ segue: Segue) -> NWPathMonitor {
         let monitor = NWPathMonitor()
-        monitor.pathUpdateHandler = { path in
-            if path.status == .satisfied { Task { try? await segue.wake() } }
+        monitor.pathUpdateHandler = { [weak segue] path in
+            if path.status == .satisfied { Task { try? await segue?.wake() } }
         }
         monitor.start(queue: .global(qos: .utility))
         return monitor

@@ -1,6 +1,6 @@
 import Dispatch
 import Foundation
-import Segue
+import SegueKit
 
 // One re-rank across the boundary, for `cargo xtask bench mobile`: the same as `tests/conformance/examples/rerank.rs`.
 let (warmUp, measured, betweenMs) = (200, 2_000, Int64(45_000))

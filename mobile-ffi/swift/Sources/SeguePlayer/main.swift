@@ -1,5 +1,5 @@
 import Foundation
-import Segue
+import SegueKit
 
 /// A track is 200 seconds long.
 let trackMs: UInt64 = 200_000

@@ -12,6 +12,9 @@ use crate::tools::swift::Swift;
 /// What lies beside the package: its tests read it.
 const BESIDE: [&str; 3] = ["mobile-ffi/swift", "tests/vectors", "docs/ERRORS.md"];
 
+/// The library for Apple's systems, in the package's folder where `cargo xtask mobile ios` has made it.
+pub(crate) const FRAMEWORK: &str = "SegueMobile.xcframework";
+
 /// Puts package, vectors and the library in `folder` where the toolchain sees them.
 ///
 /// # Errors
@@ -29,7 +32,8 @@ pub(crate) fn gather(paths: &Paths, swift: &Swift, folder: &Path) -> anyhow::Res
     library::copy(&library::shared(folder), &library::shared(&work.join("lib")))
 }
 
-/// Copies a file, or a folder with all in it but the package's outputs.
+/// Copies a file, or a folder with all in it but the package's outputs and the framework, in whose place the tests link the
+/// library of this machine.
 ///
 /// # Errors
 /// Names what cannot be copied.
@@ -40,7 +44,7 @@ pub(crate) fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     let entries = std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?;
     for entry in entries {
         let entry = entry?;
-        if entry.file_name() != ".build" {
+        if entry.file_name() != ".build" && entry.file_name() != FRAMEWORK {
             copy(&entry.path(), &to.join(entry.file_name()))?;
         }
     }

@@ -1,5 +1,5 @@
 /// The largest body sent at once, in bytes.
-private let mostBytes: UInt32 = 256 * 1024
+private let mostBodyBytes: UInt32 = 256 * 1024
 
 /// How long to wait before credentials that were refused are tried again: some change unseen.
 private let credentialsWaitMs: Int64 = 5 * 60_000
@@ -15,6 +15,14 @@ enum Delivery: Sendable {
     case sending(Sending)
     case settled(Outcome)
     case failed(HostError)
+}
+
+/// What the sender tells, which is made before the host is whole.
+final class Ear: @unchecked Sendable {
+    /// Set once, before the sender begins.
+    weak var host: Segue?
+
+    func heard(_ delivery: Delivery) async { await host?.heard(delivery) }
 }
 
 /// Carries out what the outbox decides: posts, tells of the answer, waits.
@@ -58,12 +66,12 @@ actor Sender {
         await pump()
     }
 
-    /// Stops, and gives a request on its way up: its events are sent again, and count once.
-    func close() async {
+    /// Stops and lets go of the file at once; the answer to a request on its way is not waited for: its events are sent
+    /// again, and count once.
+    func close() {
         isClosed = true
         timer?.cancel()
         pumping?.cancel()
-        await pumping?.value
         outbox = nil
     }
 
@@ -90,8 +98,8 @@ actor Sender {
     }
 
     private func sendAll() async throws -> Next {
-        while let outbox, !isClosed {
-            let next = try outbox.next(nowMs: now(), mostBytes: mostBytes)
+        // Nobody holds the outbox across a wait, or closing would not let go of its file.
+        while let next = try outbox?.next(nowMs: now(), mostBytes: mostBodyBytes) {
             if case .credentials = next, try await hasOthers() { continue }
             guard case let .send(_, body) = next else { return next }
             await turnTo(.sending)
@@ -102,8 +110,7 @@ actor Sender {
 
     private func deliver(_ body: String) async throws {
         let answer = await service.post(body)
-        guard let outbox, !isClosed else { return }
-        let outcome = try outbox.answered(answer: answer, nowMs: now())
+        guard let outcome = try outbox?.answered(answer: answer, nowMs: now()) else { return }
         if outcome.verdict == "accepted" { renewed = false }
         await tell(.settled(outcome))
         guard let first = outcome.refused.first else { return }
@@ -152,7 +159,7 @@ actor Sender {
     private func after(_ milliseconds: UInt64, _ work: @escaping @Sendable (Sender) async -> Void) -> Task<Void, Never>? {
         if isClosed { return nil }
         return Task { [weak self] in
-            guard (try? await Task.sleep(nanoseconds: milliseconds * 1_000_000)) != nil, let self else { return }
+            guard (try? await Task.sleep(milliseconds: milliseconds)) != nil, let self else { return }
             Task { await work(self) }
         }
     }

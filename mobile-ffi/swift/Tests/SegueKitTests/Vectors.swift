@@ -1,5 +1,5 @@
 import Foundation
-import Segue
+import SegueKit
 
 /// Any JSON value.
 indirect enum Json: Decodable, Equatable {

@@ -1,34 +1,9 @@
 import Foundation
-import Segue
+import SegueKit
 import XCTest
 
 /// What an app gets: a list that follows the person, offline too, and events that arrive.
-final class HostTests: XCTestCase {
-    private let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
-    private let clock = Clock()
-
-    override func tearDownWithError() throws { try? FileManager.default.removeItem(at: folder) }
-
-    private func open(_ service: FakeService, _ change: (inout Options) -> Void = { _ in }) async throws -> Segue {
-        var options = Options(root: World.root, baseUrl: "http://service.test", surface: World.surface)
-        (options.user, options.count, options.gatherMs) = (World.user, 8, 5)
-        change(&options)
-        let clock = clock
-        return try await Segue.open(options, storage: FileStorage(folder), transport: service, now: { clock.now })
-    }
-
-    private func items(_ segue: Segue) async -> [String] { await segue.list.places.map(\.item) }
-
-    private func code(_ work: () async throws -> Void) async -> String {
-        do { try await work() } catch let failure as HostError { return failure.code } catch { return "\(error)" }
-        return "none"
-    }
-
-    private func until(_ segue: Segue, _ holds: (HostState) -> Bool) async {
-        for await state in segue.stateChanges where holds(state) { return }
-        XCTFail("the host ended before")
-    }
-
+final class HostTests: HostCase {
     func testTheListHasChangedWhenASkipWasRecordedAndTheEventArrivesWithItsSlate() async throws {
         let service = try FakeService()
         let segue = try await open(service)
@@ -106,18 +81,6 @@ final class HostTests: XCTestCase {
         await segue.close()
     }
 
-    func testATaskThatIsCancelledLosesNoEvent() async throws {
-        let service = try FakeService()
-        let segue = try await open(service)
-        let item = await items(segue)[2]
-        let tasks = (0..<50).map { _ in Task { _ = try? await segue.record(NewEvent("click", item: item)) } }
-        tasks.forEach { $0.cancel() }
-        for task in tasks { await task.value }
-        try await segue.flush()
-        await until(segue) { $0.waiting == 0 && $0.sent == 50 }
-        await segue.close()
-    }
-
     func testEightTasksRecordAtOnceAndEveryEventArrives() async throws {
         let service = try FakeService()
         let segue = try await open(service)
@@ -152,6 +115,6 @@ final class HostTests: XCTestCase {
         let fresh = await items(segue)
         XCTAssertTrue(fresh.contains(first), "and is forgotten when starting over")
         try await segue.forget()
-        XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path), ["everybody"])
+        XCTAssertEqual(try kept(), ["everybody"])
     }
 }

@@ -1,5 +1,8 @@
 import Foundation
 
+/// Most bytes of what is fetched: the engine refuses more.
+private let (rotationsBytes, manifestBytes, packBytes, modelBytes) = (64 << 10, 256 << 10, 4 << 20, 8 << 20)
+
 /// Fetches bundles, of which nothing is believed yet but the manifest's list.
 struct Download: Sendable {
     let service: Service
@@ -9,8 +12,8 @@ struct Download: Sendable {
     /// The bundle of `subject`, or everyone's where the service has none for them; `known` itself when nothing has changed
     /// since. An artefact that cannot be had is left out, as the pack's own order needs none, and asked for the next time.
     func bundle(_ subject: String, known: Bundle? = nil) async throws -> Bundle {
-        async let rotations = optional { try await service.read("rotations", known: known?.rotations) }
-        async let manifest = service.read("manifest", known: known?.manifest)
+        async let rotations = optional { try await service.read("rotations", mostBytes: rotationsBytes, known: known?.rotations) }
+        async let manifest = service.read("manifest", mostBytes: manifestBytes, known: known?.manifest)
         let (owner, pack) = try await packOf(subject, known)
         var bundle = try await Bundle(
             subject: owner, rotations: rotations, manifest: manifest, pack: pack, artefacts: [:], acceptedMs: now())
@@ -26,7 +29,8 @@ struct Download: Sendable {
         let id = subject.hasPrefix("user:") ? String(subject.dropFirst(5)) : subject
         let owner = id.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(CharacterSet(charactersIn: ":-._~"))) ?? id
         do {
-            return (subject, try await service.read("packs/\(owner)", known: known?.subject == subject ? known?.pack : nil))
+            let own = known?.subject == subject ? known?.pack : nil
+            return (subject, try await service.read("packs/\(owner)", mostBytes: packBytes, known: own))
         } catch let failure as HostError where subject != everyone && failure.status == 404 {
             return try await packOf(everyone, known)
         }
@@ -53,7 +57,8 @@ struct Download: Sendable {
     private func bytes(_ artefact: Artefact, _ before: Data?) async throws -> Data? {
         if let before, artefactOf(bytes: before) == artefact { return before }
         do {
-            let read = try await service.read("models/\(artefact.hash)").bytes
+            let most = min(Int(clamping: artefact.bytes), modelBytes)
+            let read = try await service.read("models/\(artefact.hash)", mostBytes: most).bytes
             return artefactOf(bytes: read) == artefact ? read : nil
         } catch is HostError {
             return nil

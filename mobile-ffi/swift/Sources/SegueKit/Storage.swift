@@ -38,13 +38,24 @@ public struct FileStorage: Storage {
 
     public func forget(_ owner: String) throws {
         let folder = folderOf(owner)
-        if FileManager.default.fileExists(atPath: folder.path) { try FileManager.default.removeItem(at: folder) }
+        guard FileManager.default.fileExists(atPath: folder.path) else { return }
+        try FileManager.default.removeItem(at: folder)
+        try synced(self.folder.path, flags: O_RDONLY)
     }
 
     private func made(_ owner: String) throws -> URL {
         let folder = folderOf(owner)
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try make(folder)
         return folder
+    }
+
+    /// A new folder's name survives a power cut once the folder around it is synced.
+    private func make(_ folder: URL) throws {
+        if FileManager.default.fileExists(atPath: folder.path) { return }
+        let around = folder.deletingLastPathComponent()
+        try make(around)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try synced(around.path, flags: O_RDONLY)
     }
 
     /// Ids may hold signs that no file name can.

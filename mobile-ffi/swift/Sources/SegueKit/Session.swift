@@ -1,6 +1,7 @@
 import Foundation
 
-private let sessionName = "session"
+/// The name it is kept under.
+let sessionName = "session"
 
 /// A session ends when this long nothing happened, as it does for the service.
 private let idleMs: Int64 = 30 * 60_000
@@ -53,12 +54,12 @@ struct Session {
         }
     }
 
-    /// Keeps it.
-    mutating func keep(_ storage: any Storage, _ subject: String) throws {
+    /// The bytes that `restore` goes on with.
+    mutating func saved() throws -> Data {
         current.engine = try engine.saveSession()
         let encoder = PropertyListEncoder()
         encoder.outputFormat = .binary
-        try storage.write(subject, sessionName, encoder.encode(current))
+        return try encoder.encode(current)
     }
 
     /// Something happens: after a long silence it is the first thing of another session. Answers its time, which is never

@@ -1,5 +1,5 @@
 import Foundation
-import Segue
+import SegueKit
 import XCTest
 
 /// The outbox's file through the bindings.
@@ -36,6 +36,45 @@ final class OutboxTests: XCTestCase {
         }
     }
 
+    private func refusal(_ work: () throws -> Void) -> SegueError? {
+        do { try work() } catch { return error as? SegueError }
+        return nil
+    }
+
+    func testAFullOutboxAFileInUseAndABusyEngineAreRefusedWithTheirRemedies() throws {
+        let file = folder.appendingPathComponent("outbox").path
+        let outbox = try Outbox.open(path: file, seed: 1)
+        try outbox.enqueueAll(events: (0..<10_000).map(event))
+        let impression = Event(eventId: "i", kind: "impression", timeMs: 1, item: "t1")
+        var refusals = [refusal { try outbox.enqueue(event: impression) }, refusal { _ = try Outbox.open(path: file, seed: 1) }]
+
+        let (engine, ask) = (try World.engine(), World.ask)
+        let ended = Flag()
+        for _ in 0..<4 { Thread.detachNewThread { while !ended.isUp { _ = try? engine.rank(request: ask) } } }
+        var busy: SegueError?
+        while busy == nil { busy = refusal { _ = try engine.rank(request: ask, deadlineMs: 0) } }
+        ended.raise()
+        refusals.append(busy)
+
+        let table = try String(contentsOf: Vectors.folder.appendingPathComponent("../../docs/ERRORS.md"), encoding: .utf8)
+        XCTAssertEqual(refusals.map { $0?.code }, ["outbox_full", "storage_failed", "engine_busy"])
+        for case let .Refused(code, _, remedy)? in refusals {
+            // What the mobile library adds has a row that also says what happened.
+            let row = code == "engine_busy" ? "| `\(code)` |" : "| `\(code)` | \(remedy) |"
+            XCTAssertTrue(table.contains(row), "\(code): \(remedy)")
+        }
+    }
+
+    func testEventsTogetherAreTakenInUpToTheOneThatIsRefused() throws {
+        let file = folder.appendingPathComponent("outbox")
+        do {
+            let outbox = try Outbox.open(path: file.path, seed: 1)
+            let bad = Event(eventId: "", kind: "like", timeMs: 1, item: "t1")
+            XCTAssertEqual(refusal { try outbox.enqueueAll(events: [event(0), event(1), bad, event(2)]) }?.code, "event_invalid")
+        }
+        XCTAssertEqual(try waiting(file), ["e0", "e1"])
+    }
+
     func testWhatTheServiceHasLeavesTheFileAndWhatItRefusesIsNamed() throws {
         let file = folder.appendingPathComponent("outbox")
         do {
@@ -50,4 +89,13 @@ final class OutboxTests: XCTestCase {
         }
         XCTAssertEqual(try waiting(file), [])
     }
+}
+
+private final class Flag: @unchecked Sendable {
+    private let lock = NSLock()
+    private var up = false
+
+    var isUp: Bool { lock.withLock { up } }
+
+    func raise() { lock.withLock { up = true } }
 }

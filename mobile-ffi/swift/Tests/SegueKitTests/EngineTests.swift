@@ -1,5 +1,5 @@
 import Foundation
-import Segue
+import SegueKit
 import XCTest
 
 /// The bindings under load and under misuse.

@@ -1,5 +1,11 @@
 import Foundation
 
+/// Most bytes of what the service says to a batch.
+private let receiptBytes = 1 << 20
+
+/// The longest `Retry-After` that is told, a day, in seconds.
+private let mostRetrySeconds: UInt64 = 86_400
+
 /// Bytes with the tag to ask for newer ones by.
 struct Tagged: Codable, Equatable, Sendable {
     let bytes: Data
@@ -18,17 +24,11 @@ actor Service {
         (self.options, self.transport, self.now) = (options, transport, now)
     }
 
-    /// Reads a resource, or answers with what is known of it when it has not changed.
-    func read(_ path: String, known: Tagged? = nil) async throws -> Tagged {
+    /// Reads a resource of at most so many bytes, or answers with what is known of it when it has not changed.
+    func read(_ path: String, mostBytes: Int, known: Tagged? = nil) async throws -> Tagged {
         var headers = await options.headers()
         if let etag = known?.etag { headers["if-none-match"] = etag }
-        let answer: HttpResponse
-        do {
-            answer = try await transport.send(HttpRequest(method: "GET", url: url(path), headers: headers, body: nil))
-        } catch {
-            try Task.checkCancellation()
-            throw HostError("network_unreachable", "No answer to \(path): the network is off or the service is not running.")
-        }
+        let answer = try await ask(HttpRequest(method: "GET", url: url(path), headers: headers, mostBytes: mostBytes))
         if answer.status == 304, let known { return known }
         guard (200..<300).contains(answer.status) else { throw refusal(path, answer) }
         return Tagged(bytes: answer.body, etag: answer.headers["etag"])
@@ -39,10 +39,26 @@ actor Service {
         let credentials = await options.headers()
         used = credentials
         let headers = credentials.merging(["content-type": "application/json"]) { $1 }
-        let request = HttpRequest(method: "POST", url: url("events"), headers: headers, body: Data(body.utf8))
-        guard let answer = try? await transport.send(request) else { return Answer(status: 0) }
+        let request = HttpRequest(
+            method: "POST", url: url("events"), headers: headers, body: Data(body.utf8), mostBytes: receiptBytes)
+        guard let answer = try? await ask(request) else { return Answer(status: 0) }
         return Answer(
             status: UInt16(clamping: answer.status), retryAfterMs: retryAfter(answer.headers["retry-after"]), body: answer.body)
+    }
+
+    /// The answer to a request. Whatever goes wrong with it, the app's own time limit too, is no answer.
+    private func ask(_ request: HttpRequest) async throws -> HttpResponse {
+        do {
+            let answer = try await transport.send(request)
+            if answer.body.count > request.mostBytes { throw HostError.tooLarge(request, status: answer.status) }
+            return answer
+        } catch let refusal as HostError {
+            throw refusal
+        } catch {
+            try Task.checkCancellation()
+            let why = "the network is off or the service is not running"
+            throw HostError("network_unreachable", "No answer to \(request.url): \(why) (\(error)).")
+        }
     }
 
     /// Whether the app gives other headers than those of the last batch.
@@ -55,12 +71,13 @@ actor Service {
     /// `Retry-After` is a number of seconds or a date.
     private func retryAfter(_ value: String?) -> UInt64? {
         guard let value = value?.trimmingCharacters(in: .whitespaces) else { return nil }
-        if let seconds = UInt64(value) { return seconds.multipliedReportingOverflow(by: 1_000).partialValue }
+        if let seconds = UInt64(value) { return min(seconds, mostRetrySeconds) * 1_000 }
         let format = DateFormatter()
         format.locale = Locale(identifier: "en_US_POSIX")
         format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss zzz"
         guard let date = format.date(from: value) else { return nil }
-        return UInt64(max(0, date.timeIntervalSince1970 * 1_000 - Double(now())))
+        let seconds = date.timeIntervalSince1970 - Double(now()) / 1_000
+        return UInt64(min(max(0, seconds), Double(mostRetrySeconds)) * 1_000)
     }
 
     /// The service's own code, where the answer has one.

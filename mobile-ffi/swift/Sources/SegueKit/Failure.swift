@@ -2,8 +2,8 @@ import Foundation
 
 /// What the host reports: a stable code of `docs/ERRORS.md` to branch on, with what was wrong in the message.
 public struct HostError: Error, Sendable, CustomStringConvertible {
-    /// `network_unreachable`, `credentials_needed`, `events_refused`, `storage_failed`, `closed`, `unexpected`, `http_STATUS`, or a
-    /// code of the service or the engine.
+    /// `network_unreachable`, `credentials_needed`, `events_refused`, `storage_failed`, `too_large`, `closed`, `unexpected`,
+    /// `http_STATUS`, or a code of the service or the engine.
     public let code: String
     /// What was wrong, and what to do.
     public let message: String
@@ -22,6 +22,14 @@ public struct HostError: Error, Sendable, CustomStringConvertible {
         case is CocoaError, is POSIXError: self.init("storage_failed", "\(caught)")
         default: self.init("unexpected", "\(caught)")
         }
+    }
+
+    /// What whoever calls a closed host is told.
+    static let closed = HostError("closed", "This host was closed: open another.")
+
+    /// What came back is longer than was asked for.
+    static func tooLarge(_ request: HttpRequest, status: Int) -> HostError {
+        HostError("too_large", "The answer to \(request.url) has more than \(request.mostBytes) bytes.", status: status)
     }
 
     public var description: String { "\(code): \(message)" }

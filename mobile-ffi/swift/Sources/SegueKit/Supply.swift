@@ -24,6 +24,7 @@ actor Supply {
     /// What was refused of the last feeding; the same bytes are worth feeding again then.
     private var refused: [HostError] = []
     private var refreshing: Task<Bool, any Error>?
+    private var isClosed = false
 
     init(
         _ engine: Engine, _ download: Download, _ storage: any Storage, _ options: Options,
@@ -60,6 +61,12 @@ actor Supply {
         return try await task.value
     }
 
+    /// Keeps nothing from now on. A request on its way is not waited for: what it brings is left aside.
+    func close() {
+        isClosed = true
+        refreshing?.cancel()
+    }
+
     private func look() async throws -> Bool {
         let known = try last().bundle
         let fresh = try await download.bundle(options.subject, known: known)
@@ -87,6 +94,7 @@ actor Supply {
 
     /// Feeds a bundle; when a refresh was published between its manifest and its pack, fetches both once more.
     private func feedWhole(_ bundle: Bundle) async throws -> Bool {
+        try checkOpen()
         restoreTrust(everybody)
         var (latest, fed) = (bundle, feed(engine, bundle))
         if fed.refused.contains(where: { $0.code == "pack_wrong_generation" }) {
@@ -96,6 +104,7 @@ actor Supply {
             } catch let failure as HostError {
                 complain(failure)
             }
+            try checkOpen()
         }
         refused = fed.refused
         refused.forEach(complain)
@@ -105,6 +114,11 @@ actor Supply {
         try storage.write(options.subject, bundleName, latest.encoded())
         try storage.write(options.subject, trustName, engine.saveTrust())
         return true
+    }
+
+    /// Asked after each wait: nothing is written after `close`, as storage may be told to forget the person then.
+    private func checkOpen() throws {
+        if isClosed { throw HostError.closed }
     }
 
     private func restoreTrust(_ owner: String) {

@@ -1,4 +1,4 @@
-import Segue
+import SegueKit
 import XCTest
 
 /// What every host has to agree on.
