@@ -6,13 +6,22 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-/// An answer: status, body.
+/// An answer: status, head, body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The status code.
     pub(crate) status: u16,
+    head: String,
     /// The body's bytes.
     pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// A line of the head, by its name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        lines.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
+    }
 }
 
 /// Asks for `path`.
@@ -64,10 +73,10 @@ fn exchange(
 
 fn parse(bytes: &[u8]) -> anyhow::Result<Answer> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").context("the head has no end")?;
-    let head = String::from_utf8_lossy(&bytes[..end]);
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let status = head.split_whitespace().nth(1).and_then(|word| word.parse().ok());
     let Some(status) = status else { bail!("the first line has no status: {head}") };
-    Ok(Answer { status, body: bytes[end + 4..].to_vec() })
+    Ok(Answer { status, head, body: bytes[end + 4..].to_vec() })
 }
 
 #[cfg(test)]
@@ -78,6 +87,7 @@ mod tests {
     fn status_and_body_are_read() {
         let answer = parse(b"HTTP/1.0 202 Accepted\r\na: b\r\n\r\n{}").expect("it is HTTP");
         assert_eq!((answer.status, answer.body.as_slice()), (202, b"{}".as_slice()));
+        assert_eq!((answer.header("A"), answer.header("b")), (Some("b"), None));
     }
 
     #[test]

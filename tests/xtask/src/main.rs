@@ -4,6 +4,7 @@ mod checkout;
 mod commands;
 mod dependencies;
 mod http;
+mod load;
 mod paths;
 mod server;
 mod shell;

@@ -39,6 +39,13 @@ impl Server {
         format!("http://{}", self.address)
     }
 
+    /// The memory that it has now, where the system tells.
+    pub(crate) fn memory_bytes(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1_024)
+    }
+
     fn wait_until_ready(&mut self) -> anyhow::Result<()> {
         let started = Instant::now();
         while started.elapsed() < START_LIMIT {

@@ -5,6 +5,7 @@ pub(crate) mod cargo_fuzz;
 pub(crate) mod chromium;
 pub(crate) mod debian;
 pub(crate) mod maven;
+pub(crate) mod nginx;
 pub(crate) mod node_packages;
 pub(crate) mod onnxruntime;
 pub(crate) mod python;

@@ -95,12 +95,12 @@ fn acknowledged(
 ) -> anyhow::Result<bool> {
     while !is_over.load(Ordering::Acquire) {
         match http::post_json(service.address, "/api/v1/events", body) {
-            Ok(Answer { status: 202, body }) => return receipt(&body, events).map(|()| true),
+            Ok(Answer { status: 202, body, .. }) => return receipt(&body, events).map(|()| true),
             Ok(Answer { status: 503, .. }) | Err(_) => {
                 ledger.again += 1;
                 thread::sleep(Duration::from_millis(50));
             }
-            Ok(Answer { status, body }) => {
+            Ok(Answer { status, body, .. }) => {
                 bail!("POST /api/v1/events answered {status}: {}", String::from_utf8_lossy(&body))
             }
         }

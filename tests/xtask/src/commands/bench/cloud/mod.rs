@@ -1,0 +1,119 @@
+//! Import, refresh, and the service under load.
+
+mod events;
+mod lists;
+mod packs;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+
+use super::Figures;
+use super::report::Report;
+use crate::http;
+use crate::paths::Paths;
+use crate::server::Server;
+use crate::shell;
+use crate::steps::{Step, Steps};
+use crate::tools::nginx::{self, Nginx};
+use crate::tools::onnxruntime;
+use crate::whole_path::{self, CatalogueSize, Segue};
+
+/// The demo's catalogue.
+const SIZE: CatalogueSize = CatalogueSize { tracks: 20_000, users: 2_000, seed: 7 };
+
+/// Builds with full optimisation and measures both.
+pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report) {
+    let Some((segue, data)) = prepare(paths, steps) else { return };
+    report.add(&figures(paths, steps, &segue, &data));
+    let apart = paths.cache.join("bench-service");
+    serve(paths, steps, report, &segue, &data, &apart);
+    // Gigabytes of events.
+    let _ = fs::remove_dir_all(&apart);
+}
+
+/// The service on a folder of its own that shares the data's files: what is measured must not reach the next refresh.
+fn serve(paths: &Paths, steps: &Steps, report: &mut Report, segue: &Segue, data: &Path, apart: &Path) {
+    let server = steps.run("cloud: serve", |step| {
+        let _ = fs::remove_dir_all(apart);
+        whole_path::share(data, apart)
+            .with_context(|| format!("cannot share {} with {}", data.display(), apart.display()))?;
+        segue.serve(paths, step, apart, None, 0)
+    });
+    let Some(server) = server else { return };
+    let nginx = steps.run("cloud: nginx", |step| nginx::ensure(paths, step)) == Some(true);
+    if !nginx {
+        report.skip("ratio_nginx_pack_get", &format!("there is no nginx; `{}` installs it", nginx::INSTALL));
+    }
+    let packs = steps.run("cloud: packs", |step| {
+        let packs = packs::Packs::warmed(paths, &server)?;
+        let nginx = if nginx { Some(Nginx::start(packs.folder())?) } else { None };
+        packs.measure(step, &server, nginx.as_ref())
+    });
+    report.add(&packs.unwrap_or_default());
+    report.add(&steps.run("cloud: lists", |_| lists::measure(&server)).unwrap_or_default());
+    report.add(&steps.run("cloud: events", |step| events::measure(step, &server)).unwrap_or_default());
+}
+
+/// Names of people who have packs.
+fn people(server: &Server, count: usize) -> anyhow::Result<Vec<String>> {
+    let answer = http::get(server.address, &format!("/api/v1/users?limit={count}"))?;
+    let answer: Value = serde_json::from_slice(&answer.body)?;
+    let names = answer["users"].as_array().into_iter().flatten();
+    let names: Vec<String> = names.filter_map(|name| name.as_str().map(str::to_owned)).collect();
+    if names.is_empty() {
+        bail!("the service knows nobody: {answer}");
+    }
+    Ok(names)
+}
+
+/// The middle of the values.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+/// The release build of `segue` and the demo's catalogue.
+pub(super) fn prepare(paths: &Paths, steps: &Steps) -> Option<(Segue, PathBuf)> {
+    let library = steps.run("ONNX Runtime", |step| onnxruntime::ensure(paths, step))?;
+    let executable = steps.run("cloud: compile", |step| build(paths, step))?;
+    let segue = Segue { executable, library };
+    let data = steps.run("cloud: generate", |step| segue.generated(paths, step, SIZE))?;
+    Some((segue, data))
+}
+
+fn figures(paths: &Paths, steps: &Steps, segue: &Segue, data: &Path) -> Figures {
+    let mut figures = Figures::new();
+    if let Some(rate) = steps.run("cloud: import", |step| import(paths, step, segue, data)) {
+        figures.insert("import_rows_per_second".to_owned(), rate);
+    }
+    if let Some(report) = steps.run("cloud: refresh", |step| segue.refresh(paths, step, data)) {
+        figures.insert("refresh_users_per_second".to_owned(), report["refresh_users_per_second"].clone());
+    }
+    figures
+}
+
+fn build(paths: &Paths, step: &Step) -> anyhow::Result<PathBuf> {
+    let arguments = ["build", "--locked", "--release", "--package", "segue-cloud", "--no-default-features"];
+    shell::run(step, &mut shell::cargo(paths, arguments))?;
+    Ok(paths.executable("release", "segue"))
+}
+
+/// Rows of all four tables read and stored again in a second, as JSON Lines.
+fn import(paths: &Paths, step: &Step, segue: &Segue, source: &Path) -> anyhow::Result<Value> {
+    let data = paths.cache.join("bench-import");
+    if data.exists() {
+        fs::remove_dir_all(&data).with_context(|| format!("cannot remove {}", data.display()))?;
+    }
+    let started = Instant::now();
+    let report = segue.import(paths, step, "jsonl", source, &data)?;
+    let seconds = started.elapsed().as_secs_f64();
+    let rows = report["rows"].as_u64().unwrap_or(0);
+    if rows == 0 {
+        bail!("the import read no row: {report}");
+    }
+    Ok(json!((rows as f64 / seconds).round()))
+}
