@@ -3,6 +3,7 @@
 mod events;
 mod lists;
 mod packs;
+mod retrieval;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ const SIZE: CatalogueSize = CatalogueSize { tracks: 20_000, users: 2_000, seed: 
 pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report) {
     let Some((segue, data)) = prepare(paths, steps) else { return };
     report.add(&figures(paths, steps, &segue, &data));
+    let retrieval = steps.run("cloud: retrieval", |step| retrieval::measure(paths, step));
+    report.add(&retrieval.unwrap_or_default());
     let apart = paths.cache.join("bench-service");
     serve(paths, steps, report, &segue, &data, &apart);
     // Gigabytes of events.

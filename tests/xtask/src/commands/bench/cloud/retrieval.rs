@@ -1,0 +1,44 @@
+//! The retrieval part of a refresh, beside faiss over the same vectors.
+
+use std::fs;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::commands::bench::Figures;
+use crate::paths::Paths;
+use crate::shell;
+use crate::steps::Step;
+use crate::tools::python;
+
+/// Items to choose from.
+const ITEMS: &str = "100000";
+/// What the peer is installed from.
+const REQUIREMENTS: &str = "tests/bench/requirements.lock";
+const PEER: &str = "tests/bench/faiss_peer.py";
+
+/// Queries a second on one core, by each of our indices and by faiss.
+///
+/// # Errors
+/// When one of the programs fails.
+pub(super) fn measure(paths: &Paths, step: &Step) -> anyhow::Result<Figures> {
+    let folder = paths.cache.join("bench-retrieval");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut ours = shell::cargo(paths, ["run", "--locked", "--release", "--package", "segue-cloud"]);
+    ours.args(["--no-default-features", "--features", "usearch", "--example", "retrieval", "--"]);
+    let ours = shell::last_json(&shell::run(step, ours.arg(&folder).arg(ITEMS))?)?;
+    let python = python::with_requirements(paths, step, &paths.file(REQUIREMENTS))?;
+    let mut peer = shell::program(paths, python, [PEER]);
+    let theirs = shell::last_json(&shell::run(step, peer.arg(&folder))?)?;
+    Ok(Figures::from_iter([
+        ("retrieval_usearch_per_second".to_owned(), ours["usearch"]["per_second"].clone()),
+        ("retrieval_hnsw_per_second".to_owned(), ours["hnsw"]["per_second"].clone()),
+        ("retrieval_exact_per_second".to_owned(), ours["exact"]["per_second"].clone()),
+        ("retrieval_faiss_per_second".to_owned(), theirs["per_second"].clone()),
+        ("ratio_faiss_refresh".to_owned(), ratio(&ours["usearch"]["per_second"], &theirs["per_second"])),
+    ]))
+}
+
+fn ratio(ours: &Value, theirs: &Value) -> Value {
+    ours.as_f64().zip(theirs.as_f64()).map_or(Value::Null, |(ours, theirs)| json!(ours / theirs))
+}
