@@ -36,4 +36,5 @@ pub mod server;
 pub mod state;
 pub mod towers;
 pub mod train;
+pub mod training_log;
 pub mod workshop;

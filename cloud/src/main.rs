@@ -46,6 +46,8 @@ enum Command {
     Serve(Box<commands::serve::Arguments>),
     /// Learn vectors and ranker from what lies before the boundary, and use them from now on.
     Train(commands::train::Arguments),
+    /// Write what was shown, with what became of it, as Parquet files by date and hour.
+    TrainingLog(commands::training_log::Arguments),
     /// Check a model before it is served.
     Model(commands::model::Arguments),
     /// Replay held-out sessions and measure the order that users would have seen.
@@ -71,6 +73,7 @@ fn main() -> std::process::ExitCode {
         Command::Restore(arguments) => commands::restore::run(&arguments),
         Command::Serve(arguments) => commands::serve::run(&arguments),
         Command::Train(arguments) => commands::train::run(&arguments),
+        Command::TrainingLog(arguments) => commands::training_log::run(&arguments),
         Command::Model(arguments) => commands::model::run(&arguments),
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments),
         Command::Features(arguments) => commands::features::run(&arguments),

@@ -23,6 +23,7 @@ use crate::monitor;
 use crate::packs::{Generation, PackStore};
 use crate::refresh::Report;
 use crate::served::{Served as ServedPack, ServedPacks};
+use crate::training_log::Slates;
 use crate::workshop::Workshop;
 
 /// Models, schemas and policies kept in memory; there are a handful per generation.
@@ -79,6 +80,8 @@ pub struct AppState {
     pub sessions: Sessions,
     /// What everybody's events come to.
     pub counting: Counting,
+    /// Lists that were made, with what the model saw.
+    pub slates: Slates,
     /// What changed about items.
     pub items: Items,
     /// What makes packs on demand.
@@ -128,12 +131,14 @@ impl AppState {
         let erasure_asked = Notify::new();
         let packs = PackStore::new(&config.data);
         let items = Items::open(&config.data)?;
+        let slates = Slates::new(&config.data, config.kept_lists);
         let (served, artefacts, engines) = (RwLock::default(), Mutex::default(), Engines::default());
         let state = Arc::new(Self {
             config,
             events,
             sessions,
             counting: Counting::default(),
+            slates,
             items,
             workshop: Workshop::default(),
             tombstones,

@@ -18,3 +18,4 @@ pub mod serve;
 mod settings;
 pub mod status;
 pub mod train;
+pub mod training_log;

@@ -150,6 +150,12 @@ pub const KEYS: &[Key] = &[
         serve.refresh_every,
         "how old a generation becomes before the service starts a refresh"
     ),
+    number!(
+        "serve.kept_lists",
+        serve.kept_lists: u32,
+        0..=1_000,
+        "how many of a thousand lists made by the service are kept with what the model saw, for the training log"
+    ),
     number!("limits.body_bytes", limits.body_bytes: usize, 1_024..=64 << 20, "bytes of a request's body"),
     number!("limits.batch_events", limits.batch_events: usize, 1..=100_000, "events of a batch"),
     number!("limits.item_ids", limits.item_ids: usize, 1..=100_000, "ids of one request for items"),

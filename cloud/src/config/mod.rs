@@ -32,6 +32,8 @@ pub struct Config {
     pub client_header: Option<String>,
     /// What admits services, and people to what is their own.
     pub callers: Callers,
+    /// How many of a thousand lists are kept with what the model saw.
+    pub kept_lists: u32,
     /// How much is taken in.
     pub limits: Limits,
 }
@@ -46,6 +48,7 @@ impl Config {
             cors_origins: Vec::new(),
             client_header: None,
             callers: Callers::default(),
+            kept_lists: 0,
             limits: Limits::default(),
         }
     }

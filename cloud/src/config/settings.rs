@@ -56,6 +56,8 @@ pub struct Serve {
     pub person_audience: Option<String>,
     /// How old the generation in force becomes before the service starts a refresh.
     pub refresh_every: Option<Duration>,
+    /// How many of a thousand lists are kept with what the model saw.
+    pub kept_lists: u32,
 }
 
 /// Settings of `segue refresh`.
@@ -88,6 +90,7 @@ impl Default for Settings {
                 person_key_file: None,
                 person_audience: None,
                 refresh_every: None,
+                kept_lists: 0,
             },
             limits: Limits::default(),
             refresh: Refresh {
@@ -122,6 +125,7 @@ impl Settings {
             cors_origins: self.serve.cors_origins.clone(),
             client_header: self.serve.client_header.clone(),
             callers: Callers { services: self.service_keys()?, people: self.people()? },
+            kept_lists: self.serve.kept_lists,
             limits: self.limits,
             ..Config::new(self.data()?)
         })

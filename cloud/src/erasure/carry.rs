@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use super::tables;
 use crate::clock::now_ms;
 use crate::state::AppState;
+use crate::training_log;
 
 /// How long after a pass that failed, or without a call, it is looked whether somebody waits.
 const LOOK: Duration = Duration::from_secs(30);
@@ -21,14 +22,20 @@ pub async fn carry_out(state: &AppState) -> anyhow::Result<u64> {
         return Ok(0);
     }
     let whom = state.tombstones.erased();
+    // Before the events, which tell of the sessions that people signed in to; it is not written again until they are gone.
+    let (data, among) = (state.config.data.clone(), whom.clone());
+    let training = tokio::task::spawn_blocking(move || training_log::erase(&data, &among)).await??;
+    let lists = state.slates.erase(&whom)?;
     let received = state.events.erase(whom.clone()).await?;
+    let learned = lists + training.map_or(0, |(_guard, rows)| rows);
     let (data, among) = (state.config.data.clone(), whom.clone());
     let imported = tokio::task::spawn_blocking(move || tables::erase(&data, &among)).await??;
+    let rows = received + imported + learned;
     // A refresh that is on its way may still publish what it read; its plan sees that the tables changed, or it is next.
     let generation = state.published().map_or(0, |published| published.packs.number() + 1);
     state.tombstones.done(&whom, now_ms(), generation).context("noting that people were forgotten")?;
-    tracing::info!(rows = received + imported, "people were forgotten");
-    Ok(received + imported)
+    tracing::info!(rows, "people were forgotten");
+    Ok(rows)
 }
 
 /// Carries out what is asked for as long as the service runs.

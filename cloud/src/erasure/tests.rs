@@ -83,11 +83,21 @@ fn holding(folder: &Path, text: &str) -> Vec<String> {
 }
 
 fn received() -> Value {
-    let event = |id: &str, user: &str, session: &str, kind: &str| json!({"event_id": id, "user": user, "session": session, "item": "i2", "kind": kind, "time_ms": now_ms()});
+    let event = |id: &str, user: &str, session: &str, kind: &str| json!({"event_id": id, "user": user, "session": session, "item": "i2", "slate": "l1", "kind": kind, "time_ms": now_ms()});
     json!({"events": [
         event("1", WHO, "s1", "like"), event("2", "u1", "s2", "like"),
         event("3", "", "secret-session", "play"), event("4", WHO, "secret-session", "sign_in"),
     ]})
+}
+
+/// Keeps a list of theirs and writes the training log, as a day later.
+fn learn(state: &AppState) {
+    let features = json!({"format": 1, "schema": "f", "context": [], "events": [], "used": 0, "places": []});
+    let list = json!({"user": WHO, "slate": "l1", "surface": "radio", "time_ms": now_ms(), "generation": 1,
+        "policy": null, "ranker": null, "context": {}, "places": [], "features": features});
+    state.slates.keep(&serde_json::from_value(list).unwrap()).unwrap();
+    let written = crate::training_log::write(&state.config.data, now_ms() + 26 * 3_600_000).unwrap();
+    assert_eq!(written.rows, 3);
 }
 
 #[tokio::test]
@@ -96,6 +106,13 @@ async fn who_is_forgotten_is_refused_at_once_and_is_in_no_file_in_the_end() {
     let data = world.data.path();
     assert_eq!(world.call("POST", "events", received()).await.1["accepted"], 4);
     assert_eq!(world.call("GET", &format!("packs/{WHO}"), json!({})).await.0, 200);
+    learn(&world.state);
+    for place in ["/training/", "/slates/"] {
+        assert!(
+            holding(data, WHO).iter().any(|path| path.contains(place)),
+            "the person is not below {place}"
+        );
+    }
     let (status, answer) = world.call("DELETE", &format!("users/{WHO}"), json!({})).await;
     assert_eq!(status, 202);
     let receipt = answer["receipt"].as_str().unwrap();
@@ -109,7 +126,8 @@ async fn who_is_forgotten_is_refused_at_once_and_is_in_no_file_in_the_end() {
     assert_eq!(world.stage(receipt).await, "asked");
     assert!(Catalogue::load(data).unwrap().user_index(WHO).is_none());
 
-    assert_eq!(carry_out(&world.state).await.unwrap(), 3 + 1 + 3);
+    // Of the log, of what was made of it, of kept lists, and of the tables.
+    assert_eq!(carry_out(&world.state).await.unwrap(), 3 + 2 + 1 + 1 + 3);
     assert_eq!(world.stage(receipt).await, "erased");
     for text in [WHO, "secret-session"] {
         let found: Vec<String> =

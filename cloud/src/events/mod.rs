@@ -29,6 +29,7 @@ pub use error::StoreError;
 pub use reader::read_since;
 pub use segue_core::session::row::clock_error_ms;
 pub use sign_in::hand_over;
+pub(crate) use sign_in::is_sign_in;
 pub use store::{EventStore, Limits, Outcome};
 pub use tail::{Arrival, Tail};
 pub use validate::{Batch, Reject, Senders, validate};

@@ -27,7 +27,7 @@ pub fn hand_over(events: &mut [Event]) -> usize {
 }
 
 /// Whether the event hands its session to its user.
-pub(super) fn is_sign_in(event: &Event) -> bool {
+pub(crate) fn is_sign_in(event: &Event) -> bool {
     let named = !event.session.is_empty() && !event.user.is_empty();
     named && matches!(&event.kind, EventKind::Custom(kind) if kind == KIND)
 }

@@ -147,6 +147,8 @@ impl Snapshot {
     }
 }
 
+pub(crate) use sample::outcomes as outcomes_of_events;
+
 /// What became of each item of a session: labels of the heads `complete`, `skip`, `like`.
 pub(crate) fn outcomes(catalogue: &Catalogue, session: &SessionLog) -> BTreeMap<u32, [f32; 3]> {
     sample::outcomes(sample::about_items(catalogue, session))

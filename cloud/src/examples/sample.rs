@@ -9,7 +9,7 @@ use segue_core::session::{Event, EventKind};
 use crate::catalog::{Catalogue, SessionLog};
 
 /// What became of an item that was played: labels of the heads `complete`, `skip`, `like`.
-pub(super) type Outcome = [f32; 3];
+pub(crate) type Outcome = [f32; 3];
 
 /// A choice that depends only on the seed and the session.
 pub(super) fn generator(session: &SessionLog) -> ChaCha8Rng {
@@ -42,7 +42,7 @@ fn below(count: usize, random: &mut ChaCha8Rng) -> usize {
 }
 
 /// What became of each item that these events are about.
-pub(super) fn outcomes<'a, I: Ord + Copy>(
+pub(crate) fn outcomes<'a, I: Ord + Copy>(
     events: impl Iterator<Item = (I, &'a Event)>,
 ) -> BTreeMap<I, Outcome> {
     let mut outcomes = BTreeMap::new();

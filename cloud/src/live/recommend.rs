@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use segue_core::engine::{Listed, Order, RefillReason, Slate};
+use segue_core::engine::{Listed, Order, Place, RefillReason, Slate};
 use segue_core::pack::VerifiedPack;
 use segue_core::{Engine, ReasonCode, Request, trust};
 use serde::Serialize;
@@ -18,6 +18,7 @@ use crate::catalog::sessions::GAP_MS;
 use crate::clock::now_ms;
 use crate::error::{ApiError, Code};
 use crate::state::{AppState, Published, Verified};
+use crate::training_log::{Kept, KeptPlace};
 
 /// The subject of everyone's pack.
 const EVERYONE: &str = "region:all";
@@ -282,25 +283,58 @@ impl<'a> Ladder<'a> {
             now_ms: self.wanted.as_of_ms,
             seed: seed(&self.wanted.user, &self.wanted.surface),
             context: self.wanted.context.clone(),
-            log_features: false,
+            log_features: self.state.slates.wants(&self.wanted.user, self.wanted.as_of_ms),
         })
     }
 
     /// The places asked for.
     fn page(&self, step: Step, (mut slate, wants_pack): Made) -> Recommendations {
+        self.keep(step, &mut slate);
         let places = std::mem::take(&mut slate.places);
         let mut rest =
             places.into_iter().skip(self.wanted.offset).filter(|place| !self.since.contains(&place.item));
         let places: Vec<Listed> = rest.by_ref().take(self.wanted.count).map(Listed::from).collect();
         let more = rest.next().is_some();
+        let ranker = self.ranker(step);
+        let generation = slate.generation;
+        Recommendations { step, generation, ranker, slate: Some(slate), places, more, wants_pack }
+    }
+
+    /// Hash of the ranker that ranked.
+    fn ranker(&self, step: Step) -> Option<String> {
         let ranker = match step {
             Step::LiveRanker => self.verified.manifest.ranker.as_ref(),
             Step::PreviousRanker => self.verified.previous_ranker.as_ref(),
             _ => None,
         };
-        let ranker = ranker.map(|ranker| ranker.model.hash.clone());
-        let generation = slate.generation;
-        Recommendations { step, generation, ranker, slate: Some(slate), places, more, wants_pack }
+        ranker.map(|ranker| ranker.model.hash.clone())
+    }
+
+    /// Keeps a list for the training log, if that was asked for.
+    fn keep(&self, step: Step, slate: &mut Slate) {
+        let Some(features) = slate.features.take() else { return };
+        let place = |place: &Place| KeptPlace {
+            item: place.item.clone(),
+            position: place.position,
+            score: place.score,
+            propensity: place.propensity,
+        };
+        let kept = Kept {
+            user: self.wanted.user.clone(),
+            slate: slate.slate.clone(),
+            surface: slate.surface.clone(),
+            time_ms: self.wanted.as_of_ms,
+            generation: slate.generation,
+            policy: Some(self.policy.clone()),
+            ranker: self.ranker(step),
+            context: self.wanted.context.clone(),
+            places: slate.places.iter().map(place).collect(),
+            features,
+        };
+        if let Err(error) = self.state.slates.keep(&kept) {
+            // The list is given all the same; its rows lack what the model saw.
+            tracing::error!("a list was not kept for the training log: {error:#}");
+        }
     }
 }
 

@@ -14,7 +14,7 @@ mod writer;
 #[cfg(test)]
 pub(crate) use disk::fault;
 pub use disk::write_synced;
-pub(crate) use disk::{create_folder, remove_folder, rename_synced, sync_folder};
+pub(crate) use disk::{create_folder, remove_file, remove_folder, rename_synced, sync_folder};
 pub use generation::Generation;
 pub use reader::ShardReader;
 pub use shard::{Entry, shard_file, shard_of, shards_named_by};

@@ -1,0 +1,40 @@
+//! `segue training-log`.
+
+use super::settings::From;
+use crate::clock::now_ms;
+use crate::training_log::{LABEL_HOURS, folder, write};
+
+/// Arguments of `segue training-log`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    from: From,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `segue training-log`: writes every hour whose label windows are over. The service may be running.
+///
+/// # Errors
+/// When the log cannot be read or a file cannot be written; the next run goes on from there.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let settings = arguments.from.settings([])?;
+    let data = settings.data()?;
+    let summary = write(data, now_ms())?;
+    if arguments.json {
+        println!("{}", serde_json::to_string(&summary)?);
+        return Ok(());
+    }
+    let (rows, hours) = (summary.rows, summary.hours);
+    println!("{rows} rows of {hours} hours written below {}", folder(data).display());
+    println!(
+        "  of {} it is known what became of them, {} with what the model saw",
+        summary.labelled, summary.with_features
+    );
+    println!("  {} events wait until {LABEL_HOURS} hours are over", summary.waiting);
+    if summary.cut_off > 0 {
+        println!("  {} kept lists were cut off by a kill and are left out", summary.cut_off);
+    }
+    Ok(())
+}

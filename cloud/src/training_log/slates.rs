@@ -1,0 +1,212 @@
+//! Lists that the service made, with what the model saw, until the training log has them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::Context as _;
+use segue_core::features::FeatureLog;
+use serde::{Deserialize, Serialize};
+
+use super::HOUR_MS;
+use crate::erasure::Erased;
+use crate::packs::{create_folder, remove_file, write_synced};
+
+/// A list that the service made, as a line of `D/slates/HOUR.jsonl`; `segue features --logs` reads it too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Whose list it is.
+    pub user: String,
+    /// Its id, which events about it carry.
+    pub slate: String,
+    /// The surface it was ranked for.
+    pub surface: String,
+    /// The time it was made for, in milliseconds since 1970.
+    pub time_ms: i64,
+    /// Generation of the pack.
+    pub generation: u64,
+    /// Hash of the policy.
+    pub policy: Option<String>,
+    /// Hash of the ranker.
+    pub ranker: Option<String>,
+    /// Circumstances.
+    pub context: BTreeMap<String, String>,
+    /// Its places.
+    pub places: Vec<KeptPlace>,
+    /// What the model saw and said of the first of them.
+    pub features: FeatureLog,
+}
+
+/// A place of such a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeptPlace {
+    /// The item.
+    pub item: String,
+    /// Its place, from 0.
+    pub position: u32,
+    /// Its utility by the policy.
+    pub score: f32,
+    /// Probability of this item at this place given the places above, in millionths.
+    pub propensity: u32,
+}
+
+/// Lists by user and id.
+pub(super) type Lists = HashMap<(String, String), Kept>;
+
+/// The lists of a data folder, as the service writes them.
+#[derive(Debug)]
+pub struct Slates {
+    folder: PathBuf,
+    /// How many of a thousand lists are kept.
+    share: u64,
+    open: Mutex<Option<(i64, File)>>,
+}
+
+impl Slates {
+    /// Those of data folder `data`; so many of a thousand lists are kept.
+    #[must_use]
+    pub fn new(data: &Path, per_thousand: u32) -> Self {
+        let share = u64::from(per_thousand);
+        Self { folder: folder(data), share, open: Mutex::default() }
+    }
+
+    /// Whether the list of `user` made for this time is one to keep. Nobody's is not: no event could be told to be about it.
+    #[must_use]
+    pub fn wants(&self, user: &str, time_ms: i64) -> bool {
+        let drawn = || {
+            let digits = segue_core::trust::hash(format!("{user}\n{time_ms}").as_bytes());
+            u64::from_str_radix(&digits[..15], 16).unwrap_or_default() % 1_000
+        };
+        !user.is_empty() && self.share > 0 && drawn() < self.share
+    }
+
+    /// Keeps a list. A power cut may lose the last ones: an event about a lost one has a row without features.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn keep(&self, kept: &Kept) -> anyhow::Result<()> {
+        let hour = kept.time_ms.div_euclid(HOUR_MS);
+        let mut line = serde_json::to_vec(kept)?;
+        line.push(b'\n');
+        let mut open = self.open();
+        if open.as_ref().is_none_or(|(other, _)| *other != hour) {
+            *open = Some((hour, self.file(hour).context("lists cannot be kept")?));
+        }
+        let Some((_, file)) = &mut *open else { return Ok(()) };
+        file.write_all(&line).context("a list cannot be kept")
+    }
+
+    /// The file of an hour, to append to; what a kill cut off becomes a line of its own.
+    fn file(&self, hour: i64) -> std::io::Result<File> {
+        create_folder(&self.folder)?;
+        let path = self.folder.join(format!("{hour}.jsonl"));
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let mut last = [b'\n'];
+        if file.metadata()?.len() > 0 {
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+        }
+        if last != *b"\n" {
+            file.write_all(b"\n")?;
+        }
+        Ok(file)
+    }
+
+    /// Takes people's lists out of all files, durably; returns how many.
+    ///
+    /// # Errors
+    /// When a file cannot be replaced; doing it again does no harm.
+    pub fn erase(&self, erased: &Erased) -> anyhow::Result<u64> {
+        let mut open = self.open();
+        // What is open is the file that goes.
+        *open = None;
+        let mut gone = 0;
+        for (_, path) in files(&self.folder)? {
+            remove_cut_off(&path)?;
+            let (lists, bad) = read_file(&path)?;
+            let kept: Vec<&Kept> = lists.iter().filter(|list| !erased.contains(&list.user)).collect();
+            // Nobody can tell whose a line is that was cut off.
+            if kept.len() < lists.len() || bad > 0 {
+                let mut text = Vec::new();
+                for list in &kept {
+                    serde_json::to_writer(&mut text, list)?;
+                    text.push(b'\n');
+                }
+                write_synced(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+            }
+            gone += (lists.len() - kept.len()) as u64;
+        }
+        Ok(gone)
+    }
+
+    fn open(&self) -> MutexGuard<'_, Option<(i64, File)>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn folder(data: &Path) -> PathBuf {
+    data.join("slates")
+}
+
+/// The lists of these hours, and how many lines were none.
+pub(super) fn read(data: &Path, from: i64, to: i64) -> anyhow::Result<(Lists, usize)> {
+    let (mut lists, mut bad) = (Lists::new(), 0);
+    for (_, path) in files(&folder(data))?.into_iter().filter(|(hour, _)| (from..=to).contains(hour)) {
+        let (more, others) = read_file(&path)?;
+        lists.extend(more.into_iter().map(|list| ((list.user.clone(), list.slate.clone()), list)));
+        bad += others;
+    }
+    Ok((lists, bad))
+}
+
+/// Removes the lists of hours before `first`: the training log has them.
+pub(super) fn forget(data: &Path, first: i64) -> anyhow::Result<()> {
+    for (_, path) in files(&folder(data))?.into_iter().filter(|(hour, _)| *hour < first) {
+        remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Files by their hours.
+fn files(folder: &Path) -> anyhow::Result<Vec<(i64, PathBuf)>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read.with_context(|| format!("cannot read {}", folder.display()))?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        files.extend(name.strip_suffix(".jsonl").and_then(|hour| Some((hour.parse().ok()?, path.clone()))));
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// Removes what a replacement that was cut off left.
+fn remove_cut_off(path: &Path) -> anyhow::Result<()> {
+    let left = path.with_extension("writing");
+    if left.exists() {
+        remove_file(&left).with_context(|| format!("cannot remove {}", left.display()))?;
+    }
+    Ok(())
+}
+
+/// A file's lists, and how many lines were cut off by a kill.
+fn read_file(path: &Path) -> anyhow::Result<(Vec<Kept>, usize)> {
+    let text = match std::fs::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Default::default()),
+        read => read.with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let (mut lists, mut bad) = (Vec::new(), 0);
+    for line in lines {
+        match serde_json::from_slice(line) {
+            Ok(list) => lists.push(list),
+            Err(_) => bad += 1,
+        }
+    }
+    Ok((lists, bad))
+}

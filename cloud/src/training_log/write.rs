@@ -1,0 +1,158 @@
+//! Writing the hours whose label windows are over.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::calendar::partition;
+use super::hours::Hours;
+use super::table::Value;
+use super::{HOUR_MS, LABEL_HOURS, folder, rows, slates, table};
+use crate::erasure::Erased;
+use crate::events::{Arrival, Tail};
+use crate::lock::FileLock;
+use crate::packs::{create_folder, write_synced};
+
+/// Events read between two looks at which hours are over.
+const AT_ONCE: u64 = 50_000;
+
+/// The version of the state's file.
+const FORMAT: u32 = 1;
+
+/// Column of the label that every outcome has, and of the features' schema.
+const LABEL: usize = 11;
+const SCHEMA: usize = 23;
+
+/// What was written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Files, one for each hour in which somebody saw something.
+    pub hours: usize,
+    /// Their rows.
+    pub rows: usize,
+    /// Those of which it is known what became of them.
+    pub labelled: usize,
+    /// Those with what the model saw.
+    pub with_features: usize,
+    /// Events of hours that wait for what follows.
+    pub waiting: usize,
+    /// Lines of kept lists that were cut off by a kill.
+    pub cut_off: usize,
+}
+
+/// How far the log was written.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    format: u32,
+    /// The first hour that is not written.
+    next: i64,
+    /// The last event of the hours that nothing to come asks for, and its hour.
+    after: u64,
+    clock: i64,
+}
+
+/// Writes every hour that ended more than the label window before `now_ms` and was not written. It holds the events of
+/// some fifty hours in memory.
+///
+/// # Errors
+/// When the log or the tombstones cannot be read, or a file cannot be written; hours that were written stay.
+pub fn write(data: &Path, now_ms: i64) -> anyhow::Result<Summary> {
+    let folder = folder(data);
+    create_folder(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let _lock = FileLock::take(&folder.join(".lock"))?;
+    let mut writer = Writer::open(data)?;
+    let mut tail = Tail::new(data, writer.state.after);
+    loop {
+        let (before, hours, erased) = (tail.seen(), &mut writer.hours, &writer.erased);
+        tail.read(before.saturating_add(AT_ONCE), |arrival| {
+            if !erased.contains(&arrival.event.user) {
+                hours.add(arrival);
+            }
+        })?;
+        let is_end = tail.seen() == before;
+        let now = if is_end { now_ms.div_euclid(HOUR_MS) } else { i64::MIN };
+        while let Some(hour) = writer.hours.due(writer.state.next, LABEL_HOURS, now) {
+            writer.finish(hour)?;
+        }
+        if is_end {
+            break;
+        }
+    }
+    writer.summary.waiting = writer.hours.between(writer.state.next, i64::MAX).count();
+    Ok(writer.summary)
+}
+
+struct Writer {
+    data: PathBuf,
+    state: State,
+    hours: Hours,
+    erased: Erased,
+    summary: Summary,
+}
+
+impl Writer {
+    fn open(data: &Path) -> anyhow::Result<Self> {
+        let path = state_of(data);
+        let state = match std::fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                State { format: FORMAT, next: i64::MIN, after: 0, clock: i64::MIN }
+            }
+            read => {
+                let bytes = read.with_context(|| format!("cannot read {}", path.display()))?;
+                serde_json::from_slice(&bytes).with_context(|| {
+                    format!("{} is damaged; remove it: every hour is written anew", path.display())
+                })?
+            }
+        };
+        ensure!(
+            state.format == FORMAT,
+            "{} has format {}; start a newer segue",
+            path.display(),
+            state.format
+        );
+        let (hours, erased) = (Hours::from(state.clock), Erased::read(data)?);
+        Ok(Self { data: data.to_owned(), state, hours, erased, summary: Summary::default() })
+    }
+
+    /// Writes an hour, and that it is written.
+    fn finish(&mut self, hour: i64) -> anyhow::Result<()> {
+        // Somebody may have asked to be forgotten since the events were read; who asks from now on waits for the lock.
+        self.erased = Erased::read(&self.data)?;
+        let (hours, erased) = (&self.hours, &self.erased);
+        let between = |from, to| {
+            hours.between(from, to).filter(move |arrival: &&Arrival| !erased.contains(&arrival.event.user))
+        };
+        let (lists, cut_off) = slates::read(&self.data, hour - LABEL_HOURS, hour)?;
+        let earlier = between(hour - LABEL_HOURS, hour - 1);
+        let rows = rows::rows(earlier, between(hour, hour), between(hour, hour + LABEL_HOURS), &lists);
+        self.summary.cut_off = self.summary.cut_off.max(cut_off);
+        if !rows.is_empty() {
+            let folder = folder(&self.data).join(partition(hour));
+            create_folder(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+            table::write(&folder.join("part-00000.parquet"), &rows::COLUMNS, &rows)?;
+            let with = |column: usize| rows.iter().filter(|row| row[column] != Value::Absent).count();
+            self.summary.hours += 1;
+            self.summary.rows += rows.len();
+            self.summary.labelled += with(LABEL);
+            self.summary.with_features += with(SCHEMA);
+        }
+        self.go_on_from(hour + 1)
+    }
+
+    fn go_on_from(&mut self, next: i64) -> anyhow::Result<()> {
+        let first = next - LABEL_HOURS;
+        if let Some((clock, after)) = self.hours.forget(first) {
+            (self.state.clock, self.state.after) = (clock, after);
+        }
+        self.state.next = next;
+        let path = state_of(&self.data);
+        write_synced(&path, &serde_json::to_vec(&self.state)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        slates::forget(&self.data, first)
+    }
+}
+
+fn state_of(data: &Path) -> PathBuf {
+    folder(data).join("state.json")
+}
