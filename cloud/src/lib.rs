@@ -11,6 +11,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod consumers;
+pub mod dead_letters;
 pub mod display;
 pub mod doctor;
 pub mod erasure;

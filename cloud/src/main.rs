@@ -36,6 +36,8 @@ enum Command {
     Counters(commands::counters::Arguments),
     /// Say what is served, since when, and what is waiting.
     Status(commands::status::Arguments),
+    /// List events that were refused three times, or take them in again.
+    DeadLetters(commands::dead_letters::Arguments),
     /// Say what is wrong and what to do about it.
     Doctor(commands::doctor::Arguments),
     /// Copy the data folder beside a running service.
@@ -68,6 +70,7 @@ fn main() -> std::process::ExitCode {
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::Counters(arguments) => commands::counters::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
+        Command::DeadLetters(arguments) => commands::dead_letters::run(&arguments),
         Command::Doctor(arguments) => commands::doctor::run(&arguments),
         Command::Backup(arguments) => commands::backup::run(&arguments),
         Command::Restore(arguments) => commands::restore::run(&arguments),

@@ -13,6 +13,7 @@ use crate::catalog::{Dataset, Item};
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::consumers::Counting;
+use crate::dead_letters::DeadLetters;
 use crate::display::Display;
 use crate::erasure::Tombstones;
 use crate::error::{ApiError, Code};
@@ -82,6 +83,8 @@ pub struct AppState {
     pub counting: Counting,
     /// Lists that were made, with what the model saw.
     pub slates: Slates,
+    /// Events that were refused three times.
+    pub dead_letters: DeadLetters,
     /// What changed about items.
     pub items: Items,
     /// What makes packs on demand.
@@ -131,6 +134,7 @@ impl AppState {
         let erasure_asked = Notify::new();
         let packs = PackStore::new(&config.data);
         let items = Items::open(&config.data)?;
+        let dead_letters = DeadLetters::open(&config.data)?;
         let slates = Slates::new(&config.data, config.kept_lists);
         let (served, artefacts, engines) = (RwLock::default(), Mutex::default(), Engines::default());
         let state = Arc::new(Self {
@@ -139,6 +143,7 @@ impl AppState {
             sessions,
             counting: Counting::default(),
             slates,
+            dead_letters,
             items,
             workshop: Workshop::default(),
             tombstones,
@@ -388,6 +393,7 @@ impl AppState {
     /// Sets the gauges that change by themselves.
     pub fn refresh_gauges(&self) {
         metrics::gauge!("segue_events_stored").set(self.events.count() as f64);
+        metrics::gauge!("segue_dead_letters").set(self.dead_letters.count() as f64);
         metrics::gauge!("segue_events_waiting_bytes").set(self.events.waiting_bytes() as f64);
         metrics::gauge!("segue_event_lag_seconds", "consumer" => "log").set(self.events.lag().as_secs_f64());
         monitor::set_machine_gauges(&self.config.data);

@@ -42,9 +42,9 @@ pub(super) async fn post(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Receipt>), ApiError> {
     let limits = &state.config.limits;
-    let format = body::format(&headers)?;
+    let (format, sent) = (body::format(&headers)?, bytes.as_ref().ok().cloned());
     let body: Value = body::read_as(format, bytes, limits.body_bytes, SHAPE)?;
-    let Body { sent_ms, events: rows } = rows(body)?;
+    let Body { sent_ms, events: rows } = rows_of(body)?;
     if rows.len() > limits.batch_events {
         let detail =
             format!("{} events in one batch, at most {}; send several", rows.len(), limits.batch_events);
@@ -57,6 +57,11 @@ pub(super) async fn post(
     let (mut batch, rejected) = validate(rows, senders, clock_error_ms(sent_ms, now_ms), now_ms);
     for reject in &rejected {
         metrics::counter!("segue_events_rejected_total", "code" => reject.code).increment(1);
+    }
+    if let Some(sent) = sent.filter(|_| !rejected.is_empty()) {
+        // Only then are they read once more: what is taken is not kept twice for what may be refused.
+        let Body { events: rows, .. } = rows_of(body::read_as(format, Ok(sent), limits.body_bytes, SHAPE)?)?;
+        state.dead_letters.refused(&rows, &rejected);
     }
     let (mut accepted, mut duplicates) = (0, 0);
     if !batch.is_empty() {
@@ -73,7 +78,7 @@ pub(super) async fn post(
 }
 
 /// A batch, or one event by itself.
-fn rows(body: Value) -> Result<Body, ApiError> {
+fn rows_of(body: Value) -> Result<Body, ApiError> {
     let is_one = body.is_object() && body.get("events").is_none();
     if is_one && ["event", "kind"].iter().any(|name| body.get(name).is_some()) {
         return Ok(Body { sent_ms: None, events: vec![body] });

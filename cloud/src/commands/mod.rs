@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod config;
 pub mod counters;
+pub mod dead_letters;
 pub mod doctor;
 pub mod evaluate;
 pub mod features;

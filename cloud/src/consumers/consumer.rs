@@ -9,6 +9,7 @@ use super::counters::Counters;
 use super::saved::{self, Saved};
 use super::segment::Segment;
 use crate::catalog::{User, jsonl};
+use crate::dead_letters;
 use crate::erasure::Erased;
 use crate::events::{StoreError, Tail};
 
@@ -43,7 +44,7 @@ impl Consumer {
         });
         let fits = |saved: &Saved<Counters>| saved.basis == consumer.basis.version && saved.seen <= last;
         if let Some(saved) = read.filter(fits) {
-            consumer.tail = Tail::new(data, saved.seen);
+            consumer.tail = tail(data, saved.seen)?;
             (consumer.counters, consumer.saved) = (saved.counters, saved.seen);
         }
         Ok(consumer)
@@ -55,7 +56,7 @@ impl Consumer {
     /// As [`Consumer::open`].
     pub fn replaying(data: &Path) -> anyhow::Result<Self> {
         let basis = Basis::read(data)?;
-        let (tail, counters) = (Tail::new(data, 0), Counters::default());
+        let (tail, counters) = (tail(data, 0)?, Counters::default());
         Ok(Self { data: data.to_owned(), basis, tail, counters, saved: 0 })
     }
 
@@ -73,6 +74,11 @@ impl Consumer {
             }
         })?;
         Ok(self.tail.seen() >= last || self.tail.seen() == before)
+    }
+
+    /// Goes on after an event that cannot be read.
+    pub fn pass_over(&mut self, number: u64) {
+        self.tail.pass_over([number]);
     }
 
     /// Whether the counters have to be made anew: somebody was forgotten, or the table of users is another one.
@@ -107,6 +113,13 @@ impl Consumer {
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
+}
+
+/// What comes after event number `seen`, but for dead letters.
+fn tail(data: &Path, seen: u64) -> anyhow::Result<Tail> {
+    let mut tail = Tail::new(data, seen);
+    tail.pass_over(dead_letters::passed_over(data)?);
+    Ok(tail)
 }
 
 /// What events are counted by.

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::consumer::Consumer;
 use super::counters::Counters;
+use crate::clock::now_ms;
+use crate::dead_letters::{Letter, Refuser, TRIES};
+use crate::events::StoreError;
 use crate::state::AppState;
 
 /// How often it is looked whether events came in.
@@ -25,6 +28,8 @@ struct Known {
     is_whole: bool,
     /// When the state may be written again.
     save: Option<Instant>,
+    /// The event that could not be read, and how often that was tried.
+    unreadable: (u64, u32),
     /// Since when there is something that was not counted.
     behind: Option<Instant>,
 }
@@ -43,7 +48,13 @@ impl Counting {
             known.is_whole = false;
         }
         let Known { consumer: Some(consumer), .. } = &mut *known else { return Ok(true) };
-        let done = consumer.catch_up(last)?;
+        let done = match consumer.catch_up(last) {
+            Err(StoreError::Unreadable { number, reason, line }) => {
+                known.refused(state, number, reason, line);
+                return Ok(true);
+            }
+            caught_up => caught_up?,
+        };
         let behind = state.events.count() > consumer.seen();
         known.is_whole |= done;
         known.behind = behind.then(|| known.behind.unwrap_or_else(Instant::now));
@@ -75,6 +86,22 @@ impl Counting {
 impl Known {
     fn lag(&self) -> Duration {
         self.behind.map_or(Duration::ZERO, |behind| behind.elapsed())
+    }
+
+    /// Keeps an event apart that could not be read for the third time, and goes on after it.
+    fn refused(&mut self, state: &AppState, number: u64, detail: String, line: String) {
+        let tries = if self.unreadable.0 == number { self.unreadable.1 + 1 } else { 1 };
+        self.unreadable = (number, tries);
+        if tries < TRIES {
+            return;
+        }
+        let event = serde_json::from_str(&line).unwrap_or(line.into());
+        let (refused_ms, code) = (now_ms(), "event_unreadable".to_owned());
+        let refuser = Refuser::Counters;
+        state.dead_letters.keep(&Letter { refused_ms, refuser, number: Some(number), code, detail, event });
+        if let Some(consumer) = &mut self.consumer {
+            consumer.pass_over(number);
+        }
     }
 
     fn save_when_due(&mut self) -> anyhow::Result<()> {

@@ -22,6 +22,7 @@ pub use consumer::Consumer;
 pub(crate) use counters::Ages;
 pub use counters::Counters;
 pub use counting::{Counting, keep_counting};
+pub(crate) use saved::path as state_file;
 pub use segment::Segment;
 pub use sum::Sum;
 pub use tally::Tally;

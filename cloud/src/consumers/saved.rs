@@ -25,7 +25,7 @@ pub(super) struct Saved<T> {
 }
 
 /// Its place in data folder `data`.
-pub(super) fn path(data: &Path) -> PathBuf {
+pub(crate) fn path(data: &Path) -> PathBuf {
     data.join("consumers").join("counters")
 }
 

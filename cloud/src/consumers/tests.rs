@@ -8,10 +8,12 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::catalog::{Catalogue, Event, EventKind, Item};
+use crate::config::Config;
 use crate::erasure::{Erased, Tombstones};
 use crate::events::{FolderDisk, folder, ledger};
 use crate::refresh::tests::{catalogue, event, write};
 use crate::refresh::{Moment, Popular};
+use crate::state::AppState;
 
 const NOW: i64 = 1_767_225_600_000;
 const MINUTE: i64 = 60_000;
@@ -202,4 +204,32 @@ fn a_damaged_state_or_one_of_other_tables_or_a_longer_log_is_counted_anew() {
     std::fs::write(data.path().join("users.jsonl"), "").unwrap();
     assert!(stream.is_outdated(&Erased::default()));
     assert_eq!(seen(50), 0);
+}
+
+#[test]
+fn an_event_that_cannot_be_read_is_kept_apart_after_three_tries_and_what_comes_after_it_counts() {
+    let data = tempfile::tempdir().unwrap();
+    tables(data.path());
+    let mut log = log(data.path());
+    let line =
+        |id: &str, time: &str| format!(r#"{{"event_id":"{id}","item":"i0","kind":"like","time_ms":{time}}}"#);
+    for (id, time) in [("a", "5"), ("b", "\"noon\""), ("c", "6")] {
+        let row = ledger::Row { id: ledger::fingerprint(id), line: line(id, time).into_bytes() };
+        log.commit(&[&[row]], NOW).unwrap();
+    }
+    drop(log);
+    let state = AppState::open(Config::new(data.path())).unwrap();
+    let seen = || state.counting.ask(|_, seen| seen);
+    let tries: Vec<Option<u64>> =
+        (0..4).map(|_| state.counting.catch_up(&state).map(|_| seen()).unwrap()).collect();
+    assert_eq!(tries, [None, None, None, Some(3)]);
+    let letters = crate::dead_letters::list(data.path()).unwrap();
+    assert_eq!(
+        (letters.len(), letters[0].number, letters[0].code.as_str()),
+        (1, Some(2), "event_unreadable")
+    );
+    assert_eq!(state.counting.ask(|counters, _| counters.clone()), Some(replayed(data.path())));
+    let mut read = Vec::new();
+    crate::events::read_since(data.path(), 0, |number, _| read.push(number)).unwrap();
+    assert_eq!(read, [1, 3]);
 }

@@ -90,6 +90,8 @@ codes! {
     LogNewer = "log_newer", Error, "start the newer segue again";
     /// The log ends in the middle of a commit that nobody was told about.
     LogTorn = "log_torn", Warning, "nothing: the next start of the service cuts it off and keeps what was cut";
+    /// Events were refused three times.
+    DeadLetters = "dead_letters", Warning, "read `segue dead-letters list`; mend their senders or start the newer segue, then stop the service and run `segue dead-letters replay`, or remove D/dead_letters";
     /// Nobody can say who is to be forgotten.
     TombstonesDamaged = "tombstones_damaged", Error, "put D/erased.jsonl back from a backup; nothing is served from the folder until then";
     /// The model in use lacks a file or cannot be read.

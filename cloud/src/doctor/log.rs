@@ -2,6 +2,7 @@
 
 use super::generation::shown;
 use super::{Code, Examined, Finding};
+use crate::dead_letters;
 use crate::erasure::Erased;
 use crate::events::{StoreError, check};
 
@@ -12,6 +13,14 @@ pub(super) fn examine(examined: &Examined) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Err(error) = Erased::read(&examined.data) {
         findings.push(Finding::new(Code::TombstonesDamaged, format!("{error:#}")));
+    }
+    match dead_letters::list(&examined.data) {
+        Ok(letters) if letters.is_empty() => {}
+        Ok(letters) => {
+            let what = format!("{} events were refused three times and are kept apart", letters.len());
+            findings.push(Finding::new(Code::DeadLetters, what));
+        }
+        Err(error) => findings.push(Finding::new(Code::PermissionDenied, format!("{error:#}"))),
     }
     match check(&examined.data) {
         Ok(found) => {

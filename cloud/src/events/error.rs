@@ -28,6 +28,16 @@ pub enum StoreError {
         /// What is wrong there.
         reason: String,
     },
+    /// An acknowledged event is whole and means nothing to this version.
+    #[error("event {number} of the log cannot be read: {reason}; start a newer segue")]
+    Unreadable {
+        /// Its number.
+        number: u64,
+        /// What is wrong with it.
+        reason: String,
+        /// What lies in the log.
+        line: String,
+    },
     /// Written by a newer version of Segue.
     #[error("{segment} has event log format {format}, and this version reads format 1; start a newer segue")]
     Newer {
@@ -56,6 +66,14 @@ pub enum StoreError {
 impl StoreError {
     pub(crate) fn disk(action: &'static str, name: &str, error: &std::io::Error) -> Self {
         Self::Disk { action, name: name.to_owned(), reason: error.to_string() }
+    }
+
+    pub(crate) fn unreadable(number: u64, reason: &serde_json::Error, line: &[u8]) -> Self {
+        Self::Unreadable {
+            number,
+            reason: reason.to_string(),
+            line: String::from_utf8_lossy(line).into_owned(),
+        }
     }
 
     pub(crate) fn damaged(segment: &str, offset: usize, reason: &str) -> Self {

@@ -10,6 +10,7 @@ use super::error::StoreError;
 use super::log::EventLog;
 use super::sign_in;
 use crate::catalog::Event;
+use crate::dead_letters;
 use crate::erasure::Erased;
 
 /// Stands for an event id. 128 bits of SHA-256: nobody can make two ids that meet.
@@ -75,7 +76,10 @@ impl<D: Disk> Ledger<D> {
             }
         })?;
         self.log.erase(|line| {
-            let Ok(event) = serde_json::from_slice::<Event>(line) else { return false };
+            let Ok(event) = serde_json::from_slice::<Event>(line) else {
+                // What cannot be read may be about somebody all the same.
+                return serde_json::from_slice(line).is_ok_and(|value| dead_letters::names(&value, erased));
+            };
             erased.contains(&event.user) || (event.user.is_empty() && sessions.contains(&event.session))
         })
     }

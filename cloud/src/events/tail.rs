@@ -1,5 +1,6 @@
 //! Reading the log as it grows.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::disk::{Disk, FolderDisk};
@@ -25,6 +26,7 @@ pub struct Arrival {
 pub struct Tail<D = FolderDisk> {
     disk: D,
     seen: u64,
+    passed_over: BTreeSet<u64>,
     /// The segment that was read last, and how far.
     at: Option<(String, usize)>,
 }
@@ -39,13 +41,18 @@ impl Tail {
 
 impl<D: Disk> Tail<D> {
     pub(crate) fn on_disk(disk: D, seen: u64) -> Self {
-        Self { disk, seen, at: None }
+        Self { disk, seen, passed_over: BTreeSet::new(), at: None }
     }
 
     /// The number of the last event that was read.
     #[must_use]
     pub fn seen(&self) -> u64 {
         self.seen
+    }
+
+    /// Goes on after these events, though nobody can read them.
+    pub fn pass_over(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        self.passed_over.extend(numbers);
     }
 
     /// Shows every event after those that were read to `each`, commit by commit, as long as a commit begins at number
@@ -55,7 +62,8 @@ impl<D: Disk> Tail<D> {
     /// and after a power cut in that moment its number is given to another.
     ///
     /// # Errors
-    /// The folder cannot be read or a segment is damaged; what was shown counts as read.
+    /// The folder cannot be read, a segment is damaged, or [`StoreError::Unreadable`] of one event; what was shown counts
+    /// as read.
     pub fn read(&mut self, last: u64, mut each: impl FnMut(Arrival)) -> Result<(), StoreError> {
         let names = segment_names(&self.disk)?;
         for (index, name) in names.iter().enumerate() {
@@ -84,7 +92,7 @@ impl<D: Disk> Tail<D> {
         let begun = self.at.take().filter(|(at, _)| at == name).map_or(0, |(_, offset)| offset);
         let bytes =
             self.disk.read_from(name, begun).map_err(|error| StoreError::disk("read", name, &error))?;
-        let (mut offset, mut seen) = (begun, self.seen);
+        let (mut offset, mut seen, over) = (begun, self.seen, &self.passed_over);
         let scanned = scan(name, &bytes, is_last, |frame| {
             let end = frame.first + frame.events - 1;
             if frame.first > last {
@@ -94,7 +102,7 @@ impl<D: Disk> Tail<D> {
                 if frame.first > seen + 1 {
                     return Err(StoreError::damaged(name, begun + frame.end, "another event should follow"));
                 }
-                show(frame, name, seen, each)?;
+                show(frame, |number| number > seen && !over.contains(&number), each)?;
                 seen = end;
             }
             offset = begun + frame.end;
@@ -106,16 +114,21 @@ impl<D: Disk> Tail<D> {
     }
 }
 
-fn show(frame: &Frame<'_>, name: &str, seen: u64, each: &mut impl FnMut(Arrival)) -> Result<(), StoreError> {
-    let lines = (frame.first..).zip(frame.lines()).filter(|(number, line)| *number > seen && *line != STUB);
-    let events: Result<Vec<Arrival>, StoreError> = lines
+fn show(
+    frame: &Frame<'_>,
+    is_wanted: impl Fn(u64) -> bool,
+    each: &mut impl FnMut(Arrival),
+) -> Result<(), StoreError> {
+    let lines = (frame.first..).zip(frame.lines());
+    let wanted = lines.filter(|(number, line)| is_wanted(*number) && *line != STUB);
+    let arrivals: Result<Vec<Arrival>, StoreError> = wanted
         .map(|(number, line)| {
-            let event = serde_json::from_slice(line)
-                .map_err(|error| StoreError::damaged(name, frame.end, &format!("event {number}: {error}")))?;
+            let event =
+                serde_json::from_slice(line).map_err(|error| StoreError::unreadable(number, &error, line))?;
             Ok(Arrival { number, received_ms: frame.received_ms, event })
         })
         .collect();
-    events?.into_iter().for_each(each);
+    arrivals?.into_iter().for_each(each);
     Ok(())
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::catalog::Event;
-use crate::events::{StoreError, read_since};
+use crate::erasure::Erased;
+use crate::events::{StoreError, Tail};
 
 /// Events kept of one person. What is older is in the pack, or faded.
 const EVENTS: usize = 200;
@@ -31,10 +32,22 @@ impl Sessions {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn read(data: &Path, stored: u64) -> Result<Self, StoreError> {
+    pub fn read(data: &Path, stored: u64) -> anyhow::Result<Self> {
         let sessions = Self::default();
-        read_since(data, stored.saturating_sub(TAIL), |_, event| sessions.take_in([event]))?;
-        Ok(sessions)
+        let erased = Erased::read(data)?;
+        let mut tail = Tail::new(data, stored.saturating_sub(TAIL));
+        loop {
+            let read = tail.read(stored, |arrival| {
+                if !erased.contains(&arrival.event.user) {
+                    sessions.take_in([arrival.event]);
+                }
+            });
+            match read {
+                // Whoever counts events keeps it apart; a service that does not start keeps nothing.
+                Err(StoreError::Unreadable { number, .. }) => tail.pass_over([number]),
+                read => return Ok(read.map(|()| sessions)?),
+            }
+        }
     }
 
     /// Adds events that were stored; one that is known already is left out. Events of nobody are nobody's session.

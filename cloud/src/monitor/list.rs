@@ -110,6 +110,14 @@ pub const METRICS: &[Metric] = &[
     metric(Kind::Counter, "segue_events_accepted_total", &[], &[], "events stored"),
     metric(Kind::Counter, "segue_events_duplicate_total", &[], &[], "events whose id was stored before"),
     metric(Kind::Counter, "segue_events_rejected_total", &["code"], &[], "events refused, by code"),
+    metric(
+        Kind::Counter,
+        "segue_dead_letters_total",
+        &["refuser"],
+        &["intake", "counters"],
+        "events kept apart because they were refused three times",
+    ),
+    metric(Kind::Gauge, "segue_dead_letters", &[], &[], "events that are kept apart"),
     metric(Kind::Gauge, "segue_events_stored", &[], &[], "events in the log"),
     metric(Kind::Gauge, "segue_events_waiting_bytes", &[], &[], "bytes of events that wait to be written"),
     metric(

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use super::folder;
 use super::rows::{COLUMNS, SESSION, USER};
 use super::table::{self, Row};
+use crate::dead_letters;
 use crate::erasure::Erased;
 use crate::events::{Tail, is_sign_in};
 use crate::lock::FileLock;
@@ -44,7 +45,9 @@ pub fn erase(data: &Path, erased: &Erased) -> anyhow::Result<Option<(Guard, u64)
 
 fn sessions(data: &Path, erased: &Erased) -> anyhow::Result<HashSet<String>> {
     let mut sessions = HashSet::new();
-    Tail::new(data, 0).read(u64::MAX, |arrival| {
+    let mut tail = Tail::new(data, 0);
+    tail.pass_over(dead_letters::passed_over(data)?);
+    tail.read(u64::MAX, |arrival| {
         if is_sign_in(&arrival.event) && erased.contains(&arrival.event.user) {
             sessions.insert(arrival.event.session);
         }

@@ -9,6 +9,7 @@ use super::calendar::partition;
 use super::hours::Hours;
 use super::table::Value;
 use super::{HOUR_MS, LABEL_HOURS, folder, rows, slates, table};
+use crate::dead_letters;
 use crate::erasure::Erased;
 use crate::events::{Arrival, Tail};
 use crate::lock::FileLock;
@@ -63,6 +64,7 @@ pub fn write(data: &Path, now_ms: i64) -> anyhow::Result<Summary> {
     let _lock = FileLock::take(&folder.join(".lock"))?;
     let mut writer = Writer::open(data)?;
     let mut tail = Tail::new(data, writer.state.after);
+    tail.pass_over(dead_letters::passed_over(data)?);
     loop {
         let (before, hours, erased) = (tail.seen(), &mut writer.hours, &writer.erased);
         tail.read(before.saturating_add(AT_ONCE), |arrival| {
