@@ -8,7 +8,6 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 
@@ -20,11 +19,7 @@ use crate::monitor::Counted;
 /// The whole service.
 pub fn router(state: Shared) -> Router {
     let limits = state.config.limits;
-    let router = Router::new()
-        .nest("/api", api::routes())
-        .route("/healthz", get(api::healthz))
-        .route("/readyz", get(api::readyz))
-        .route("/metrics", get(api::metrics))
+    let router = api::routes()
         .fallback(api::player)
         .method_not_allowed_fallback(api::not_allowed)
         .layer(DefaultBodyLimit::max(limits.body_bytes))
@@ -82,7 +77,7 @@ async fn observe(request: Request, next: Next) -> Response {
 
 /// The resource a path belongs to: a small fixed set, as each makes its own time series.
 fn resource_of(path: &str) -> &'static str {
-    const RESOURCES: [&str; 11] = [
+    const RESOURCES: [&str; 14] = [
         "manifest",
         "rotations",
         "packs",
@@ -90,10 +85,13 @@ fn resource_of(path: &str) -> &'static str {
         "items",
         "events",
         "recommendations",
+        "onboarding",
         "trending",
         "users",
         "erasures",
         "keys",
+        "openapi.json",
+        "docs",
     ];
     if let Some(rest) = path.strip_prefix("/api/v1/") {
         let first = rest.split('/').next().unwrap_or_default();

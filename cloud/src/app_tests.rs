@@ -1,5 +1,7 @@
 //! The service called without a socket, on a generation made by hand.
 
+use std::collections::BTreeSet;
+
 use axum::body::{Body, to_bytes};
 use axum::http::StatusCode;
 use segue_core::trust::Manifest;
@@ -81,10 +83,15 @@ impl Service {
         policy.hash
     }
 
+    /// Every answer that a test gets has to be one that the document names.
     async fn call(&self, request: Request) -> Answer {
+        let described = api::check::operation(request.method().as_str(), request.uri().path());
         let response = router(self.state.clone()).oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        if let Some(operation) = described {
+            api::check::answer(operation, head.status.as_u16(), &head.headers, &body);
+        }
         Answer { status: head.status, headers: head.headers, body }
     }
 
@@ -138,6 +145,23 @@ async fn before_the_first_refresh_the_service_says_what_is_missing() {
         assert!(answer.json()["detail"].as_str().unwrap().contains("segue refresh"));
     }
     service.get("/api/v1/keys/root").await.is_problem(503, "root_key_missing");
+}
+
+#[tokio::test]
+async fn a_path_is_answered_with_the_methods_that_the_document_names_and_no_other() {
+    let service = Service::empty();
+    let document = service.get("/api/v1/openapi.json").await.json();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let request = Request::builder().method("PATCH").uri(path.replace(['{', '}'], "x"));
+        let refused = service.call(request.body(Body::empty()).unwrap()).await;
+        refused.is_problem(405, "method_not_allowed");
+        let allowed = refused.header("allow").split(',').filter(|method| *method != "HEAD");
+        let allowed: BTreeSet<String> = allowed.map(str::to_lowercase).collect();
+        assert_eq!(allowed, item.as_object().unwrap().keys().cloned().collect(), "{path}");
+        assert!(!matches!(resource_of(path), "unknown" | "player"), "{path} has no name in the metrics");
+    }
+    let page = service.get("/api/v1/docs").await;
+    assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, "text/html; charset=utf-8"));
 }
 
 #[tokio::test]

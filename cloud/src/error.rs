@@ -31,6 +31,8 @@ pub enum Code {
     PackJustMade,
     /// No item of this id.
     ItemUnknown,
+    /// None of the answers of a survey is in the catalogue.
+    AnswersUnknown,
     /// What answers this is not prepared yet.
     OnDemandUnavailable,
     /// No policy for this surface.
@@ -71,7 +73,7 @@ pub enum Code {
 
 impl Code {
     /// Every code with its status and title; one row of the table in `docs/API.md` each.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::BodyInvalid,
         Self::ContentTypeUnsupported,
         Self::BodyTooLarge,
@@ -82,6 +84,7 @@ impl Code {
         Self::PackMissing,
         Self::PackJustMade,
         Self::ItemUnknown,
+        Self::AnswersUnknown,
         Self::OnDemandUnavailable,
         Self::SurfaceUnknown,
         Self::RouteUnknown,
@@ -132,6 +135,9 @@ impl Code {
                 ("pack_just_made", StatusCode::TOO_MANY_REQUESTS, "The pack was made a moment ago")
             }
             Self::ItemUnknown => ("item_unknown", StatusCode::NOT_FOUND, "No such item"),
+            Self::AnswersUnknown => {
+                ("answers_unknown", StatusCode::UNPROCESSABLE_ENTITY, "None of the answers is known")
+            }
             Self::OnDemandUnavailable => {
                 ("on_demand_unavailable", StatusCode::SERVICE_UNAVAILABLE, "This cannot be answered yet")
             }
@@ -179,6 +185,12 @@ impl Code {
         }
     }
 
+    /// What it says in a few words.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        self.row().2
+    }
+
     /// Seconds after which the same request may succeed.
     fn retry_after(self) -> Option<&'static str> {
         match self {
@@ -222,6 +234,12 @@ struct Problem<'a> {
     status: u16,
     code: &'a str,
     detail: &'a str,
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
 }
 
 impl IntoResponse for ApiError {

@@ -20,7 +20,8 @@ struct Served {
 impl Served {
     async fn with(limits: Limits) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let config = Config { limits, ..Config::new(data.path()) };
+        let client_header = Some("x-forwarded-for".to_owned());
+        let config = Config { limits, client_header, ..Config::new(data.path()) };
         let router = app::router(AppState::open(config).unwrap());
         Self { running: start(router, limits).await, data }
     }
@@ -75,9 +76,10 @@ async fn a_full_service_refuses_with_a_time_to_come_back_and_can_still_be_looked
 async fn one_client_that_asks_too_often_is_told_to_wait() {
     let served = Served::with(Limits { client_rate: 1, ..Limits::default() }).await;
     let mut stream = served.connect().await;
-    let request = CLOSING.replace("close", "keep-alive");
+    let last = CLOSING.replace("connection", "x-forwarded-for: 192.0.2.1\r\nconnection");
+    let request = last.replace("close", "keep-alive");
     stream.write_all(request.repeat(19).as_bytes()).await.unwrap();
-    stream.write_all(CLOSING.as_bytes()).await.unwrap();
+    stream.write_all(last.as_bytes()).await.unwrap();
     let answers = read_to_end(stream).await;
     assert!(answers.contains("HTTP/1.1 429") && answers.contains("too_many_requests"), "{answers}");
     assert!(answers.contains("generation_missing") && answers.contains("retry-after: 1"), "{answers}");

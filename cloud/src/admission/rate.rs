@@ -1,57 +1,58 @@
-//! How often each client may ask: a bucket that fills by the second (the generic cell rate algorithm, ITU-T I.371).
+//! How often each may ask: a bucket that fills by the second (the generic cell rate algorithm, ITU-T I.371).
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Seconds whose requests may come at once.
 const BURST_SECONDS: u32 = 10;
-/// Clients remembered; who has a full bucket is forgotten first, and nobody can make the list longer.
-const CLIENTS: usize = 100_000;
+/// How many are remembered; who has a full bucket is forgotten first, and nobody can make the list longer.
+const MOST: usize = 100_000;
 
-/// The buckets of all clients.
+/// The buckets of all of one kind.
 #[derive(Debug)]
-pub(super) struct Rates {
+pub(super) struct Rates<Who> {
     interval: Duration,
-    buckets: Mutex<Buckets>,
+    buckets: Mutex<Buckets<Who>>,
 }
 
-#[derive(Debug, Default)]
-struct Buckets {
-    /// When each client's bucket will be full again.
-    full: HashMap<IpAddr, Instant>,
+#[derive(Debug)]
+struct Buckets<Who> {
+    /// When each bucket will be full again.
+    full: HashMap<Who, Instant>,
     /// When those that are full were last forgotten.
     swept: Option<Instant>,
 }
 
-impl Buckets {
-    /// Makes room for another client, by looking through all at most once a second.
+impl<Who: Eq + Hash> Buckets<Who> {
+    /// Makes room for another one, by looking through all at most once a second.
     fn has_room(&mut self, now: Instant) -> bool {
-        if self.full.len() >= CLIENTS
+        if self.full.len() >= MOST
             && self.swept.is_none_or(|swept| now.duration_since(swept) >= Duration::from_secs(1))
         {
             self.full.retain(|_, full| *full > now);
             self.swept = Some(now);
         }
-        self.full.len() < CLIENTS
+        self.full.len() < MOST
     }
 }
 
-impl Rates {
-    /// `rate` requests a second, more than 0.
-    pub(super) fn new(rate: u32) -> Self {
-        Self { interval: Duration::from_secs(1) / rate, buckets: Mutex::default() }
+impl<Who: Eq + Hash> Rates<Who> {
+    /// `rate` requests a second; none where that is 0, which is no limit.
+    pub(super) fn new(rate: u32) -> Option<Self> {
+        let interval = Duration::from_secs(1).checked_div(rate)?;
+        Some(Self { interval, buckets: Mutex::new(Buckets { full: HashMap::new(), swept: None }) })
     }
 
-    /// Takes one request out of the client's bucket; false where it is empty.
-    pub(super) fn take(&self, client: IpAddr, now: Instant) -> bool {
+    /// Takes one request out of a bucket; false where it is empty.
+    pub(super) fn take(&self, who: Who, now: Instant) -> bool {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let client = household(client);
-        if !buckets.full.contains_key(&client) && !buckets.has_room(now) {
+        if !buckets.full.contains_key(&who) && !buckets.has_room(now) {
             return false;
         }
-        let at = buckets.full.entry(client).or_insert(now);
+        let at = buckets.full.entry(who).or_insert(now);
         let next = (*at).max(now) + self.interval;
         let fits = next <= now + Duration::from_secs(1) * BURST_SECONDS;
         if fits {
@@ -61,8 +62,8 @@ impl Rates {
     }
 }
 
-/// One client of IPv6 has 2^64 addresses to choose from.
-fn household(client: IpAddr) -> IpAddr {
+/// One household of IPv6 has 2^64 addresses to choose from.
+pub(super) fn household(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
@@ -78,22 +79,21 @@ mod tests {
 
     #[test]
     fn a_client_may_send_ten_seconds_worth_at_once_and_then_so_many_a_second() {
-        let (rates, begun) = (Rates::new(2), Instant::now());
-        let client = "10.0.0.1".parse().unwrap();
-        assert_eq!((0..30).filter(|_| rates.take(client, begun)).count(), 20);
-        assert!(rates.take("10.0.0.2".parse().unwrap(), begun));
+        let (rates, begun) = (Rates::new(2).unwrap(), Instant::now());
+        assert_eq!((0..30).filter(|_| rates.take("u1", begun)).count(), 20);
+        assert!(rates.take("u2", begun));
         let later = begun + Duration::from_secs(3);
-        assert_eq!((0..30).filter(|_| rates.take(client, later)).count(), 6);
+        assert_eq!((0..30).filter(|_| rates.take("u1", later)).count(), 6);
+        assert!(Rates::<&str>::new(0).is_none(), "0 is no limit");
     }
 
     #[test]
     fn a_crowd_takes_no_more_memory_and_makes_room_once_it_is_quiet() {
-        let (rates, begun) = (Rates::new(1), Instant::now());
-        let client = |number: usize| IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
-        assert!((0..CLIENTS).all(|number| rates.take(client(number), begun)));
-        assert!(!rates.take(client(CLIENTS), begun));
-        assert!(rates.take(client(0), begun));
-        assert!(rates.take(client(CLIENTS), begun + Duration::from_secs(60)));
+        let (rates, begun) = (Rates::new(1).unwrap(), Instant::now());
+        assert!((0..MOST).all(|number| rates.take(number, begun)));
+        assert!(!rates.take(MOST, begun));
+        assert!(rates.take(0, begun));
+        assert!(rates.take(MOST, begun + Duration::from_secs(60)));
     }
 
     #[test]

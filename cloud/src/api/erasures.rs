@@ -5,14 +5,15 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Serialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::{Shared, blocking};
+use crate::auth::SentBy;
 use crate::erasure::Receipt;
 use crate::error::{ApiError, Code};
 
 /// What is left of the person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Stage {
     /// Nothing of them is shown or taken in; tables and logs still hold rows.
@@ -23,31 +24,63 @@ enum Stage {
     Gone,
 }
 
-#[derive(Serialize)]
+/// The name of an erasure's receipt.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Asked {
+    /// To be asked for at `/erasures/{receipt}`.
+    receipt: String,
+}
+
+/// How far an erasure has come.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Progress {
     stage: Stage,
     #[serde(flatten)]
     receipt: Receipt,
 }
 
+/// Forgets somebody.
+///
+/// 202 means that it is noted durably: from then on nothing of the person is shown or taken in.
+#[utoipa::path(
+    delete, path = "/v1/users/{user}", operation_id = "forget", tag = "people",
+    params(("user" = String, Path, description = "the person's id")),
+    responses((status = 202, description = "noted", body = Asked)),
+    security(("person" = []), ("service" = [])),
+    extensions(("x-problems" = json!([
+        Code::QueryInvalid, Code::CredentialsMissing, Code::CredentialsInvalid, Code::UserForbidden,
+        Code::ServiceKeysMissing
+    ])))
+)]
 pub(super) async fn delete(
     State(state): State<Shared>,
+    sender: SentBy,
     headers: HeaderMap,
     path: Result<Path<String>, PathRejection>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Result<(StatusCode, Json<Asked>), ApiError> {
     let user = super::person::user_of(path)?;
-    state.config.callers.check_own(&headers, &user)?;
+    state.config.callers.check_own(sender, &headers, &user)?;
     let receipt = state.forget(user).await?;
-    Ok((StatusCode::ACCEPTED, Json(json!({ "receipt": receipt }))))
+    Ok((StatusCode::ACCEPTED, Json(Asked { receipt })))
 }
 
+/// How far an erasure has come.
+#[utoipa::path(
+    get, path = "/v1/erasures/{receipt}", operation_id = "erasure", tag = "people",
+    params(("receipt" = String, Path, description = "what the erasure was answered with")),
+    responses((status = 200, description = "what is left", body = Progress)),
+    security(("service" = [])),
+    extensions(("x-problems" = json!([
+        Code::ReceiptUnknown, Code::CredentialsMissing, Code::CredentialsInvalid, Code::ServiceKeysMissing
+    ])))
+)]
 pub(super) async fn get(
     State(state): State<Shared>,
     headers: HeaderMap,
-    Path(name): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Progress>, ApiError> {
     state.config.callers.services.check(&headers)?;
-    let Some(receipt) = state.tombstones.receipt(&name) else {
+    let Some(receipt) = path.ok().and_then(|Path(name)| state.tombstones.receipt(&name)) else {
         return Err(ApiError::new(
             Code::ReceiptUnknown,
             "no erasure has this receipt; ask for one with DELETE",

@@ -9,35 +9,71 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
+use super::openapi::event_rows;
 use super::{Shared, body};
+use crate::auth::SentBy;
 use crate::catalog::Event;
 use crate::clock::now_ms;
 use crate::erasure::Erased;
 use crate::error::{ApiError, Code};
-use crate::events::{Reject, Senders, clock_error_ms, validate};
+use crate::events::{Batch, Reject, Senders, clock_error_ms, validate};
 use crate::monitor::count_fallbacks;
 
 const SHAPE: &str = "{\"events\":[...]}";
 
-#[derive(Deserialize)]
-struct Body {
+/// Several events.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = EventBatch)]
+pub(super) struct Body {
     /// The client's clock when it sent this.
     #[serde(default)]
     sent_ms: Option<i64>,
+    /// Rows; a bad one is named under `rejected` and does not hold up the others.
+    #[schema(schema_with = event_rows)]
     events: Vec<Value>,
 }
 
 /// What became of a batch.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventsReceipt)]
 pub(super) struct Receipt {
+    /// Stored now.
     accepted: u64,
+    /// Stored before.
     duplicates: u64,
+    /// Left out.
     rejected: Vec<Reject>,
 }
 
+/// Takes events in.
+///
+/// 202 means that every accepted event is on the disk. One whose `event_id` was stored before has no second effect, so a
+/// batch without an answer may be sent again as often as needed.
+#[utoipa::path(
+    post, path = "/v1/events", operation_id = "events", tag = "events",
+    params((
+        "idempotency-key" = Option<String>, Header,
+        description = "gives rows without an `event_id` one that follows from it and from their place"
+    )),
+    request_body(
+        description = "a batch, or one event by itself",
+        content(
+            (ref("#/components/schemas/Events") = "application/json"),
+            (ref("#/components/schemas/Events") = "application/vnd.msgpack")
+        )
+    ),
+    responses((status = 202, description = "what became of them", body = Receipt)),
+    security((), ("person" = []), ("service" = [])),
+    extensions(("x-problems" = json!([
+        Code::BodyInvalid, Code::BodyTooLarge, Code::BatchTooLarge, Code::ContentTypeUnsupported,
+        Code::CredentialsInvalid, Code::EventsBusy, Code::EventsUnavailable
+    ])))
+)]
 pub(super) async fn post(
     State(state): State<Shared>,
+    sender: SentBy,
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Receipt>), ApiError> {
@@ -52,9 +88,9 @@ pub(super) async fn post(
     }
     let now_ms = now_ms();
     let erased = state.tombstones.erased();
-    let caller = state.config.callers.caller(&headers)?;
+    let caller = sender.0?;
     let senders = Senders { caller: &caller, erased: &erased, key: key(&headers) };
-    let (mut batch, rejected) = validate(rows, senders, clock_error_ms(sent_ms, now_ms), now_ms);
+    let (batch, rejected) = validate(rows, senders, clock_error_ms(sent_ms, now_ms), now_ms);
     for reject in &rejected {
         metrics::counter!("segue_events_rejected_total", "code" => reject.code).increment(1);
     }
@@ -65,16 +101,21 @@ pub(super) async fn post(
     }
     let (mut accepted, mut duplicates) = (0, 0);
     if !batch.is_empty() {
-        let events = batch.take_events();
-        let outcome = state.events.append(batch).await?;
-        forgotten_meanwhile(&state, &erased, &events).await?;
-        count_fallbacks(&events);
-        state.sessions.take_in(events);
-        (accepted, duplicates) = (outcome.accepted, outcome.duplicates);
+        (accepted, duplicates) = store(&state, batch, &erased).await?;
     }
     metrics::counter!("segue_events_accepted_total").increment(accepted);
     metrics::counter!("segue_events_duplicate_total").increment(duplicates);
     Ok((StatusCode::ACCEPTED, Json(Receipt { accepted, duplicates, rejected })))
+}
+
+/// Stores a batch that was checked when those of `erased` were to be forgotten; how many were new, and how many not.
+pub(super) async fn store(state: &Shared, mut batch: Batch, erased: &Erased) -> Result<(u64, u64), ApiError> {
+    let events = batch.take_events();
+    let outcome = state.events.append(batch).await?;
+    forgotten_meanwhile(state, erased, &events).await?;
+    count_fallbacks(&events);
+    state.sessions.take_in(events);
+    Ok((outcome.accepted, outcome.duplicates))
 }
 
 /// A batch, or one event by itself.

@@ -7,6 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, header};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::query::decoded;
 use super::{Shared, blocking, body};
@@ -17,14 +18,27 @@ use crate::clock::now_ms;
 use crate::error::{ApiError, Code};
 use crate::state::AppState;
 
-#[derive(Serialize)]
+/// Rows of items.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Items {
+    /// In the order asked for, without their vectors.
     items: Vec<Item>,
+    /// Ids that are no items.
     missing: Vec<String>,
 }
 
 type Answer = ([(HeaderName, &'static str); 1], Json<Items>);
 
+/// What people look at: rows of items.
+#[utoipa::path(
+    get, path = "/v1/items", operation_id = "items", tag = "items",
+    params((
+        "ids" = Vec<String>, Query, style = Form, explode = false, min_items = 1, max_items = 1000,
+        description = "which, separated by commas; a comma within an id is `%2C`"
+    )),
+    responses((status = 200, description = "their rows", body = Items)),
+    extensions(("x-problems" = json!([Code::QueryInvalid])))
+)]
 pub(super) async fn get(State(state): State<Shared>, RawQuery(query): RawQuery) -> Result<Answer, ApiError> {
     let ids = ids_of(query.as_deref().unwrap_or_default())?;
     let limit = state.config.limits.item_ids;
@@ -46,32 +60,58 @@ pub(super) async fn get(State(state): State<Shared>, RawQuery(query): RawQuery) 
 }
 
 /// What is to change.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ItemChanges)]
 pub(super) struct Changes {
+    /// Rows that take the place of those of the same ids.
     #[serde(default)]
+    #[schema(value_type = Vec<Item>)]
     upsert: Vec<Value>,
+    /// Ids of items to leave every list at once.
     #[serde(default)]
     withdraw: Vec<String>,
 }
 
 /// What became of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ItemsReceipt)]
 pub(super) struct Receipt {
+    /// Rows taken.
     upserted: usize,
+    /// Items withdrawn.
     withdrawn: usize,
+    /// Entries left out.
     rejected: Vec<Rejected>,
 }
 
 /// Why one entry was not taken.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ItemRejected)]
 struct Rejected {
+    /// `upsert` or `withdraw`.
     list: &'static str,
+    /// Its place there, from 0.
     index: usize,
+    /// Why, for programs; those of an import in docs/EVENTS.md.
     code: &'static str,
+    /// Why, for people.
     detail: String,
 }
 
+/// Puts items in and withdraws them.
+///
+/// 200 means that the changes are on the disk. A bad entry is named under `rejected` and does not hold up the others.
+#[utoipa::path(
+    post, path = "/v1/items", operation_id = "change_items", tag = "items",
+    request_body = Changes,
+    responses((status = 200, description = "what became of them", body = Receipt)),
+    security(("service" = [])),
+    extensions(("x-problems" = json!([
+        Code::BodyInvalid, Code::BodyTooLarge, Code::BatchTooLarge, Code::ContentTypeUnsupported,
+        Code::CredentialsMissing, Code::CredentialsInvalid, Code::ServiceKeysMissing
+    ])))
+)]
 pub(super) async fn post(
     State(state): State<Shared>,
     headers: HeaderMap,

@@ -6,8 +6,18 @@ use axum::response::Response;
 
 use super::Shared;
 use super::conditional::{COSE, is_current, respond};
-use crate::error::ApiError;
+use super::openapi::IfNoneMatch;
+use crate::error::{ApiError, Code};
 
+/// The signed manifest of the generation in force.
+///
+/// It names the ranker and the policies by their hashes.
+#[utoipa::path(
+    get, path = "/v1/manifest", operation_id = "manifest", tag = "packs",
+    params(IfNoneMatch),
+    responses((status = 200, description = "COSE_Sign1", content(("application/cose")))),
+    extensions(("x-problems" = json!([Code::GenerationMissing])))
+)]
 pub(super) async fn get(State(state): State<Shared>, headers: HeaderMap) -> Result<Response, ApiError> {
     let published = state.published()?;
     let hash = &published.manifest_hash;

@@ -9,6 +9,8 @@ mod items;
 mod keys;
 mod manifest;
 mod models;
+mod onboarding;
+mod openapi;
 mod packs;
 mod person;
 mod player;
@@ -22,35 +24,58 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::routing::{get, post};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::error::{ApiError, Code};
 use crate::state::AppState;
 
-pub(crate) use health::{healthz, metrics, readyz};
+#[cfg(test)]
+pub(crate) use openapi::check;
 pub(crate) use player::player;
 
 /// What handlers are given.
 pub(crate) type Shared = Arc<AppState>;
 
-/// Everything under `/api`.
+/// Every route, each made from its description.
 pub(crate) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/v1/manifest", get(manifest::get))
-        .route("/v1/rotations", get(rotations::get))
-        .route("/v1/packs/{subject}", get(packs::get).post(packs::post))
-        .route("/v1/models/{hash}", get(models::get))
-        .route("/v1/items", get(items::get).post(items::post))
-        .route("/v1/items/{item}/similar", get(related::similar))
-        .route("/v1/trending", get(related::trending))
-        .route("/v1/events", post(events::post))
-        .route("/v1/recommendations", get(recommendations::get).post(recommendations::post))
-        .route("/v1/users", get(users::get))
-        .route("/v1/users/{user}", get(person::get).delete(erasures::delete))
-        .route("/v1/erasures/{receipt}", get(erasures::get))
-        .route("/v1/keys/root", get(keys::get))
-        .fallback(unknown)
-        .method_not_allowed_fallback(not_allowed)
+    let api = Router::from(api()).fallback(unknown).method_not_allowed_fallback(not_allowed);
+    Router::from(health()).nest("/api", api)
+}
+
+/// What all of them take, answer and refuse.
+fn descriptions() -> OpenApi {
+    health().into_openapi().nest("/api", api().into_openapi())
+}
+
+/// Everything under `/api`.
+fn api() -> OpenApiRouter<Shared> {
+    OpenApiRouter::default()
+        .routes(routes!(manifest::get))
+        .routes(routes!(rotations::get))
+        .routes(routes!(packs::get, packs::post))
+        .routes(routes!(models::get))
+        .routes(routes!(items::get, items::post))
+        .routes(routes!(related::similar))
+        .routes(routes!(related::trending))
+        .routes(routes!(events::post))
+        .routes(routes!(recommendations::get, recommendations::post))
+        .routes(routes!(onboarding::post))
+        .routes(routes!(users::get))
+        .routes(routes!(person::get, erasures::delete))
+        .routes(routes!(erasures::get))
+        .routes(routes!(keys::get))
+        .routes(routes!(openapi::get))
+        .routes(routes!(openapi::docs))
+}
+
+/// What machines ask about the service itself.
+fn health() -> OpenApiRouter<Shared> {
+    OpenApiRouter::default()
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
 }
 
 async fn unknown(request: Request) -> ApiError {

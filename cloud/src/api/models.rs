@@ -6,12 +6,23 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::conditional::{is_current, respond};
+use super::openapi::IfNoneMatch;
 use super::{Shared, blocking};
 use crate::error::{ApiError, Code};
 use crate::hash::is_sha256;
 
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
+/// A model, schema or policy that the manifest names; never changes.
+#[utoipa::path(
+    get, path = "/v1/models/{hash}", operation_id = "model", tag = "packs",
+    params(
+        ("hash" = String, Path, description = "its SHA-256, 64 lower-case hexadecimal digits"),
+        IfNoneMatch
+    ),
+    responses((status = 200, description = "its bytes", content(("application/octet-stream")))),
+    extensions(("x-problems" = json!([Code::HashInvalid, Code::ArtefactMissing])))
+)]
 pub(super) async fn get(
     State(state): State<Shared>,
     path: Result<Path<String>, PathRejection>,

@@ -9,16 +9,33 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::conditional::{COSE, is_current, respond};
+use super::openapi::IfNoneMatch;
 use super::{Shared, blocking};
+use crate::auth::SentBy;
 use crate::error::{ApiError, Code};
 use crate::served::Served;
 use crate::state::Published;
 
 const UNREADABLE: &str = "the pack could not be read";
 
+/// The signed pack of a person or of a region.
+#[utoipa::path(
+    get, path = "/v1/packs/{subject}", operation_id = "pack", tag = "packs",
+    params(
+        ("subject" = String, Path, description = "a user's id, `user:ID`, or `region:all`", example = "region:all"),
+        IfNoneMatch
+    ),
+    responses((status = 200, description = "COSE_Sign1, see docs/PACK.md", content(("application/cose")))),
+    security((), ("person" = []), ("service" = [])),
+    extensions(("x-problems" = json!([
+        Code::GenerationMissing, Code::PackMissing, Code::UserErased,
+        Code::CredentialsMissing, Code::CredentialsInvalid, Code::UserForbidden
+    ])))
+)]
 pub(super) async fn get(
     State(state): State<Shared>,
     path: Result<Path<String>, PathRejection>,
+    sender: SentBy,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let published = state.published()?;
@@ -26,11 +43,13 @@ pub(super) async fn get(
     let name = path.map(|Path(name)| name).map_err(|_| missing("(not UTF-8)", generation))?;
     let subject = subject_of(&name);
     let user = subject.strip_prefix("user:").unwrap_or_default();
-    state.config.callers.caller(&headers)?.check(user)?;
+    sender.0?.check(user)?;
     state.refuse_erased(user)?;
-    let entry = published.packs.entry(&subject).ok_or_else(|| missing(&name, generation))?;
     let other = other(&state, &published, &subject).await?;
-    let hash = other.as_ref().map_or_else(|| entry.hash_hex(), |other| other.hash.clone());
+    let hash = match &other {
+        Some(other) => other.hash.clone(),
+        None => published.packs.entry(&subject).ok_or_else(|| missing(&name, generation))?.hash_hex(),
+    };
     // A pack is one person's: no shared cache may keep it.
     let cache_control = if subject.starts_with("user:") { "private, no-cache" } else { "no-cache" };
     if is_current(&headers, &hash) {
@@ -47,16 +66,31 @@ pub(super) async fn get(
 }
 
 /// Makes a person's pack anew with what they did until now.
+///
+/// Once a minute for each person; `GET` hands it out from then on.
+#[utoipa::path(
+    post, path = "/v1/packs/{subject}", operation_id = "make_pack", tag = "packs",
+    params(("subject" = String, Path, description = "a user's id, or `user:ID`")),
+    responses((
+        status = 200, description = "the new pack, COSE_Sign1", content(("application/cose")),
+        headers(("etag" = String), ("segue-generation" = u64))
+    )),
+    security((), ("person" = []), ("service" = [])),
+    extensions(("x-problems" = json!([
+        Code::GenerationMissing, Code::PackMissing, Code::PackJustMade, Code::OnDemandUnavailable, Code::UserErased,
+        Code::CredentialsMissing, Code::CredentialsInvalid, Code::UserForbidden
+    ])))
+)]
 pub(super) async fn post(
     State(state): State<Shared>,
     path: Result<Path<String>, PathRejection>,
-    headers: HeaderMap,
+    sender: SentBy,
 ) -> Result<Response, ApiError> {
     let generation = state.published()?.packs.number();
     let name = path.map(|Path(name)| name).map_err(|_| missing("(not UTF-8)", generation))?;
     let subject = subject_of(&name);
     let user = subject.strip_prefix("user:").ok_or_else(|| missing(&name, generation))?;
-    state.config.callers.caller(&headers)?.check(user)?;
+    sender.0?.check(user)?;
     state.refuse_erased(user)?;
     let pack = state.make_pack(user).await?;
     Ok(respond(Some(pack.bytes), COSE, "private, no-cache", &pack.hash, Some(generation)))

@@ -11,6 +11,7 @@ use http_body_util::channel::{Channel, Sender};
 use tokio::runtime::Handle;
 
 use super::Shared;
+use crate::auth::SentBy;
 use crate::error::{ApiError, Code};
 use crate::export;
 
@@ -18,13 +19,27 @@ use crate::export;
 const CHUNK_BYTES: usize = 64 << 10;
 const CHUNKS: usize = 4;
 
+/// Everything kept about somebody.
+///
+/// Lines `{"table":NAME,"row":{...}}`, the last `{"rows":N}`; without that one the export is not whole.
+#[utoipa::path(
+    get, path = "/v1/users/{user}", operation_id = "export", tag = "people",
+    params(("user" = String, Path, description = "the person's id")),
+    responses((status = 200, description = "one JSON object a line", content(("application/x-ndjson")))),
+    security(("person" = []), ("service" = [])),
+    extensions(("x-problems" = json!([
+        Code::QueryInvalid, Code::UserErased, Code::CredentialsMissing, Code::CredentialsInvalid,
+        Code::UserForbidden, Code::ServiceKeysMissing
+    ])))
+)]
 pub(super) async fn get(
     State(state): State<Shared>,
+    sender: SentBy,
     headers: HeaderMap,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let user = user_of(path)?;
-    state.config.callers.check_own(&headers, &user)?;
+    state.config.callers.check_own(sender, &headers, &user)?;
     state.refuse_erased(&user)?;
     let (sender, body) = Channel::<Bytes, axum::Error>::new(CHUNKS);
     let (data, handle) = (state.config.data.clone(), Handle::current());

@@ -12,10 +12,12 @@ use segue_core::engine::Listed;
 use segue_core::limits;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
+use super::openapi::{event_rows, places};
 use super::query::{pairs, wrong};
 use super::{Shared, body};
-use crate::auth::Caller;
+use crate::auth::{Caller, SentBy};
 use crate::clock::now_ms;
 use crate::error::{ApiError, Code};
 use crate::events::{Reject, Senders, clock_error_ms, validate};
@@ -29,33 +31,54 @@ const MOST: usize = 100;
 const CURSOR_MS: i64 = 60 * 60_000;
 
 /// What a request says, by query or by body.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RecommendationsAsked)]
 struct Asked {
+    /// Whose pack and events; nobody's where empty.
     #[serde(default)]
     user: String,
+    /// The policy that ranks; the surface the data's events come from where absent.
     surface: Option<String>,
+    /// Places of the answer, 20 where absent.
+    #[schema(minimum = 1, maximum = 100)]
     count: Option<usize>,
+    /// The one of the answer before, to go on with its list.
     cursor: Option<String>,
+    /// Circumstances, see docs/FEATURES.md.
     #[serde(default)]
     context: BTreeMap<String, String>,
+    /// The client's clock when it sent this.
     #[serde(default)]
     sent_ms: Option<i64>,
+    /// The person's last events; they count for this list and are not stored.
     #[serde(default)]
+    #[schema(schema_with = event_rows)]
     events: Vec<Value>,
 }
 
-#[derive(Debug, Serialize)]
+/// A ranked list.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Recommendations)]
 pub(super) struct Answer {
+    /// Whose it is; empty where it is nobody's.
     user: String,
+    /// The surface whose policy ranked.
     surface: String,
     /// How far down the ladder of `docs/API.md` the list stands.
     step: &'static str,
+    /// The generation of the pack.
     generation: u64,
+    /// Names the list in impressions and events.
     slate: Option<String>,
+    /// Hash of the ranker that ranked, where one did.
     ranker: Option<String>,
+    /// Why the list is in the pack's order, where it is.
     fallback: Option<&'static str>,
+    /// The pack is older than clients accept.
     stale: bool,
+    /// The places, in order.
+    #[schema(schema_with = places)]
     items: Vec<Listed>,
     /// What to send for the places after these; none at the end.
     cursor: Option<String>,
@@ -65,26 +88,60 @@ pub(super) struct Answer {
 
 type Answered = ([(HeaderName, &'static str); 1], Json<Answer>);
 
+/// A ranked list for clients that cannot run the core.
+///
+/// The same engine, policy and ranker as on devices; an event counts after its 202.
+#[utoipa::path(
+    get, path = "/v1/recommendations", operation_id = "recommendations", tag = "lists",
+    params(
+        ("user" = Option<String>, Query, description = "whose pack and events; nobody's where absent"),
+        ("surface" = Option<String>, Query, description = "the policy that ranks; the data's own where absent"),
+        ("count" = Option<u32>, Query, description = "places of the answer, 20 where absent", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "the one of the answer before, to go on with its list"),
+        ("context.region" = Option<String>, Query, description = "where the person is"),
+        ("context.device" = Option<String>, Query, description = "on which device; others of docs/FEATURES.md likewise")
+    ),
+    responses((status = 200, description = "the list", body = Answer)),
+    security((), ("person" = []), ("service" = [])),
+    extensions(("x-problems" = json!([
+        Code::QueryInvalid, Code::SurfaceUnknown, Code::PackMissing, Code::GenerationMissing, Code::RootKeyMissing,
+        Code::UserErased, Code::CredentialsMissing, Code::CredentialsInvalid, Code::UserForbidden
+    ])))
+)]
 pub(super) async fn get(
     State(state): State<Shared>,
-    headers: HeaderMap,
+    sender: SentBy,
     RawQuery(query): RawQuery,
 ) -> Result<Answered, ApiError> {
     let asked = asked(query.as_deref().unwrap_or_default())?;
-    state.config.callers.caller(&headers)?.check(&asked.user)?;
+    sender.0?.check(&asked.user)?;
     answer(state, asked).await
 }
 
-/// With the person's last events, which count for this list and are not stored.
+/// The same with the person's last events.
+///
+/// They count for this list and are not stored; those that are refused are named under `rejected`.
+#[utoipa::path(
+    post, path = "/v1/recommendations", operation_id = "recommendations_with_events", tag = "lists",
+    request_body = Asked,
+    responses((status = 200, description = "the list", body = Answer)),
+    security((), ("person" = []), ("service" = [])),
+    extensions(("x-problems" = json!([
+        Code::BodyInvalid, Code::BodyTooLarge, Code::BatchTooLarge, Code::ContentTypeUnsupported,
+        Code::QueryInvalid, Code::SurfaceUnknown, Code::PackMissing, Code::GenerationMissing, Code::RootKeyMissing,
+        Code::UserErased, Code::CredentialsMissing, Code::CredentialsInvalid, Code::UserForbidden
+    ])))
+)]
 pub(super) async fn post(
     State(state): State<Shared>,
+    sender: SentBy,
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Answered, ApiError> {
     body::check_content_type(&headers)?;
     let limits = state.config.limits;
     let asked: Asked = body::read(bytes, limits.body_bytes, "{\"user\":ID,\"surface\":NAME,...}")?;
-    state.config.callers.caller(&headers)?.check(&asked.user)?;
+    sender.0?.check(&asked.user)?;
     if asked.events.len() > limits.batch_events {
         let detail =
             format!("{} events, at most {}; send the last ones", asked.events.len(), limits.batch_events);

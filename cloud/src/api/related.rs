@@ -5,6 +5,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderName, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::query::{count, pairs, wrong};
 use super::{Shared, blocking};
@@ -26,14 +27,18 @@ struct Asked {
     category: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// Items, the best first.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Related)]
 pub(super) struct Answer {
+    /// The generation they go by.
     generation: u64,
     items: Vec<Related>,
 }
 
 /// An item of the answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RelatedItem)]
 struct Related {
     item: String,
     /// 0 to 1; more is better.
@@ -46,6 +51,21 @@ struct Related {
 
 type Answered = ([(HeaderName, &'static str); 1], Json<Answer>);
 
+/// More like this one.
+///
+/// The nearest by vector and what is taken up in the same sessions, by reciprocal rank fusion.
+#[utoipa::path(
+    get, path = "/v1/items/{item}/similar", operation_id = "similar", tag = "items",
+    params(
+        ("item" = String, Path, description = "the item's id"),
+        ("count" = Option<u32>, Query, description = "how many, 20 where absent", minimum = 1, maximum = 100),
+        ("region" = Option<String>, Query, description = "only what may be shown there", example = "DE")
+    ),
+    responses((status = 200, description = "the items, without this one", body = Answer)),
+    extensions(("x-problems" = json!([
+        Code::QueryInvalid, Code::ItemUnknown, Code::GenerationMissing, Code::OnDemandUnavailable
+    ])))
+)]
 pub(super) async fn similar(
     State(state): State<Shared>,
     path: Result<Path<String>, PathRejection>,
@@ -65,6 +85,18 @@ pub(super) async fn similar(
     answer(state, found).await
 }
 
+/// What is taken up most lately.
+#[utoipa::path(
+    get, path = "/v1/trending", operation_id = "trending", tag = "items",
+    params(
+        ("count" = Option<u32>, Query, description = "how many, 20 where absent", minimum = 1, maximum = 100),
+        ("region" = Option<String>, Query, description = "there, and only what may be shown there", example = "DE"),
+        ("age_group" = Option<String>, Query, description = "among people of this age", example = "18-24"),
+        ("category" = Option<String>, Query, description = "of this category", example = "jazz")
+    ),
+    responses((status = 200, description = "the items", body = Answer)),
+    extensions(("x-problems" = json!([Code::QueryInvalid, Code::GenerationMissing, Code::OnDemandUnavailable])))
+)]
 pub(super) async fn trending(
     State(state): State<Shared>,
     RawQuery(query): RawQuery,

@@ -6,8 +6,16 @@ use axum::response::Response;
 
 use super::Shared;
 use super::conditional::{is_current, respond};
-use crate::error::ApiError;
+use super::openapi::IfNoneMatch;
+use crate::error::{ApiError, Code};
 
+/// The key rotations that lead from the root key to the one in use, each signed.
+#[utoipa::path(
+    get, path = "/v1/rotations", operation_id = "rotations", tag = "packs",
+    params(IfNoneMatch),
+    responses((status = 200, description = "a MessagePack list of COSE_Sign1", content(("application/msgpack")))),
+    extensions(("x-problems" = json!([Code::GenerationMissing])))
+)]
 pub(super) async fn get(State(state): State<Shared>, headers: HeaderMap) -> Result<Response, ApiError> {
     let published = state.published()?;
     let hash = &published.rotations_hash;

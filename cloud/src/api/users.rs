@@ -4,28 +4,44 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Shared;
-use crate::auth::Caller;
+use crate::auth::{Caller, SentBy};
 use crate::error::{ApiError, Code};
 
 /// How many are named without a `limit`.
 const DEFAULT: usize = 20;
 
-#[derive(Serialize)]
+/// Some users.
+#[derive(Serialize, ToSchema)]
 pub(super) struct Users {
+    /// Their ids.
     users: Vec<String>,
+    /// The surface that the data's events come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     surface: Option<String>,
 }
 
+/// Some users that have packs, for demonstrations.
+#[utoipa::path(
+    get, path = "/v1/users", operation_id = "users", tag = "people",
+    params(("limit" = Option<u32>, Query, description = "how many, 20 where absent", minimum = 1, maximum = 1000)),
+    responses((status = 200, description = "users and surface", body = Users)),
+    security((), ("service" = [])),
+    extensions(("x-problems" = json!([
+        Code::QueryInvalid, Code::GenerationMissing,
+        Code::CredentialsMissing, Code::CredentialsInvalid, Code::ServiceKeysMissing
+    ])))
+)]
 pub(super) async fn get(
     State(state): State<Shared>,
+    sender: SentBy,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Users>, ApiError> {
     let limit = limit_of(query.as_deref().unwrap_or_default(), state.config.limits.users)?;
-    if state.config.callers.caller(&headers)? != Caller::Everybody {
+    if sender.0? != Caller::Everybody {
         state.config.callers.services.check(&headers)?;
     }
     let published = state.published()?;

@@ -6,12 +6,18 @@
 mod person;
 mod service;
 
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
 pub use person::{PersonTokens, VARIABLE as PERSON_VARIABLE};
-pub use service::{ServiceKeys, VARIABLE};
+pub use service::{KeyDigest, ServiceKeys, VARIABLE};
 
 use crate::error::{ApiError, Code};
+use crate::state::AppState;
 
 /// How credentials are sent.
 const SCHEME: &str = "Bearer ";
@@ -36,6 +42,26 @@ pub enum Caller {
     Nobody,
 }
 
+/// Who sent a request: found out when it was let in, as a signature takes time to check.
+#[derive(Debug, Clone)]
+pub(crate) struct SentBy(pub(crate) Result<Caller, ApiError>);
+
+impl SentBy {
+    /// Who sent these headers.
+    pub(crate) fn of(callers: &Callers, headers: &HeaderMap) -> Self {
+        Self(callers.caller(headers))
+    }
+}
+
+impl FromRequestParts<Arc<AppState>> for SentBy {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, Infallible> {
+        let known = parts.extensions.remove::<Self>();
+        Ok(known.unwrap_or_else(|| Self::of(&state.config.callers, &parts.headers)))
+    }
+}
+
 impl Callers {
     /// Who sent these headers.
     ///
@@ -55,9 +81,9 @@ impl Callers {
     /// # Errors
     /// `credentials_missing`, `credentials_invalid`, `user_forbidden`; those of [`ServiceKeys::check`] where no tokens are
     /// checked.
-    pub fn check_own(&self, headers: &HeaderMap, user: &str) -> Result<(), ApiError> {
+    pub(crate) fn check_own(&self, sender: SentBy, headers: &HeaderMap, user: &str) -> Result<(), ApiError> {
         match self.people {
-            Some(_) => self.caller(headers)?.check(user),
+            Some(_) => sender.0?.check(user),
             None => self.services.check(headers),
         }
     }

@@ -111,7 +111,7 @@ mod tests {
     use jsonwebtoken::{EncodingKey, Header, encode};
     use serde_json::{Value, json};
 
-    use super::super::{Caller, Callers, ServiceKeys};
+    use super::super::{Caller, Callers, SentBy, ServiceKeys};
     use super::*;
     use crate::clock::now_ms;
 
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(nobody.check("u1").unwrap_err().code, Code::CredentialsMissing);
         let unchecked = Callers::default();
         unchecked.caller(&HeaderMap::new()).unwrap().check("u1").unwrap();
-        let own = unchecked.check_own(&HeaderMap::new(), "u1").unwrap_err();
+        let own = unchecked.check_own(SentBy(Ok(Caller::Everybody)), &HeaderMap::new(), "u1").unwrap_err();
         assert_eq!(own.code, Code::ServiceKeysMissing);
     }
 

@@ -18,9 +18,12 @@ pub const VARIABLE: &str = "SEGUE_SERVICE_KEYS";
 /// Shorter keys could be guessed.
 const LEAST_BYTES: usize = 32;
 
+/// The SHA-256 of a key.
+pub type KeyDigest = [u8; 32];
+
 /// The keys that admit a service; several, so that one can be replaced without an interruption.
 #[derive(Clone, Default)]
-pub struct ServiceKeys(Vec<[u8; 32]>);
+pub struct ServiceKeys(Vec<KeyDigest>);
 
 impl std::fmt::Debug for ServiceKeys {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -71,15 +74,24 @@ impl ServiceKeys {
         }
     }
 
+    /// The key that a request shows, where it is one of them.
+    pub(crate) fn key_of(&self, headers: &HeaderMap) -> Option<KeyDigest> {
+        let shown = super::credentials(headers).filter(|_| !self.0.is_empty()).map(digest);
+        shown.filter(|shown| self.know(shown))
+    }
+
     /// Whether `key` is one of them.
     pub(super) fn hold(&self, key: &str) -> bool {
-        let found = digest(key);
+        self.know(&digest(key))
+    }
+
+    fn know(&self, found: &KeyDigest) -> bool {
         // Every key is compared, so that the time does not say which one it was.
-        self.0.iter().fold(false, |known, key| bool::from(key.ct_eq(&found)) | known)
+        self.0.iter().fold(false, |known, key| bool::from(key.ct_eq(found)) | known)
     }
 }
 
-fn digest(key: &str) -> [u8; 32] {
+fn digest(key: &str) -> KeyDigest {
     Sha256::digest(key.as_bytes()).into()
 }
 

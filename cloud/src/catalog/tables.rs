@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// One thing that can be recommended: a row of `items.jsonl`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Item {
     /// Unique id.
     pub item: String,
@@ -54,7 +55,7 @@ pub struct Item {
 }
 
 /// The value of one attribute.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum AttributeValue {
     /// A quantity.
@@ -100,6 +101,22 @@ pub struct User {
     /// When the account was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_up_ms: Option<i64>,
+}
+
+impl User {
+    /// Somebody of whom there is no row yet, with what an answer of a survey says in its context: `country`, `age_group`,
+    /// `language`.
+    #[must_use]
+    pub fn of_newcomer(user: &str, context: &BTreeMap<String, String>) -> Self {
+        let said = |name: &str| context.get(name).cloned();
+        Self {
+            user: user.to_owned(),
+            country: said("country"),
+            age_group: said("age_group"),
+            language: said("language"),
+            signed_up_ms: None,
+        }
+    }
 }
 
 /// A playlist or library: a row of `collections.jsonl`.

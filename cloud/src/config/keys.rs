@@ -177,7 +177,19 @@ pub const KEYS: &[Key] = &[
         "limits.client_rate",
         limits.client_rate: u32,
         0..=1_000_000,
-        "requests a second of one client, ten seconds' worth at once; 0 is no limit, more get too_many_requests"
+        "requests a second of one address, ten seconds' worth at once; 0 is no limit, more get too_many_requests"
+    ),
+    number!(
+        "limits.person_rate",
+        limits.person_rate: u32,
+        0..=1_000_000,
+        "requests a second of one person whose tokens are checked, likewise"
+    ),
+    number!(
+        "limits.service_rate",
+        limits.service_rate: u32,
+        0..=1_000_000,
+        "requests a second of one service key, likewise; services are not counted by their address"
     ),
     number!(
         "limits.waiting_bytes",

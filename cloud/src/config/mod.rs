@@ -79,8 +79,12 @@ pub struct Limits {
     pub requests: usize,
     /// Bytes of the bodies of those together; more are refused.
     pub bodies_bytes: usize,
-    /// Requests a second of one client, ten seconds' worth at once; 0 is no limit.
+    /// Requests a second of one address, ten seconds' worth at once; 0 is no limit.
     pub client_rate: u32,
+    /// Requests a second of one person, likewise.
+    pub person_rate: u32,
+    /// Requests a second of one service key, likewise.
+    pub service_rate: u32,
     /// What the event store holds and waits for.
     pub events: EventLimits,
 }
@@ -99,7 +103,9 @@ impl Default for Limits {
             connections: 4_096,
             requests: 1_024,
             bodies_bytes: 128 << 20,
-            client_rate: 0,
+            client_rate: 200,
+            person_rate: 20,
+            service_rate: 0,
             events: EventLimits::default(),
         }
     }

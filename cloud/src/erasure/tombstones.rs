@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 
 use crate::hash::hex;
 use crate::packs::sync_folder;
@@ -30,7 +31,8 @@ struct Known {
 }
 
 /// How far an erasure has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Erasure)]
 pub struct Receipt {
     /// When it was asked for, in milliseconds since 1970.
     pub asked_ms: i64,

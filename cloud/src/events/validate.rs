@@ -3,6 +3,7 @@
 use segue_core::session::row::{self, Refusal};
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::adapt::adapt;
 use super::ledger::{Row, fingerprint};
@@ -11,7 +12,8 @@ use crate::catalog::Event;
 use crate::erasure::Erased;
 
 /// Why one row was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = EventRejected)]
 pub struct Reject {
     /// Its place in the batch, from 0.
     pub index: usize,

@@ -36,7 +36,10 @@ pub(super) async fn ask(
     let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
     let response = router(Arc::clone(state)).oneshot(request.body(body).unwrap()).await.unwrap();
     let (head, body) = response.into_parts();
-    (head.status, to_bytes(body, usize::MAX).await.unwrap().to_vec())
+    let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+    let operation = crate::api::check::operation(method, path).unwrap();
+    crate::api::check::answer(operation, head.status.as_u16(), &head.headers, &body);
+    (head.status, body)
 }
 
 async fn change(state: &Arc<AppState>, changes: Value) -> Value {

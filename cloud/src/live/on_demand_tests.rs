@@ -115,3 +115,46 @@ async fn what_is_taken_up_between_two_refreshes_is_trending_before_the_next_one(
     while !state.counting.catch_up(&state).unwrap() {}
     assert_eq!(first().await, other);
 }
+
+#[tokio::test]
+async fn somebody_new_who_answers_a_survey_has_a_pack_of_their_own_at_once_and_after_the_next_refresh() {
+    let data = published();
+    let state = serve(data.path());
+    let answer = async |answers: Value| ask(&state, "POST", "/api/v1/onboarding", Some(answers)).await;
+    let jazz = json!({"user": "n1", "categories": ["jazz"], "items": ["i7", "none"], "country": "de"});
+    assert_eq!(answer(jazz.clone()).await.0, StatusCode::SERVICE_UNAVAILABLE, "nothing is prepared yet");
+    ready(&state).await;
+    assert_eq!(ask(&state, "POST", "/api/v1/packs/n1", None).await.0, StatusCode::NOT_FOUND);
+    for wrong in [json!({"user": "n1", "categories": ["none"]}), json!({"user": "n1"})] {
+        assert_eq!(answer(wrong).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    for wrong in [
+        json!({"user": ""}),
+        json!({"user": "n1", "items": vec!["i1"; 11]}),
+        json!({"user": "n1", "likes": 1}),
+    ] {
+        assert_eq!(answer(wrong).await.0, StatusCode::BAD_REQUEST);
+    }
+    let (status, body) = answer(jazz.clone()).await;
+    let profile: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status, &profile["pack"]), (StatusCode::OK, &json!(true)), "{profile}");
+    let of: Vec<&str> =
+        profile["starters"].as_array().unwrap().iter().map(|one| one["of"].as_str().unwrap()).collect();
+    assert_eq!(of, ["i7", "jazz", "jazz", "jazz"]);
+    assert_eq!(answer(json!({"user": "n2", "categories": ["metal"]})).await.0, StatusCode::OK);
+    // The tests' genres are by the number of an item: jazz is 1 more than a multiple of four, metal 2.
+    let genres = async |user: &str| -> Vec<usize> {
+        let items = items(&pack(&state, &format!("user:{user}")).await);
+        items[..4].iter().map(|item| item[1..].parse::<usize>().unwrap() % 4).collect()
+    };
+    let most =
+        |genres: Vec<usize>, genre: usize| genres.into_iter().filter(|other| *other == genre).count() >= 3;
+    assert!(most(genres("n1").await, 1) && most(genres("n2").await, 2));
+    assert_eq!(list(&state, "n1").await.len(), 30);
+    assert_eq!(answer(jazz).await.0, StatusCode::OK);
+    assert_eq!(state.events.count(), 7, "the same answers are the same events");
+    refresh(data.path(), &options()).unwrap();
+    state.reload();
+    assert_eq!(pack(&state, "user:n1").await.generation(), 2);
+    assert!(most(genres("n1").await, 1));
+}

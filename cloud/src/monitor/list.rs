@@ -106,6 +106,13 @@ pub const METRICS: &[Metric] = &[
     ),
     metric(Kind::Gauge, "segue_http_requests_in_flight", &[], &[], "requests that are being answered"),
     metric(Kind::Counter, "segue_http_problems_total", &["code"], PROBLEMS, "errors answered, by code"),
+    metric(
+        Kind::Counter,
+        "segue_requests_limited_total",
+        &["by"],
+        &["address", "person", "service"],
+        "requests refused as one of these asks too often",
+    ),
     metric(Kind::Gauge, "segue_http_connections", &[], &[], "open connections"),
     metric(Kind::Counter, "segue_events_accepted_total", &[], &[], "events stored"),
     metric(Kind::Counter, "segue_events_duplicate_total", &[], &[], "events whose id was stored before"),
@@ -143,6 +150,7 @@ pub const METRICS: &[Metric] = &[
         "groups of batches that could not be stored",
     ),
     metric(Kind::Counter, "segue_item_changes_total", &[], &[], "items put in or withdrawn"),
+    metric(Kind::Counter, "segue_onboardings_total", &[], &[], "surveys of newcomers that became a profile"),
     metric(Kind::Counter, "segue_packs_on_demand_total", &[], &[], "packs made on demand"),
     metric(
         Kind::Gauge,

@@ -106,6 +106,12 @@ impl Barred {
         barred
     }
 
+    /// Forgets what is known of `user`.
+    pub(super) fn clear(&mut self, user: usize) {
+        self.refused[user] = Refused::default();
+        self.seen[user].clear();
+    }
+
     /// Adds what `user` did after everything that is known of them.
     pub(super) fn meet(&mut self, catalogue: &Catalogue, user: usize, event: &Event, item: Option<u32>) {
         let known = item.and_then(|item| catalogue.items.get(item as usize));

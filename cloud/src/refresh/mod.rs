@@ -30,6 +30,7 @@ mod run;
 mod shard;
 mod sources;
 mod subjects;
+mod survey;
 mod together;
 
 pub use barred::{Barred, Viewer};
@@ -54,6 +55,7 @@ pub use shard::run_shard;
 pub(crate) use shard::taste;
 pub use sources::{Place, Source, Sources};
 pub use subjects::Subject;
+pub use survey::{Answers, Starter};
 pub use together::Together;
 
 /// Candidates retrieved for each user, from all sources.

@@ -15,14 +15,15 @@ use segue_core::trust::hash;
 
 use super::gather::{Person, gather};
 use super::maker::Stamp;
+use super::survey::{Answers, Starter, starters};
 use super::{Moment, PackMaker, Policies, Popular, Prepared, Ranking, Report, Subject, Viewer, job};
-use crate::catalog::{Catalogue, Dataset, Event};
+use crate::catalog::{Catalogue, Dataset, Event, User};
 use crate::consumers::{Counters, Counting, Segment};
 use crate::index::{Kind, Query};
 use crate::progress;
 use crate::state::{Published, Verified};
 use crate::towers::ModelDirectory;
-use crate::towers::history::{Histories, Signal, feedback_weight};
+use crate::towers::history::{Histories, Signal, is_onboarding, profile_weight};
 use crate::towers::person::PersonEncoder;
 
 /// The constant of reciprocal rank fusion (Cormack et al., 2009).
@@ -66,6 +67,8 @@ impl Basis {
         let received = job::received(data, received)?;
         let imported = imported(&catalogue, &received, now_ms);
         catalogue.add_events(received);
+        // The place of whoever is new when a pack is asked for.
+        catalogue.users.push(User::default());
         let ranking = Ranking::new(policies.of(&catalogue.dataset.surface)?, model.as_ref())?;
         let kept_vectors = Some(data.join("refresh").join("vectors"));
         let model = model.map(|model| ModelDirectory { kept_vectors, ..model });
@@ -123,8 +126,8 @@ impl<'a> OnDemand<'a> {
         Ok(Self { basis, prepared, histories, encoder, engine, known: HashMap::new(), trending: None })
     }
 
-    /// A signed pack for `user` with what they did lately, checked as their client will; none for somebody whom the
-    /// tables and the log did not know when this was loaded, or to whom nothing may be shown.
+    /// A signed pack for `user` with what they did lately, checked as their client will; none for somebody of whom nothing
+    /// is known that says what they like, or to whom nothing may be shown.
     ///
     /// # Errors
     /// When the ranker fails or a client would refuse the pack.
@@ -136,13 +139,12 @@ impl<'a> OnDemand<'a> {
         now_ms: i64,
     ) -> anyhow::Result<Option<Vec<u8>>> {
         let signer = verified.signer.as_ref().context("the service does not have the generation's key")?;
-        let Some(index) = self.basis.catalogue.user_index(user) else { return Ok(None) };
-        self.learn(index, lately)?;
-        let row = &self.basis.catalogue.users[index];
-        let viewer = Viewer::of_user(index, row);
+        let Some((index, row)) = self.person(user, lately) else { return Ok(None) };
+        self.learn(index, &row, lately)?;
+        let viewer = Viewer::of_user(index, &row);
         let name = format!("user:{user}");
         let subject =
-            Subject { name, viewer: viewer.clone(), segment: Segment::of_user(row), category: None };
+            Subject { name, viewer: viewer.clone(), segment: Segment::of_user(&row), category: None };
         let person = Person { viewer: &viewer, user: index };
         let gathered = gather(&self.prepared, &[person]).pop().unwrap_or_default();
         let manifest = &verified.manifest;
@@ -167,8 +169,26 @@ impl<'a> OnDemand<'a> {
         Ok(Some(sealed.bytes))
     }
 
+    /// The place and the row of somebody. A newcomer gets the place of newcomers, once something tells what they like.
+    fn person(&mut self, user: &str, lately: &[Event]) -> Option<(usize, User)> {
+        let catalogue = &self.basis.catalogue;
+        if let Some(index) = catalogue.user_index(user) {
+            return Some((index, catalogue.users[index].clone()));
+        }
+        let says =
+            |event: &&Event| profile_weight(event) > 0.0 && catalogue.item_index(&event.item).is_some();
+        let said = lately.iter().find(says)?;
+        let answer = lately.iter().find(|event| is_onboarding(event)).unwrap_or(said);
+        let index = catalogue.users.len() - 1;
+        self.known.remove(&index);
+        self.histories.users[index].clear();
+        self.prepared.people.clear(index);
+        self.prepared.barred.clear(index);
+        Some((index, User::of_newcomer(user, &answer.context)))
+    }
+
     /// Takes what somebody did since into account.
-    fn learn(&mut self, user: usize, lately: &[Event]) -> anyhow::Result<()> {
+    fn learn(&mut self, user: usize, row: &User, lately: &[Event]) -> anyhow::Result<()> {
         let catalogue = &self.basis.catalogue;
         let known = self.known.entry(user).or_insert_with(|| {
             let mine = catalogue.event_users.iter().zip(&catalogue.events);
@@ -183,14 +203,14 @@ impl<'a> OnDemand<'a> {
             let item = catalogue.item_index(&event.item).and_then(|item| u32::try_from(item).ok());
             self.prepared.people.meet(catalogue, user, event, item);
             self.prepared.barred.meet(catalogue, user, event, item);
-            let weight = feedback_weight(event);
+            let weight = profile_weight(event);
             if let Some(item) = item.filter(|_| weight != 0.0) {
                 let signal = Signal { item: item as usize, time_ms: event.time_ms, weight };
                 self.histories.users[user].push(signal);
             }
         }
         self.histories.users[user].sort_by_key(|signal| signal.time_ms);
-        let (row, history) = (&catalogue.users[user], &self.histories.users[user]);
+        let history = &self.histories.users[user];
         if let Some(vector) = self.encoder.encode(row, history, &self.prepared.embeddings)? {
             self.prepared.place(user, &vector);
         }
@@ -256,5 +276,11 @@ impl<'a> OnDemand<'a> {
             let again = begun + begun.elapsed() * REST;
             self.trending = Some(Trending { seen, again, popular });
         }
+    }
+
+    /// Items that stand for the answers of a survey.
+    #[must_use]
+    pub fn starters(&self, answers: &Answers) -> Vec<Starter> {
+        starters(&self.prepared, answers)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::Moment;
 use super::barred::is_seen;
 use crate::catalog::{Catalogue, Event, EventKind};
-use crate::towers::history::feedback_weight;
+use crate::towers::history::profile_weight;
 
 /// Items that stand for what a person took up last.
 const RECENT: usize = 20;
@@ -40,6 +40,13 @@ impl People {
         people
     }
 
+    /// Forgets what is known of `user`.
+    pub(super) fn clear(&mut self, user: usize) {
+        self.recent[user].clear();
+        self.followed[user].clear();
+        self.seen_ms[user].clear();
+    }
+
     /// Adds what `user` did after everything that is known of them.
     pub(super) fn meet(&mut self, catalogue: &Catalogue, user: usize, event: &Event, item: Option<u32>) {
         // Noted oldest first, read newest first.
@@ -64,7 +71,7 @@ impl People {
         if is_seen(&event.kind) {
             self.seen_ms[user].insert(item, event.time_ms);
         }
-        if feedback_weight(event) > 0.0 {
+        if profile_weight(event) > 0.0 {
             let recent = &mut self.recent[user];
             recent.retain(|other| *other != item);
             if recent.len() == RECENT {

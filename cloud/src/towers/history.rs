@@ -33,6 +33,22 @@ pub fn feedback_weight(event: &Event) -> f32 {
     }
 }
 
+/// The kind of event that an answer of a survey becomes: about an item that was chosen, or that stands for what was.
+pub const ONBOARDING: &str = "onboarding";
+
+/// Whether the event is an answer of a survey.
+#[must_use]
+pub fn is_onboarding(event: &Event) -> bool {
+    matches!(&event.kind, EventKind::Custom(kind) if kind == ONBOARDING)
+}
+
+/// How much an event says about its person's profile: an answer of a survey as much as a completion. About the item it
+/// says nothing, as nobody took it up: popularity, co-occurrence and training go by [`feedback_weight`].
+#[must_use]
+pub fn profile_weight(event: &Event) -> f32 {
+    if is_onboarding(event) { 1.0 } else { feedback_weight(event) }
+}
+
 fn rating_weight(value: Option<f64>) -> f32 {
     match value {
         Some(value) if value >= 4.0 => 2.0,
@@ -107,7 +123,7 @@ impl Histories {
             let event = &catalogue.events[index];
             let Some(item) = catalogue.event_items[index] else { continue };
             times.push(event.time_ms);
-            let weight = feedback_weight(event);
+            let weight = profile_weight(event);
             if weight == 0.0 {
                 continue;
             }
@@ -115,7 +131,7 @@ impl Histories {
             if let Some(user) = catalogue.event_users[index] {
                 histories.users[user as usize].push(signal);
             }
-            if weight > 0.0 {
+            if feedback_weight(event) > 0.0 {
                 histories.counts[signal.item] += 1.0;
                 let next = session_of.len();
                 let session = *session_of.entry((&event.user, &event.session)).or_insert(next);
@@ -172,6 +188,19 @@ mod tests {
         let before = Histories::before(&catalogue, None).reference_ms;
         catalogue.add_events(vec![Event::new("late", "no-such-item", EventKind::Skip, before + 1_000_000)]);
         assert_eq!(Histories::before(&catalogue, None).reference_ms, before);
+    }
+
+    #[test]
+    fn an_answer_of_a_survey_counts_for_its_person_and_makes_nothing_popular() {
+        let mut catalogue = crate::towers::samples::catalogue();
+        let before = Histories::before(&catalogue, None);
+        let mut answer =
+            Event::new("answer", &catalogue.items[0].item, EventKind::Custom(ONBOARDING.into()), 1);
+        answer.user = catalogue.users[0].user.clone();
+        catalogue.add_events(vec![answer]);
+        let after = Histories::before(&catalogue, None);
+        assert_eq!(after.users[0].len(), before.users[0].len() + 1);
+        assert_eq!((after.counts, after.sessions), (before.counts, before.sessions));
     }
 
     #[test]

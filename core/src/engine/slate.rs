@@ -121,6 +121,7 @@ pub struct Place {
 
 /// A place as services tell it to clients that cannot run the core: the reason as a word and in English.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Listed {
     /// The item.
     pub item: String,

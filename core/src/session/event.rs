@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the person (or the player) did.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
@@ -126,6 +127,7 @@ impl EventKind {
 
 /// One thing that happened, in the columns of `docs/EVENTS.md`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Event {
     /// Unique id made by the host; a second event with the same id has no effect.
     pub event_id: String,

@@ -1,6 +1,7 @@
 //! `cargo xtask test`.
 
 mod browser;
+mod fuzz_api;
 mod mobile;
 mod path;
 mod platforms;
@@ -25,7 +26,7 @@ use crate::worker;
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Also run what is slow: the core's tests on ARM, the training's own tests, training the models again.
+    /// Also run what is slow: the core's tests on ARM, the API's fuzzer, the training's own tests, training the models again.
     #[arg(long)]
     all: bool,
 }
@@ -54,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     platforms::run(&paths, &steps, arguments.all);
     let data = match &segue {
-        Some(segue) => whole_paths(&paths, &steps, segue, player),
+        Some(segue) => whole_paths(&paths, &steps, segue, player, arguments.all),
         None => {
             steps.skip("whole paths", "the server was not built", "cargo xtask test");
             None
@@ -83,11 +84,18 @@ fn build_both(paths: &Paths, steps: &Steps, library: Option<PathBuf>) -> (Option
 }
 
 /// Returns the generated data, where it could be refreshed.
-fn whole_paths(paths: &Paths, steps: &Steps, segue: &Segue, player: Option<PathBuf>) -> Option<PathBuf> {
+fn whole_paths(
+    paths: &Paths,
+    steps: &Steps,
+    segue: &Segue,
+    player: Option<PathBuf>,
+    all: bool,
+) -> Option<PathBuf> {
     let generated = path::generated(paths, steps, segue, player.as_deref());
     path::public_data(paths, steps, segue);
     if let Some(data) = &generated {
         soak::short(paths, steps, segue, data);
+        fuzz_api::run(paths, steps, all, segue, data);
     }
     match (player, &generated) {
         (Some(player), Some(data)) => browser::run(paths, steps, segue, &player, data),
