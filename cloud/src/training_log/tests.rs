@@ -45,7 +45,7 @@ impl World {
     }
 
     fn rows(&self) -> Vec<BTreeMap<&'static str, Value>> {
-        rows_of(self.data.path()).into_iter().flat_map(|(_, rows)| rows).collect()
+        rows_of(self.data.path()).into_values().flatten().collect()
     }
 }
 

@@ -50,7 +50,8 @@ pub(super) fn run(paths: &Paths, steps: &Steps, all: bool, segue: &Segue, data: 
 
 fn fuzz(paths: &Paths, step: &Step, segue: &Segue, python: &Path, data: &Path) -> anyhow::Result<()> {
     let mut serve = segue.serve_command(paths, data, None);
-    let server = Server::start(step, serve.env("SEGUE_SERVICE_KEYS", KEY), 0)?;
+    serve.env("SEGUE_SERVICE_KEYS", KEY);
+    let server = Server::start(step, serve, 0)?;
     wait_for_vectors(&server)?;
     let document = format!("{}/api/v1/openapi.json", server.url());
     let arguments = ["-m", "schemathesis.cli", "run", "--no-color", "--checks", CHECKS, "--seed", SEED];
