@@ -317,8 +317,25 @@ impl AppState {
             let detail = "this pack was made within the last minute; take it by GET";
             return Err(ApiError::new(Code::PackJustMade, detail));
         }
+        let made = self.newly_made(&published, user, now_ms).await;
+        match &made {
+            Ok(pack) => {
+                self.served_packs.take_in(published.packs.number(), &subject, pack.clone());
+                metrics::counter!("segue_packs_on_demand_total").increment(1);
+            }
+            Err(_) => self.served_packs.may_make_again(&subject),
+        }
+        made
+    }
+
+    async fn newly_made(
+        &self,
+        published: &Arc<Published>,
+        user: &str,
+        now_ms: i64,
+    ) -> Result<ServedPack, ApiError> {
         let (asked, lately) = (user.to_owned(), self.sessions.of(user));
-        let current = Arc::clone(&published);
+        let current = Arc::clone(published);
         let made = self.workshop.ask(move |on_demand| match &current.verified {
             Some(verified) => on_demand.pack(&asked, &lately, verified, now_ms),
             None => Ok(None),
@@ -326,12 +343,8 @@ impl AppState {
         let made = made
             .await?
             .map_err(|error| ApiError::internal("the pack could not be made", &format!("{error:#}")))?;
-        let pack = ServedPack::new(made.ok_or_else(|| {
-            ApiError::new(Code::PackMissing, "nothing is known of this person yet; take `packs/region:all`")
-        })?);
-        self.served_packs.take_in(published.packs.number(), &subject, pack.clone());
-        metrics::counter!("segue_packs_on_demand_total").increment(1);
-        Ok(pack)
+        let missing = "nothing is known of this person yet; take `packs/region:all`";
+        made.map(ServedPack::new).ok_or_else(|| ApiError::new(Code::PackMissing, missing))
     }
 
     /// The bytes of a model, schema or policy; checked against their hash when they are first read.

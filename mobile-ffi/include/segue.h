@@ -151,6 +151,62 @@ const char *segue_engine_reset_session(SegueEngine engine);
 // `refill` can be written to.
 const char *segue_engine_refill(SegueEngine engine, int64_t now_ms, char **refill);
 
+// Follows the signed key rotations of `GET /api/v1/rotations`; `followed` may be null.
+//
+// # Safety
+// `data` points to `length` bytes, `followed` can be written to or is null.
+const char *segue_engine_accept_rotations(SegueEngine engine, const uint8_t *data, size_t length, uint32_t *followed);
+
+// Verifies and takes the manifest of `GET /api/v1/manifest`; `manifest` receives it as JSON, or is null.
+//
+// # Safety
+// `data` points to `length` bytes, `manifest` can be written to or is null.
+const char *segue_engine_accept_manifest(SegueEngine engine,
+                                         const uint8_t *data,
+                                         size_t length,
+                                         int64_t now_ms,
+                                         char **manifest);
+
+// Takes the policy of a surface; its hash has to be the manifest's.
+//
+// # Safety
+// `surface` is text, `data` points to `length` bytes.
+const char *segue_engine_accept_policy(SegueEngine engine, const char *surface, const uint8_t *data, size_t length);
+
+// Takes the ranker and its feature schema; their hashes have to be the manifest's.
+//
+// # Safety
+// Both pointers point to as many bytes as is said.
+const char *segue_engine_accept_ranker(SegueEngine engine,
+                                       const uint8_t *model,
+                                       size_t model_length,
+                                       const uint8_t *schema,
+                                       size_t schema_length);
+
+// Verifies and takes the pack of `subject` (`user:u1` or `region:all`); `pack` receives what it holds as JSON, or is
+// null. After a refusal the last good pack stays.
+//
+// # Safety
+// `data` points to `length` bytes, `subject` is text, `pack` can be written to or is null.
+const char *segue_engine_accept_pack(SegueEngine engine,
+                                     const uint8_t *data,
+                                     size_t length,
+                                     const char *subject,
+                                     int64_t now_ms,
+                                     char **pack);
+
+// What is trusted, as bytes to be kept by the host: save them whenever rotations or a manifest were accepted.
+//
+// # Safety
+// `trust` can be written to.
+const char *segue_engine_save_trust(SegueEngine engine, SegueBytes *trust);
+
+// Takes up what `segue_engine_save_trust` gave, before anything is accepted.
+//
+// # Safety
+// `data` points to `length` bytes.
+const char *segue_engine_restore_trust(SegueEngine engine, const uint8_t *data, size_t length);
+
 // Goes on with the file at `path`, or begins it; its folder has to exist. `seed` spreads the retries of different
 // devices.
 //

@@ -3,7 +3,7 @@
 //! The intake refuses what breaks a rule of events, a consumer what it cannot read out of the log. Either is tried again
 //! by itself: rows by their senders, what lies in the log by its consumer. After the third try an event becomes a line of
 //! `D/dead_letters/letters.jsonl`, and the consumer goes on after it. `segue dead-letters` lists them and takes them in
-//! again ([`replay`]). Who is forgotten is taken out of them too ([`DeadLetters::erase`]).
+//! again ([`replay()`]). Who is forgotten is taken out of them too ([`DeadLetters::erase`]).
 
 mod letter;
 mod replay;

@@ -4,7 +4,7 @@
 //! row each, written once their label windows are over. An hour is an hour of the service's clock: nothing comes into it
 //! later, so that its file follows from the log alone and may be written again at any time. Lists that the service made
 //! are kept with the very numbers that the model saw ([`Slates`]); their rows carry them. Who is forgotten is taken out
-//! of all files ([`erase`]).
+//! of all files ([`erase()`]).
 
 mod calendar;
 mod erase;

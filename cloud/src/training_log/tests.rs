@@ -191,7 +191,10 @@ fn a_list_of_the_services_brings_what_the_model_saw() {
         ("radio", "{\"device\":\"phone\"}")
     );
     assert_eq!(rows[1]["candidate_inputs"], Value::Absent);
-    assert!(std::fs::read_dir(world.data.path().join("slates")).unwrap().next().is_none(), "it is written");
+    world.receive(48 * 60, event("u1", "a", None, EventKind::Like));
+    world.write(80);
+    let left = std::fs::read_dir(world.data.path().join("slates")).unwrap().count();
+    assert_eq!(left, 0, "no row can be about it any more");
 }
 
 #[test]

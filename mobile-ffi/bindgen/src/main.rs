@@ -47,7 +47,7 @@ fn main() -> anyhow::Result<()> {
         Side::Header { folder, output } => {
             let config = cbindgen::Config::from_file(folder.join("cbindgen.toml")).map_err(anyhow::Error::msg)?;
             let mut builder = cbindgen::Builder::new().with_config(config);
-            for name in ["answer", "door", "slate", "engine", "outbox"] {
+            for name in ["answer", "door", "slate", "engine", "feed", "outbox"] {
                 builder = builder.with_src(folder.join(format!("src/c/{name}.rs")));
             }
             let header = builder.generate().context("the sources give no header")?;
