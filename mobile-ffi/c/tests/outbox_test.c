@@ -68,7 +68,7 @@ static void enqueue_forever(const char *path, int acknowledgements) {
 
 static void what_was_acknowledged_before_a_kill_is_there_after_it(void) {
   for (int round = 0; round < 8; round++) {
-    char path[512], name[16], byte;
+    char path[512], name[32], byte;
     int pipe_ends[2], acknowledged = 0;
     snprintf(name, sizeof name, "killed-%d", round);
     path_of(path, sizeof path, name);
