@@ -211,17 +211,13 @@ fn consent_that_is_withdrawn_and_given_again_covers_what_was_done_under_it() {
 #[test]
 fn an_event_that_names_no_surface_is_weighed_by_its_requests_whoever_asked_before() {
     let platform = Platform::new();
-    let disliked = |before: &str| {
+    let scores_after = |visitor_before: &str| {
         let isolate = platform.isolate(&[]);
-        get(&isolate, &platform, before, &[]);
-        let skip = json!({ "event_id": "1", "kind": "skip", "item": "item-035", "time_ms": NOW, "played_ms": 1_000 });
-        let answer = post(&isolate, &platform, &[("segue-session", "")], json!([skip]));
-        body(&answer)["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|place| place["score"].clone())
-            .collect::<Vec<_>>()
+        get(&isolate, &platform, visitor_before, &[]);
+        // It says something in a shop, and nothing on a radio.
+        let answer = post(&isolate, &platform, &[], json!([event("1", "click", "item-035")]));
+        let places = body(&answer)["items"].as_array().unwrap().clone();
+        places.iter().map(|place| place["score"].clone()).collect::<Vec<_>>()
     };
-    assert_eq!(disliked(NEXT), disliked("/api/v1/next?surface=shop&count=10"));
+    assert_eq!(scores_after(NEXT), scores_after("/api/v1/next?surface=shop&count=10"));
 }

@@ -55,7 +55,7 @@ pub(super) fn run(paths: &Paths, steps: &Steps, all: bool, segue: Option<&Segue>
     if all {
         targets::run(paths, steps);
     } else {
-        steps.skip("mobile: library for phones", "it is compiled six times", "cargo xtask test --all");
+        steps.skip("mobile: library for phones", "it is compiled seven times", "cargo xtask test --all");
     }
     browser::goes_on(paths, steps, &states.0);
     steps

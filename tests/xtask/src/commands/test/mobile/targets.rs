@@ -11,12 +11,13 @@ use crate::steps::{Step, Steps};
 use crate::tools::rust_target;
 
 /// Every phone that there is a package for.
-const TARGETS: [&str; 5] = [
+const TARGETS: [&str; 6] = [
     "aarch64-linux-android",
     "armv7-linux-androideabi",
     "x86_64-linux-android",
     "aarch64-apple-ios",
     "aarch64-apple-ios-sim",
+    "aarch64-apple-darwin",
 ];
 
 /// The one whose library can be built whole: a static library is not linked.
