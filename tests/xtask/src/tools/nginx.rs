@@ -79,8 +79,9 @@ impl Drop for Nginx {
 
 fn configuration(root: &Path, port: u16) -> String {
     let root = root.display();
+    // Who is root may have folders that nobody else may look into; for all others the first line says nothing.
     format!(
-        "daemon off;\nworker_processes auto;\npid {root}/nginx.pid;\nerror_log {root}/error.log;\n\
+        "user root;\ndaemon off;\nworker_processes auto;\npid {root}/nginx.pid;\nerror_log {root}/error.log;\n\
          events {{ worker_connections 1024; }}\n\
          http {{\n  access_log off;\n  sendfile on;\n  tcp_nopush on;\n  tcp_nodelay on;\n  keepalive_requests 1000000000;\n  \
          open_file_cache max=10000 inactive=1h;\n  open_file_cache_valid 1h;\n  \
