@@ -159,9 +159,12 @@ async fn answer(state: Shared, asked: Asked) -> Result<Answered, ApiError> {
     let (mut batch, rejected) = validate(asked.events.clone(), senders, moved_ms, now_ms);
     let wanted = wanted(&state, asked, batch.take_events(), now_ms)?;
     let asked = wanted.clone();
-    let list = Arc::clone(&state);
-    let made = tokio::task::spawn_blocking(move || recommend(&list, &asked)).await;
-    let made = made.map_err(|error| ApiError::internal("the list could not be made", &error))??;
+    let (list, turn) = (Arc::clone(&state), state.engines.turn().await);
+    let made = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        recommend(&list, &asked)
+    });
+    let made = made.await.map_err(|error| ApiError::internal("the list could not be made", &error))??;
     if made.wants_pack && !wanted.user.is_empty() {
         tokio::spawn(remake(state, wanted.user.clone()));
     }

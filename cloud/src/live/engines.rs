@@ -1,6 +1,7 @@
 //! Engines that are ready to rank anybody's pack, lent one request at a time.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use anyhow::{Context, ensure};
 use segue_core::Engine;
@@ -8,12 +9,13 @@ use segue_core::features::Schema;
 use segue_core::policy::Policy;
 use segue_core::score::Scorer;
 use segue_core::trust::{Ranker, hash};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::score::OrtScorer;
 use crate::state::AppState;
 use crate::towers::onnx;
 
-/// Engines that wait for a request; more requests than this at once make their own.
+/// Engines that wait for a request, over all surfaces.
 const IDLE: usize = 32;
 
 /// What an engine ranks with, by hash.
@@ -26,12 +28,25 @@ pub struct Kit {
 }
 
 /// The pool.
-#[derive(Default)]
 pub struct Engines {
     idle: Mutex<Vec<(Kit, Engine)>>,
+    turns: Arc<Semaphore>,
+}
+
+impl Default for Engines {
+    fn default() -> Self {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        Self { idle: Mutex::default(), turns: Arc::new(Semaphore::new(processors)) }
+    }
 }
 
 impl Engines {
+    /// Waits for a processor to make a list on, first come, first served: more lists at once than that would all be
+    /// later, each with an engine to be made first. None at the end of the process.
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.turns).acquire_owned().await.ok()
+    }
+
     /// An engine with this policy and ranker; give it back by [`Engines::give_back`]. One whose ranker cannot be had
     /// ranks in the pack's own order.
     ///

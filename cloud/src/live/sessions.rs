@@ -1,6 +1,7 @@
 //! What everybody did lately, in memory.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -19,11 +20,15 @@ const TAIL: u64 = 200_000;
 #[derive(Debug, Default)]
 pub struct Sessions {
     people: Mutex<HashMap<String, Person>>,
+    /// Keyed anew by each process, so that nobody can make two ids that meet.
+    ids: RandomState,
 }
 
 #[derive(Debug, Default)]
 struct Person {
     events: VecDeque<Event>,
+    /// Hashes of their ids, side by side: all of them are looked at for each event that comes.
+    ids: VecDeque<u64>,
     newest_ms: i64,
 }
 
@@ -57,8 +62,11 @@ impl Sessions {
             if !people.contains_key(&event.user) && people.len() >= PEOPLE {
                 make_room(&mut people);
             }
-            let person = people.entry(event.user.clone()).or_default();
-            person.add(event);
+            let id = self.ids.hash_one(&event.event_id);
+            match people.get_mut(&event.user) {
+                Some(person) => person.add(id, event),
+                None => people.entry(event.user.clone()).or_default().add(id, event),
+            }
         }
         metrics::gauge!("segue_live_people").set(people.len() as f64);
     }
@@ -80,13 +88,15 @@ impl Sessions {
 }
 
 impl Person {
-    fn add(&mut self, event: Event) {
-        if self.events.iter().any(|known| known.event_id == event.event_id) {
+    fn add(&mut self, id: u64, event: Event) {
+        if self.ids.contains(&id) {
             return;
         }
         if self.events.len() >= EVENTS {
             self.events.pop_front();
+            self.ids.pop_front();
         }
+        self.ids.push_back(id);
         self.newest_ms = self.newest_ms.max(event.time_ms);
         self.events.push_back(event);
     }
@@ -128,7 +138,7 @@ mod tests {
     fn who_did_nothing_for_the_longest_time_goes_first() {
         let mut people = HashMap::new();
         for id in 0..100 {
-            people.entry(format!("u{id}")).or_insert_with(Person::default).add(event("u", id));
+            people.entry(format!("u{id}")).or_insert_with(Person::default).add(id as u64, event("u", id));
         }
         make_room(&mut people);
         assert_eq!(people.len(), 89);
