@@ -9,8 +9,9 @@ import { distant } from "./distance.mjs";
 import { modules, ROOT } from "./modules.mjs";
 import { cpuMs, workerd } from "./process.mjs";
 
-const WARM_UP = 300;
+const WARM_UP = 1_000;
 const MEASURED = 2_000;
+const ROUNDS = 3;
 const STARTS = 5;
 /** How much longer a round trip to the cloud takes, and how many are made over that distance. */
 const FURTHER_MS = 80;
@@ -57,9 +58,12 @@ const told = (at, items) => ({ event_id: crypto.randomUUID(), kind: ["like", "sk
 
 const post = (url, body, headers = {}) => ask(url, { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify({ surface: "radio", count: 20, ...body }) });
 
-/** Waits for an event and the list after it: of the worker, which has the session from the cookie. */
+/**
+ * Waits for an event and the list after it: of the worker, which has the session from the cookie. What takes events out of
+ * the queue runs apart on the platform; here it would run in between, on the one thread there is, so nothing does.
+ */
 async function atTheEdge() {
-  const { miniflare, url } = await workerBefore(0, { CONSENT: "assumed", REGIONS: "all" });
+  const { miniflare, url } = await workerBefore(0, { CONSENT: "assumed", REGIONS: "all" }, {});
   const list = JSON.parse((await ask(new URL("/api/v1/next?surface=radio&count=20", url))).text);
   const items = list.items.map((place) => place.item);
   if (list.fallback) throw new Error(`ranked with ${list.fallback}`);
@@ -76,10 +80,12 @@ async function atTheEdge() {
   const empty = await timed(MEASURED, nothing);
   const pid = workerd();
   const cpu = cpuMs(pid);
-  const times = await timed(MEASURED, visit);
-  const mean = (cpuMs(pid) - cpu) / MEASURED;
+  const rounds = [];
+  for (let at = 0; at < ROUNDS; at += 1) rounds.push(await timed(MEASURED, visit));
+  const mean = (cpuMs(pid) - cpu) / (MEASURED * ROUNDS);
   await miniflare.dispose();
-  const figures = { worker_rerank_300_p99_ms: percentile99(times) - median(empty), worker_rerank_300_cpu_mean_ms: mean, list_edge_p50_ms: median(times), list_edge_p99_ms: percentile99(times) };
+  const p99 = median(rounds.map(percentile99));
+  const figures = { worker_rerank_300_p99_ms: p99 - median(empty), worker_rerank_300_cpu_mean_ms: mean, list_edge_p50_ms: median(rounds.map(median)), list_edge_p99_ms: p99 };
   return { figures, items };
 }
 

@@ -6,8 +6,11 @@ import { modules, ROOT } from "./modules.mjs";
 
 const { SEGUE_URL } = process.env;
 
+/** Who takes events out of the queue and to the cloud. */
+const CONSUMERS = { "segue-events": { maxBatchSize: 50, maxBatchTimeout: 1, maxRetries: 100 } };
+
 /** The worker with the bundled ranker, listening on `port`. */
-export async function workerBefore(port = 0, variables = {}) {
+export async function workerBefore(port = 0, variables = {}, queueConsumers = CONSUMERS) {
   const { root } = await (await fetch(`${SEGUE_URL}/api/v1/keys/root`)).json();
   const build = (name) => readFileSync(join(ROOT, "build", name));
   const miniflare = new Miniflare({
@@ -21,7 +24,7 @@ export async function workerBefore(port = 0, variables = {}) {
     kvNamespaces: ["PACKS"],
     durableObjects: { SESSION_CELLS: { className: "SessionCell", useSQLite: true } },
     queueProducers: { EVENTS: { queueName: "segue-events" } },
-    queueConsumers: { "segue-events": { maxBatchSize: 50, maxBatchTimeout: 1, maxRetries: 100 } },
+    queueConsumers,
   });
   return { miniflare, url: await miniflare.ready };
 }
