@@ -10,11 +10,12 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::admission::{Admission, admit};
 use crate::api::{self, Shared};
 use crate::error::{ApiError, Code};
-use crate::monitor::Counted;
+use crate::monitor::{Counted, follow};
 
 /// The whole service.
 pub fn router(state: Shared) -> Router {
@@ -62,11 +63,23 @@ async fn observe(request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let resource = resource_of(request.uri().path());
     let method = method_of(request.method());
-    let span = tracing::info_span!("request", method, resource);
+    let span = tracing::info_span!(
+        "request",
+        method,
+        resource,
+        status = Empty,
+        otel.kind = "server",
+        otel.status_code = Empty
+    );
+    follow(&span, request.headers());
     let _in_flight = Counted::new("segue_http_requests_in_flight");
     let response = next.run(request).instrument(span.clone()).await;
     let seconds = begun.elapsed().as_secs_f64();
     let status = response.status().as_u16();
+    span.record("status", i64::from(status));
+    if status >= 500 {
+        span.record("otel.status_code", "ERROR");
+    }
     span.in_scope(|| tracing::debug!(status, seconds, "answered"));
     let labels =
         [("resource", resource.to_owned()), ("method", method.to_owned()), ("status", status.to_string())];

@@ -1,10 +1,12 @@
-//! Requests to somebody near by, over plain HTTP, for threads that may wait: a service that is looked at.
+//! Requests to somebody near by, over plain HTTP, for threads that may wait: a service that is looked at, a collector of
+//! traces.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::http::HeaderMap;
 
 /// Whoever takes longer is not well.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -17,6 +19,25 @@ const MOST_BYTES: u64 = 4 << 20;
 /// When nothing answers there within five seconds, or no HTTP.
 pub(crate) fn get(address: &str, path: &str) -> anyhow::Result<(u16, Vec<u8>)> {
     send(address, format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n").as_bytes())
+}
+
+/// Posts `body` with these headers to `path`; answers status and body.
+///
+/// # Errors
+/// As [`get`].
+pub(crate) fn post(
+    address: &str,
+    path: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> anyhow::Result<(u16, Vec<u8>)> {
+    let mut request = format!("POST {path} HTTP/1.0\r\nhost: {address}\r\n").into_bytes();
+    for (name, value) in headers {
+        request.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    request.extend(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+    request.extend_from_slice(body);
+    send(address, &request)
 }
 
 fn send(address: &str, request: &[u8]) -> anyhow::Result<(u16, Vec<u8>)> {

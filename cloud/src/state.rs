@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
 use segue_core::trust::{Manifest, PrivateKey, PublicKey, Ranker, Trust, VerifiedManifest, hash};
 use tokio::sync::Notify;
+use tracing::Instrument as _;
 
 use crate::api;
 use crate::catalog::{Dataset, Item};
@@ -317,7 +318,8 @@ impl AppState {
             let detail = "this pack was made within the last minute; take it by GET";
             return Err(ApiError::new(Code::PackJustMade, detail));
         }
-        let made = self.newly_made(&published, user, now_ms).await;
+        let made =
+            self.newly_made(&published, user, now_ms).instrument(tracing::info_span!("make_pack")).await;
         match &made {
             Ok(pack) => {
                 self.served_packs.take_in(published.packs.number(), &subject, pack.clone());

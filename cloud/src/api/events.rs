@@ -9,6 +9,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tracing::Instrument as _;
 use utoipa::ToSchema;
 
 use super::openapi::event_rows;
@@ -111,7 +112,7 @@ pub(super) async fn post(
 /// Stores a batch that was checked when those of `erased` were to be forgotten; how many were new, and how many not.
 pub(super) async fn store(state: &Shared, mut batch: Batch, erased: &Erased) -> Result<(u64, u64), ApiError> {
     let events = batch.take_events();
-    let outcome = state.events.append(batch).await?;
+    let outcome = state.events.append(batch).instrument(tracing::info_span!("store")).await?;
     forgotten_meanwhile(state, erased, &events).await?;
     count_fallbacks(&events);
     state.sessions.take_in(events);

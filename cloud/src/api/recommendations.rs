@@ -160,9 +160,10 @@ async fn answer(state: Shared, asked: Asked) -> Result<Answered, ApiError> {
     let wanted = wanted(&state, asked, batch.take_events(), now_ms)?;
     let asked = wanted.clone();
     let (list, turn) = (Arc::clone(&state), state.engines.turn().await);
+    let span = tracing::info_span!("recommend");
     let made = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        recommend(&list, &asked)
+        span.in_scope(|| recommend(&list, &asked))
     });
     let made = made.await.map_err(|error| ApiError::internal("the list could not be made", &error))??;
     if made.wants_pack && !wanted.user.is_empty() {

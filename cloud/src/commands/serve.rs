@@ -10,7 +10,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::settings::{From, log_to_stderr};
+use super::settings::{From, observe};
 use crate::app::router;
 use crate::clock::now_ms;
 use crate::config::Settings;
@@ -65,7 +65,7 @@ impl Arguments {
 /// Says what could not be read or listened on.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
-    log_to_stderr(&settings);
+    let _traces = observe(&settings)?;
     let state = AppState::open(settings.config()?)?;
     let refresher =
         settings.serve.refresh_every.map(|every| start_refresher(arguments, &state, every)).transpose()?;

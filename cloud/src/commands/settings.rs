@@ -3,7 +3,13 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
 use crate::config::{Layers, LogFormat, Settings, Sources};
+use crate::monitor::Traces;
 
 /// Where the settings are, and the one that every command needs.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -36,15 +42,24 @@ impl From {
     }
 }
 
-/// Writes the log of this process to standard error, as the settings say.
-pub(super) fn log_to_stderr(settings: &Settings) {
-    let filter = tracing_subscriber::EnvFilter::new(&settings.log);
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let installed = match settings.log_format {
-        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+/// Writes the log of this process to standard error and sends its traces, as the settings say. Traces go for as long as
+/// what is returned lives.
+///
+/// # Errors
+/// When the collector's address cannot be used.
+pub(super) fn observe(settings: &Settings) -> anyhow::Result<Option<Traces>> {
+    let set = &settings.traces;
+    let traces =
+        set.endpoint.as_deref().map(|endpoint| Traces::to(endpoint, set.per_thousand)).transpose()?;
+    let spans = traces.as_ref().map(|traces| traces.layer().with_filter(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match settings.log_format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    if installed.is_err() {
+    let lines = lines.with_filter(EnvFilter::new(&settings.log));
+    if tracing_subscriber::registry().with(spans).with(lines).try_init().is_err() {
         eprintln!("a log is installed already; this one is left out");
     }
+    Ok(traces)
 }

@@ -99,6 +99,21 @@ pub const KEYS: &[Key] = &[
         }
     ),
     key!(
+        "traces.endpoint",
+        "where an OpenTelemetry collector takes traces, by OTLP over HTTP",
+        |settings| settings.traces.endpoint.clone().unwrap_or_default(),
+        |settings, text| {
+            settings.traces.endpoint = Some(read::endpoint(text)?);
+            Ok(())
+        }
+    ),
+    number!(
+        "traces.per_thousand",
+        traces.per_thousand: u32,
+        0..=1_000,
+        "how many of 1,000 requests are traced, of those whose caller does not say"
+    ),
+    key!(
         "serve.listen",
         "address and port; port 0 takes any free one",
         |settings| settings.serve.listen.clone(),
@@ -241,6 +256,10 @@ mod tests {
     fn every_value_that_is_shown_is_read_as_the_same() {
         let given = Settings {
             data: Some("D".into()),
+            traces: super::super::Traces {
+                endpoint: Some("http://127.0.0.1:4318/v1/traces".into()),
+                per_thousand: 1,
+            },
             serve: super::super::Serve {
                 player: Some("P".into()),
                 cors_origins: vec!["https://a.example".into(), "https://b.example".into()],

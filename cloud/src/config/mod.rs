@@ -11,7 +11,7 @@ mod settings;
 
 pub use keys::{KEYS, Key};
 pub use layers::{FILE_VARIABLE, Layers, Origin, Problem, Sources};
-pub use settings::{LogFormat, Refresh, Serve, Settings};
+pub use settings::{LogFormat, Refresh, Serve, Settings, Traces};
 
 use std::path::PathBuf;
 use std::time::Duration;

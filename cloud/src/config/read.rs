@@ -86,6 +86,16 @@ pub(super) fn header(text: &str) -> Read<String> {
     name.map(|name| name.as_str().to_owned()).map_err(|_| "write a header's name".to_owned())
 }
 
+/// An address of plain HTTP.
+pub(super) fn endpoint(text: &str) -> Read<String> {
+    let uri: Option<axum::http::Uri> = text.parse().ok();
+    let is_plain = uri.is_some_and(|uri| uri.scheme_str() == Some("http") && uri.host().is_some());
+    is_plain.then(|| text.to_owned()).ok_or_else(|| {
+        "write an address such as http://127.0.0.1:4318/v1/traces, of a collector beside the service"
+            .to_owned()
+    })
+}
+
 /// Web origins, separated by commas.
 pub(super) fn origins(text: &str) -> Read<Vec<String>> {
     let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());

@@ -29,12 +29,23 @@ pub struct Settings {
     pub log: String,
     /// How it is written.
     pub log_format: LogFormat,
+    /// Traces for OpenTelemetry.
+    pub traces: Traces,
     /// The service.
     pub serve: Serve,
     /// How much the service takes in.
     pub limits: Limits,
     /// The refresh.
     pub refresh: Refresh,
+}
+
+/// Where traces go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traces {
+    /// The collector; nothing is traced without it.
+    pub endpoint: Option<String>,
+    /// How many of 1,000 requests are.
+    pub per_thousand: u32,
 }
 
 /// Settings of `segue serve`.
@@ -81,6 +92,7 @@ impl Default for Settings {
             data: None,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
+            traces: Traces { endpoint: None, per_thousand: 100 },
             serve: Serve {
                 listen: "127.0.0.1:8787".to_owned(),
                 player: None,

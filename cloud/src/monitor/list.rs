@@ -204,6 +204,13 @@ pub const METRICS: &[Metric] = &[
     ),
     metric(Kind::Gauge, "segue_pack_bytes_median", &[], &[], "median bytes of a served pack"),
     metric(Kind::Gauge, "segue_pack_bytes_max", &[], &[], "bytes of the largest served pack"),
+    metric(
+        Kind::Counter,
+        "segue_trace_batches_total",
+        &["result"],
+        &["sent", "failed"],
+        "batches of spans for the collector of traces",
+    ),
     metric(Kind::Gauge, "segue_disk_free_bytes", &[], &[], "bytes free where the data folder lies"),
     metric(Kind::Gauge, "segue_resident_bytes", &[], &[], "memory of the process"),
 ];

@@ -7,6 +7,7 @@ mod clients;
 mod counted;
 mod list;
 mod machine;
+mod traces;
 
 use std::sync::OnceLock;
 
@@ -16,6 +17,8 @@ pub(crate) use clients::count_fallbacks;
 pub(crate) use counted::Counted;
 pub use list::{Kind, METRICS, Metric};
 pub(crate) use machine::{free_bytes, set_gauges as set_machine_gauges};
+pub use traces::Traces;
+pub(crate) use traces::follow;
 
 /// Bounds of the latency histograms, in seconds.
 const SECONDS: [f64; 14] =
