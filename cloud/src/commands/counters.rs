@@ -38,8 +38,10 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.from.settings([])?;
     let data = settings.data()?;
-    let mut consumer =
-        if arguments.replay { Consumer::replaying(data)? } else { Consumer::open(data, u64::MAX)? };
+    let mut consumer = match arguments.replay {
+        true => Consumer::replaying(data, settings.filter)?,
+        false => Consumer::open(data, u64::MAX, settings.filter)?,
+    };
     while !consumer.catch_up(u64::MAX)? {}
     let rows = Catalogue::load(data)?.items;
     let rows: HashMap<&str, &Item> = rows.iter().map(|row| (row.item.as_str(), row)).collect();
@@ -51,9 +53,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match arguments.json {
         true => println!(
             "{}",
-            json!({"events": consumer.seen(), "counters": sums.iter().map(object).collect::<Vec<_>>()})
+            json!({"events": consumer.seen(), "left_out": consumer.left_out(),
+                   "counters": sums.iter().map(object).collect::<Vec<_>>()})
         ),
-        false => print(&sums, consumer.seen()),
+        false => print(&sums, &consumer),
     }
     Ok(())
 }
@@ -63,11 +66,15 @@ fn object((name, sum): &(String, Sum)) -> Value {
            "liked": sum.liked(), "worth": sum.worth()})
 }
 
-fn print(sums: &[(String, Sum)], events: u64) {
+fn print(sums: &[(String, Sum)], consumer: &Consumer) {
+    let (events, left_out) = (consumer.seen(), consumer.left_out());
     println!(
         "{:>12} {:>12} {:>12} {:>12} {:>12}  of {events} events",
         "shown", "played", "well", "liked", "worth"
     );
+    if left_out.all() > 0 {
+        println!("{left_out}");
+    }
     for (name, sum) in sums {
         let (shown, played, well) = (sum.shown(), sum.played(), sum.well());
         println!(

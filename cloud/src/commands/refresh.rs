@@ -166,6 +166,7 @@ impl Making {
             lifetime_ms: milliseconds(set.lifetime)?,
             deadline_ms: set.deadline.map(milliseconds).transpose()?,
             reuse_ms: set.reuse.map_or(Ok(0), milliseconds)?,
+            filter: settings.filter,
             ..Options::default()
         })
     }

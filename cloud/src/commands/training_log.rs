@@ -21,7 +21,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.from.settings([])?;
     let data = settings.data()?;
-    let summary = write(data, now_ms())?;
+    let summary = write(data, now_ms(), settings.filter)?;
     if arguments.json {
         println!("{}", serde_json::to_string(&summary)?);
         return Ok(());
@@ -33,6 +33,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         summary.labelled, summary.with_features
     );
     println!("  {} events wait until {LABEL_HOURS} hours are over", summary.waiting);
+    if summary.left_out.all() > 0 {
+        println!("  {}", summary.left_out);
+    }
     if summary.cut_off > 0 {
         println!("  {} kept lists were cut off by a kill and are left out", summary.cut_off);
     }

@@ -235,6 +235,30 @@ pub const KEYS: &[Key] = &[
     time_or_none!("refresh.deadline", refresh.deadline, "from then on nobody's list is made anew"),
     time_or_none!("refresh.reuse", refresh.reuse, "how old the list of somebody unchanged may be"),
     number!("refresh.keep", refresh.keep: usize, 1..=1_000, "generations kept, to roll back to"),
+    number!(
+        "filter.actions_per_hour",
+        filter.actions_per_hour: u32,
+        0..=u64::from(u32::MAX),
+        "deeds of one person in one hour that count; 0 is no limit"
+    ),
+    number!(
+        "filter.impressions_per_hour",
+        filter.impressions_per_hour: u32,
+        0..=u64::from(u32::MAX),
+        "places that one person saw in one hour that count; 0 is no limit"
+    ),
+    number!(
+        "filter.item_per_hour",
+        filter.item_per_hour: u32,
+        0..=u64::from(u32::MAX),
+        "deeds of one person about one item in one hour that count; 0 is no limit"
+    ),
+    number!(
+        "filter.deeds",
+        filter.deeds: u32,
+        0..=1 << 26,
+        "latest deeds of an hour among which one told again under another id is noticed; 0 looks for none"
+    ),
 ];
 
 /// The key of this name.

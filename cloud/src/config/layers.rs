@@ -182,7 +182,7 @@ impl Layers {
                 self.set(key, text, Origin::Variable(name));
             }
         }
-        let tables = ["SEGUE_TRACES_", "SEGUE_SERVE_", "SEGUE_LIMITS_", "SEGUE_REFRESH_"];
+        let tables = ["SEGUE_TRACES_", "SEGUE_SERVE_", "SEGUE_LIMITS_", "SEGUE_REFRESH_", "SEGUE_FILTER_"];
         let of_tables =
             variables.iter().filter(|(name, _)| tables.iter().any(|table| name.starts_with(table)));
         for (name, text) in of_tables {

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::auth::Callers;
-use crate::events::Limits as EventLimits;
+use crate::events::{Filter, Limits as EventLimits};
 
 /// Settings of the service.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub struct Config {
     pub kept_lists: u32,
     /// How much is taken in.
     pub limits: Limits,
+    /// What counts for nothing, as no person acts so.
+    pub filter: Filter,
 }
 
 impl Config {
@@ -50,6 +52,7 @@ impl Config {
             callers: Callers::default(),
             kept_lists: 0,
             limits: Limits::default(),
+            filter: Filter::default(),
         }
     }
 }

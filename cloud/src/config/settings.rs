@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 use super::{Config, Limits};
 use crate::auth::{self, Callers, PersonTokens, ServiceKeys};
+use crate::events::Filter;
 use crate::index;
 use crate::packs::GENERATIONS;
 
@@ -37,6 +38,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The refresh.
     pub refresh: Refresh,
+    /// What counts for nothing, as no person acts so.
+    pub filter: Filter,
 }
 
 /// Where traces go.
@@ -112,6 +115,7 @@ impl Default for Settings {
                 reuse: Some(Duration::from_secs(6 * 3_600)),
                 keep: GENERATIONS,
             },
+            filter: Filter::default(),
         }
     }
 }
@@ -139,6 +143,7 @@ impl Settings {
             callers: Callers { services: self.service_keys()?, people: self.people()? },
             kept_lists: self.serve.kept_lists,
             limits: self.limits,
+            filter: self.filter,
             ..Config::new(self.data()?)
         })
     }

@@ -11,7 +11,7 @@ use super::segment::Segment;
 use crate::catalog::{User, jsonl};
 use crate::dead_letters;
 use crate::erasure::Erased;
-use crate::events::{StoreError, Tail};
+use crate::events::{Conduct, Filter, LeftOut, StoreError, Tail};
 
 /// Events counted between two looks at whether somebody waits for the counters.
 const AT_ONCE: u64 = 50_000;
@@ -25,27 +25,33 @@ pub struct Consumer {
     data: PathBuf,
     basis: Basis,
     tail: Tail,
+    conduct: Conduct,
     counters: Counters,
+    left_out: LeftOut,
+    /// The last event that was counted.
+    seen: u64,
     /// The last event of the state on the disk.
     saved: u64,
 }
 
 impl Consumer {
     /// Goes on from the state in data folder `data`, or from the log's beginning where that was counted by another table of
-    /// users, before somebody was forgotten, or is further than the log's last event `last`.
+    /// users or another `filter`, before somebody was forgotten, or is further than the log's last event `last`.
     ///
     /// # Errors
     /// When the tombstones or the table of users cannot be read.
-    pub fn open(data: &Path, last: u64) -> anyhow::Result<Self> {
-        let mut consumer = Self::replaying(data)?;
+    pub fn open(data: &Path, last: u64, filter: Filter) -> anyhow::Result<Self> {
+        let mut consumer = Self::replaying(data, filter)?;
         let read = saved::read(data).unwrap_or_else(|error| {
             tracing::warn!("{error:#}");
             None
         });
         let fits = |saved: &Saved<Counters>| saved.basis == consumer.basis.version && saved.seen <= last;
         if let Some(saved) = read.filter(fits) {
-            consumer.tail = tail(data, saved.seen)?;
-            (consumer.counters, consumer.saved) = (saved.counters, saved.seen);
+            // What came in the same hour before is judged once more, as what follows is judged by it.
+            consumer.tail = tail(data, saved.judged_from.saturating_sub(1))?;
+            (consumer.counters, consumer.left_out) = (saved.counters, saved.left_out);
+            (consumer.seen, consumer.saved) = (saved.seen, saved.seen);
         }
         Ok(consumer)
     }
@@ -54,10 +60,17 @@ impl Consumer {
     ///
     /// # Errors
     /// As [`Consumer::open`].
-    pub fn replaying(data: &Path) -> anyhow::Result<Self> {
-        let basis = Basis::read(data)?;
-        let (tail, counters) = (tail(data, 0)?, Counters::default());
-        Ok(Self { data: data.to_owned(), basis, tail, counters, saved: 0 })
+    pub fn replaying(data: &Path, filter: Filter) -> anyhow::Result<Self> {
+        Ok(Self {
+            data: data.to_owned(),
+            basis: Basis::read(data, filter)?,
+            tail: tail(data, 0)?,
+            conduct: Conduct::new(filter),
+            counters: Counters::default(),
+            left_out: LeftOut::default(),
+            seen: 0,
+            saved: 0,
+        })
     }
 
     /// Counts some of what came since, up to event number `last`; true when all of it is counted.
@@ -67,12 +80,27 @@ impl Consumer {
     pub fn catch_up(&mut self, last: u64) -> Result<bool, StoreError> {
         let before = self.tail.seen();
         let upto = last.min(before.saturating_add(AT_ONCE));
-        let (basis, counters) = (&self.basis, &mut self.counters);
-        self.tail.read(upto, |arrival| {
-            if !basis.erased.contains(&arrival.event.user) {
-                counters.fold(&arrival.event, basis.segment(&arrival.event.user), arrival.received_ms);
+        let Self { basis, conduct, counters, left_out, seen, .. } = self;
+        let read = self.tail.read(upto, |arrival| {
+            if basis.erased.contains(&arrival.event.user) {
+                return;
             }
-        })?;
+            let verdict = conduct.judge(&arrival);
+            if arrival.number <= *seen {
+                return;
+            }
+            match verdict {
+                Some(rule) => {
+                    left_out.add(rule);
+                    metrics::counter!("segue_events_unlikely_total", "rule" => rule.name()).increment(1);
+                }
+                None => {
+                    counters.fold(&arrival.event, basis.segment(&arrival.event.user), arrival.received_ms)
+                }
+            }
+        });
+        self.seen = self.seen.max(self.tail.seen());
+        read?;
         Ok(self.tail.seen() >= last || self.tail.seen() == before)
     }
 
@@ -85,7 +113,7 @@ impl Consumer {
     #[must_use]
     pub fn is_outdated(&self, erased: &Erased) -> bool {
         !(self.basis.erased.is_same(erased) && self.basis.users == version_of_users(&self.data))
-            && self.basis.version != version(erased, &self.data)
+            && self.basis.version != version(erased, &self.data, self.basis.filter)
     }
 
     /// Writes counters and place, durably and as one; does nothing where nothing was counted since.
@@ -93,10 +121,10 @@ impl Consumer {
     /// # Errors
     /// When the disk refuses; the state before is as it was.
     pub fn save(&mut self) -> anyhow::Result<()> {
-        let seen = self.tail.seen();
+        let (seen, left_out, judged_from) = (self.seen, self.left_out, self.conduct.begun());
         if seen != self.saved {
             let basis = self.basis.version.clone();
-            saved::write(&self.data, &Saved { seen, basis, counters: &self.counters })?;
+            saved::write(&self.data, &Saved { seen, judged_from, basis, left_out, counters: &self.counters })?;
             self.saved = seen;
         }
         Ok(())
@@ -105,7 +133,13 @@ impl Consumer {
     /// The number of the last event that was counted.
     #[must_use]
     pub fn seen(&self) -> u64 {
-        self.tail.seen()
+        self.seen
+    }
+
+    /// How many events were left out of them.
+    #[must_use]
+    pub fn left_out(&self) -> LeftOut {
+        self.left_out
     }
 
     /// What was counted.
@@ -129,21 +163,22 @@ struct Basis {
     segments: HashMap<String, Segment>,
     nobody: Segment,
     erased: Erased,
+    filter: Filter,
     users: String,
     version: String,
 }
 
 impl Basis {
-    fn read(data: &Path) -> anyhow::Result<Self> {
+    fn read(data: &Path, filter: Filter) -> anyhow::Result<Self> {
         let erased = Erased::read(data)?;
-        let (users, version) = (version_of_users(data), version(&erased, data));
+        let (users, version) = (version_of_users(data), version(&erased, data, filter));
         let table = data.join("users.jsonl");
         let rows: Vec<User> =
             if table.exists() { jsonl::read(&table).context("the table of users")? } else { Vec::new() };
         let segments = rows.into_iter().map(|row| (Segment::of_user(&row), row.user));
         let segments = segments.filter(|(segment, _)| *segment != Segment::default());
         let segments = segments.map(|(segment, user)| (user, segment)).collect();
-        Ok(Self { segments, nobody: Segment::default(), erased, users, version })
+        Ok(Self { segments, nobody: Segment::default(), erased, filter, users, version })
     }
 
     fn segment(&self, user: &str) -> &Segment {
@@ -151,9 +186,9 @@ impl Basis {
     }
 }
 
-/// Which tombstones and which table of users.
-fn version(erased: &Erased, data: &Path) -> String {
-    format!("{} {}", erased.fingerprint(), version_of_users(data))
+/// Which tombstones, which table of users and which filter.
+fn version(erased: &Erased, data: &Path, filter: Filter) -> String {
+    format!("{} {} {filter:?}", erased.fingerprint(), version_of_users(data))
 }
 
 /// Another one for another table.

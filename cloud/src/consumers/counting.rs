@@ -44,7 +44,7 @@ impl Counting {
         let (last, erased) = (state.events.count(), state.tombstones.erased());
         let outdated = known.consumer.as_ref().is_none_or(|consumer| consumer.is_outdated(&erased));
         if outdated {
-            known.consumer = Some(Consumer::open(&state.config.data, last)?);
+            known.consumer = Some(Consumer::open(&state.config.data, last, state.config.filter)?);
             known.is_whole = false;
         }
         let Known { consumer: Some(consumer), .. } = &mut *known else { return Ok(true) };

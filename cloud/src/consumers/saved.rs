@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::counters::Counters;
+use crate::events::LeftOut;
 use crate::packs::{create_folder, write_synced};
 
 /// What the file begins with; the last two bytes are the format's version.
-const HEAD: &[u8; 6] = b"sgct\0\x01";
+const HEAD: &[u8; 6] = b"sgct\0\x02";
 const CHECKSUM: usize = 32;
 
 /// What the file holds.
@@ -18,8 +19,12 @@ const CHECKSUM: usize = 32;
 pub(super) struct Saved<T> {
     /// The number of the last event that was counted.
     pub(super) seen: u64,
+    /// The number of the first event that the verdict on the next one follows from.
+    pub(super) judged_from: u64,
     /// What it was counted by.
     pub(super) basis: String,
+    /// What was left out.
+    pub(super) left_out: LeftOut,
     /// What was counted.
     pub(super) counters: T,
 }

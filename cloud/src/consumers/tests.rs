@@ -10,7 +10,7 @@ use super::*;
 use crate::catalog::{Catalogue, Event, EventKind, Item};
 use crate::config::Config;
 use crate::erasure::{Erased, Tombstones};
-use crate::events::{FolderDisk, folder, ledger};
+use crate::events::{Filter, FolderDisk, LeftOut, folder, ledger, read_likely};
 use crate::refresh::tests::{catalogue, event, write};
 use crate::refresh::{Moment, Popular};
 use crate::state::AppState;
@@ -18,6 +18,8 @@ use crate::state::AppState;
 const NOW: i64 = 1_767_225_600_000;
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 86_400_000;
+/// Narrow enough that some of what [`anything`] does is more than a person would.
+const FILTER: Filter = Filter { actions_per_hour: 12, impressions_per_hour: 5, item_per_hour: 3, deeds: 20 };
 
 fn below(random: &mut ChaCha8Rng, bound: u32) -> u32 {
     random.next_u32() % bound
@@ -30,7 +32,7 @@ fn anything(random: &mut ChaCha8Rng, id: usize) -> Event {
     let kind = kinds[below(random, 5) as usize].clone();
     let far = [MINUTE, 3_600_000, DAY, 40 * DAY][below(random, 4) as usize];
     let late = i64::from(below(random, 1_000)) * far / 1_000;
-    let time_ms = NOW + id as i64 * 7_000 - late + i64::from(below(random, 20) / 19) * DAY / 2;
+    let time_ms = NOW + id as i64 * 20_000 - late + i64::from(below(random, 20) / 19) * DAY / 2;
     let mut event =
         event(&format!("e{id}"), below(random, 6) as usize, below(random, 9) as usize, kind, time_ms);
     if below(random, 4) == 0 {
@@ -38,6 +40,14 @@ fn anything(random: &mut ChaCha8Rng, id: usize) -> Event {
         event.context.insert("region".into(), ["DE", "FR", "nowhere"][below(random, 3) as usize].into());
     }
     event
+}
+
+/// What no person does: the same item all the time, and what was told before under another id.
+fn anything_unlikely(random: &mut ChaCha8Rng, id: usize, before: &[Event]) -> Event {
+    match before.last().filter(|_| below(random, 2) == 0) {
+        Some(last) => Event { event_id: format!("e{id}"), ..last.clone() },
+        None => event(&format!("e{id}"), 5, 0, EventKind::Complete, NOW + id as i64 * 20_000),
+    }
 }
 
 /// Tables with people of two countries, and seven of the nine items.
@@ -67,14 +77,14 @@ fn receive(log: &mut Log, random: &mut ChaCha8Rng, events: &[Event]) {
     };
     let mut rows: Vec<ledger::Row> = events.iter().map(row).collect();
     rows.extend(events.iter().filter(|_| below(random, 10) == 0).map(row).collect::<Vec<_>>());
-    let received_ms = NOW + log.count() as i64 * 7_000;
+    let received_ms = NOW + log.count() as i64 * 20_000;
     log.commit(&[&rows], received_ms).unwrap();
 }
 
-fn replayed(data: &Path) -> Counters {
-    let mut consumer = Consumer::replaying(data).unwrap();
+fn replayed(data: &Path) -> (Counters, LeftOut) {
+    let mut consumer = Consumer::replaying(data, FILTER).unwrap();
     while !consumer.catch_up(u64::MAX).unwrap() {}
-    consumer.counters().clone()
+    (consumer.counters().clone(), consumer.left_out())
 }
 
 /// What each window comes to, by item and by region.
@@ -86,35 +96,42 @@ fn read(counters: &Counters, now_ms: i64) -> Vec<BTreeMap<String, Sum>> {
 
 #[test]
 fn a_stream_with_restarts_erasures_late_and_repeated_events_comes_to_what_a_replay_of_the_log_comes_to() {
+    let mut unlikely = LeftOut::default();
     for seed in 0..12 {
         let data = tempfile::tempdir().unwrap();
         let catalogue = tables(data.path());
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let (mut log, tombstones) = (log(data.path()), Tombstones::open(data.path()).unwrap());
-        let mut stream = Consumer::open(data.path(), 0).unwrap();
+        let mut stream = Consumer::open(data.path(), 0, FILTER).unwrap();
         let mut sent = Vec::new();
         while sent.len() < 400 {
-            let events: Vec<Event> = (0..1 + below(&mut random, 12) as usize)
+            let mut events: Vec<Event> = (0..1 + below(&mut random, 12) as usize)
                 .map(|at| anything(&mut random, sent.len() + at))
                 .collect();
+            events.push(anything_unlikely(&mut random, sent.len() + events.len(), &events));
             receive(&mut log, &mut random, &events);
             sent.extend(events);
             stream.catch_up(log.count()).unwrap();
             match below(&mut random, 12) {
                 0 => stream.save().unwrap(),
                 // As after a kill: what was not saved is read again.
-                1 | 2 => stream = Consumer::open(data.path(), log.count()).unwrap(),
+                1 | 2 => stream = Consumer::open(data.path(), log.count(), FILTER).unwrap(),
                 3 if below(&mut random, 4) == 0 => forget(&mut log, &tombstones, below(&mut random, 6)),
                 _ => {}
             }
             if stream.is_outdated(&tombstones.erased()) {
-                stream = Consumer::open(data.path(), log.count()).unwrap();
+                stream = Consumer::open(data.path(), log.count(), FILTER).unwrap();
             }
         }
         stream.catch_up(log.count()).unwrap();
-        assert_eq!(stream.counters(), &replayed(data.path()), "seed {seed}");
-        same_as_the_refresh_counts(catalogue, &sent, &tombstones.erased(), stream.counters());
+        let (counters, left_out) = replayed(data.path());
+        assert_eq!((stream.counters(), stream.left_out()), (&counters, left_out), "seed {seed}");
+        unlikely.rate += left_out.rate;
+        unlikely.item += left_out.item;
+        unlikely.repeat += left_out.repeat;
+        same_as_the_refresh_counts(catalogue, data.path(), sent.len(), stream.counters());
     }
+    assert!(unlikely.rate > 0 && unlikely.item > 0 && unlikely.repeat > 0, "{unlikely}");
 }
 
 fn forget(log: &mut Log, tombstones: &Tombstones, user: u32) {
@@ -125,10 +142,11 @@ fn forget(log: &mut Log, tombstones: &Tombstones, user: u32) {
 }
 
 /// The refresh folds its catalogue, in the order of time, and knows nothing of numbers and commits.
-fn same_as_the_refresh_counts(mut catalogue: Catalogue, sent: &[Event], erased: &Erased, stream: &Counters) {
-    let kept = sent.iter().filter(|event| !erased.contains(&event.user)).cloned();
-    catalogue.add_events(kept.collect());
-    let received_ms = NOW + (sent.len() as i64 + 20) * 7_000;
+fn same_as_the_refresh_counts(mut catalogue: Catalogue, data: &Path, sent: usize, stream: &Counters) {
+    let mut kept = Vec::new();
+    read_likely(data, u64::MAX, FILTER, |event| kept.push(event)).unwrap();
+    catalogue.add_events(kept);
+    let received_ms = NOW + (sent as i64 + 20) * 20_000;
     let batch = Counters::of(&catalogue, 0..catalogue.events.len(), received_ms);
     for now_ms in [received_ms, received_ms + 5 * MINUTE] {
         assert_eq!(read(&batch, now_ms), read(stream, now_ms));
@@ -186,10 +204,10 @@ fn a_damaged_state_or_one_of_other_tables_or_a_longer_log_is_counted_anew() {
     let (mut log, mut random) = (log(data.path()), ChaCha8Rng::seed_from_u64(1));
     let events: Vec<Event> = (0..50).map(|id| anything(&mut random, id)).collect();
     receive(&mut log, &mut random, &events);
-    let mut stream = Consumer::open(data.path(), 50).unwrap();
+    let mut stream = Consumer::open(data.path(), 50, FILTER).unwrap();
     stream.catch_up(50).unwrap();
     stream.save().unwrap();
-    let seen = |last| Consumer::open(data.path(), last).unwrap().seen();
+    let seen = |last| Consumer::open(data.path(), last, FILTER).unwrap().seen();
     assert_eq!((seen(50), seen(49)), (50, 0));
     let path = super::saved::path(data.path());
     let whole = std::fs::read(&path).unwrap();
@@ -228,7 +246,7 @@ fn an_event_that_cannot_be_read_is_kept_apart_after_three_tries_and_what_comes_a
         (letters.len(), letters[0].number, letters[0].code.as_str()),
         (1, Some(2), "event_unreadable")
     );
-    assert_eq!(state.counting.ask(|counters, _| counters.clone()), Some(replayed(data.path())));
+    assert_eq!(state.counting.ask(|counters, _| counters.clone()), Some(replayed(data.path()).0));
     let mut read = Vec::new();
     crate::events::read_since(data.path(), 0, |number, _| read.push(number)).unwrap();
     assert_eq!(read, [1, 3]);

@@ -22,7 +22,7 @@ fn batch(ids: &[&str]) -> Batch {
 
 fn stored(disk: &PowerCutDisk) -> Vec<String> {
     let mut ids = Vec::new();
-    read(disk, 0, &BTreeSet::new(), |_, event| ids.push(event.event_id)).unwrap();
+    read(disk, 0, &BTreeSet::new(), |arrival| ids.push(arrival.event.event_id)).unwrap();
     ids
 }
 
@@ -112,7 +112,7 @@ async fn damage_before_the_last_commit_is_refused_with_its_place() {
     let damaged = PowerCutDisk::holding(name, &bytes);
     let error = EventStore::on_disk(damaged.clone(), SMALL).unwrap_err();
     assert!(matches!(&error, StoreError::Damaged { segment, offset: 0, .. } if segment == name), "{error}");
-    assert!(read(&damaged, 0, &BTreeSet::new(), |_, _| ()).is_err());
+    assert!(read(&damaged, 0, &BTreeSet::new(), |_| ()).is_err());
 }
 
 #[tokio::test]

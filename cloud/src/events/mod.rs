@@ -6,6 +6,7 @@
 
 mod adapt;
 mod check;
+mod conduct;
 mod disk;
 mod error;
 mod frame;
@@ -24,9 +25,10 @@ pub(crate) mod power_cut;
 
 pub(crate) use check::segments;
 pub use check::{Checked, check};
+pub use conduct::{Conduct, Filter, LeftOut, Rule};
 pub use disk::{Disk, FolderDisk};
 pub use error::StoreError;
-pub use reader::read_since;
+pub use reader::{read_likely, read_since};
 pub use segue_core::session::row::clock_error_ms;
 pub use sign_in::hand_over;
 pub(crate) use sign_in::is_sign_in;

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::disk::{Disk, FolderDisk};
 use super::error::StoreError;
-use super::frame::Frame;
-use super::log::{ENDING, STUB, scan, segment_names};
+use super::log::{ENDING, scan, segment_names};
+use super::tail::{Arrival, show};
+use super::{Conduct, Filter, LeftOut};
 use crate::catalog::Event;
 use crate::dead_letters;
 use crate::erasure::Erased;
@@ -20,15 +21,42 @@ use crate::erasure::Erased;
 /// # Errors
 /// The folder cannot be read or a segment is damaged.
 pub fn read_since(data: &Path, after: u64, mut each: impl FnMut(u64, Event)) -> Result<u64, StoreError> {
+    read_arrivals(data, after, |arrival| each(arrival.number, arrival.event))
+}
+
+/// As [`read_since`], up to event number `last` and but for what breaks a rule of `filter` ([`Conduct`]); how many those
+/// were.
+///
+/// # Errors
+/// As [`read_since`].
+pub fn read_likely(
+    data: &Path,
+    last: u64,
+    filter: Filter,
+    mut each: impl FnMut(Event),
+) -> Result<LeftOut, StoreError> {
+    let (mut conduct, mut left_out) = (Conduct::new(filter), LeftOut::default());
+    read_arrivals(data, 0, |arrival| {
+        if arrival.number <= last {
+            match conduct.judge(&arrival) {
+                Some(rule) => left_out.add(rule),
+                None => each(arrival.event),
+            }
+        }
+    })?;
+    Ok(left_out)
+}
+
+fn read_arrivals(data: &Path, after: u64, mut each: impl FnMut(Arrival)) -> Result<u64, StoreError> {
     let erased = Erased::read(data).map_err(|error| StoreError::Tombstones(format!("{error:#}")))?;
     let over = dead_letters::passed_over(data).map_err(|error| StoreError::Disk {
         action: "read",
         name: "the dead letters".to_owned(),
         reason: format!("{error:#}"),
     })?;
-    read(&FolderDisk::new(super::folder(data)), after, &over, |sequence, event: Event| {
-        if !erased.contains(&event.user) {
-            each(sequence, event);
+    read(&FolderDisk::new(super::folder(data)), after, &over, |arrival| {
+        if !erased.contains(&arrival.event.user) {
+            each(arrival);
         }
     })
 }
@@ -37,7 +65,7 @@ pub(crate) fn read(
     disk: &impl Disk,
     after: u64,
     over: &BTreeSet<u64>,
-    mut each: impl FnMut(u64, Event),
+    mut each: impl FnMut(Arrival),
 ) -> Result<u64, StoreError> {
     let names = segment_names(disk)?;
     let mut seen = after;
@@ -54,20 +82,6 @@ pub(crate) fn read(
         })?;
     }
     Ok(seen)
-}
-
-fn show(
-    frame: &Frame<'_>,
-    is_wanted: impl Fn(u64) -> bool,
-    each: &mut impl FnMut(u64, Event),
-) -> Result<(), StoreError> {
-    for (sequence, line) in (frame.first..).zip(frame.lines()) {
-        if is_wanted(sequence) && line != STUB {
-            let event = serde_json::from_slice(line);
-            each(sequence, event.map_err(|error| StoreError::unreadable(sequence, &error, line))?);
-        }
-    }
-    Ok(())
 }
 
 /// The sequence number a segment begins with, by its name.

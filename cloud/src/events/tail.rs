@@ -114,7 +114,8 @@ impl<D: Disk> Tail<D> {
     }
 }
 
-fn show(
+/// Shows the events of a commit that are wanted to `each`, but for what was erased.
+pub(super) fn show(
     frame: &Frame<'_>,
     is_wanted: impl Fn(u64) -> bool,
     each: &mut impl FnMut(Arrival),

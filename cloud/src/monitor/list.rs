@@ -119,6 +119,13 @@ pub const METRICS: &[Metric] = &[
     metric(Kind::Counter, "segue_events_rejected_total", &["code"], &[], "events refused, by code"),
     metric(
         Kind::Counter,
+        "segue_events_unlikely_total",
+        &["rule"],
+        &["rate", "item", "repeat"],
+        "events in the log that count for nothing, as no person acts so",
+    ),
+    metric(
+        Kind::Counter,
         "segue_dead_letters_total",
         &["refuser"],
         &["intake", "counters"],

@@ -185,10 +185,11 @@ mod tests {
     use super::*;
 
     fn report() -> Report {
-        let text = serde_json::json!({
+        let mut text = serde_json::json!({
             "generation": 2, "run": "r", "base": 1, "rolled_back_to": null, "shards": 1, "dataset": "d", "policies": {},
             "lists": {}, "items": 1000, "users": 10, "events": 5, "packs": 10, "region_packs": 1, "towers": "none",
-            "ranker": null, "index": "hnsw", "asked_index": "hnsw", "model": null, "received": 0, "changed": 0, "self_recall": 1.0, "recall_at_100": 0.99,
+            "ranker": null, "index": "hnsw", "asked_index": "hnsw", "model": null, "received": 0, "changed": 0,
+            "self_recall": 1.0, "recall_at_100": 0.99,
             "pack_vector_recall_at_10": 1.0, "refresh_users_per_second": 1.0, "seconds": 1.0, "seconds_load": 1.0,
             "seconds_prepare": 1.0, "seconds_packs": 1.0, "pack_bytes_median": 1, "pack_bytes_max": 1,
             "ranking_bytes_median": 1, "ranking_bytes_max": 1, "expires_ms": 1, "remarks": [],
@@ -197,6 +198,8 @@ mod tests {
                 "score_median": 1.0, "score_spread": 0.5
             }
         });
+        text["provider"] = "cpu".into();
+        text["filter"] = serde_json::to_value(crate::events::Filter::default()).unwrap();
         serde_json::from_value(text).unwrap()
     }
 

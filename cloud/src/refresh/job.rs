@@ -7,6 +7,7 @@ use anyhow::{Context, ensure};
 
 use super::{Moment, Plan, Policies, Prepared, Ranking, plan};
 use crate::catalog::{Catalogue, Dataset, Event};
+use crate::events::{Filter, LeftOut};
 use crate::keys::{KeyStore, Keys};
 use crate::progress;
 use crate::towers::ModelDirectory;
@@ -23,6 +24,8 @@ pub(super) struct Job {
     pub(super) keys: Keys,
     /// The tables and the events received up to the plan's last one.
     pub(super) catalogue: Catalogue,
+    /// Received events that are not in it, as no person acts so.
+    pub(super) left_out: LeftOut,
     /// The model, where one fits.
     pub(super) model: Option<ModelDirectory>,
     /// The policies in force.
@@ -44,11 +47,11 @@ impl Job {
         let kept_vectors = Some(data.join("refresh").join("vectors"));
         let model = model.map(|model| ModelDirectory { kept_vectors, ..model });
         plan.check(&plan::inputs(data, model.as_ref(), &policies, &keys)?)?;
-        let catalogue = load(data, plan.received, plan.changed)?;
+        let (catalogue, left_out) = load(data, &plan)?;
         let folder = plan::folder(data, &plan.run)?;
         let data = data.to_owned();
         let seconds_load = started.elapsed().as_secs_f64();
-        Ok(Self { plan, folder, data, keys, catalogue, model, policies, seconds_load })
+        Ok(Self { plan, folder, data, keys, catalogue, left_out, model, policies, seconds_load })
     }
 
     /// Vectors, a checked index, counts.
@@ -76,24 +79,21 @@ impl Job {
     }
 }
 
-/// The tables, and what the service received since they were written: events up to number `received`, changes of items up
-/// to number `changed`.
-pub(super) fn load(data: &Path, last_received: u64, changed: u64) -> anyhow::Result<Catalogue> {
-    let mut catalogue = Catalogue::load_with(data, changed)?;
-    catalogue.add_events(received(data, last_received)?);
-    Ok(catalogue)
+/// The tables, and what the service received since they were written, as far as the plan says; how many of those events no
+/// person did.
+fn load(data: &Path, plan: &Plan) -> anyhow::Result<(Catalogue, LeftOut)> {
+    let mut catalogue = Catalogue::load_with(data, plan.changed)?;
+    let (events, left_out) = received(data, plan.received, plan.filter)?;
+    catalogue.add_events(events);
+    Ok((catalogue, left_out))
 }
 
-/// What the service received, up to number `last_received`.
-pub(super) fn received(data: &Path, last_received: u64) -> anyhow::Result<Vec<Event>> {
+/// What the service received, up to number `last`, but for what `filter` leaves out.
+pub(super) fn received(data: &Path, last: u64, filter: Filter) -> anyhow::Result<(Vec<Event>, LeftOut)> {
     let mut received = Vec::new();
-    crate::events::read_since(data, 0, |number, event| {
-        if number <= last_received {
-            received.push(event);
-        }
-    })?;
+    let left_out = crate::events::read_likely(data, last, filter, |event| received.push(event))?;
     crate::events::hand_over(&mut received);
-    Ok(received)
+    Ok((received, left_out))
 }
 
 /// The model in `folder`, which must fit, or the one that fits the data.

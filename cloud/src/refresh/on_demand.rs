@@ -64,7 +64,7 @@ impl Basis {
         let (received, changed) =
             if is_timeless { (u64::MAX, u64::MAX) } else { (report.received, report.changed) };
         let mut catalogue = Catalogue::load_with(data, changed)?;
-        let received = job::received(data, received)?;
+        let (received, _) = job::received(data, received, report.filter)?;
         let imported = imported(&catalogue, &received, now_ms);
         catalogue.add_events(received);
         // The place of whoever is new when a pack is asked for.

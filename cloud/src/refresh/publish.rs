@@ -248,6 +248,7 @@ fn report(
         model: plan.model.clone(),
         received: plan.received,
         changed: plan.changed,
+        filter: plan.filter,
         self_recall: least(|shard| shard.self_recall),
         recall_at_100: least(|shard| shard.recall_at_100),
         pack_vector_recall_at_10: first.pack_vector_recall_at_10,

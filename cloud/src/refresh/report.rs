@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gates::Measures;
 use super::maker::SealedPack;
+use crate::events::Filter;
 use crate::index::Kind;
 
 /// How a list came about.
@@ -142,6 +143,8 @@ pub struct Report {
     pub received: u64,
     /// The last change of an item that counts.
     pub changed: u64,
+    /// Which received events counted for nothing.
+    pub filter: Filter,
     /// Share of items that their own vector finds, or finds one at the same distance.
     pub self_recall: f64,
     /// Share of the exact 100 nearest items that retrieval finds.

@@ -11,6 +11,7 @@ use super::shard::{ShardMaker, finished};
 use super::subjects::{shards_for, subjects};
 use super::{Plan, Report, plan};
 use crate::clock;
+use crate::events::Filter;
 use crate::index;
 use crate::keys::{KeyStore, Keys};
 use crate::lock::FileLock;
@@ -36,6 +37,8 @@ pub struct Options {
     pub reuse_ms: i64,
     /// Shards; about one for every 10,000 subjects when absent.
     pub shards: Option<usize>,
+    /// Which received events count for nothing.
+    pub filter: Filter,
     /// How to publish.
     pub terms: Terms,
 }
@@ -50,6 +53,7 @@ impl Default for Options {
             deadline_ms: None,
             reuse_ms: 6 * 3_600_000,
             shards: None,
+            filter: Filter::default(),
             terms: Terms::default(),
         }
     }
@@ -106,6 +110,7 @@ fn still_holds(data: &Path, plan: &Plan, options: &Options, keys: &Keys) -> anyh
         && !is_refused(&plan::folder(data, &plan.run)?)
         && plan.base == PackStore::new(data).current()?
         && (plan.index, plan.reuse_ms, &plan.model) == (options.index, options.reuse_ms, &options.model)
+        && plan.filter == options.filter
         && plan.check(&inputs).is_ok())
 }
 

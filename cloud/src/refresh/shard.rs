@@ -147,8 +147,15 @@ impl<'a> ShardMaker<'a> {
             seconds_load: self.job.seconds_load,
             seconds_prepare: self.seconds_prepare,
             seconds_packs: 0.0,
-            remarks: inventories.remarks(),
+            remarks: self.remarks(),
         }
+    }
+
+    /// What had to be done differently, for inventories and events.
+    fn remarks(&self) -> Vec<String> {
+        let left_out = Some(self.job.left_out).filter(|left_out| left_out.all() > 0);
+        let remarks = self.prepared.inventories.remarks().into_iter();
+        remarks.chain(left_out.map(|left_out| left_out.to_string())).collect()
     }
 
     /// Everybody's list, in order: taken over, popular, or retrieved and ranked.

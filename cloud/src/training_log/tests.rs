@@ -10,7 +10,7 @@ use super::table::{Row, Value, read};
 use super::*;
 use crate::catalog::{Event, EventKind};
 use crate::erasure::Tombstones;
-use crate::events::{self, FolderDisk, ledger};
+use crate::events::{self, Filter, FolderDisk, ledger};
 
 /// 2026-11-22 at five.
 const HOUR: i64 = 20_779 * 24 + 5;
@@ -41,7 +41,7 @@ impl World {
     }
 
     fn write(&self, hour: i64) -> Summary {
-        write(self.data.path(), NOW + hour * HOUR_MS).unwrap()
+        write(self.data.path(), NOW + hour * HOUR_MS, Filter::default()).unwrap()
     }
 
     fn rows(&self) -> Vec<BTreeMap<&'static str, Value>> {
@@ -125,6 +125,19 @@ fn an_hour_is_written_when_its_label_windows_are_over_and_not_before() {
     let due = world.write(25);
     assert_eq!((due.rows, due.waiting), (1, 0));
     assert_eq!(world.write(100), Summary::default(), "nothing is written twice");
+}
+
+#[test]
+fn what_no_person_does_is_in_no_row_and_no_label() {
+    let mut world = World::new();
+    world.receive(1, shown("u1", "a", "l1"));
+    world.receive(1, event("u1", "a", Some("l1"), EventKind::Complete));
+    for second in 0..100 {
+        world.receive(2, event("bot", "a", Some(&format!("b{second}")), EventKind::Complete));
+    }
+    let summary = world.write(40);
+    let allowed = Filter::default().item_per_hour as usize;
+    assert_eq!((summary.rows, summary.left_out.item), (1 + allowed, 100 - allowed as u64), "{summary:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::table::Value;
 use super::{HOUR_MS, LABEL_HOURS, folder, rows, slates, table};
 use crate::dead_letters;
 use crate::erasure::Erased;
-use crate::events::{Arrival, Tail};
+use crate::events::{Arrival, Conduct, Filter, LeftOut, Tail};
 use crate::lock::FileLock;
 use crate::packs::{create_folder, write_synced};
 
@@ -40,6 +40,8 @@ pub struct Summary {
     pub waiting: usize,
     /// Lines of kept lists that were cut off by a kill.
     pub cut_off: usize,
+    /// Events among those read that are in no row, as no person acts so.
+    pub left_out: LeftOut,
 }
 
 /// How far the log was written.
@@ -53,23 +55,30 @@ struct State {
     clock: i64,
 }
 
-/// Writes every hour that ended more than the label window before `now_ms` and was not written. It holds the events of
-/// some fifty hours in memory.
+/// Writes every hour that ended more than the label window before `now_ms` and was not written, without what `filter`
+/// leaves out. It holds the events of some fifty hours in memory.
 ///
 /// # Errors
 /// When the log or the tombstones cannot be read, or a file cannot be written; hours that were written stay.
-pub fn write(data: &Path, now_ms: i64) -> anyhow::Result<Summary> {
+pub fn write(data: &Path, now_ms: i64, filter: Filter) -> anyhow::Result<Summary> {
     let folder = folder(data);
     create_folder(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let _lock = FileLock::take(&folder.join(".lock"))?;
     let mut writer = Writer::open(data)?;
     let mut tail = Tail::new(data, writer.state.after);
     tail.pass_over(dead_letters::passed_over(data)?);
+    // It begins where an hour does, and so do verdicts.
+    let mut conduct = Conduct::new(filter);
     loop {
-        let (before, hours, erased) = (tail.seen(), &mut writer.hours, &writer.erased);
+        let before = tail.seen();
+        let Writer { hours, erased, summary, .. } = &mut writer;
         tail.read(before.saturating_add(AT_ONCE), |arrival| {
-            if !erased.contains(&arrival.event.user) {
-                hours.add(arrival);
+            if erased.contains(&arrival.event.user) {
+                return;
+            }
+            match conduct.judge(&arrival) {
+                Some(rule) => summary.left_out.add(rule),
+                None => hours.add(arrival),
             }
         })?;
         let is_end = tail.seen() == before;
