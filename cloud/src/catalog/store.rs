@@ -130,6 +130,9 @@ impl Catalogue {
         }
         self.events.append(&mut more);
         self.events.sort_by(|a, b| (a.time_ms, &a.event_id).cmp(&(b.time_ms, &b.event_id)));
+        // Sent again after its id was no longer known: the same thing at the same time.
+        self.events
+            .dedup_by(|again, first| again.event_id == first.event_id && again.time_ms == first.time_ms);
         sessions::derive(&mut self.events);
         self.held_out = self.split.held_out(&self.events);
         let small = |index: Option<usize>| index.and_then(|index| u32::try_from(index).ok());
@@ -241,7 +244,7 @@ mod tests {
         let mut catalogue = catalogue();
         let mut late = Event::new("e9", "b", EventKind::Like, 5);
         late.user = "w".into();
-        catalogue.add_events(vec![late.clone()]);
+        catalogue.add_events(vec![late.clone(), late.clone()]);
         catalogue.add_events(vec![late]);
         assert_eq!(catalogue.events.len(), 4);
         assert_eq!(catalogue.events[0].event_id, "e9");

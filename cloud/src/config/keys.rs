@@ -218,6 +218,11 @@ pub const KEYS: &[Key] = &[
         65_536..=16 << 30,
         "bytes after which the event log begins another file"
     ),
+    time!(
+        "limits.dedup_window",
+        limits.events.dedup_window,
+        "how long an event's id is known at least; the last million are in any case"
+    ),
     time!("limits.head", limits.head, "time to send a request's head, and between two requests"),
     time!("limits.request", limits.request, "time from a request's head to its answer"),
     time!("limits.stall", limits.stall, "time an answer may lie untaken"),

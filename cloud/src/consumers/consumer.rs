@@ -124,7 +124,10 @@ impl Consumer {
         let (seen, left_out, judged_from) = (self.seen, self.left_out, self.conduct.begun());
         if seen != self.saved {
             let basis = self.basis.version.clone();
-            saved::write(&self.data, &Saved { seen, judged_from, basis, left_out, counters: &self.counters })?;
+            saved::write(
+                &self.data,
+                &Saved { seen, judged_from, basis, left_out, counters: &self.counters },
+            )?;
             self.saved = seen;
         }
         Ok(())

@@ -10,7 +10,7 @@ use super::*;
 use crate::catalog::{Catalogue, Event, EventKind, Item};
 use crate::config::Config;
 use crate::erasure::{Erased, Tombstones};
-use crate::events::{Filter, FolderDisk, LeftOut, folder, ledger, read_likely};
+use crate::events::{Filter, FolderDisk, LeftOut, Limits, folder, ledger, read_likely};
 use crate::refresh::tests::{catalogue, event, write};
 use crate::refresh::{Moment, Popular};
 use crate::state::AppState;
@@ -66,7 +66,7 @@ type Log = ledger::Ledger<FolderDisk>;
 fn log(data: &Path) -> Log {
     let disk = FolderDisk::new(folder(data));
     disk.create_folder().unwrap();
-    Log::open(disk, 3_000).unwrap()
+    Log::open(disk, Limits { segment_bytes: 3_000, ..Limits::default() }).unwrap()
 }
 
 /// Takes events in as the service does; one of ten comes twice.

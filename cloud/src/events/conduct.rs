@@ -235,7 +235,8 @@ mod tests {
     use crate::catalog::EventKind;
 
     const NOON: i64 = 1_767_225_600_000;
-    const FILTER: Filter = Filter { actions_per_hour: 10, impressions_per_hour: 20, item_per_hour: 4, deeds: 50 };
+    const FILTER: Filter =
+        Filter { actions_per_hour: 10, impressions_per_hour: 20, item_per_hour: 4, deeds: 50 };
 
     /// Somebody's deeds, each a second after the one before, as they come in at noon.
     fn deeds(kind: &EventKind, items: impl Iterator<Item = usize>) -> Vec<Arrival> {

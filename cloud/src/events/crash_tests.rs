@@ -1,6 +1,7 @@
 //! Kills, power cuts, full disks and damage: what was acknowledged is there, once, and nothing is invented.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -10,7 +11,8 @@ use super::validate::{Batch, validate};
 use super::{EventStore, FolderDisk, Limits, Senders, StoreError, read_since};
 use crate::erasure::Erased;
 
-const SMALL: Limits = Limits { waiting_bytes: 1 << 20, segment_bytes: 2_000 };
+const SMALL: Limits =
+    Limits { waiting_bytes: 1 << 20, segment_bytes: 2_000, dedup_window: Duration::from_secs(86_400) };
 
 fn batch(ids: &[&str]) -> Batch {
     let rows =

@@ -7,8 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::disk::Disk;
 use super::error::StoreError;
+use super::ids::Ids;
 use super::log::EventLog;
-use super::sign_in;
+use super::{Limits, sign_in};
 use crate::catalog::Event;
 use crate::dead_letters;
 use crate::erasure::Erased;
@@ -42,15 +43,15 @@ pub(crate) struct Counted {
 /// Log and ids.
 pub(crate) struct Ledger<D> {
     log: EventLog<D>,
-    ids: HashSet<Fingerprint>,
+    ids: Ids,
 }
 
 impl<D: Disk> Ledger<D> {
-    /// Opens the log and gathers the ids of every event in it.
-    pub(crate) fn open(disk: D, segment_bytes: u64) -> Result<Self, StoreError> {
-        let mut ids = HashSet::new();
-        let log = EventLog::open(disk, segment_bytes, |line| {
-            ids.insert(fingerprint(&id_of(line)?));
+    /// Opens the log and gathers the ids of the latest events in it.
+    pub(crate) fn open(disk: D, limits: Limits) -> Result<Self, StoreError> {
+        let mut ids = Ids::new(limits.dedup_window);
+        let log = EventLog::open(disk, limits.segment_bytes, |line, received_ms| {
+            ids.extend([fingerprint(&id_of(line)?)], received_ms);
             Ok(())
         })?;
         Ok(Self { log, ids })
@@ -99,7 +100,7 @@ impl<D: Disk> Ledger<D> {
         for batch in batches {
             let mut count = Counted::default();
             for row in *batch {
-                if self.ids.contains(&row.id) || !fresh.insert(row.id) {
+                if self.ids.contains(row.id) || !fresh.insert(row.id) {
                     count.duplicates += 1;
                 } else {
                     count.accepted += 1;
@@ -111,7 +112,7 @@ impl<D: Disk> Ledger<D> {
         if !lines.is_empty() {
             self.log.commit(&lines, received_ms)?;
         }
-        self.ids.extend(fresh);
+        self.ids.extend(fresh, received_ms);
         let last_sequence = self.count();
         counted.iter_mut().for_each(|count| count.last_sequence = last_sequence);
         Ok(counted)
@@ -138,13 +139,13 @@ mod tests {
     #[test]
     fn an_event_counts_once_within_a_batch_across_batches_and_across_starts() {
         let folder = tempfile::tempdir().unwrap();
-        let mut ledger = Ledger::open(FolderDisk::new(folder.path()), 1 << 20).unwrap();
+        let mut ledger = Ledger::open(FolderDisk::new(folder.path()), Limits::default()).unwrap();
         let (first, second) = ([row("a"), row("b"), row("a")], [row("b"), row("c")]);
         let counted = ledger.commit(&[&first, &second], 0).unwrap();
         assert_eq!((counted[0].accepted, counted[0].duplicates), (2, 1));
         assert_eq!((counted[1].accepted, counted[1].duplicates), (1, 1));
         drop(ledger);
-        let mut ledger = Ledger::open(FolderDisk::new(folder.path()), 1 << 20).unwrap();
+        let mut ledger = Ledger::open(FolderDisk::new(folder.path()), Limits::default()).unwrap();
         assert_eq!(ledger.count(), 3);
         let counted = ledger.commit(&[&[row("c"), row("d")]], 0).unwrap();
         assert_eq!((counted[0].accepted, counted[0].duplicates), (1, 1));

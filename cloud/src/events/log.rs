@@ -34,7 +34,7 @@ pub(crate) struct EventLog<D> {
 }
 
 impl<D: Disk> EventLog<D> {
-    /// Opens the log, cuts off a torn last commit, shows every event to `each`, and syncs what a killed process
+    /// Opens the log, cuts off a torn last commit, shows every event to `each` with the time it came in, and syncs what a killed process
     /// may have written and not synced: a later try with the same events is answered without another sync.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl<D: Disk> EventLog<D> {
     pub(crate) fn open(
         mut disk: D,
         segment_bytes: u64,
-        mut each: impl FnMut(&[u8]) -> Result<(), String>,
+        mut each: impl FnMut(&[u8], i64) -> Result<(), String>,
     ) -> Result<Self, StoreError> {
         let names = segment_names(&disk)?;
         let mut next = 1;
@@ -54,7 +54,7 @@ impl<D: Disk> EventLog<D> {
                 take(frame, name, &mut next)?;
                 frame
                     .lines()
-                    .try_for_each(&mut each)
+                    .try_for_each(|line| each(line, frame.received_ms))
                     .map_err(|why| StoreError::damaged(name, frame.end, &why))
             })?;
             if end < bytes.len() {

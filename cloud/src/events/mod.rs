@@ -10,6 +10,7 @@ mod conduct;
 mod disk;
 mod error;
 mod frame;
+mod ids;
 pub(crate) mod ledger;
 mod log;
 mod reader;

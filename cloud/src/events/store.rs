@@ -23,11 +23,17 @@ pub struct Limits {
     pub waiting_bytes: usize,
     /// Bytes after which a new segment is begun.
     pub segment_bytes: u64,
+    /// How long an event's id is known at least; the last million are in any case.
+    pub dedup_window: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { waiting_bytes: 32 << 20, segment_bytes: 64 << 20 }
+        Self {
+            waiting_bytes: 32 << 20,
+            segment_bytes: 64 << 20,
+            dedup_window: Duration::from_secs(24 * 3_600),
+        }
     }
 }
 
@@ -111,7 +117,7 @@ impl EventStore {
     }
 
     fn start(disk: impl Disk + 'static, limits: Limits, lock: Option<FileLock>) -> Result<Self, StoreError> {
-        let ledger = Ledger::open(disk, limits.segment_bytes)?;
+        let ledger = Ledger::open(disk, limits)?;
         let shown = Arc::new(Shown { count: AtomicU64::new(ledger.count()), ..Shown::default() });
         let (jobs, queue) = mpsc::unbounded_channel();
         let shared = Arc::clone(&shown);

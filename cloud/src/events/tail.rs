@@ -153,7 +153,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let disk = FolderDisk::new(crate::events::folder(data.path()));
         disk.create_folder().unwrap();
-        let mut log = EventLog::open(disk, 300, |_| Ok(())).unwrap();
+        let mut log = EventLog::open(disk, 300, |_, _| Ok(())).unwrap();
         let mut tail = Tail::new(data.path(), 0);
         assert!(numbers(&mut tail, u64::MAX).is_empty());
         let mut read = Vec::new();
@@ -174,7 +174,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let disk = FolderDisk::new(crate::events::folder(data.path()));
         disk.create_folder().unwrap();
-        let mut log = EventLog::open(disk, 1 << 20, |_| Ok(())).unwrap();
+        let mut log = EventLog::open(disk, 1 << 20, |_, _| Ok(())).unwrap();
         let mut tail = Tail::new(data.path(), 0);
         for id in 0..20 {
             log.commit(&[&line(id)], 5).unwrap();

@@ -10,7 +10,7 @@ use super::table::{Row, Value, read};
 use super::*;
 use crate::catalog::{Event, EventKind};
 use crate::erasure::Tombstones;
-use crate::events::{self, Filter, FolderDisk, ledger};
+use crate::events::{self, Filter, FolderDisk, Limits, ledger};
 
 /// 2026-11-22 at five.
 const HOUR: i64 = 20_779 * 24 + 5;
@@ -26,7 +26,8 @@ impl World {
         let data = tempfile::tempdir().unwrap();
         let disk = FolderDisk::new(events::folder(data.path()));
         disk.create_folder().unwrap();
-        Self { log: ledger::Ledger::open(disk, 700).unwrap(), data }
+        let limits = Limits { segment_bytes: 700, ..Limits::default() };
+        Self { log: ledger::Ledger::open(disk, limits).unwrap(), data }
     }
 
     /// Takes in `event`, so many minutes after the hour begins.
