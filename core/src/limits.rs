@@ -28,6 +28,8 @@ pub const PACK_COLUMNS: usize = 64;
 pub const REGIONS: usize = 512;
 /// Most categories of one candidate that are kept.
 pub const CATEGORIES_PER_CANDIDATE: usize = 4;
+/// Items taken up last that a pack's profile counts.
+pub const PROFILE_ITEMS: usize = 100;
 /// Longest id (user, item, event, creator, category), in bytes.
 pub const ID_BYTES: usize = 128;
 /// Longest subject of a pack, in bytes: an id after `user:` or `region:`.

@@ -100,7 +100,7 @@ impl<'a> Stage<'a> {
     }
 
     /// A pack of these items for `viewer`, whose vector is `user`. A viewer by default is nobody: then nothing is known of
-    /// what was seen when, which is how candidates that were given are judged.
+    /// what was seen when or taken up last, which is how candidates that were given are judged.
     ///
     /// # Errors
     /// When a reader would refuse it.
@@ -113,6 +113,7 @@ impl<'a> Stage<'a> {
             ranker: None,
             towers: &self.prepared.embeddings.towers,
             user,
+            profile: self.prepared.profile(viewer),
             candidates: items
                 .iter()
                 .map(|&(item, score)| Place { item, score, sources: Sources::default() })

@@ -291,6 +291,7 @@ impl<'a> Writer<'a> {
             ranker: None,
             towers: "training",
             user,
+            profile: Vec::new(),
             candidates: items.iter().map(source).collect(),
         };
         Ok(VerifiedPack::from_pack(source.to_pack())?)

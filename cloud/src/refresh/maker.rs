@@ -144,6 +144,7 @@ impl<'a> PackMaker<'a> {
             ranker: stamp.ranker,
             towers: &self.prepared.embeddings.towers,
             user: vector,
+            profile: self.prepared.profile(viewer),
             candidates: places.iter().map(|place| self.prepared.candidate(place, viewer, served)).collect(),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use segue_core::limits;
+
 use super::Moment;
 use super::barred::is_seen;
 use crate::catalog::{Catalogue, Event, EventKind};
@@ -9,6 +11,8 @@ use crate::towers::history::profile_weight;
 
 /// Items that stand for what a person took up last.
 const RECENT: usize = 20;
+/// Items that their profile is made of.
+const REMEMBERED: usize = limits::PROFILE_ITEMS;
 
 /// What is known of each person.
 #[derive(Debug, Clone, Default)]
@@ -74,16 +78,23 @@ impl People {
         if profile_weight(event) > 0.0 {
             let recent = &mut self.recent[user];
             recent.retain(|other| *other != item);
-            if recent.len() == RECENT {
+            if recent.len() == REMEMBERED {
                 recent.remove(0);
             }
             recent.push(item);
         }
     }
 
-    /// The items that `user` took up last, newest first.
+    /// The twenty items that `user` took up last, newest first.
     #[must_use]
     pub fn recent(&self, user: usize) -> &[u32] {
+        let remembered = self.remembered(user);
+        &remembered[..remembered.len().min(RECENT)]
+    }
+
+    /// The hundred items that `user` took up last, newest first.
+    #[must_use]
+    pub fn remembered(&self, user: usize) -> &[u32] {
         self.recent.get(user).map_or(&[], Vec::as_slice)
     }
 
@@ -127,9 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_twenty_count() {
-        let events = (0..30).map(|at| event(&format!("{at:02}"), 1, at, EventKind::Complete, at as i64));
-        assert_eq!(people(events.collect()).recent(1), (10..30).rev().collect::<Vec<u32>>());
+    fn only_the_last_twenty_count_and_the_last_hundred_are_the_profile() {
+        let events = (0..130).map(|at| event(&format!("{at:03}"), 1, at, EventKind::Complete, at as i64));
+        let mut catalogue = catalogue(130, 2);
+        catalogue.add_events(events.collect());
+        let people = People::new(&catalogue, Moment { until_ms: None, now_ms: 0 });
+        assert_eq!(people.recent(1), (110..130).rev().collect::<Vec<u32>>());
+        assert_eq!(people.remembered(1), (30..130).rev().collect::<Vec<u32>>());
     }
 
     #[test]

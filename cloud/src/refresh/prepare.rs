@@ -144,6 +144,14 @@ impl<'a> Prepared<'a> {
         self.facts.expected(index)
     }
 
+    /// The first category of each of the items that a viewer took up last, newest first; none of nobody.
+    #[must_use]
+    pub fn profile(&self, viewer: &Viewer) -> Vec<&str> {
+        let items = viewer.user.map_or(&[][..], |user| self.people.remembered(user));
+        let first = |item: &u32| self.catalogue.items[*item as usize].categories.first();
+        items.iter().filter_map(first).map(String::as_str).collect()
+    }
+
     /// A candidate as the pack of `viewer` carries it. What is `served` has title and creator's name, and for items
     /// that are worth trying the counts to explore them by.
     #[must_use]

@@ -257,7 +257,7 @@ impl Engine {
 
     fn replace_pack(&mut self, pack: VerifiedPack) {
         self.state.adopt(&pack);
-        self.traits = Some(Traits::new(pack.candidates(), pack.created_ms()));
+        self.traits = Some(Traits::new(pack.candidates(), pack.created_ms()).with_profile(pack.profile()));
         self.pack = Some(pack);
         if let Some(ranker) = &mut self.ranker {
             ranker.assembler = None;

@@ -40,6 +40,7 @@ fn pack(generation: u64, subject: &str) -> Vec<u8> {
         ranker: None,
         towers: "none",
         user: &[1.0, 0.0],
+        profile: Vec::new(),
         candidates,
     };
     source.seal(&key()).unwrap()

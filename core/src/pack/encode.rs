@@ -50,6 +50,9 @@ pub struct PackSource<'a> {
     pub towers: &'a str,
     /// The user's vector.
     pub user: &'a [f32],
+    /// The first category of each of the items that the person took up last, newest first; those that no candidate has are
+    /// left out, and so are those beyond the first 100.
+    pub profile: Vec<&'a str>,
     /// The candidates, best first.
     pub candidates: Vec<CandidateSource<'a>>,
 }
@@ -82,6 +85,7 @@ impl PackSource<'_> {
             scores: self.candidates.iter().map(|one| one.score).collect(),
             creators,
             creator: creator.into_iter().map(|indices| indices[0]).collect(),
+            profile: self.counted(&categories),
             categories,
             category,
             columns: self.columns(),
@@ -100,6 +104,17 @@ impl PackSource<'_> {
         let pack = self.to_pack();
         VerifiedPack::from_pack(pack.clone())?;
         pack.seal(key)
+    }
+
+    /// How many of the last items have which of these categories.
+    fn counted(&self, categories: &[String]) -> Vec<(u16, u16)> {
+        let mut counts: BTreeMap<u16, u16> = BTreeMap::new();
+        for name in self.profile.iter().take(limits::PROFILE_ITEMS) {
+            if let Some(at) = categories.iter().position(|category| category == name) {
+                *counts.entry(at as u16).or_default() += 1;
+            }
+        }
+        counts.into_iter().collect()
     }
 
     /// The distinct sets of regions, and which items have which.
@@ -245,6 +260,7 @@ mod tests {
             ranker: None,
             towers: "none",
             user: vector,
+            profile: Vec::new(),
             candidates: vec![candidate("a", 0.9, 0.0), candidate("b", 0.5, 1.0)],
         }
     }
@@ -313,6 +329,16 @@ mod tests {
     }
 
     #[test]
+    fn the_profile_counts_categories_that_candidates_have() {
+        let categories = ["jazz".to_owned(), "pop".to_owned()];
+        let profile = [["pop"; 60], ["polka"; 60]].concat();
+        let pack = PackSource { profile, ..source(&categories, &[1.0]) }.to_pack();
+        assert_eq!(pack.profile, [(1, 60)]);
+        let pack = VerifiedPack::from_pack(pack).unwrap();
+        assert_eq!(pack.profile(), [("pop".to_owned(), 60)]);
+    }
+
+    #[test]
     fn columns_and_regions_beyond_their_bounds_are_refused() {
         let refused = |change: fn(&mut Pack)| {
             let mut pack = source(&[], &[1.0]).to_pack();
@@ -323,6 +349,8 @@ mod tests {
         assert!(!refused(|_| {}));
         assert!(refused(|pack| pack.limited.push((0, 0))), "a set that is not there");
         assert!(refused(|pack| pack.regions.push(vec![])), "a set of nothing");
+        assert!(refused(|pack| pack.profile.push((9, 1))), "a category that is not there");
+        assert!(refused(|pack| pack.profile.push((0, 101))), "more than the last items");
         assert!(refused(|pack| pack.regions.push(vec!["x".repeat(200)])));
         assert!(refused(|pack| pack.columns.extend([("x".into(), Column::of(&[None]))])));
         let many = (0..=limits::PACK_COLUMNS).map(|at| at.to_string());
@@ -361,7 +389,8 @@ mod tests {
                 display: None,
             })
             .collect();
-        let source = PackSource { candidates, user: &vectors[0], ..source(&[], &[]) };
+        let profile = ["dream pop"; 100].to_vec();
+        let source = PackSource { candidates, profile, user: &vectors[0], ..source(&[], &[]) };
         let bytes = source.seal(&PrivateKey::from_seed([1; 32])).unwrap().len();
         assert!(bytes < 64 << 10, "{bytes} bytes");
     }

@@ -105,6 +105,10 @@ pub struct Pack {
     pub categories: Vec<String>,
     /// Each item's categories, most important first.
     pub category: Vec<Vec<u16>>,
+    /// Of the items that the person took up last, at most [`PROFILE_ITEMS`](crate::limits::PROFILE_ITEMS), how many have
+    /// which of the categories as their first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profile: Vec<(u16, u16)>,
     /// Numbers per item by name: `popularity` (0 to 1), `age_days`, `duration_seconds`, ...
     pub columns: BTreeMap<String, Column>,
     /// Items that end before the pack does: index and time in milliseconds since 1970.

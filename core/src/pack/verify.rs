@@ -21,6 +21,7 @@ pub struct VerifiedPack {
     expires_ms: i64,
     towers: String,
     user: Vec<f32>,
+    profile: Vec<(String, u16)>,
     candidates: Vec<Candidate>,
     index: BTreeMap<String, usize>,
 }
@@ -66,7 +67,7 @@ impl VerifiedPack {
 
     fn checked(pack: Pack) -> Result<Self> {
         check(&pack).map_err(|detail| Error::new(Code::PayloadDamaged, format!("pack: {detail}.")))?;
-        let candidates = candidates(&pack);
+        let (candidates, profile) = (candidates(&pack), profile(&pack));
         let index = candidates.iter().enumerate().map(|(place, one)| (one.item.clone(), place)).collect();
         Ok(Self {
             generation: pack.generation,
@@ -74,6 +75,7 @@ impl VerifiedPack {
             expires_ms: pack.expires_ms,
             towers: pack.towers,
             user: pack.user.get(0).unwrap_or_default(),
+            profile,
             subject: pack.subject,
             candidates,
             index,
@@ -118,6 +120,12 @@ impl VerifiedPack {
     #[must_use]
     pub fn user(&self) -> &[f32] {
         &self.user
+    }
+
+    /// How many of the items that the person took up last have which category as their first.
+    #[must_use]
+    pub fn profile(&self) -> &[(String, u16)] {
+        &self.profile
     }
 
     /// The candidates, best first.
@@ -215,6 +223,11 @@ fn check_names(pack: &Pack) -> std::result::Result<(), String> {
             return Err(format!("categories {categories:?} of {}", pack.categories.len()));
         }
     }
+    let counted: usize = pack.profile.iter().map(|(_, count)| usize::from(*count)).sum();
+    let unknown = pack.profile.iter().any(|(index, _)| usize::from(*index) >= pack.categories.len());
+    if unknown || counted > limits::PROFILE_ITEMS || pack.profile.len() > limits::PROFILE_ITEMS {
+        return Err(format!("a profile of {counted} items in {} categories", pack.profile.len()));
+    }
     if let Some((index, _)) = pack.ends.iter().find(|(index, _)| *index as usize >= pack.items.len()) {
         return Err(format!("an end for item {index}"));
     }
@@ -232,6 +245,11 @@ fn check_regions(pack: &Pack) -> std::result::Result<(), String> {
         Some((index, set)) => Err(format!("the regions {set} of {} for item {index}", pack.regions.len())),
         None => Ok(()),
     }
+}
+
+fn profile(pack: &Pack) -> Vec<(String, u16)> {
+    let named = |&(at, count): &(u16, u16)| (pack.categories[usize::from(at)].clone(), count);
+    pack.profile.iter().map(named).collect()
 }
 
 fn candidates(pack: &Pack) -> Vec<Candidate> {

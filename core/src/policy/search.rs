@@ -249,10 +249,19 @@ mod tests {
     use crate::pack::Candidate;
 
     fn found(candidates: &[Candidate], utilities: &[f32], rules: &ListRules, count: usize) -> Vec<String> {
-        let traits = Traits::new(candidates, 0);
+        of_traits(&Traits::new(candidates, 0), candidates, utilities, rules, count)
+    }
+
+    fn of_traits(
+        traits: &Traits,
+        candidates: &[Candidate],
+        utilities: &[f32],
+        rules: &ListRules,
+        count: usize,
+    ) -> Vec<String> {
         let scored: Vec<_> = utilities.iter().copied().enumerate().collect();
-        let entrants = entrants(candidates, &traits, rules, &scored, &[], 0);
-        let list = search(&traits, rules, &[], &entrants, count, &mut Budget::unlimited());
+        let entrants = entrants(candidates, traits, rules, &scored, &[], 0);
+        let list = search(traits, rules, &[], &entrants, count, &mut Budget::unlimited());
         list.iter().map(|&at| candidates[entrants[at].index].item.clone()).collect()
     }
 
@@ -303,6 +312,25 @@ mod tests {
         assert_eq!(of_l(&ListRules::none()), 0);
         let calibrated = of_l(&ListRules { calibration: 10.0, ..ListRules::none() });
         assert!((3..=4).contains(&calibrated), "{calibrated} of 10, the profile has 8 of 20");
+    }
+
+    #[test]
+    fn what_was_taken_up_last_is_the_profile_where_the_pack_tells() {
+        let kind = |at: usize| if at < 12 { "k" } else { "l" };
+        let items: Vec<_> =
+            (0..24).map(|at| candidate(&format!("{at:02}"), "", kind(at), [1.0, 0.0])).collect();
+        let utilities: Vec<f32> = (0..24).map(|at| -(at as f32)).collect();
+        let rules = ListRules { calibration: 10.0, ..ListRules::none() };
+        let of_l = |profile: &[(String, u16)]| {
+            let traits = Traits::new(&items, 0).with_profile(profile);
+            let list = of_traits(&traits, &items, &utilities, &rules, 10);
+            list.iter().filter(|item| item.parse::<usize>().unwrap() >= 12).count()
+        };
+        let counts = |k: u16, l: u16| [("k".to_owned(), k), ("l".to_owned(), l), ("nowhere".to_owned(), 50)];
+        assert!((4..=5).contains(&of_l(&[])));
+        assert!(of_l(&counts(0, 50)) >= 8);
+        assert!(of_l(&counts(50, 0)) <= 2);
+        assert!((4..=6).contains(&of_l(&counts(25, 25))));
     }
 
     #[test]

@@ -27,12 +27,16 @@ pub(crate) struct Traits {
     popularity: Vec<f32>,
     /// Candidates that may be shown in some regions only.
     limited: Vec<(usize, Arc<[String]>)>,
-    /// Share of the pack's candidates that each first category has: the person's profile as far as a pack tells.
+    /// The share of each first category in what the person took up last, drawn towards the pack's candidates.
     pub(crate) profile: Vec<f32>,
     dimension: usize,
     units: Vec<f32>,
     known: Likenesses,
 }
+
+/// So many items taken up say as much about somebody's categories as the pack's candidates do, which were retrieved for
+/// them: it keeps the share of every category above 0, and a few items from being all there is.
+const PRIOR: f32 = 10.0;
 
 /// How alike candidates are, as far as it was asked: a list mostly compares the same ones as the list before it. One row
 /// of numbers per candidate, all of them taken when the first is asked for.
@@ -67,6 +71,18 @@ impl Traits {
             units: units(candidates, dimension),
             known: Likenesses::default(),
         }
+    }
+
+    /// With what the person took up last: categories with their counts.
+    pub(crate) fn with_profile(mut self, profile: &[(String, u16)]) -> Self {
+        let known = profile.iter().map(|(name, count)| (self.categories.number(name), f32::from(*count)));
+        let known: Vec<(u32, f32)> = known.filter(|(category, _)| *category != NOBODY).collect();
+        let all = PRIOR + known.iter().map(|(_, count)| count).sum::<f32>();
+        self.profile.iter_mut().for_each(|share| *share *= PRIOR / all);
+        for (category, count) in known {
+            self.profile[category as usize] += count / all;
+        }
+        self
     }
 
     /// An item that stands above a list, which need not be in the pack.

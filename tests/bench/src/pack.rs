@@ -31,6 +31,7 @@ pub(crate) fn sealed(count: usize, dimension: usize, key: &PrivateKey) -> Result
         ranker: None,
         towers: "none",
         user: &wave(usize::MAX >> 40, dimension),
+        profile: Vec::new(),
         candidates: tracks.iter().enumerate().map(|(at, track)| track.source(at, count)).collect(),
     };
     Ok(source.seal(key)?)

@@ -105,6 +105,7 @@ pub fn pack_during(items: &[Item], generation: u64, subject: &str, times: Range<
         ranker: None,
         towers: "none",
         user: &[0.5; DIMENSION],
+        profile: Vec::new(),
         candidates: items.iter().map(candidate).collect(),
     };
     source.seal(&key()).expect("a reader accepts these items")

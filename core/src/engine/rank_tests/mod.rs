@@ -47,6 +47,7 @@ fn pack_of(candidates: Vec<CandidateSource<'_>>) -> VerifiedPack {
         ranker: None,
         towers: "none",
         user: candidates[0].vector,
+        profile: Vec::new(),
         candidates,
     };
     VerifiedPack::from_pack(pack.to_pack()).unwrap()

@@ -35,6 +35,7 @@ fn pack(generation: u64, towers: &str, first: usize, vectors: &[[f32; 2]]) -> Ve
         ranker: None,
         towers,
         user: &[1.0, 0.0],
+        profile: Vec::new(),
         candidates: candidates.collect(),
     };
     source.seal(&key()).unwrap()
