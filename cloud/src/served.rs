@@ -47,8 +47,8 @@ pub struct ServedPacks(Mutex<Known>);
 #[derive(Debug, Default)]
 struct Known {
     generation: u64,
-    /// Made on demand in this generation, and their subjects in the order they came.
-    made: HashMap<String, Served>,
+    /// Made on demand in this generation, each with its time, and their subjects in the order they came.
+    made: HashMap<String, (Served, i64)>,
     order: VecDeque<String>,
     /// When somebody's was asked for, in milliseconds since 1970.
     asked_ms: HashMap<String, i64>,
@@ -90,7 +90,7 @@ impl ServedPacks {
             if let Some(found) = known.subjects.get(subject) {
                 return Ok(found.clone());
             }
-            known.made.get(subject).cloned()
+            known.made.get(subject).map(|(made, _)| made.clone())
         };
         if !items.has_ends() {
             return Ok(made);
@@ -109,6 +109,13 @@ impl ServedPacks {
     #[must_use]
     pub fn has_made(&self) -> bool {
         !self.known().made.is_empty()
+    }
+
+    /// When each of those was made, in milliseconds since 1970, by subject.
+    #[must_use]
+    pub fn made_ms(&self) -> HashMap<String, i64> {
+        let known = self.known();
+        known.made.iter().map(|(subject, (_, made_ms))| (subject.clone(), *made_ms)).collect()
     }
 
     /// Whether a pack may be made for `subject` now; then none may for a minute.
@@ -131,8 +138,8 @@ impl ServedPacks {
         self.known().asked_ms.remove(subject);
     }
 
-    /// Hands out `pack` from now on, as long as its generation is in force.
-    pub fn take_in(&self, generation: u64, subject: &str, pack: Served) {
+    /// Hands out `pack`, made at `made_ms`, from now on, as long as its generation is in force.
+    pub fn take_in(&self, generation: u64, subject: &str, pack: Served, made_ms: i64) {
         let mut known = self.known();
         if generation < known.generation {
             return;
@@ -140,7 +147,7 @@ impl ServedPacks {
         let items = known.items;
         known.turn_to(generation, items);
         known.subjects.remove(subject);
-        if known.made.insert(subject.to_owned(), pack).is_none() {
+        if known.made.insert(subject.to_owned(), (pack, made_ms)).is_none() {
             known.order.push_back(subject.to_owned());
         }
         if known.order.len() > MADE
@@ -201,9 +208,9 @@ mod tests {
     fn the_oldest_pack_goes_first_and_one_that_comes_late_leaves_the_newer_generation_alone() {
         let packs = ServedPacks::default();
         for name in 0..=MADE {
-            packs.take_in(2, &format!("user:{name}"), pack("made"));
+            packs.take_in(2, &format!("user:{name}"), pack("made"), 5);
         }
-        packs.take_in(1, "user:late", pack("late"));
+        packs.take_in(1, "user:late", pack("late"), 6);
         let known = packs.known();
         assert_eq!((known.generation, known.made.len()), (2, MADE));
         assert!(!known.made.contains_key("user:0") && !known.made.contains_key("user:late"));

@@ -322,12 +322,18 @@ impl AppState {
             self.newly_made(&published, user, now_ms).instrument(tracing::info_span!("make_pack")).await;
         match &made {
             Ok(pack) => {
-                self.served_packs.take_in(published.packs.number(), &subject, pack.clone());
+                self.served_packs.take_in(published.packs.number(), &subject, pack.clone(), now_ms);
                 metrics::counter!("segue_packs_on_demand_total").increment(1);
             }
             Err(_) => self.served_packs.may_make_again(&subject),
         }
         made
+    }
+
+    /// When packs were made on demand that are handed out, in milliseconds since 1970, by subject.
+    #[must_use]
+    pub fn made_ms(&self) -> HashMap<String, i64> {
+        self.served_packs.made_ms()
     }
 
     async fn newly_made(

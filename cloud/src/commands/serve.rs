@@ -107,9 +107,10 @@ async fn serve(listen: &str, state: Arc<AppState>) -> anyhow::Result<()> {
     let looking = tokio::spawn(look_for_generations(Arc::clone(&state)));
     let erasing = tokio::spawn(erasure::keep_carrying(Arc::clone(&state)));
     let counting = tokio::spawn(consumers::keep_counting(Arc::clone(&state)));
+    let measuring = tokio::spawn(consumers::keep_measuring(Arc::clone(&state)));
     let (limits, counters) = (state.config.limits, state.counting.clone());
     server::run(listener, router(state), limits, stop).await;
-    [looking, erasing, counting].iter().for_each(tokio::task::JoinHandle::abort);
+    [looking, erasing, counting, measuring].iter().for_each(tokio::task::JoinHandle::abort);
     counters.save()
 }
 

@@ -5,12 +5,13 @@
 //! (a [`Window`], by item, creator, category or region) is computed when it is asked. The refresh folds its catalogue,
 //! [`Consumer`] the log: at every start from where its state was written, together with the place in the log, and from the
 //! beginning where somebody was forgotten or the people's table is another one. [`Counting`] is the consumer of a running
-//! service.
+//! service. [`keep_measuring`] says how long what people did waits for a pack.
 
 mod buckets;
 mod consumer;
 mod counters;
 mod counting;
+mod freshness;
 mod names;
 mod saved;
 mod segment;
@@ -22,6 +23,9 @@ pub use consumer::Consumer;
 pub(crate) use counters::Ages;
 pub use counters::Counters;
 pub use counting::{Counting, keep_counting};
+pub use freshness::keep_measuring;
+#[cfg(test)]
+pub(crate) use freshness::waits_ms;
 pub(crate) use saved::path as state_file;
 pub use segment::Segment;
 pub use sum::Sum;

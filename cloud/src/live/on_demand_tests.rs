@@ -11,6 +11,7 @@ use super::item_tests::{ask, list, pack, serve};
 use super::tests::published;
 use crate::catalog::{Event, EventKind};
 use crate::clock::now_ms;
+use crate::consumers::waits_ms;
 use crate::refresh::run as refresh;
 use crate::refresh::tests::{NOW, options};
 use crate::state::AppState;
@@ -47,11 +48,13 @@ async fn a_pack_on_demand_knows_what_happened_since_and_is_handed_out_until_the_
         did("refused", &before[0], EventKind::NotInterested),
         did("liked", &before[5], EventKind::Like),
     ]);
+    assert_eq!(waits_ms(&state, NOW + 5_000), [4_000], "since the first of it");
     let (status, made) = ask(&state, "POST", "/api/v1/packs/u1", None).await;
     assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&made));
     // Refused while nothing was prepared: that did not count as making one.
     let (status, made) = ask(&state, "POST", "/api/v1/packs/u0", None).await;
     assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&made));
+    assert!(waits_ms(&state, now_ms()).is_empty(), "it is in their pack");
     let (_, handed_out) = ask(&state, "GET", "/api/v1/packs/u0", None).await;
     assert_eq!(handed_out, made);
     let after = pack(&state, "user:u0").await;

@@ -77,6 +77,14 @@ impl Sessions {
         self.people().get(user).map_or_else(Vec::new, |person| person.events.iter().cloned().collect())
     }
 
+    /// Of everybody who did something after `since_ms` of them: when the first of it was, as far as it is in memory.
+    #[must_use]
+    pub fn first_after(&self, since_ms: impl Fn(&str) -> i64) -> Vec<i64> {
+        let people = self.people();
+        let first = |(user, person): (&String, &Person)| person.first_after(since_ms(user));
+        people.iter().filter_map(first).collect()
+    }
+
     /// Lets go of what is known of a person.
     pub fn forget(&self, user: &str) {
         self.people().remove(user);
@@ -99,6 +107,12 @@ impl Person {
         self.ids.push_back(id);
         self.newest_ms = self.newest_ms.max(event.time_ms);
         self.events.push_back(event);
+    }
+
+    fn first_after(&self, since_ms: i64) -> Option<i64> {
+        // Most have done nothing since.
+        (self.newest_ms > since_ms).then_some(())?;
+        self.events.iter().map(|event| event.time_ms).filter(|time_ms| *time_ms > since_ms).min()
     }
 }
 
@@ -132,6 +146,14 @@ mod tests {
         assert_eq!((kept.len(), kept[0].event_id.as_str()), (EVENTS, "e5"));
         assert_eq!(sessions.of("u2").len(), 1);
         assert!(sessions.of("").is_empty());
+    }
+
+    #[test]
+    fn what_came_after_a_moment_is_told_by_its_first_event() {
+        let sessions = Sessions::default();
+        sessions.take_in([event("u1", 30), event("u1", 10), event("u1", 20), event("u2", 5)]);
+        assert_eq!(sessions.first_after(|_| 10), [20]);
+        assert_eq!(sessions.first_after(|user| if user == "u1" { 30 } else { 4 }), [5]);
     }
 
     #[test]

@@ -142,6 +142,20 @@ pub const METRICS: &[Metric] = &[
         "how long the oldest event waits that a consumer has not taken in; `log` is the disk",
     ),
     metric(
+        Kind::Gauge,
+        "segue_people_waiting",
+        &[],
+        &[],
+        "people who did something that is not in their pack yet, of those in memory",
+    ),
+    metric(
+        Kind::Gauge,
+        "segue_freshness_seconds",
+        &["quantile"],
+        &["0.5", "0.99", "1"],
+        "how long they wait since the first of it; 1 is who waits longest",
+    ),
+    metric(
         Kind::Histogram,
         "segue_event_commit_seconds",
         &[],
