@@ -35,11 +35,11 @@ enum Command {
     /// Show what was counted of received events.
     Counters(commands::counters::Arguments),
     /// Say what is served, since when, and what is waiting.
-    Status(commands::status::Arguments),
+    Status(commands::settings::Examining),
     /// List events that were refused three times, or take them in again.
     DeadLetters(commands::dead_letters::Arguments),
     /// Say what is wrong and what to do about it.
-    Doctor(commands::doctor::Arguments),
+    Doctor(commands::settings::Examining),
     /// Copy the data folder beside a running service.
     Backup(commands::backup::Arguments),
     /// Put a backup back.

@@ -23,7 +23,7 @@ use crate::keys::KeyStore;
 use crate::live::{Engines, Items, Sessions};
 use crate::monitor;
 use crate::packs::{Generation, PackStore};
-use crate::refresh::Report;
+use crate::refresh::{Report, settled_changes};
 use crate::served::{Served as ServedPack, ServedPacks};
 use crate::training_log::Slates;
 use crate::workshop::Workshop;
@@ -258,6 +258,17 @@ impl AppState {
         let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
         served.published = Some(Arc::new(published));
         served.problem = None;
+        drop(served);
+        self.compact_changes();
+    }
+
+    /// A new generation may have been the last thing that asked for how items were.
+    fn compact_changes(&self) {
+        match settled_changes(&self.config.data).and_then(|settled| self.items.compact(settled)) {
+            Ok(0) => {}
+            Ok(void) => tracing::info!(void, "changes of items that count no more were let go of"),
+            Err(error) => tracing::warn!("the changes of items could not be compacted: {error:#}"),
+        }
     }
 
     fn reload_display(&self) {

@@ -47,6 +47,10 @@ struct Known {
 impl Workshop {
     /// Prepares everything anew where what there is belongs to another generation or to older items.
     pub fn look(&self, state: &AppState) {
+        if !state.config.on_demand {
+            lock(&self.0).problem.get_or_insert_with(|| "serve.on_demand is false".to_owned());
+            return;
+        }
         let Ok(published) = state.published() else { return };
         let of = Of { generation: published.packs.number(), items: state.items.number() };
         let mut known = lock(&self.0);

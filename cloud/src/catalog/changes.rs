@@ -1,9 +1,10 @@
 //! Changes of items since the tables were written: rows put in or replaced, and items withdrawn.
 //!
 //! They lie in `D/item_changes.jsonl`, one a line in the order of arrival, and whoever reads the item table reads them as
-//! well. New tables (an import) begin without any.
+//! well. New tables (an import) begin without any. What a later change made void goes when the journal is compacted, as far
+//! as nobody asks for how things were in between, so that it does not grow beyond what a catalogue has items.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
 use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,15 +13,18 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use super::tables::Item;
-use crate::packs::sync_folder;
+use crate::packs::{sync_folder, write_synced};
 
 /// The file's name in the data folder.
 pub const FILE: &str = "item_changes.jsonl";
 
+/// Void changes that are worth writing the journal anew.
+const VOID: usize = 1_000;
+
 /// One change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {
-    /// Its number; the first has 1, each the one before and 1.
+    /// Its number; the first has 1, each the one before and 1. Those of changes that are void are missing.
     pub number: u64,
     /// When it arrived, in milliseconds since 1970.
     pub time_ms: i64,
@@ -85,6 +89,43 @@ pub fn withdraw(item: &mut Item, time_ms: i64) {
     item.available_until_ms = Some(item.available_until_ms.map_or(time_ms, |until| until.min(time_ms)));
 }
 
+/// The changes that still count for who sees all of them up to number `settled` at least: of each item the last row, and
+/// the earliest of its withdrawals after that. The last change of all stays, as its number is the journal's.
+fn without_void(changes: &[Change], settled: u64) -> Vec<&Change> {
+    let (mut replaced, mut withdrawn): (HashSet<&str>, HashMap<&str, usize>) = Default::default();
+    let (mut kept, last): (Vec<&Change>, _) = (Vec::new(), changes.last().map_or(0, |change| change.number));
+    for change in changes.iter().rev() {
+        match &change.what {
+            _ if change.number > settled || change.number == last => kept.push(change),
+            What::Item(item) => {
+                if replaced.insert(&item.item) {
+                    kept.push(change);
+                }
+            }
+            What::Withdrawn(id) if replaced.contains(id.as_str()) => {}
+            What::Withdrawn(id) => match withdrawn.get(id.as_str()) {
+                Some(place) if kept[*place].time_ms < change.time_ms => {}
+                Some(place) => kept[*place] = change,
+                None => {
+                    withdrawn.insert(id, kept.len());
+                    kept.push(change);
+                }
+            },
+        }
+    }
+    kept.sort_by_key(|change| change.number);
+    kept
+}
+
+fn to_lines<'a>(changes: impl IntoIterator<Item = &'a Change>) -> serde_json::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    for change in changes {
+        serde_json::to_writer(&mut text, change)?;
+        text.push(b'\n');
+    }
+    Ok(text)
+}
+
 /// The changes in the file, and how many of its bytes are whole lines: a line without an end was cut by a crash before
 /// anybody was told of it.
 fn parse(path: &Path) -> anyhow::Result<(Vec<Change>, u64)> {
@@ -134,14 +175,28 @@ impl Journal {
     pub fn add(&mut self, whats: Vec<What>, time_ms: i64) -> anyhow::Result<Vec<Change>> {
         let numbered = whats.into_iter().zip(self.last + 1..);
         let changes: Vec<Change> = numbered.map(|(what, number)| Change { number, time_ms, what }).collect();
-        let mut text = Vec::new();
-        for change in &changes {
-            serde_json::to_writer(&mut text, change)?;
-            text.push(b'\n');
-        }
+        let text = to_lines(&changes)?;
         self.write(&text).with_context(|| format!("cannot write {}", self.path.display()))?;
         self.last += changes.len() as u64;
         Ok(changes)
+    }
+
+    /// Writes the journal anew without what is void for everybody who asks for changes up to number `settled` or more, where
+    /// that is worth it; how many changes went. It is replaced as a whole.
+    ///
+    /// # Errors
+    /// When the disk refuses or the file is damaged; the journal is then as it was.
+    pub fn compact(&mut self, settled: u64) -> anyhow::Result<usize> {
+        let (changes, _) = parse(&self.path)?;
+        let kept = without_void(&changes, settled);
+        let void = changes.len() - kept.len();
+        if void < VOID.max(kept.len()) || self.is_outdated() {
+            return Ok(0);
+        }
+        let text = to_lines(kept)?;
+        write_synced(&self.path, &text).with_context(|| format!("cannot write {}", self.path.display()))?;
+        self.bytes = text.len() as u64;
+        Ok(void)
     }
 
     /// Writes after the last whole line, over what a failure left there.
@@ -203,6 +258,52 @@ mod tests {
         assert_eq!(read(data.path()).unwrap().len(), 2);
         std::fs::write(&path, "{\"number\":1}\n").unwrap();
         assert!(format!("{:#}", read(data.path()).unwrap_err()).contains("line 1"));
+    }
+
+    /// What items look like when everything up to number `last` is known.
+    fn seen(changes: &[Change], last: u64) -> Vec<Item> {
+        let mut items: Vec<Item> =
+            ["a", "b", "c"].map(|id| Item { item: id.into(), ..Item::default() }).into();
+        apply(&mut items, changes.iter().filter(|change| change.number <= last).cloned().collect());
+        items.sort_by(|one, other| one.item.cmp(&other.item));
+        items
+    }
+
+    #[test]
+    fn without_what_is_void_items_look_the_same_to_whoever_may_ask() {
+        let mut changes = Vec::new();
+        for number in 1..=60_u64 {
+            let id = ["a", "b", "c", "d"][(number * number % 11 % 4) as usize];
+            let what =
+                if number % 3 == 0 { What::Withdrawn(id.into()) } else { row(id, &number.to_string()) };
+            changes.push(Change { number, time_ms: 100 - number as i64 % 7, what });
+        }
+        for settled in [0, 1, 20, 47, 60, 99] {
+            let kept: Vec<Change> = without_void(&changes, settled).into_iter().cloned().collect();
+            for last in settled.min(60)..=60 {
+                assert_eq!(seen(&kept, last), seen(&changes, last), "{settled} {last}");
+            }
+            assert_eq!(kept.last().unwrap().number, 60);
+            assert!(kept.len() <= 2 * 4 + 1 + 60_usize.saturating_sub(settled as usize), "{}", kept.len());
+        }
+    }
+
+    #[test]
+    fn a_journal_that_was_compacted_goes_on_where_it_was() {
+        let data = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::open(data.path()).unwrap();
+        for round in 0..3 {
+            journal.add((0..VOID).map(|_| row("a", &round.to_string())).collect(), round).unwrap();
+        }
+        let length = || std::fs::metadata(data.path().join(FILE)).unwrap().len();
+        let before = length();
+        assert_eq!(journal.compact(500).unwrap(), 0, "not worth it");
+        assert_eq!(journal.compact(u64::MAX).unwrap(), 3 * VOID - 1);
+        assert!(length() < before / 1_000 && !journal.is_outdated());
+        let added = journal.add(vec![row("b", "B")], 9).unwrap();
+        assert_eq!(added[0].number, 3 * VOID as u64 + 1);
+        let (_, changes) = Journal::open(data.path()).unwrap();
+        assert_eq!(changes.iter().map(|change| change.number).collect::<Vec<_>>(), [3_000, 3_001]);
     }
 
     #[test]

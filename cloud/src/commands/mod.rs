@@ -16,7 +16,7 @@ pub mod refresh;
 pub mod restore;
 pub mod rollback;
 pub mod serve;
-mod settings;
+pub mod settings;
 pub mod status;
 pub mod train;
 pub mod training_log;

@@ -9,6 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::{Layers, LogFormat, Settings, Sources};
+use crate::doctor::Examined;
 use crate::monitor::Traces;
 
 /// Where the settings are, and the one that every command needs.
@@ -20,6 +21,35 @@ pub(super) struct From {
     /// The data folder.
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
+}
+
+/// Arguments of the commands that look at a data folder and the service on it: `segue doctor` and `segue status`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Examining {
+    #[command(flatten)]
+    from: From,
+    /// Where the service should answer, `none` not to look for it; where the settings say, without it.
+    #[arg(long, value_name = "ADDRESS")]
+    service: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Examining {
+    /// What is looked at.
+    ///
+    /// # Errors
+    /// When the settings cannot be taken or no data folder is named.
+    pub(super) fn examined(&self) -> anyhow::Result<Examined> {
+        let mut examined = Examined::of(&self.from.settings([])?)?;
+        match self.service.as_deref() {
+            Some("none") => examined.service = None,
+            Some(address) => examined.service = Some(address.to_owned()),
+            None => {}
+        }
+        Ok(examined)
+    }
 }
 
 /// What a flag sets: the key's name, and the value if the flag was given.
@@ -62,4 +92,28 @@ pub(super) fn observe(settings: &Settings) -> anyhow::Result<Option<Traces>> {
         eprintln!("a log is installed already; this one is left out");
     }
     Ok(traces)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        examining: Examining,
+    }
+
+    #[test]
+    fn the_service_is_looked_for_where_it_should_be_somewhere_else_or_not_at_all() {
+        let service = |more: &[&str]| {
+            let line = [&["status", "--data", "D"], more].concat();
+            Command::parse_from(line).examining.examined().unwrap().service
+        };
+        assert_eq!(service(&[]).as_deref(), Some(Settings::default().serve.listen.as_str()));
+        assert_eq!(service(&["--service", "10.0.0.1:1"]).as_deref(), Some("10.0.0.1:1"));
+        assert_eq!(service(&["--service", "none"]), None);
+    }
 }

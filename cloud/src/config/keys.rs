@@ -171,6 +171,15 @@ pub const KEYS: &[Key] = &[
         0..=1_000,
         "how many of a thousand lists made by the service are kept with what the model saw, for the training log"
     ),
+    key!(
+        "serve.on_demand",
+        "whether packs are made on demand and similar and trending items told; without it the service needs no memory for them",
+        |settings| settings.serve.on_demand.to_string(),
+        |settings, text| {
+            settings.serve.on_demand = read::truth(text)?;
+            Ok(())
+        }
+    ),
     number!("limits.body_bytes", limits.body_bytes: usize, 1_024..=64 << 20, "bytes of a request's body"),
     number!("limits.batch_events", limits.batch_events: usize, 1..=100_000, "events of a batch"),
     number!("limits.item_ids", limits.item_ids: usize, 1..=100_000, "ids of one request for items"),
@@ -297,6 +306,7 @@ mod tests {
                 person_key_file: Some("P".into()),
                 person_audience: Some("segue".into()),
                 refresh_every: Some(Duration::from_secs(1_800)),
+                on_demand: false,
                 ..Settings::default().serve
             },
             ..Settings::default()

@@ -34,6 +34,8 @@ pub struct Config {
     pub callers: Callers,
     /// How many of a thousand lists are kept with what the model saw.
     pub kept_lists: u32,
+    /// Whether packs are made on demand and questions about items answered, which takes the memory of a refresh.
+    pub on_demand: bool,
     /// How much is taken in.
     pub limits: Limits,
     /// What counts for nothing, as no person acts so.
@@ -51,6 +53,7 @@ impl Config {
             client_header: None,
             callers: Callers::default(),
             kept_lists: 0,
+            on_demand: true,
             limits: Limits::default(),
             filter: Filter::default(),
         }

@@ -21,6 +21,11 @@ pub(super) fn number(text: &str, range: RangeInclusive<u64>) -> Read<u64> {
     })
 }
 
+/// Yes or no, as TOML writes them.
+pub(super) fn truth(text: &str) -> Read<bool> {
+    text.parse().map_err(|_| "write true or false".to_owned())
+}
+
 /// A time such as `30m`.
 pub(super) fn time(text: &str) -> Read<Duration> {
     parse_duration(text).map_err(|_| "write a number and s, m, h or d, such as 30m".to_owned())

@@ -72,6 +72,8 @@ pub struct Serve {
     pub refresh_every: Option<Duration>,
     /// How many of a thousand lists are kept with what the model saw.
     pub kept_lists: u32,
+    /// Whether packs are made on demand and questions about items answered.
+    pub on_demand: bool,
 }
 
 /// Settings of `segue refresh`.
@@ -106,6 +108,7 @@ impl Default for Settings {
                 person_audience: None,
                 refresh_every: None,
                 kept_lists: 0,
+                on_demand: true,
             },
             limits: Limits::default(),
             refresh: Refresh {
@@ -142,6 +145,7 @@ impl Settings {
             client_header: self.serve.client_header.clone(),
             callers: Callers { services: self.service_keys()?, people: self.people()? },
             kept_lists: self.serve.kept_lists,
+            on_demand: self.serve.on_demand,
             limits: self.limits,
             filter: self.filter,
             ..Config::new(self.data()?)

@@ -94,6 +94,8 @@ codes! {
     DeadLetters = "dead_letters", Warning, "read `segue dead-letters list`; mend their senders or start the newer segue, then stop the service and run `segue dead-letters replay`, or remove D/dead_letters";
     /// Nobody can say who is to be forgotten.
     TombstonesDamaged = "tombstones_damaged", Error, "put D/erased.jsonl back from a backup; nothing is served from the folder until then";
+    /// The changes of items cannot be read.
+    ItemChangesDamaged = "item_changes_damaged", Error, "stop the service, put D/item_changes.jsonl back from a backup; without one move it away and send what changed since the last import again";
     /// The model in use lacks a file or cannot be read.
     ModelDamaged = "model_damaged", Error, "run `segue train --data D`, or put the model's folder back";
     /// The model was trained for other attributes and categories.

@@ -1,7 +1,8 @@
-//! Received events, and who is to be forgotten.
+//! Received events and changes of items, and who is to be forgotten.
 
 use super::generation::shown;
 use super::{Code, Examined, Finding};
+use crate::catalog::changes;
 use crate::dead_letters;
 use crate::erasure::Erased;
 use crate::events::{StoreError, check};
@@ -13,6 +14,9 @@ pub(super) fn examine(examined: &Examined) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Err(error) = Erased::read(&examined.data) {
         findings.push(Finding::new(Code::TombstonesDamaged, format!("{error:#}")));
+    }
+    if let Err(error) = changes::read(&examined.data) {
+        findings.push(Finding::new(Code::ItemChangesDamaged, format!("{error:#}")));
     }
     match dead_letters::list(&examined.data) {
         Ok(letters) if letters.is_empty() => {}

@@ -90,6 +90,14 @@ impl Items {
         Ok(())
     }
 
+    /// Lets go of changes that are void for everybody who asks for those up to number `settled` or more.
+    ///
+    /// # Errors
+    /// When the disk refuses; nothing has changed then.
+    pub fn compact(&self, settled: u64) -> anyhow::Result<usize> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner).compact(settled)
+    }
+
     /// The number of the last change; 0 without any.
     #[must_use]
     pub fn number(&self) -> u64 {

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::item_tests::{ask, list, pack, serve};
-use super::tests::published;
+use super::tests::{published, serve_with};
 use crate::catalog::{Event, EventKind};
 use crate::clock::now_ms;
 use crate::consumers::waits_ms;
@@ -67,6 +67,17 @@ async fn a_pack_on_demand_knows_what_happened_since_and_is_handed_out_until_the_
     refresh(data.path(), &options()).unwrap();
     state.reload();
     assert_eq!(pack(&state, "user:u0").await.generation(), 2);
+}
+
+#[tokio::test]
+async fn where_it_is_switched_off_nothing_is_prepared_and_the_answer_says_so() {
+    let data = published();
+    let state = serve_with(data.path(), |config| config.on_demand = false);
+    state.workshop.look(&state);
+    let (status, body) = ask(&state, "POST", "/api/v1/packs/u0", None).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(String::from_utf8_lossy(&body).contains("serve.on_demand is false"));
+    assert!(!list(&state, "u0").await.is_empty());
 }
 
 #[tokio::test]

@@ -215,7 +215,7 @@ impl PackStore {
         self.root.join("generations")
     }
 
-    fn generation(&self, number: u64) -> PathBuf {
+    pub(crate) fn generation(&self, number: u64) -> PathBuf {
         self.generations().join(number.to_string())
     }
 

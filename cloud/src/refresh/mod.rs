@@ -42,7 +42,7 @@ pub use maker::{PackMaker, SealedPack, Stamp};
 pub use moment::Moment;
 pub use on_demand::{Basis, OnDemand, Scored};
 pub use people::People;
-pub use plan::Plan;
+pub use plan::{Plan, settled_changes};
 pub use policies::Policies;
 pub use pools::Pools;
 pub use popular::Popular;

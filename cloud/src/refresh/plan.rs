@@ -13,7 +13,7 @@ use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Options, Policies};
+use super::{Options, Policies, Report};
 use crate::catalog::{Dataset, changes};
 use crate::clock;
 use crate::events::Filter;
@@ -175,6 +175,24 @@ impl Plan {
         digest.update(format!("{bounds:?} {}", self.changed));
         hex(&digest.finalize())
     }
+}
+
+/// The last change of an item that every kept generation and every run has seen; who asks for changes asks for these at
+/// least. None without a generation.
+///
+/// # Errors
+/// When a report or plan cannot be read.
+pub fn settled_changes(data: &Path) -> anyhow::Result<u64> {
+    let store = PackStore::new(data);
+    let mut settled = Vec::new();
+    for number in store.kept()? {
+        settled.push(Report::read(&store.generation(number))?.changed);
+    }
+    let runs = fs::read_dir(runs(data)).into_iter().flatten().flatten();
+    for run in runs.filter_map(|run| run.file_name().into_string().ok()).filter(|run| !run.starts_with('.')) {
+        settled.extend(Plan::read(data, &run)?.map(|plan| plan.changed));
+    }
+    Ok(settled.into_iter().min().unwrap_or(0))
 }
 
 /// The folder of run `run`.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::catalog::Dataset;
+use crate::catalog::changes::{Journal, What};
 use crate::erasure::{Erased, Tombstones};
 use crate::events::{EventStore, Limits, Senders, validate};
 
@@ -68,6 +69,22 @@ fn a_damaged_log_is_put_back_and_half_a_commit_cut_off_by_the_next_start() {
 /// What was not there before; the generation is of another year than the events.
 fn without(codes: Vec<Code>, before: &[Code]) -> Vec<Code> {
     codes.into_iter().filter(|code| !before.contains(code)).collect()
+}
+
+#[test]
+fn changes_of_items_that_cannot_be_read_are_put_back_or_moved_away() {
+    let world = World::new();
+    let (mut journal, _) = Journal::open(world.data.path()).unwrap();
+    journal.add(vec![What::Withdrawn("i1".into()), What::Withdrawn("i2".into())], 5).unwrap();
+    let file = world.path("item_changes.jsonl");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[5..]).unwrap();
+    assert_eq!(world.codes(), [Code::ItemChangesDamaged]);
+    fs::write(&file, &whole).unwrap();
+    assert_eq!(world.codes(), []);
+    fs::write(&file, &whole[5..]).unwrap();
+    fs::rename(&file, world.path("away")).unwrap();
+    assert_eq!(world.codes(), []);
 }
 
 #[test]
