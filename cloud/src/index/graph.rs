@@ -40,7 +40,8 @@ pub(super) trait Walk: Send + Sync {
     /// When the graph takes no more.
     fn insert(&mut self, node: usize, vector: &[f32]) -> anyhow::Result<()>;
 
-    /// About the `count` nodes nearest to `query`, having looked at `ef`; none when the walk fails.
+    /// The `count` nodes nearest to `query` about, and maybe more of those near to it, having looked at `ef`; none when the
+    /// walk fails.
     fn near(&self, query: &[f32], count: usize, ef: usize) -> Vec<usize>;
 
     /// The graph's name in reports.

@@ -1,8 +1,9 @@
 //! The graph of the crate `usearch` (C++): several times faster than `hnsw_rs` and, with vectors of 16 bits, a fraction of
 //! its memory. For catalogues above about a million items.
 //!
-//! Its breadth of search is a setting of the whole index, so here as many nodes as it is to look at are asked for, and
-//! the first few of them taken.
+//! Its breadth of search is a setting of the whole index, so here as many nodes as it is to look at are asked for. All of
+//! them come back: 16 bits put neighbours that are almost equally far in another order, and the graph's keeper orders them
+//! by the vectors themselves.
 
 use anyhow::Context;
 use usearch::{Index, IndexOptions, MetricKind, ScalarKind};
@@ -45,7 +46,7 @@ impl Walk for Usearch {
 
     fn near(&self, query: &[f32], count: usize, ef: usize) -> Vec<usize> {
         let Ok(found) = self.0.search(query, ef.max(count)) else { return Vec::new() };
-        found.keys.iter().take(count).filter_map(|key| usize::try_from(*key).ok()).collect()
+        found.keys.iter().filter_map(|key| usize::try_from(*key).ok()).collect()
     }
 
     fn name(&self) -> &'static str {
