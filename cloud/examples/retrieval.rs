@@ -2,7 +2,8 @@
 //! (`tests/bench/faiss_peer.py`).
 //!
 //! `retrieval FOLDER ITEMS` writes vectors and queries as rows of 64 little-endian f32 for the peer, and prints a JSON object: for each index its
-//! queries per second and recall, searched just broadly enough for a recall@100 of 0.99, or as broadly as is tried.
+//! queries per second and recall, searched just broadly enough for a recall@100 of 0.99, or as broadly as is tried; and of exact
+//! search on a graphics card, where ONNX Runtime has one.
 
 use std::error::Error;
 use std::fs;
@@ -12,7 +13,8 @@ use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
-use segue_cloud::index::{Exact, Graph, ItemVectors, Query, Retrieval, Shape, recall_at};
+use segue_cloud::index::{Exact, Graph, ItemVectors, Product, Query, Retrieval, Shape, recall_at};
+use segue_cloud::towers::onnx::{self, Provider};
 use serde_json::{Map, Value, json};
 
 const DIMENSION: usize = 64;
@@ -48,6 +50,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             *reached.iter().find(|(_, recall)| *recall >= RECALL).unwrap_or(&reached[BREADTHS.len() - 1]);
         let rate = one_core.install(|| rate(&graph, &queries, ef));
         figures.insert(name.to_owned(), json!({"per_second": rate, "recall_at_100": recall, "breadth": ef}));
+    }
+    if onnx::provider() == Provider::Cuda {
+        let card = Product::new(&vectors, Provider::Cuda)?;
+        let recall = recall_at(K, &card, &exact, &queries[..CHECKED], K, K);
+        figures.insert(
+            "card".to_owned(),
+            json!({"per_second": rate(&card, &queries, K), "recall_at_100": recall}),
+        );
     }
     let rate = one_core.install(|| rate(&exact, &queries, K));
     figures.insert("exact".to_owned(), json!({"per_second": rate, "recall_at_100": 1.0}));

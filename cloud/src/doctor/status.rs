@@ -119,7 +119,7 @@ impl Status {
             ),
             ("accepted", format!("for another {}", span(self.left_ms))),
             ("packs", format!("{}, {} bytes at the median", report.packs, report.pack_bytes_median)),
-            ("recall@100", format!("{:.4} ({})", report.recall_at_100, report.index)),
+            ("recall@100", format!("{:.4} ({} on {})", report.recall_at_100, report.index, report.provider)),
             ("kept", kept.join(", ")),
         ]
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::check::{finds_itself, share_without};
-use super::{Exact, Graph, ItemVectors, Quality, Retrieval, Shape, recall_at, unreached};
+use super::{Exact, Graph, ItemVectors, Product, Quality, Retrieval, Shape, recall_at, unreached};
+use crate::towers::onnx::{self, Provider};
 
 /// Which method retrieves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
@@ -80,11 +81,21 @@ pub fn build(
         }
         remarks.push("search is exact instead; it costs more on a large catalogue".into());
     }
-    let quality = Quality {
-        self_recall: share_without(exact.unreached(), vectors.len()),
-        recall_at_100: recall_at(100, &exact, &exact, queries, k, k),
-    };
-    Built { index: Box::new(exact), quality, ef: k, remarks }
+    let (self_recall, index) = (share_without(exact.unreached(), vectors.len()), on_card(&exact, vectors));
+    let index = index.unwrap_or_else(|error| {
+        remarks.push(format!("exact search is left to the processor: {error:#}"));
+        Box::new(exact.clone())
+    });
+    let recall_at_100 = recall_at(100, &*index, &exact, queries, k, k);
+    Built { index, quality: Quality { self_recall, recall_at_100 }, ef: k, remarks }
+}
+
+/// Exact search on a graphics card where there is one that works.
+fn on_card(exact: &Exact, vectors: &Arc<ItemVectors>) -> anyhow::Result<Box<dyn Retrieval>> {
+    match onnx::provider() {
+        Provider::Cpu => Ok(Box::new(exact.clone())),
+        Provider::Cuda => Ok(Box::new(Product::new(vectors, Provider::Cuda)?)),
+    }
 }
 
 /// The graph with the smallest breadth that is enough, or what the largest one reached.

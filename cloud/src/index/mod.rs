@@ -1,7 +1,7 @@
 //! Retrieval: from a user's vector to the nearest items, behind one trait.
 //!
-//! Distances are `1 - cosine` of unit vectors. [`Exact`] compares with everything, many queries in one matrix product;
-//! [`Graph`] walks an HNSW graph, that of `hnsw_rs` or that of `usearch`. [`build`] makes the one asked for, checks it,
+//! Distances are `1 - cosine` of unit vectors. [`Exact`] compares with everything, many queries in one matrix product,
+//! and [`Product`] does so on a graphics card; [`Graph`] walks an HNSW graph, that of `hnsw_rs` or that of `usearch`. [`build`] makes the one asked for, checks it,
 //! and falls back to the exact one, saying so, when the graph fails.
 
 mod build;
@@ -9,6 +9,8 @@ mod check;
 mod exact;
 mod graph;
 mod hnsw;
+mod message;
+mod product;
 #[cfg(feature = "usearch")]
 mod usearch;
 mod vectors;
@@ -17,6 +19,7 @@ pub use build::{Built, Kind, build};
 pub use check::{Quality, TIE, recall_at, unreached};
 pub use exact::Exact;
 pub use graph::{Graph, Shape};
+pub use product::Product;
 pub use vectors::ItemVectors;
 pub(crate) use vectors::normalise;
 

@@ -244,6 +244,7 @@ fn report(
         towers: manifest.towers.clone(),
         ranker: manifest.ranker.as_ref().map(|ranker| ranker.model.hash.clone()),
         index: first.index.clone(),
+        provider: first.provider.clone(),
         asked_index: plan.index,
         model: plan.model.clone(),
         received: plan.received,

@@ -51,6 +51,8 @@ pub struct ShardReport {
     pub towers: String,
     /// `hnsw`, `usearch` or `exact`.
     pub index: String,
+    /// What towers and exact search ran on: `cpu` or `cuda`.
+    pub provider: String,
     /// As in [`Report::self_recall`].
     pub self_recall: f64,
     /// As in [`Report::recall_at_100`].
@@ -135,6 +137,8 @@ pub struct Report {
     pub ranker: Option<String>,
     /// `hnsw`, `usearch` or `exact`: what was built, not always what was asked for.
     pub index: String,
+    /// What towers and exact search ran on: `cpu` or `cuda`.
+    pub provider: String,
     /// How candidates were to be retrieved.
     pub asked_index: Kind,
     /// The model's folder, where one was named.
@@ -242,8 +246,8 @@ impl fmt::Display for Report {
         writeln!(formatter, "  ranker   {ranker}")?;
         writeln!(
             formatter,
-            "  index    {}: self-recall {:.4}, recall@100 {:.4}",
-            self.index, self.self_recall, self.recall_at_100
+            "  index    {} (on {}): self-recall {:.4}, recall@100 {:.4}",
+            self.index, self.provider, self.self_recall, self.recall_at_100
         )?;
         writeln!(
             formatter,

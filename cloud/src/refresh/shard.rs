@@ -24,6 +24,7 @@ use crate::index;
 use crate::lock::FileLock;
 use crate::packs::{self, ShardReader, ShardWriter, shard_file};
 use crate::progress;
+use crate::towers::onnx;
 
 /// Packs made before they are written: bounds the memory.
 const CHUNK: usize = 256;
@@ -134,6 +135,7 @@ impl<'a> ShardMaker<'a> {
             events: prepared.catalogue.events.len(),
             towers: prepared.embeddings.towers.clone(),
             index: inventories.method().to_owned(),
+            provider: onnx::provider().name().to_owned(),
             self_recall: inventories.quality().self_recall,
             recall_at_100: inventories.quality().recall_at_100,
             pack_vector_recall_at_10: prepared.short_recall_at_10,

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, bail, ensure};
 use ndarray::Array2;
 use ort::environment::Environment;
+use ort::ep::{CUDA, ExecutionProvider as _};
 use ort::session::Session;
 use ort::value::Tensor;
 
@@ -19,8 +20,14 @@ use crate::progress;
 
 /// The variable that names ONNX Runtime's shared library.
 pub const LIBRARY: &str = "ORT_DYLIB_PATH";
-/// Rows that go through a tower at a time.
+/// Rows that go through a tower at a time on a processor, and on a card at least.
 const BATCH: usize = 1024;
+/// Bytes of rows that go to a card at a time, at first: where it has no room for what they become, half as many.
+const CARD_BYTES: usize = 256 << 20;
+/// The smallest graph there is, `y = Identity(x)` (opset 13): tells whether a card works.
+const IDENTITY: &[u8] = b"\x08\x08\x3a\x33\x0a\x10\x0a\x01x\x12\x01y\x22\x08Identity\x12\x01g\
+    \x5a\x0d\x0a\x01x\x12\x08\x0a\x06\x08\x01\x12\x02\x0a\x00\x62\x0d\x0a\x01y\x12\x08\x0a\x06\x08\x01\x12\x02\x0a\x00\
+    \x42\x04\x0a\x00\x10\x0d";
 const REMEDY: &str = "`cargo xtask demo` fetches it; otherwise take libonnxruntime.so out of the PyPI wheel `onnxruntime` and name it there";
 
 /// ONNX Runtime, loaded once.
@@ -46,13 +53,70 @@ fn load() -> anyhow::Result<Environment> {
     builder.build().context("ONNX Runtime does not start")
 }
 
-/// A session on a model's bytes; `threads` 0 leaves the number to ONNX Runtime.
+/// What computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// The processor.
+    Cpu,
+    /// An NVIDIA card, through ONNX Runtime's CUDA execution provider. Products are of 32 bits, not TF32, so that vectors
+    /// are those of the processor but for the last bits.
+    Cuda,
+}
+
+impl Provider {
+    /// As reports name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+        }
+    }
+}
+
+/// What towers and exact search run on: a card, where ONNX Runtime's library is one for cards and the card works; tried
+/// once.
+pub fn provider() -> Provider {
+    static PROVIDER: OnceLock<Provider> = OnceLock::new();
+    *PROVIDER.get_or_init(|| match try_cuda() {
+        Ok(true) => Provider::Cuda,
+        Ok(false) => Provider::Cpu,
+        Err(error) => {
+            tracing::warn!(
+                "ONNX Runtime is one for CUDA, which does not work here; the processor does it: {error:#}"
+            );
+            Provider::Cpu
+        }
+    })
+}
+
+/// Whether a graph runs on a card; false where the library knows of none, or there is no library.
+fn try_cuda() -> anyhow::Result<bool> {
+    if std::env::var_os(LIBRARY).is_none() || runtime().is_err() || !CUDA::is_available()? {
+        return Ok(false);
+    }
+    session_on(IDENTITY, 1, Provider::Cuda).map(|_| true)
+}
+
+/// A session on a model's bytes, on the processor; `threads` 0 leaves the number to ONNX Runtime.
 ///
 /// # Errors
 /// When the runtime cannot be loaded or refuses the model.
 pub fn session(model: &[u8], threads: usize) -> anyhow::Result<Session> {
+    session_on(model, threads, Provider::Cpu)
+}
+
+/// As [`session`] on `provider`.
+///
+/// # Errors
+/// As [`session`], and when the card does not work or has no room.
+pub fn session_on(model: &[u8], threads: usize, provider: Provider) -> anyhow::Result<Session> {
     let builder = Session::builder(runtime()?).context("ONNX Runtime makes no session")?;
     let mut builder = builder.with_intra_threads(threads).map_err(|error| anyhow::anyhow!("{error}"))?;
+    if provider == Provider::Cuda {
+        let cuda = CUDA::default().with_tf32(false).build().error_on_failure();
+        builder = builder.with_execution_providers([cuda]).map_err(|error| anyhow::anyhow!("{error}"))?;
+    }
     builder.commit_from_memory(model).context("ONNX Runtime refuses the model")
 }
 
@@ -61,6 +125,7 @@ pub struct Tower {
     session: Session,
     name: &'static str,
     input: String,
+    provider: Provider,
 }
 
 impl Tower {
@@ -69,12 +134,14 @@ impl Tower {
     /// # Errors
     /// When the runtime cannot be loaded or the model is not a tower.
     pub fn open(model: &[u8], name: &'static str) -> anyhow::Result<Self> {
-        let session = session(model, 0).with_context(|| format!("the {name} tower cannot be used"))?;
+        let provider = provider();
+        let session =
+            session_on(model, 0, provider).with_context(|| format!("the {name} tower cannot be used"))?;
         let [input] = session.inputs() else {
             bail!("the {name} tower has {} inputs, a tower has one", session.inputs().len());
         };
         let input = input.name().to_owned();
-        Ok(Self { session, name, input })
+        Ok(Self { session, name, input, provider })
     }
 
     /// The unit vectors of these rows, and their dimension.
@@ -86,9 +153,19 @@ impl Tower {
         let progress = progress::bar("vectors", rows.rows());
         let mut vectors = Vec::new();
         let mut dimension = 0;
-        for batch in rows.values.chunks(BATCH * width) {
+        let mut rest = rows.values.as_slice();
+        let mut most = self.rows_at_once(width);
+        while !rest.is_empty() {
+            let batch = &rest[..rest.len().min(most * width)];
             let count = batch.len() / width;
-            let (shape, values) = self.batch(batch, width)?;
+            let (shape, values) = match self.batch(batch, width) {
+                Err(_) if most > BATCH => {
+                    most = (most / 2).max(BATCH);
+                    continue;
+                }
+                answer => answer?,
+            };
+            rest = &rest[batch.len()..];
             ensure!(
                 shape.len() == 2 && shape[0] == count as i64 && shape[1] > 0,
                 "the {} tower answers {count} rows with the shape {shape:?}",
@@ -106,6 +183,13 @@ impl Tower {
         );
         normalise_rows(&mut vectors, dimension.max(1));
         Ok((dimension, vectors))
+    }
+
+    fn rows_at_once(&self, width: usize) -> usize {
+        match self.provider {
+            Provider::Cpu => BATCH,
+            Provider::Cuda => (CARD_BYTES / (4 * width.max(1))).max(BATCH),
+        }
     }
 
     /// The unit vector of one row.
@@ -185,6 +269,18 @@ mod tests {
         let length: f32 = embeddings.item(7).iter().map(|entry| entry * entry).sum();
         assert!((length - 1.0).abs() < 1e-4);
         assert_eq!(embeddings.towers, ModelDirectory::demo().towers_hash());
+    }
+
+    #[test]
+    fn the_smallest_graph_is_one_and_runs_on_what_is_there() {
+        if std::env::var_os(LIBRARY).is_none() {
+            assert_eq!(provider(), Provider::Cpu);
+            return eprintln!("skipped: {LIBRARY} names no library; `cargo xtask test` sets it");
+        }
+        let mut session = session_on(IDENTITY, 1, provider()).unwrap();
+        let values = Tensor::from_array(([2_usize], vec![3.0_f32, 4.0])).unwrap();
+        let outputs = session.run(ort::inputs!["x" => values]).unwrap();
+        assert_eq!(outputs["y"].try_extract_tensor::<f32>().unwrap().1, [3.0, 4.0]);
     }
 
     #[test]

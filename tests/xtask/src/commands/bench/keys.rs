@@ -3,7 +3,7 @@
 use super::Group;
 
 /// Every key, its group and its unit. `docs/BENCH.md` defines each.
-pub(crate) const KEYS: [(&str, Group, &str); 78] = [
+pub(crate) const KEYS: [(&str, Group, &str); 79] = [
     ("rerank_500x50_native_p50_ms", Group::Engine, "ms"),
     ("rerank_500x50_native_p99_ms", Group::Engine, "ms"),
     ("event_apply_native_p99_us", Group::Engine, "us"),
@@ -32,6 +32,7 @@ pub(crate) const KEYS: [(&str, Group, &str); 78] = [
     ("retrieval_usearch_per_second", Group::Cloud, "1/s"),
     ("retrieval_hnsw_per_second", Group::Cloud, "1/s"),
     ("retrieval_exact_per_second", Group::Cloud, "1/s"),
+    ("retrieval_card_per_second", Group::Cloud, "1/s"),
     ("retrieval_faiss_per_second", Group::Cloud, "1/s"),
     ("ratio_faiss_refresh", Group::Cloud, "x"),
     ("pack_get_per_second", Group::Cloud, "1/s"),

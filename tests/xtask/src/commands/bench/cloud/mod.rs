@@ -31,7 +31,12 @@ pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report) {
     let Some((segue, data)) = prepare(paths, steps) else { return };
     report.add(&figures(paths, steps, &segue, &data));
     let retrieval = steps.run("cloud: retrieval", |step| retrieval::measure(paths, step));
-    report.add(&retrieval.unwrap_or_default());
+    let retrieval = retrieval.unwrap_or_default();
+    if retrieval.get(retrieval::CARD).is_none_or(Value::is_null) {
+        let why = "there is no card that ONNX Runtime can use; ORT_DYLIB_PATH has to name a library for CUDA";
+        report.skip(retrieval::CARD, why);
+    }
+    report.add(&retrieval);
     let apart = paths.cache.join("bench-service");
     serve(paths, steps, report, &segue, &data, &apart);
     // Gigabytes of events.

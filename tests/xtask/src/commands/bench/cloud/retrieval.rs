@@ -16,6 +16,8 @@ const ITEMS: &str = "100000";
 /// What the peer is installed from.
 const REQUIREMENTS: &str = "tests/bench/requirements.lock";
 const PEER: &str = "tests/bench/faiss_peer.py";
+/// What is measured only where there is a graphics card.
+pub(super) const CARD: &str = "retrieval_card_per_second";
 
 /// Queries a second on one core, by each of our indices and by faiss.
 ///
@@ -34,6 +36,7 @@ pub(super) fn measure(paths: &Paths, step: &Step) -> anyhow::Result<Figures> {
         ("retrieval_usearch_per_second".to_owned(), ours["usearch"]["per_second"].clone()),
         ("retrieval_hnsw_per_second".to_owned(), ours["hnsw"]["per_second"].clone()),
         ("retrieval_exact_per_second".to_owned(), ours["exact"]["per_second"].clone()),
+        (CARD.to_owned(), ours["card"]["per_second"].clone()),
         ("retrieval_faiss_per_second".to_owned(), theirs["per_second"].clone()),
         ("ratio_faiss_refresh".to_owned(), ratio(&ours["usearch"]["per_second"], &theirs["per_second"])),
     ]))
