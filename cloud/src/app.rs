@@ -77,7 +77,7 @@ async fn observe(request: Request, next: Next) -> Response {
 
 /// The resource a path belongs to: a small fixed set, as each makes its own time series.
 fn resource_of(path: &str) -> &'static str {
-    const RESOURCES: [&str; 14] = [
+    const RESOURCES: [&str; 15] = [
         "manifest",
         "rotations",
         "packs",
@@ -89,6 +89,7 @@ fn resource_of(path: &str) -> &'static str {
         "trending",
         "users",
         "erasures",
+        "admin",
         "keys",
         "openapi.json",
         "docs",
@@ -110,6 +111,8 @@ fn method_of(method: &Method) -> &'static str {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
         Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
         _ => "other",
     }

@@ -53,12 +53,22 @@ pub enum Code {
     CredentialsInvalid,
     /// The operator gave no service key.
     ServiceKeysMissing,
+    /// The service key may not administer.
+    AdminForbidden,
     /// The token is of another person.
     UserForbidden,
     /// The person was forgotten.
     UserErased,
     /// No erasure has this receipt.
     ReceiptUnknown,
+    /// A refresh or rollback is under way.
+    JobRunning,
+    /// No refresh or rollback has this name.
+    JobUnknown,
+    /// This generation is not kept.
+    GenerationUnknown,
+    /// Editors decided about as many items as there is room for.
+    ListFull,
     /// Nothing was published yet.
     GenerationMissing,
     /// No key was made yet.
@@ -73,7 +83,7 @@ pub enum Code {
 
 impl Code {
     /// Every code with its status and title; one row of the table in `docs/API.md` each.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 34] = [
         Self::BodyInvalid,
         Self::ContentTypeUnsupported,
         Self::BodyTooLarge,
@@ -95,9 +105,14 @@ impl Code {
         Self::CredentialsMissing,
         Self::CredentialsInvalid,
         Self::ServiceKeysMissing,
+        Self::AdminForbidden,
         Self::UserForbidden,
         Self::UserErased,
         Self::ReceiptUnknown,
+        Self::JobRunning,
+        Self::JobUnknown,
+        Self::GenerationUnknown,
+        Self::ListFull,
         Self::GenerationMissing,
         Self::RootKeyMissing,
         Self::EventsBusy,
@@ -166,9 +181,18 @@ impl Code {
             Self::ServiceKeysMissing => {
                 ("service_keys_missing", StatusCode::FORBIDDEN, "No service is admitted")
             }
+            Self::AdminForbidden => {
+                ("admin_forbidden", StatusCode::FORBIDDEN, "The service key may not administer")
+            }
             Self::UserForbidden => ("user_forbidden", StatusCode::FORBIDDEN, "This is another person's"),
             Self::UserErased => ("user_erased", StatusCode::GONE, "This person was forgotten"),
             Self::ReceiptUnknown => ("receipt_unknown", StatusCode::NOT_FOUND, "No such receipt"),
+            Self::JobRunning => ("job_running", StatusCode::CONFLICT, "A refresh or rollback is under way"),
+            Self::JobUnknown => ("job_unknown", StatusCode::NOT_FOUND, "No such refresh or rollback"),
+            Self::GenerationUnknown => {
+                ("generation_unknown", StatusCode::NOT_FOUND, "This generation is not kept")
+            }
+            Self::ListFull => ("list_full", StatusCode::CONFLICT, "The list is full"),
             Self::GenerationMissing => {
                 ("generation_missing", StatusCode::SERVICE_UNAVAILABLE, "Nothing is published yet")
             }

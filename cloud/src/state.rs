@@ -18,6 +18,7 @@ use crate::display::Display;
 use crate::erasure::Tombstones;
 use crate::error::{ApiError, Code};
 use crate::events::EventStore;
+use crate::jobs::Jobs;
 use crate::keys::KeyStore;
 use crate::live::{Engines, Items, Sessions};
 use crate::monitor;
@@ -87,6 +88,8 @@ pub struct AppState {
     pub dead_letters: DeadLetters,
     /// What changed about items.
     pub items: Items,
+    /// Refreshes and rollbacks that the service starts.
+    pub jobs: Arc<Jobs>,
     /// What makes packs on demand.
     pub workshop: Workshop,
     /// Who is to be forgotten.
@@ -134,6 +137,7 @@ impl AppState {
         let erasure_asked = Notify::new();
         let packs = PackStore::new(&config.data);
         let items = Items::open(&config.data)?;
+        let jobs = Arc::new(Jobs::open(&config.data));
         let dead_letters = DeadLetters::open(&config.data)?;
         let slates = Slates::new(&config.data, config.kept_lists);
         let (served, artefacts, engines) = (RwLock::default(), Mutex::default(), Engines::default());
@@ -145,6 +149,7 @@ impl AppState {
             slates,
             dead_letters,
             items,
+            jobs,
             workshop: Workshop::default(),
             tombstones,
             erasure_asked,
@@ -280,11 +285,11 @@ impl AppState {
     /// # Errors
     /// As [`Display::get`].
     pub fn item(&self, item: &str) -> anyhow::Result<Option<Item>> {
-        if let Some(row) = self.items.row(item) {
-            return Ok(Some(Item { vector: None, ..row }));
-        }
-        let row = self.display().map_or(Ok(None), |display| display.get(item))?;
-        let ends = |row: Item| match self.items.end_of(item) {
+        let row = match self.items.row(item) {
+            Some(row) => Some(Item { vector: None, ..row }),
+            None => self.display().map_or(Ok(None), |display| display.get(item))?,
+        };
+        let ends = |row: Item| match self.items.end_of(item, &row.creator) {
             Some(end) => Item { available_until_ms: Some(end), ..row },
             None => row,
         };
@@ -292,7 +297,7 @@ impl AppState {
     }
 
     /// The pack of a subject where it is another than the generation's: made on demand since, or with ends for what was
-    /// withdrawn.
+    /// withdrawn or blocked.
     ///
     /// # Errors
     /// When the pack cannot be read.
@@ -365,12 +370,12 @@ impl AppState {
         Ok(Some(bytes))
     }
 
-    /// The oldest generation that is kept.
+    /// The generations that are kept, ascending.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn oldest_kept(&self) -> anyhow::Result<Option<u64>> {
-        Ok(self.packs.kept()?.first().copied())
+    pub fn kept(&self) -> anyhow::Result<Vec<u64>> {
+        self.packs.kept()
     }
 
     /// Forgets somebody: durably noted when this returns, carried out soon. Answers the receipt's name.

@@ -1,5 +1,6 @@
 //! The HTTP resources, one file each; `docs/API.md` describes them for callers.
 
+mod admin;
 mod body;
 mod conditional;
 mod erasures;
@@ -66,6 +67,15 @@ fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(person::get, erasures::delete))
         .routes(routes!(erasures::get))
         .routes(routes!(keys::get))
+        .routes(routes!(admin::jobs::refresh))
+        .routes(routes!(admin::jobs::rollback))
+        .routes(routes!(admin::jobs::list))
+        .routes(routes!(admin::jobs::get))
+        .routes(routes!(admin::pins::list))
+        .routes(routes!(admin::pins::put, admin::pins::delete))
+        .routes(routes!(admin::blocklist::list))
+        .routes(routes!(admin::blocklist::put_item, admin::blocklist::delete_item))
+        .routes(routes!(admin::blocklist::put_creator, admin::blocklist::delete_creator))
         .routes(routes!(openapi::get))
         .routes(routes!(openapi::docs))
 }

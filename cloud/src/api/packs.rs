@@ -86,13 +86,16 @@ pub(super) async fn post(
     path: Result<Path<String>, PathRejection>,
     sender: SentBy,
 ) -> Result<Response, ApiError> {
-    let generation = state.published()?.packs.number();
+    let published = state.published()?;
+    let generation = published.packs.number();
     let name = path.map(|Path(name)| name).map_err(|_| missing("(not UTF-8)", generation))?;
     let subject = subject_of(&name);
     let user = subject.strip_prefix("user:").ok_or_else(|| missing(&name, generation))?;
     sender.0?.check(user)?;
     state.refuse_erased(user)?;
-    let pack = state.make_pack(user).await?;
+    let made = state.make_pack(user).await?;
+    // Made from items as they were when the service got ready.
+    let pack = other(&state, &published, &subject).await?.unwrap_or(made);
     Ok(respond(Some(pack.bytes), COSE, "private, no-cache", &pack.hash, Some(generation)))
 }
 

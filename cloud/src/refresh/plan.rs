@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use super::{Options, Policies};
 use crate::catalog::{Dataset, changes};
 use crate::clock;
+use crate::editorial::Editorial;
 use crate::hash::hex;
 use crate::index::Kind;
 use crate::keys::Keys;
@@ -23,7 +24,7 @@ use crate::lock::FileLock;
 use crate::packs::{self, PackStore};
 use crate::towers::ModelDirectory;
 
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// The tables that packs follow from.
 const TABLES: [&str; 6] =
     ["dataset.json", "split.json", "items.jsonl", "users.jsonl", "events.jsonl", "collections.jsonl"];
@@ -58,6 +59,8 @@ pub struct Plan {
     pub received: u64,
     /// The last change of an item that counts.
     pub changed: u64,
+    /// What editors decided.
+    pub editorial: Editorial,
     /// SHA-256 of every file that goes in, by name; the signing key in hexadecimal as `key`.
     pub inputs: BTreeMap<String, String>,
 }
@@ -120,6 +123,7 @@ impl Plan {
             model: options.model.clone(),
             received: crate::events::read_since(data, 0, |_, _| ())?,
             changed: changes::last(data)?,
+            editorial: Editorial::read(data)?,
             inputs: inputs(data, model.as_ref(), &Policies::read(data)?, keys)?,
         })
     }
@@ -168,7 +172,7 @@ impl Plan {
             digest.update(format!("{name} {hash}\n"));
         }
         let bounds = [super::RETRIEVED, super::KEPT, super::KEPT_OF_REGION];
-        digest.update(format!("{bounds:?} {}", self.changed));
+        digest.update(format!("{bounds:?} {} {:?}", self.changed, self.editorial));
         hex(&digest.finalize())
     }
 }
