@@ -77,7 +77,7 @@ async fn observe(request: Request, next: Next) -> Response {
 
 /// The resource a path belongs to: a small fixed set, as each makes its own time series.
 fn resource_of(path: &str) -> &'static str {
-    const RESOURCES: [&str; 15] = [
+    const RESOURCES: [&str; 16] = [
         "manifest",
         "rotations",
         "packs",
@@ -86,6 +86,7 @@ fn resource_of(path: &str) -> &'static str {
         "events",
         "recommendations",
         "onboarding",
+        "collections",
         "trending",
         "users",
         "erasures",

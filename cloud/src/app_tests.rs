@@ -455,7 +455,9 @@ async fn with_a_key_of_their_sign_in_people_get_and_send_what_is_their_own() {
     let get = |path: &'static str, token: &str| ask("GET", path, token, String::new());
     assert_eq!(get("/api/v1/packs/u1", &token).await.status, StatusCode::OK);
     get("/api/v1/packs/%C3%BC%202", &token).await.is_problem(403, "user_forbidden");
-    get("/api/v1/recommendations?user=u2", &token).await.is_problem(403, "user_forbidden");
+    for path in ["/api/v1/recommendations?user=u2", "/api/v1/collections/u2"] {
+        get(path, &token).await.is_problem(403, "user_forbidden");
+    }
     get("/api/v1/packs/u1", "nonsense").await.is_problem(401, "credentials_invalid");
     service.get("/api/v1/packs/u1").await.is_problem(401, "credentials_missing");
     assert_eq!(service.get("/api/v1/packs/region:all").await.status, StatusCode::OK);

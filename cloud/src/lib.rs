@@ -39,4 +39,5 @@ pub mod state;
 pub mod towers;
 pub mod train;
 pub mod training_log;
+pub mod weekly;
 pub mod workshop;

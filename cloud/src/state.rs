@@ -26,6 +26,7 @@ use crate::packs::{Generation, PackStore};
 use crate::refresh::Report;
 use crate::served::{Served as ServedPack, ServedPacks};
 use crate::training_log::Slates;
+use crate::weekly::Weekly;
 use crate::workshop::Workshop;
 
 /// Models, schemas and policies kept in memory; there are a handful per generation.
@@ -88,6 +89,8 @@ pub struct AppState {
     pub dead_letters: DeadLetters,
     /// What changed about items.
     pub items: Items,
+    /// Weekly playlists.
+    pub weekly: Weekly,
     /// Refreshes and rollbacks that the service starts.
     pub jobs: Arc<Jobs>,
     /// What makes packs on demand.
@@ -137,6 +140,7 @@ impl AppState {
         let erasure_asked = Notify::new();
         let packs = PackStore::new(&config.data);
         let items = Items::open(&config.data)?;
+        let weekly = Weekly::open(&config.data)?;
         let jobs = Arc::new(Jobs::open(&config.data));
         let dead_letters = DeadLetters::open(&config.data)?;
         let slates = Slates::new(&config.data, config.kept_lists);
@@ -149,6 +153,7 @@ impl AppState {
             slates,
             dead_letters,
             items,
+            weekly,
             jobs,
             workshop: Workshop::default(),
             tombstones,
@@ -303,6 +308,18 @@ impl AppState {
     /// When the pack cannot be read.
     pub fn other_pack(&self, published: &Published, subject: &str) -> anyhow::Result<Option<ServedPack>> {
         self.served_packs.other(published, &self.items, subject)
+    }
+
+    /// Whether a person has a pack of their own.
+    ///
+    /// # Errors
+    /// `generation_missing`; `internal` when the pack cannot be looked for.
+    pub fn has_own_pack(&self, user: &str) -> Result<bool, ApiError> {
+        let (published, subject) = (self.published()?, format!("user:{user}"));
+        let other = self.other_pack(&published, &subject);
+        let other =
+            other.map_err(|error| ApiError::internal("a pack could not be read", &format!("{error:#}")))?;
+        Ok(other.is_some() || published.packs.entry(&subject).is_some())
     }
 
     /// Whether there may be such packs at all.

@@ -2,6 +2,7 @@
 
 mod admin;
 mod body;
+mod collections;
 mod conditional;
 mod erasures;
 mod events;
@@ -63,6 +64,7 @@ fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(events::post))
         .routes(routes!(recommendations::get, recommendations::post))
         .routes(routes!(onboarding::post))
+        .routes(routes!(collections::get))
         .routes(routes!(users::get))
         .routes(routes!(person::get, erasures::delete))
         .routes(routes!(erasures::get))

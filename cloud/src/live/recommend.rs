@@ -40,6 +40,8 @@ pub struct Wanted {
     pub as_of_ms: i64,
     /// Events of the person that the service has not received yet.
     pub events: Vec<Event>,
+    /// Items that are not to be on the list.
+    pub without: Vec<String>,
 }
 
 /// How far down the ladder the answer stands.
@@ -129,7 +131,7 @@ struct Ladder<'a> {
     wanted: &'a Wanted,
     /// What the person did, that which came after the list's time apart.
     events: Vec<Event>,
-    /// Items that something happened to since: they were on an earlier page, are no longer wanted, or were withdrawn
+    /// Items that something happened to since: they were on an earlier page, are not wanted, or were withdrawn
     /// or blocked.
     since: BTreeSet<String>,
 }
@@ -148,7 +150,7 @@ impl<'a> Ladder<'a> {
         })?;
         let all = state.sessions.of(&wanted.user).into_iter().chain(wanted.events.iter().cloned());
         let (events, since): (Vec<_>, Vec<_>) = all.partition(|event| event.time_ms <= wanted.as_of_ms);
-        let since = since.into_iter().map(|event| event.item).collect();
+        let since = since.into_iter().map(|event| event.item).chain(wanted.without.iter().cloned()).collect();
         Ok(Self { state, published, verified, policy: policy.hash.clone(), wanted, events, since })
     }
 
