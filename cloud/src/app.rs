@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use crate::admission::{Admission, admit};
 use crate::api::{self, Shared};
+use crate::encoding::{Kept, encode};
 use crate::error::{ApiError, Code};
 use crate::monitor::Counted;
 
@@ -23,6 +24,7 @@ pub fn router(state: Shared) -> Router {
         .fallback(api::player)
         .method_not_allowed_fallback(api::not_allowed)
         .layer(DefaultBodyLimit::max(limits.body_bytes))
+        .layer(from_fn_with_state(Arc::new(Kept::default()), encode))
         .layer(from_fn_with_state(state.clone(), deadline))
         .layer(from_fn_with_state(Arc::new(Admission::new(&state.config)), admit));
     let router = match cors(&state.config.cors_origins) {

@@ -15,6 +15,7 @@ pub mod dead_letters;
 pub mod display;
 pub mod doctor;
 pub mod editorial;
+mod encoding;
 pub mod erasure;
 pub mod error;
 pub mod evaluate;
