@@ -37,6 +37,8 @@ const CACHED_ARTEFACTS: usize = 32;
 pub struct Published {
     /// Packs on the disk.
     pub packs: Generation,
+    /// The generations before that are kept, the newest first: clients may have a pack of theirs.
+    pub earlier: Vec<Generation>,
     /// The signed manifest.
     pub manifest: Bytes,
     /// Its hash.
@@ -224,9 +226,21 @@ impl AppState {
         let manifest = Bytes::copy_from_slice(packs.manifest());
         let rotations = Bytes::copy_from_slice(packs.rotations());
         let verified = self.verify(&packs)?;
+        // A damaged one is none that a client could ask for the changes from.
+        let before = self.packs.kept()?.into_iter().rev().filter(|number| *number < packs.number());
+        let earlier = before.filter_map(|number| self.packs.open(number).ok().flatten()).collect();
         let (manifest_hash, rotations_hash) = (hash(&manifest), hash(&rotations));
         let surface = Dataset::read(&self.config.data).ok().map(|dataset| dataset.surface);
-        Ok(Some(Published { packs, manifest, manifest_hash, rotations, rotations_hash, verified, surface }))
+        Ok(Some(Published {
+            packs,
+            earlier,
+            manifest,
+            manifest_hash,
+            rotations,
+            rotations_hash,
+            verified,
+            surface,
+        }))
     }
 
     /// Checks the manifest as a client would (but for its expiry: an old generation is better than none).

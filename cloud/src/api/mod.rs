@@ -4,6 +4,7 @@ mod admin;
 mod body;
 mod collections;
 mod conditional;
+mod deltas;
 mod erasures;
 mod events;
 mod health;

@@ -32,7 +32,7 @@ pub(crate) async fn encode(State(kept): State<Arc<Kept>>, request: Request, next
     let known = request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect::<Vec<_>>();
     let mut response = next.run(request).await;
     match response.status() {
-        StatusCode::OK => {
+        StatusCode::OK | StatusCode::IM_USED => {
             vary(response.headers_mut());
             match coding.filter(|_| is_worth_it(&response)) {
                 Some(coding) => encoded(&kept, coding, response).await,
@@ -78,7 +78,8 @@ fn weakened(tag: &HeaderValue) -> Option<HeaderValue> {
 /// The answer in a coding, or as it is where that is no smaller.
 async fn encoded(kept: &Arc<Kept>, coding: Coding, response: Response) -> Response {
     let (mut head, body) = response.into_parts();
-    let tag = head.headers.get(header::ETAG).cloned();
+    // That of a delta is the tag of what it makes.
+    let tag = head.headers.get(header::ETAG).cloned().filter(|_| head.status == StatusCode::OK);
     let Ok(plain) = to_bytes(body, usize::MAX).await else {
         // A body of a known size is in memory; were it not, the answer would have broken off as well.
         return Response::from_parts(head, Body::empty());

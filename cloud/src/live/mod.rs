@@ -17,6 +17,8 @@ pub use recommend::{Recommendations, Step, Wanted, recommend};
 pub use sessions::Sessions;
 
 #[cfg(test)]
+mod delta_tests;
+#[cfg(test)]
 mod editorial_tests;
 #[cfg(test)]
 mod item_tests;
