@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 
 use crate::admission::{Admission, admit};
 use crate::api::{self, Shared};
+use crate::deadline::deadline;
 use crate::encoding::{Kept, encode};
-use crate::error::{ApiError, Code};
 use crate::monitor::Counted;
 
 /// The whole service.
@@ -25,7 +25,7 @@ pub fn router(state: Shared) -> Router {
         .method_not_allowed_fallback(api::not_allowed)
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(from_fn_with_state(Arc::new(Kept::default()), encode))
-        .layer(from_fn_with_state(state.clone(), deadline))
+        .layer(from_fn_with_state(limits.request, deadline))
         .layer(from_fn_with_state(Arc::new(Admission::new(&state.config)), admit));
     let router = match cors(&state.config.cors_origins) {
         Some(cors) => router.layer(cors),
@@ -48,15 +48,6 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
             .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH])
             .expose_headers(exposed),
     )
-}
-
-/// A body that drips in for ever must not hold a request open for ever.
-async fn deadline(State(state): State<Shared>, request: Request, next: Next) -> Response {
-    let limit = state.config.limits.request;
-    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
-        let detail = format!("no answer within {} s; send the request again", limit.as_secs());
-        ApiError::new(Code::RequestTimeout, detail).into_response()
-    })
 }
 
 /// Counts, times and traces. User ids are part of paths, so paths are neither logged nor counted.

@@ -41,8 +41,10 @@ pub enum Code {
     RouteUnknown,
     /// The path exists, but not with this method.
     MethodNotAllowed,
-    /// The request took too long to arrive or to answer.
+    /// The request took too long to arrive.
     RequestTimeout,
+    /// The answer took too long to make.
+    AnswerTimeout,
     /// As many requests are being answered as there is room for.
     ServiceBusy,
     /// One client asks too often.
@@ -83,7 +85,7 @@ pub enum Code {
 
 impl Code {
     /// Every code with its status and title; one row of the table in `docs/API.md` each.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::BodyInvalid,
         Self::ContentTypeUnsupported,
         Self::BodyTooLarge,
@@ -100,6 +102,7 @@ impl Code {
         Self::RouteUnknown,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
+        Self::AnswerTimeout,
         Self::ServiceBusy,
         Self::TooManyRequests,
         Self::CredentialsMissing,
@@ -165,6 +168,9 @@ impl Code {
             }
             Self::RequestTimeout => {
                 ("request_timeout", StatusCode::REQUEST_TIMEOUT, "The request took too long")
+            }
+            Self::AnswerTimeout => {
+                ("answer_timeout", StatusCode::GATEWAY_TIMEOUT, "The answer took too long")
             }
             Self::ServiceBusy => {
                 ("service_busy", StatusCode::SERVICE_UNAVAILABLE, "Too many requests at once")

@@ -12,6 +12,7 @@ pub mod commands;
 pub mod config;
 pub mod consumers;
 pub mod dead_letters;
+mod deadline;
 pub mod display;
 pub mod doctor;
 pub mod editorial;

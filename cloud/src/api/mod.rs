@@ -17,6 +17,7 @@ mod openapi;
 mod packs;
 mod person;
 mod player;
+mod protobuf;
 mod query;
 mod recommendations;
 mod related;
