@@ -38,6 +38,7 @@ pub mod score;
 pub mod served;
 pub mod server;
 pub mod state;
+pub mod tls;
 pub mod towers;
 pub mod train;
 pub mod training_log;

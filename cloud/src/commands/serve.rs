@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_rustls::TlsAcceptor;
 
 use super::settings::{From, log_to_stderr};
 use crate::app::router;
@@ -66,10 +67,11 @@ impl Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
     log_to_stderr(&settings);
+    let tls = settings.tls()?;
     let state = AppState::open(settings.config()?)?;
     let runner = start_runner(arguments, &state, settings.serve.refresh_every)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(serve(&settings.serve.listen, Arc::clone(&state)));
+    let result = runtime.block_on(serve(&settings.serve.listen, tls, Arc::clone(&state)));
     drop(runner);
     // Ends every task that holds the state; dropping the last hold then waits for the event writer.
     drop(runtime);
@@ -107,17 +109,18 @@ fn first_wait(every: Duration, created_ms: Option<i64>, now_ms: i64) -> Duration
     every.saturating_sub(Duration::from_millis(age_ms))
 }
 
-async fn serve(listen: &str, state: Arc<AppState>) -> anyhow::Result<()> {
+async fn serve(listen: &str, tls: Option<TlsAcceptor>, state: Arc<AppState>) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("listening on {listen}; give another address with --listen"))?;
-    announce(&format!("http://{}", listener.local_addr()?), &state);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    announce(&format!("{scheme}://{}", listener.local_addr()?), &state);
     let looking = tokio::spawn(look_for_generations(Arc::clone(&state)));
     let erasing = tokio::spawn(erasure::keep_carrying(Arc::clone(&state)));
     let counting = tokio::spawn(consumers::keep_counting(Arc::clone(&state)));
     let (limits, counters) = (state.config.limits, state.counting.clone());
-    server::run(listener, router(state), limits, stop).await;
+    server::run(listener, router(state), limits, tls, stop).await;
     [looking, erasing, counting].iter().for_each(tokio::task::JoinHandle::abort);
     counters.save()
 }
