@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 use tracing::field::Empty;
 
 use crate::admission::{Admission, admit};
 use crate::api::{self, Shared};
-use crate::error::{ApiError, Code};
+use crate::deadline::deadline;
+use crate::encoding::{Kept, encode};
 use crate::monitor::{Counted, follow};
 
 /// The whole service.
@@ -24,7 +25,8 @@ pub fn router(state: Shared) -> Router {
         .fallback(api::player)
         .method_not_allowed_fallback(api::not_allowed)
         .layer(DefaultBodyLimit::max(limits.body_bytes))
-        .layer(from_fn_with_state(state.clone(), deadline))
+        .layer(from_fn_with_state(Arc::new(Kept::default()), encode))
+        .layer(from_fn_with_state(limits.request, deadline))
         .layer(from_fn_with_state(Arc::new(Admission::new(&state.config)), admit));
     let router = match cors(&state.config.cors_origins) {
         Some(cors) => router.layer(cors),
@@ -47,15 +49,6 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
             .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH])
             .expose_headers(exposed),
     )
-}
-
-/// A body that drips in for ever must not hold a request open for ever.
-async fn deadline(State(state): State<Shared>, request: Request, next: Next) -> Response {
-    let limit = state.config.limits.request;
-    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
-        let detail = format!("no answer within {} s; send the request again", limit.as_secs());
-        ApiError::new(Code::RequestTimeout, detail).into_response()
-    })
 }
 
 /// Counts, times and traces. User ids are part of paths, so paths are neither logged nor counted.
@@ -90,7 +83,7 @@ async fn observe(request: Request, next: Next) -> Response {
 
 /// The resource a path belongs to: a small fixed set, as each makes its own time series.
 fn resource_of(path: &str) -> &'static str {
-    const RESOURCES: [&str; 14] = [
+    const RESOURCES: [&str; 16] = [
         "manifest",
         "rotations",
         "packs",
@@ -99,9 +92,11 @@ fn resource_of(path: &str) -> &'static str {
         "events",
         "recommendations",
         "onboarding",
+        "collections",
         "trending",
         "users",
         "erasures",
+        "admin",
         "keys",
         "openapi.json",
         "docs",
@@ -123,6 +118,8 @@ fn method_of(method: &Method) -> &'static str {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
         Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
         _ => "other",
     }

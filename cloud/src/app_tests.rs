@@ -455,7 +455,9 @@ async fn with_a_key_of_their_sign_in_people_get_and_send_what_is_their_own() {
     let get = |path: &'static str, token: &str| ask("GET", path, token, String::new());
     assert_eq!(get("/api/v1/packs/u1", &token).await.status, StatusCode::OK);
     get("/api/v1/packs/%C3%BC%202", &token).await.is_problem(403, "user_forbidden");
-    get("/api/v1/recommendations?user=u2", &token).await.is_problem(403, "user_forbidden");
+    for path in ["/api/v1/recommendations?user=u2", "/api/v1/collections/u2"] {
+        get(path, &token).await.is_problem(403, "user_forbidden");
+    }
     get("/api/v1/packs/u1", "nonsense").await.is_problem(401, "credentials_invalid");
     service.get("/api/v1/packs/u1").await.is_problem(401, "credentials_missing");
     assert_eq!(service.get("/api/v1/packs/region:all").await.status, StatusCode::OK);
@@ -487,7 +489,16 @@ async fn events_may_come_in_message_pack_one_by_one_and_without_ids() {
     let again = send("application/json", "", batch.to_string().into()).await.json();
     assert_eq!((&again["accepted"], &again["duplicates"]), (&json!(0), &json!(2)));
     send("application/msgpack", "", vec![0x91; 5_000]).await.is_problem(400, "body_invalid");
-    send("application/x-protobuf", "", vec![1]).await.is_problem(415, "content_type_unsupported");
+    // The second event of a batch of `docs/events.proto`; the first is the one that is known.
+    let protobuf =
+        b"\x12\x0f\x0a\x01a\x22\x02t1\x2a\x04like\x30\x01\x12\x0f\x0a\x01p\x22\x02t1\x2a\x04like\x30\x01";
+    let answer = send("application/x-protobuf", "", protobuf.to_vec()).await.json();
+    assert_eq!(
+        (&answer["accepted"], &answer["duplicates"], &answer["rejected"]),
+        (&json!(1), &json!(1), &json!([]))
+    );
+    send("application/protobuf", "", vec![0xff]).await.is_problem(400, "body_invalid");
+    send("application/xml", "", vec![1]).await.is_problem(415, "content_type_unsupported");
 
     let one = json!({"user_id": "u1", "item_id": "t1", "event": "skip", "duration_sec": 3, "timestamp": 1});
     for (accepted, duplicates) in [(1, 0), (0, 1)] {

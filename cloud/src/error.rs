@@ -41,8 +41,10 @@ pub enum Code {
     RouteUnknown,
     /// The path exists, but not with this method.
     MethodNotAllowed,
-    /// The request took too long to arrive or to answer.
+    /// The request took too long to arrive.
     RequestTimeout,
+    /// The answer took too long to make.
+    AnswerTimeout,
     /// As many requests are being answered as there is room for.
     ServiceBusy,
     /// One client asks too often.
@@ -53,12 +55,22 @@ pub enum Code {
     CredentialsInvalid,
     /// The operator gave no service key.
     ServiceKeysMissing,
+    /// The service key may not administer.
+    AdminForbidden,
     /// The token is of another person.
     UserForbidden,
     /// The person was forgotten.
     UserErased,
     /// No erasure has this receipt.
     ReceiptUnknown,
+    /// A refresh or rollback is under way.
+    JobRunning,
+    /// No refresh or rollback has this name.
+    JobUnknown,
+    /// This generation is not kept.
+    GenerationUnknown,
+    /// Editors decided about as many items as there is room for.
+    ListFull,
     /// Nothing was published yet.
     GenerationMissing,
     /// No key was made yet.
@@ -73,7 +85,7 @@ pub enum Code {
 
 impl Code {
     /// Every code with its status and title; one row of the table in `docs/API.md` each.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 35] = [
         Self::BodyInvalid,
         Self::ContentTypeUnsupported,
         Self::BodyTooLarge,
@@ -90,14 +102,20 @@ impl Code {
         Self::RouteUnknown,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
+        Self::AnswerTimeout,
         Self::ServiceBusy,
         Self::TooManyRequests,
         Self::CredentialsMissing,
         Self::CredentialsInvalid,
         Self::ServiceKeysMissing,
+        Self::AdminForbidden,
         Self::UserForbidden,
         Self::UserErased,
         Self::ReceiptUnknown,
+        Self::JobRunning,
+        Self::JobUnknown,
+        Self::GenerationUnknown,
+        Self::ListFull,
         Self::GenerationMissing,
         Self::RootKeyMissing,
         Self::EventsBusy,
@@ -151,6 +169,9 @@ impl Code {
             Self::RequestTimeout => {
                 ("request_timeout", StatusCode::REQUEST_TIMEOUT, "The request took too long")
             }
+            Self::AnswerTimeout => {
+                ("answer_timeout", StatusCode::GATEWAY_TIMEOUT, "The answer took too long")
+            }
             Self::ServiceBusy => {
                 ("service_busy", StatusCode::SERVICE_UNAVAILABLE, "Too many requests at once")
             }
@@ -166,9 +187,18 @@ impl Code {
             Self::ServiceKeysMissing => {
                 ("service_keys_missing", StatusCode::FORBIDDEN, "No service is admitted")
             }
+            Self::AdminForbidden => {
+                ("admin_forbidden", StatusCode::FORBIDDEN, "The service key may not administer")
+            }
             Self::UserForbidden => ("user_forbidden", StatusCode::FORBIDDEN, "This is another person's"),
             Self::UserErased => ("user_erased", StatusCode::GONE, "This person was forgotten"),
             Self::ReceiptUnknown => ("receipt_unknown", StatusCode::NOT_FOUND, "No such receipt"),
+            Self::JobRunning => ("job_running", StatusCode::CONFLICT, "A refresh or rollback is under way"),
+            Self::JobUnknown => ("job_unknown", StatusCode::NOT_FOUND, "No such refresh or rollback"),
+            Self::GenerationUnknown => {
+                ("generation_unknown", StatusCode::NOT_FOUND, "This generation is not kept")
+            }
+            Self::ListFull => ("list_full", StatusCode::CONFLICT, "The list is full"),
             Self::GenerationMissing => {
                 ("generation_missing", StatusCode::SERVICE_UNAVAILABLE, "Nothing is published yet")
             }

@@ -11,9 +11,13 @@ use serde_json::json;
 
 use crate::catalog::Event;
 use crate::events::read_since;
+use crate::weekly;
 
 /// The tables of a data folder that tell of people.
 const TABLES: [&str; 3] = ["users", "collections", "events"];
+
+/// What weekly playlists are called among them.
+const WEEKLY: &str = "weekly";
 
 /// What received events are called among the tables.
 const RECEIVED: &str = "received";
@@ -36,6 +40,11 @@ pub fn person(
     for table in TABLES {
         let path = data.join(table).with_extension("jsonl");
         if rows_of(&path, user, |row| show(table, row))?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    for path in weekly::paths(data)? {
+        if rows_of(&path, user, |row| show(WEEKLY, row))?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
@@ -123,6 +132,14 @@ mod tests {
         let lines = exported(data.path(), "a");
         assert_eq!(lines[0], json!({"table": "users", "row": {"user": "a", "country": "NO"}}));
         assert_eq!(lines[1], json!({"table": "events", "row": {"event_id": "1", "user": "a"}}));
+        let row = "{\"collection\":\"w\",\"user\":\"a\",\"kind\":\"weekly\"}";
+        std::fs::create_dir(data.path().join("weekly")).unwrap();
+        write("weekly/2026-W47.jsonl", row);
+        let lines_now = exported(data.path(), "a");
+        assert_eq!(
+            lines_now[2],
+            json!({"table": "weekly", "row": serde_json::from_str::<Value>(row).unwrap()})
+        );
         assert_eq!(lines[2..], [json!({"rows": 2})]);
         assert_eq!(exported(data.path(), "nobody"), [json!({"rows": 0})]);
     }

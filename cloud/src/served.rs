@@ -1,5 +1,5 @@
 //! Packs as they are handed out: those of the generation, those made on demand since, and in both an end for what was
-//! withdrawn.
+//! withdrawn or blocked.
 //!
 //! A pack is changed when it is asked for, and signed again by the key of its generation. Where the service does not have
 //! that key (it was rotated since, or only the refresh has it) packs are handed out as they were made.
@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use segue_core::pack::Pack;
 use segue_core::trust::hash;
 
-use crate::live::Items;
+use crate::live::{Items, Version};
 use crate::state::Published;
 
 /// Subjects remembered; beyond that it begins anew.
@@ -52,8 +52,8 @@ struct Known {
     order: VecDeque<String>,
     /// When somebody's was asked for, in milliseconds since 1970.
     asked_ms: HashMap<String, i64>,
-    /// The last change of an item that the rest is about.
-    items: u64,
+    /// The changes of items that the rest is about.
+    items: Version,
     /// Packs with ends; nothing for those that stay as they are.
     subjects: HashMap<String, Option<Served>>,
     changed: usize,
@@ -61,7 +61,7 @@ struct Known {
 
 impl Known {
     /// Lets go of what belongs to another generation or to older items.
-    fn turn_to(&mut self, generation: u64, items: u64) {
+    fn turn_to(&mut self, generation: u64, items: Version) {
         if self.generation != generation {
             *self = Self { generation, items, ..Self::default() };
         }
@@ -86,7 +86,7 @@ impl ServedPacks {
     ) -> anyhow::Result<Option<Served>> {
         let made = {
             let mut known = self.known();
-            known.turn_to(published.packs.number(), items.number());
+            known.turn_to(published.packs.number(), items.version());
             if let Some(found) = known.subjects.get(subject) {
                 return Ok(found.clone());
             }
@@ -98,7 +98,7 @@ impl ServedPacks {
         let ended = with_ends(published, items, subject, made.as_ref())?;
         let other = ended.or(made);
         let mut known = self.known();
-        if (known.generation, known.items) == (published.packs.number(), items.number()) {
+        if (known.generation, known.items) == (published.packs.number(), items.version()) {
             known.changed += usize::from(other.is_some());
             known.subjects.insert(subject.to_owned(), other.clone());
         }
@@ -178,7 +178,7 @@ fn with_ends(
     };
     let Some(bytes) = stored else { return Ok(None) };
     let mut pack = Pack::open(&bytes, &signer.public())?;
-    if !pack.end(|item| items.end_of(item)) {
+    if !pack.end(|item, creator| items.end_of(item, creator)) {
         return Ok(None);
     }
     Ok(Some(Served::new(pack.seal(signer)?)))

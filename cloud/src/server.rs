@@ -14,22 +14,29 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 use tower::{Service, ServiceExt as _};
 
 use crate::admission::Peer;
 use crate::config::Limits;
 use crate::monitor::Counted;
 
-/// Serves `router` until `stop`, then lets open requests finish.
+/// Serves `router` until `stop`, then lets open requests finish; over TLS where `tls` says how.
 ///
 /// `axum::serve` has no time limit for a request's head, so connections are driven here.
-pub async fn run(listener: TcpListener, router: Router, limits: Limits, stop: impl Future<Output = ()>) {
+pub async fn run(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    tls: Option<TlsAcceptor>,
+    stop: impl Future<Output = ()>,
+) {
     let mut stop = pin!(stop);
     let room = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
@@ -54,13 +61,21 @@ pub async fn run(listener: TcpListener, router: Router, limits: Limits, stop: im
             }
         };
         let service = TowerToHyperService::new(of_peer(&router, peer));
-        let io = TokioIo::new(Unstalled::new(stream, limits.stall));
-        let connection = graceful.watch(builder.serve_connection(io, service));
         let counted = Counted::new("segue_http_connections");
+        let (builder, watcher, tls) = (builder.clone(), graceful.watcher(), tls.clone());
         tokio::spawn(async move {
             let _held = (permit, counted);
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+            let stream = Unstalled::new(stream, limits.stall);
+            let ended = match tls {
+                None => drive(&builder, stream, service, watcher).await,
+                Some(tls) => match timeout(limits.head, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => drive(&builder, stream, service, watcher).await,
+                    Ok(Err(error)) => Err(error.into()),
+                    Err(slow) => Err(slow.into()),
+                },
+            };
+            if let Err(error) = ended {
+                tracing::debug!(error, "a connection ended early");
             }
         });
     }
@@ -69,6 +84,25 @@ pub async fn run(listener: TcpListener, router: Router, limits: Limits, stop: im
         () = graceful.shutdown() => {}
         () = sleep(limits.stop) => tracing::warn!("stopped with requests still open"),
     }
+}
+
+type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// Answers the requests of one connection.
+async fn drive<S>(
+    builder: &http1::Builder,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    service: TowerToHyperService<S>,
+    watcher: Watcher,
+) -> Ended
+where
+    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+{
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    Ok(watcher.watch(connection).await?)
 }
 
 /// The service, told who is at the other end.

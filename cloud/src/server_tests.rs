@@ -6,11 +6,18 @@ use axum::routing::get;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::*;
 use crate::app;
 use crate::config::Config;
 use crate::state::AppState;
+use crate::tls::acceptor;
+use crate::tls::tests::sample;
 
 pub(super) struct Running {
     pub(super) address: SocketAddr,
@@ -19,10 +26,14 @@ pub(super) struct Running {
 }
 
 pub(super) async fn start(router: Router, limits: Limits) -> Running {
+    start_with(router, limits, None).await
+}
+
+async fn start_with(router: Router, limits: Limits, tls: Option<TlsAcceptor>) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(run(listener, router, limits, async move {
+    let task = tokio::spawn(run(listener, router, limits, tls, async move {
         // A dropped sender is a stop, too.
         let _ = stopped.await;
     }));
@@ -121,4 +132,36 @@ impl Drop for Watched {
     fn drop(&mut self) {
         let _ = self.1.send(());
     }
+}
+
+#[tokio::test]
+async fn with_a_certificate_requests_come_over_tls_and_who_does_not_speak_it_holds_no_place() {
+    let [certificate, key] = ["certificate.pem", "key.pem"].map(sample);
+    let limits = Limits { head: Duration::from_millis(200), connections: 1, ..Limits::default() };
+    let router = Router::new().route("/", get(|| async { "hello" }));
+    let running = start_with(router, limits, Some(acceptor(&certificate, &key).unwrap())).await;
+    // One that says nothing at all, and one that speaks plainly: each gives the only place back.
+    let silent = TcpStream::connect(running.address).await.unwrap();
+    let mut plain = TcpStream::connect(running.address).await.unwrap();
+    plain.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer).await;
+    assert!(!String::from_utf8_lossy(&answer).contains("hello"));
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(&certificate).unwrap()).unwrap();
+    let client = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(running.address).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    let mut stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("hello"), "{text}");
+    drop(silent);
+    running.stop.send(()).unwrap();
+    running.task.await.unwrap();
 }

@@ -19,6 +19,7 @@ use crate::display::Display;
 use crate::erasure::Tombstones;
 use crate::error::{ApiError, Code};
 use crate::events::EventStore;
+use crate::jobs::Jobs;
 use crate::keys::KeyStore;
 use crate::live::{Engines, Items, Sessions};
 use crate::monitor;
@@ -26,6 +27,7 @@ use crate::packs::{Generation, PackStore};
 use crate::refresh::{Report, settled_changes};
 use crate::served::{Served as ServedPack, ServedPacks};
 use crate::training_log::Slates;
+use crate::weekly::Weekly;
 use crate::workshop::Workshop;
 
 /// Models, schemas and policies kept in memory; there are a handful per generation.
@@ -36,6 +38,8 @@ const CACHED_ARTEFACTS: usize = 32;
 pub struct Published {
     /// Packs on the disk.
     pub packs: Generation,
+    /// The generations before that are kept, the newest first: clients may have a pack of theirs.
+    pub earlier: Vec<Generation>,
     /// The signed manifest.
     pub manifest: Bytes,
     /// Its hash.
@@ -88,6 +92,10 @@ pub struct AppState {
     pub dead_letters: DeadLetters,
     /// What changed about items.
     pub items: Items,
+    /// Weekly playlists.
+    pub weekly: Weekly,
+    /// Refreshes and rollbacks that the service starts.
+    pub jobs: Arc<Jobs>,
     /// What makes packs on demand.
     pub workshop: Workshop,
     /// Who is to be forgotten.
@@ -135,6 +143,8 @@ impl AppState {
         let erasure_asked = Notify::new();
         let packs = PackStore::new(&config.data);
         let items = Items::open(&config.data)?;
+        let weekly = Weekly::open(&config.data)?;
+        let jobs = Arc::new(Jobs::open(&config.data));
         let dead_letters = DeadLetters::open(&config.data)?;
         let slates = Slates::new(&config.data, config.kept_lists);
         let (served, artefacts, engines) = (RwLock::default(), Mutex::default(), Engines::default());
@@ -146,6 +156,8 @@ impl AppState {
             slates,
             dead_letters,
             items,
+            weekly,
+            jobs,
             workshop: Workshop::default(),
             tombstones,
             erasure_asked,
@@ -215,9 +227,21 @@ impl AppState {
         let manifest = Bytes::copy_from_slice(packs.manifest());
         let rotations = Bytes::copy_from_slice(packs.rotations());
         let verified = self.verify(&packs)?;
+        // A damaged one is none that a client could ask for the changes from.
+        let before = self.packs.kept()?.into_iter().rev().filter(|number| *number < packs.number());
+        let earlier = before.filter_map(|number| self.packs.open(number).ok().flatten()).collect();
         let (manifest_hash, rotations_hash) = (hash(&manifest), hash(&rotations));
         let surface = Dataset::read(&self.config.data).ok().map(|dataset| dataset.surface);
-        Ok(Some(Published { packs, manifest, manifest_hash, rotations, rotations_hash, verified, surface }))
+        Ok(Some(Published {
+            packs,
+            earlier,
+            manifest,
+            manifest_hash,
+            rotations,
+            rotations_hash,
+            verified,
+            surface,
+        }))
     }
 
     /// Checks the manifest as a client would (but for its expiry: an old generation is better than none).
@@ -292,11 +316,11 @@ impl AppState {
     /// # Errors
     /// As [`Display::get`].
     pub fn item(&self, item: &str) -> anyhow::Result<Option<Item>> {
-        if let Some(row) = self.items.row(item) {
-            return Ok(Some(Item { vector: None, ..row }));
-        }
-        let row = self.display().map_or(Ok(None), |display| display.get(item))?;
-        let ends = |row: Item| match self.items.end_of(item) {
+        let row = match self.items.row(item) {
+            Some(row) => Some(Item { vector: None, ..row }),
+            None => self.display().map_or(Ok(None), |display| display.get(item))?,
+        };
+        let ends = |row: Item| match self.items.end_of(item, &row.creator) {
             Some(end) => Item { available_until_ms: Some(end), ..row },
             None => row,
         };
@@ -304,12 +328,24 @@ impl AppState {
     }
 
     /// The pack of a subject where it is another than the generation's: made on demand since, or with ends for what was
-    /// withdrawn.
+    /// withdrawn or blocked.
     ///
     /// # Errors
     /// When the pack cannot be read.
     pub fn other_pack(&self, published: &Published, subject: &str) -> anyhow::Result<Option<ServedPack>> {
         self.served_packs.other(published, &self.items, subject)
+    }
+
+    /// Whether a person has a pack of their own.
+    ///
+    /// # Errors
+    /// `generation_missing`; `internal` when the pack cannot be looked for.
+    pub fn has_own_pack(&self, user: &str) -> Result<bool, ApiError> {
+        let (published, subject) = (self.published()?, format!("user:{user}"));
+        let other = self.other_pack(&published, &subject);
+        let other =
+            other.map_err(|error| ApiError::internal("a pack could not be read", &format!("{error:#}")))?;
+        Ok(other.is_some() || published.packs.entry(&subject).is_some())
     }
 
     /// Whether there may be such packs at all.
@@ -384,12 +420,12 @@ impl AppState {
         Ok(Some(bytes))
     }
 
-    /// The oldest generation that is kept.
+    /// The generations that are kept, ascending.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn oldest_kept(&self) -> anyhow::Result<Option<u64>> {
-        Ok(self.packs.kept()?.first().copied())
+    pub fn kept(&self) -> anyhow::Result<Vec<u64>> {
+        self.packs.kept()
     }
 
     /// Forgets somebody: durably noted when this returns, carried out soon. Answers the receipt's name.

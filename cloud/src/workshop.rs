@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::clock::now_ms;
 use crate::error::{ApiError, Code};
+use crate::live::Version;
 use crate::refresh::{Basis, OnDemand};
 use crate::state::AppState;
 
@@ -26,7 +27,7 @@ type Order = Box<dyn FnOnce(&mut OnDemand<'_>) + Send>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Of {
     generation: u64,
-    items: u64,
+    items: Version,
 }
 
 /// The thread, and the one that will take over.
@@ -52,7 +53,7 @@ impl Workshop {
             return;
         }
         let Ok(published) = state.published() else { return };
-        let of = Of { generation: published.packs.number(), items: state.items.number() };
+        let of = Of { generation: published.packs.number(), items: state.items.version() };
         let mut known = lock(&self.0);
         let is_other = |(_, latest): &(Instant, Of)| latest.generation != of.generation;
         let is_due = known.begun.is_none_or(|begun| is_other(&begun) || begun.0.elapsed() >= AGAIN);
@@ -130,7 +131,7 @@ fn prepare(shared: &Weak<Mutex<Known>>, of: Of, basis: &Basis, begun: Instant) -
     }
     let seconds = begun.elapsed().as_secs_f64();
     metrics::gauge!("segue_on_demand_prepare_seconds").set(seconds);
-    tracing::info!(generation = of.generation, changes = of.items, seconds, "ready to make packs on demand");
+    tracing::info!(generation = of.generation, changes = ?of.items, seconds, "ready to make packs on demand");
     answer(&orders, &mut on_demand);
     Ok(())
 }

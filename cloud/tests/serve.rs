@@ -3,9 +3,13 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
-use support::{Serve, command, post, stored};
+use serde_json::Value;
+use support::{Serve, command, post, segue, stored};
 
 #[test]
 fn events_acknowledged_before_a_kill_are_there_once_however_often_they_are_sent_again() {
@@ -64,4 +68,55 @@ fn what_cannot_be_served_is_said_at_the_start() {
     let origin = command(data.path()).args(["--cors-origin", "app.example"]).output().unwrap();
     let words = String::from_utf8_lossy(&origin.stderr);
     assert!(!origin.status.success() && words.contains("app.example"), "{words}");
+}
+
+/// What the service says to an administrator.
+fn ask(address: &str, method: &str, path: &str) -> Value {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!("{method} /api/v1/admin{path} HTTP/1.1\r\nhost: x\r\nconnection: close");
+    write!(stream, "{head}\r\nauthorization: Bearer {KEY}\r\ncontent-length: 0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error} in {answer}"))
+}
+
+/// How a job ended.
+fn ended(address: &str, begun: &Value) -> Value {
+    let path = format!("/jobs/{}", begun["job"].as_str().unwrap_or_else(|| panic!("{begun}")));
+    let waited = Instant::now();
+    loop {
+        let job = ask(address, "GET", &path);
+        if job["stage"] != "running" {
+            return job;
+        }
+        assert!(waited.elapsed() < Duration::from_secs(300), "{job}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+#[test]
+fn an_administrator_refreshes_and_goes_back_without_a_shell() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let made =
+        segue().args(["generate", "--tracks", "300", "--users", "20", "--data"]).arg(&data).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let keys = home.path().join("service.keys");
+    std::fs::write(&keys, format!("{KEY} admin\n")).unwrap();
+    let serve = Serve::run(command(&data).arg("--service-keys").arg(&keys));
+    for generation in [1, 2] {
+        let job = ended(&serve.address, &ask(&serve.address, "POST", "/refresh"));
+        assert_eq!(
+            (job["stage"].as_str(), job["generation"].as_u64()),
+            (Some("succeeded"), Some(generation)),
+            "{job}"
+        );
+    }
+    let back = ended(&serve.address, &ask(&serve.address, "POST", "/rollback"));
+    assert_eq!((back["to"].as_u64(), back["generation"].as_u64()), (Some(1), Some(3)), "{back}");
+    let jobs = ask(&serve.address, "GET", "/jobs");
+    assert_eq!(jobs["jobs"].as_array().map(Vec::len), Some(3));
 }

@@ -1,10 +1,11 @@
-//! Bodies: JSON, and MessagePack where much is sent.
+//! Bodies: JSON, and MessagePack or Protobuf where much is sent.
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 
+use super::protobuf;
 use crate::error::{ApiError, Code};
 
 /// How a body is written.
@@ -12,10 +13,15 @@ use crate::error::{ApiError, Code};
 pub(super) enum Format {
     Json,
     MessagePack,
+    /// Batches of events only.
+    Protobuf,
 }
 
 /// Names of MessagePack, the registered one first.
 const MESSAGE_PACK: [&str; 3] = ["application/vnd.msgpack", "application/msgpack", "application/x-msgpack"];
+/// Names of Protobuf, the one of most clients first.
+const PROTOBUF: [&str; 3] =
+    ["application/x-protobuf", "application/protobuf", "application/vnd.google.protobuf"];
 /// As deep as JSON may be.
 const DEPTH: usize = 128;
 
@@ -24,6 +30,7 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     match format(headers)? {
         Format::Json => Ok(()),
         Format::MessagePack => Err(unsupported("application/msgpack", "application/json")),
+        Format::Protobuf => Err(unsupported("application/x-protobuf", "application/json")),
     }
 }
 
@@ -34,9 +41,11 @@ pub(super) fn format(headers: &HeaderMap) -> Result<Format, ApiError> {
     if kind.eq_ignore_ascii_case("application/json") {
         return Ok(Format::Json);
     }
-    match MESSAGE_PACK.iter().any(|name| kind.eq_ignore_ascii_case(name)) {
-        true => Ok(Format::MessagePack),
-        false => Err(unsupported(kind, "application/json")),
+    let is_of = |names: &[&str]| names.iter().any(|name| kind.eq_ignore_ascii_case(name));
+    match (is_of(&MESSAGE_PACK), is_of(&PROTOBUF)) {
+        (true, _) => Ok(Format::MessagePack),
+        (_, true) => Ok(Format::Protobuf),
+        _ => Err(unsupported(kind, "application/json")),
     }
 }
 
@@ -81,6 +90,10 @@ pub(super) fn read_as<T: DeserializeOwned>(
             let mut reader = rmp_serde::Deserializer::from_read_ref(&bytes[..]);
             reader.set_max_depth(DEPTH);
             T::deserialize(&mut reader).map_err(|error| refused(&error))
+        }
+        Format::Protobuf => {
+            let batch = protobuf::batch(&bytes).map_err(|error| refused(&error))?;
+            serde_json::from_value(batch).map_err(|error| refused(&error))
         }
     }
 }

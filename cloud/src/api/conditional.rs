@@ -4,6 +4,8 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
+use crate::hash::is_sha256;
+
 /// The generation an answer belongs to.
 pub(crate) const GENERATION: HeaderName = HeaderName::from_static("segue-generation");
 
@@ -14,6 +16,14 @@ pub(crate) const COSE: &str = "application/cose";
 pub(crate) fn is_current(headers: &HeaderMap, hash: &str) -> bool {
     let mut values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     values.any(|list| list.split(',').any(|tag| matches(tag.trim(), hash)))
+}
+
+/// The hashes that the client's `If-None-Match` names.
+pub(crate) fn hashes(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let tags = values.flat_map(|list| list.split(',')).map(str::trim);
+    let opaque = tags.map(|tag| tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"'));
+    opaque.filter(|hash| is_sha256(hash)).map(str::to_owned).collect()
 }
 
 fn matches(tag: &str, hash: &str) -> bool {

@@ -62,7 +62,8 @@ pub(super) struct Receipt {
         description = "a batch, or one event by itself",
         content(
             (ref("#/components/schemas/Events") = "application/json"),
-            (ref("#/components/schemas/Events") = "application/vnd.msgpack")
+            (ref("#/components/schemas/Events") = "application/vnd.msgpack"),
+            (ref("#/components/schemas/Events") = "application/x-protobuf")
         )
     ),
     responses((status = 202, description = "what became of them", body = Receipt)),

@@ -1,7 +1,10 @@
 //! The HTTP resources, one file each; `docs/API.md` describes them for callers.
 
+mod admin;
 mod body;
+mod collections;
 mod conditional;
+mod deltas;
 mod erasures;
 mod events;
 mod health;
@@ -14,6 +17,7 @@ mod openapi;
 mod packs;
 mod person;
 mod player;
+mod protobuf;
 mod query;
 mod recommendations;
 mod related;
@@ -62,10 +66,20 @@ fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(events::post))
         .routes(routes!(recommendations::get, recommendations::post))
         .routes(routes!(onboarding::post))
+        .routes(routes!(collections::get))
         .routes(routes!(users::get))
         .routes(routes!(person::get, erasures::delete))
         .routes(routes!(erasures::get))
         .routes(routes!(keys::get))
+        .routes(routes!(admin::jobs::refresh))
+        .routes(routes!(admin::jobs::rollback))
+        .routes(routes!(admin::jobs::list))
+        .routes(routes!(admin::jobs::get))
+        .routes(routes!(admin::pins::list))
+        .routes(routes!(admin::pins::put, admin::pins::delete))
+        .routes(routes!(admin::blocklist::list))
+        .routes(routes!(admin::blocklist::put_item, admin::blocklist::delete_item))
+        .routes(routes!(admin::blocklist::put_creator, admin::blocklist::delete_creator))
         .routes(routes!(openapi::get))
         .routes(routes!(openapi::docs))
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 
 use super::conditional::{COSE, is_current, respond};
+use super::deltas::{self, Delta};
 use super::openapi::IfNoneMatch;
 use super::{Shared, blocking};
 use crate::auth::SentBy;
@@ -19,13 +20,23 @@ use crate::state::Published;
 const UNREADABLE: &str = "the pack could not be read";
 
 /// The signed pack of a person or of a region.
+///
+/// With `a-im: segue-delta` what changed since the pack that `if-none-match` names, where that is less.
 #[utoipa::path(
     get, path = "/v1/packs/{subject}", operation_id = "pack", tag = "packs",
     params(
         ("subject" = String, Path, description = "a user's id, `user:ID`, or `region:all`", example = "region:all"),
+        ("a-im" = Option<String>, Header, description = "`segue-delta`: what changed will do"),
         IfNoneMatch
     ),
-    responses((status = 200, description = "COSE_Sign1, see docs/PACK.md", content(("application/cose")))),
+    responses(
+        (status = 200, description = "COSE_Sign1, see docs/PACK.md", content(("application/cose"))),
+        (
+            status = 226, description = "a signed delta from the pack `delta-base` to the pack `etag`",
+            content(("application/cose")),
+            headers(("im" = String), ("delta-base" = String), ("etag" = String), ("segue-generation" = u64))
+        )
+    ),
     security((), ("person" = []), ("service" = [])),
     extensions(("x-problems" = json!([
         Code::GenerationMissing, Code::PackMissing, Code::UserErased,
@@ -52,17 +63,38 @@ pub(super) async fn get(
     };
     // A pack is one person's: no shared cache may keep it.
     let cache_control = if subject.starts_with("user:") { "private, no-cache" } else { "no-cache" };
-    if is_current(&headers, &hash) {
-        return Ok(respond(None, COSE, cache_control, &hash, Some(generation)));
-    }
-    let bytes = match other {
-        Some(other) => other.bytes,
-        None => {
-            let pack = blocking(UNREADABLE, move || published.packs.get(&subject)).await?;
-            pack.map(Bytes::from).ok_or_else(|| missing(&name, generation))?
+    let mut response = match is_current(&headers, &hash) {
+        true => respond(None, COSE, cache_control, &hash, Some(generation)),
+        false => {
+            let found = content(published, subject, other, deltas::asked(&headers)).await?;
+            match found.ok_or_else(|| missing(&name, generation))? {
+                (_, Some(delta)) => deltas::respond(delta, &hash, generation),
+                (whole, None) => respond(Some(whole), COSE, cache_control, &hash, Some(generation)),
+            }
         }
     };
-    Ok(respond(Some(bytes), COSE, cache_control, &hash, Some(generation)))
+    response.headers_mut().append(header::VARY, deltas::VARY);
+    Ok(response)
+}
+
+/// The pack, and what changed since one that the client has, where that is less.
+async fn content(
+    published: Arc<Published>,
+    subject: String,
+    other: Option<Served>,
+    asked: Vec<String>,
+) -> Result<Option<(Bytes, Option<Delta>)>, ApiError> {
+    let found = move || {
+        let whole = match other {
+            Some(other) => Some(other.bytes),
+            None => published.packs.get(&subject)?.map(Bytes::from),
+        };
+        Ok(whole.map(|whole| {
+            let delta = deltas::between(&published, &subject, &asked, &whole);
+            (whole, delta)
+        }))
+    };
+    blocking(UNREADABLE, found).await
 }
 
 /// Makes a person's pack anew with what they did until now.
@@ -86,13 +118,16 @@ pub(super) async fn post(
     path: Result<Path<String>, PathRejection>,
     sender: SentBy,
 ) -> Result<Response, ApiError> {
-    let generation = state.published()?.packs.number();
+    let published = state.published()?;
+    let generation = published.packs.number();
     let name = path.map(|Path(name)| name).map_err(|_| missing("(not UTF-8)", generation))?;
     let subject = subject_of(&name);
     let user = subject.strip_prefix("user:").ok_or_else(|| missing(&name, generation))?;
     sender.0?.check(user)?;
     state.refuse_erased(user)?;
-    let pack = state.make_pack(user).await?;
+    let made = state.make_pack(user).await?;
+    // Made from items as they were when the service got ready.
+    let pack = other(&state, &published, &subject).await?.unwrap_or(made);
     Ok(respond(Some(pack.bytes), COSE, "private, no-cache", &pack.hash, Some(generation)))
 }
 

@@ -249,7 +249,8 @@ fn wanted(
         Some(surface) => surface,
         None => state.published()?.surface.clone().unwrap_or_default(),
     };
-    Ok(Wanted { user: asked.user, surface, offset, count, context: asked.context, as_of_ms, events })
+    let without = Vec::new();
+    Ok(Wanted { user: asked.user, surface, offset, count, context: asked.context, as_of_ms, events, without })
 }
 
 /// The next place of a list and the list's time.

@@ -126,14 +126,18 @@ fn asked(query: &str, known: &[&str]) -> Result<Asked, ApiError> {
     Ok(asked)
 }
 
-/// The items with what people read, but for those withdrawn since.
+/// The items with what people read, but for those withdrawn or blocked since.
 async fn answer(state: Shared, found: Vec<Scored>) -> Result<Answered, ApiError> {
     let generation = state.published()?.packs.number();
     let items = blocking("the items could not be read", move || {
         let now_ms = crate::clock::now_ms();
-        let is_offered = |(item, _): &Scored| state.items.end_of(item).is_none_or(|end| end > now_ms);
-        let found = found.into_iter().filter(is_offered);
-        found.map(|(item, score)| Ok(related(state.item(&item)?, item, score))).collect()
+        let mut items = Vec::with_capacity(found.len());
+        for (item, score) in found {
+            let row = state.item(&item)?;
+            let end = row.as_ref().and_then(|row| row.available_until_ms);
+            items.extend(end.is_none_or(|end| end > now_ms).then(|| related(row, item, score)));
+        }
+        Ok(items)
     });
     Ok(([(header::CACHE_CONTROL, "public, max-age=60")], Json(Answer { generation, items: items.await? })))
 }

@@ -1,4 +1,4 @@
-//! Keys of services: programs of the operator's own that may ask for more than a client may.
+//! Keys of services: programs of the operator's own that may ask for more than a client may. Some of them may administer.
 //!
 //! Only the SHA-256 of a key is kept, so neither a core dump nor a debug line shows one, and comparing says nothing about
 //! how much of a guess was right.
@@ -21,9 +21,18 @@ const LEAST_BYTES: usize = 32;
 /// The SHA-256 of a key.
 pub type KeyDigest = [u8; 32];
 
+/// What stands behind a key that may administer.
+const ADMIN: &str = "admin";
+
+#[derive(Clone)]
+struct Key {
+    digest: KeyDigest,
+    may_administer: bool,
+}
+
 /// The keys that admit a service; several, so that one can be replaced without an interruption.
 #[derive(Clone, Default)]
-pub struct ServiceKeys(Vec<KeyDigest>);
+pub struct ServiceKeys(Vec<Key>);
 
 impl std::fmt::Debug for ServiceKeys {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -32,10 +41,11 @@ impl std::fmt::Debug for ServiceKeys {
 }
 
 impl ServiceKeys {
-    /// The keys of `file`, one a line, `#` begins a remark, and those of `variable`, separated by commas.
+    /// The keys of `file`, one a line, `#` begins a remark, and those of `variable`, separated by commas. One that the word
+    /// `admin` follows may administer.
     ///
     /// # Errors
-    /// When the file cannot be read, or a key has fewer than 32 bytes.
+    /// When the file cannot be read, a key has fewer than 32 bytes, or another word follows it.
     pub fn read(file: Option<&Path>, variable: Option<&str>) -> anyhow::Result<Self> {
         let text = match file {
             Some(file) => std::fs::read_to_string(file)
@@ -44,12 +54,7 @@ impl ServiceKeys {
         };
         let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
         let keys = lines.chain(variable.unwrap_or_default().split(',')).map(str::trim);
-        let keys: Vec<&str> = keys.filter(|key| !key.is_empty()).collect();
-        ensure!(
-            keys.iter().all(|key| key.len() >= LEAST_BYTES),
-            "a service key has fewer than {LEAST_BYTES} bytes; `openssl rand -hex 32` makes a good one"
-        );
-        Ok(Self(keys.into_iter().map(digest).collect()))
+        keys.filter(|key| !key.is_empty()).map(Key::read).collect::<anyhow::Result<_>>().map(Self)
     }
 
     /// Whether the request's `Authorization: Bearer KEY` names one of them.
@@ -74,20 +79,56 @@ impl ServiceKeys {
         }
     }
 
+    /// Whether the request names one that may administer.
+    ///
+    /// # Errors
+    /// As [`Self::check`], and `admin_forbidden`.
+    pub fn check_admin(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        self.check(headers)?;
+        match self.key_of(headers).is_some_and(|shown| self.know(&shown, true)) {
+            true => Ok(()),
+            false => {
+                let detail =
+                    "this service key may not administer; the operator writes `admin` behind one that may";
+                Err(ApiError::new(Code::AdminForbidden, detail))
+            }
+        }
+    }
+
     /// The key that a request shows, where it is one of them.
     pub(crate) fn key_of(&self, headers: &HeaderMap) -> Option<KeyDigest> {
         let shown = super::credentials(headers).filter(|_| !self.0.is_empty()).map(digest);
-        shown.filter(|shown| self.know(shown))
+        shown.filter(|shown| self.know(shown, false))
     }
 
     /// Whether `key` is one of them.
     pub(super) fn hold(&self, key: &str) -> bool {
-        self.know(&digest(key))
+        self.know(&digest(key), false)
     }
 
-    fn know(&self, found: &KeyDigest) -> bool {
+    /// Whether it is one of them, and may administer where that is asked.
+    fn know(&self, found: &KeyDigest, to_administer: bool) -> bool {
         // Every key is compared, so that the time does not say which one it was.
-        self.0.iter().fold(false, |known, key| bool::from(key.ct_eq(found)) | known)
+        let is_it = |key: &Key| bool::from(key.digest.ct_eq(found)) & (key.may_administer | !to_administer);
+        self.0.iter().fold(false, |known, key| is_it(key) | known)
+    }
+}
+
+impl Key {
+    fn read(text: &str) -> anyhow::Result<Self> {
+        let mut words = text.split_whitespace();
+        let key = words.next().unwrap_or_default();
+        ensure!(
+            key.len() >= LEAST_BYTES,
+            "a service key has fewer than {LEAST_BYTES} bytes; `openssl rand -hex 32` makes a good one"
+        );
+        let right = words.next();
+        // Without what was found there: it might be a key.
+        ensure!(
+            right.is_none_or(|right| right == ADMIN) && words.next().is_none(),
+            "only `{ADMIN}` may follow a service key; write one key a line, or commas between them in {VARIABLE}"
+        );
+        Ok(Self { digest: digest(key), may_administer: right.is_some() })
     }
 }
 
@@ -120,6 +161,22 @@ mod tests {
         assert_eq!(format!("{keys:?}"), "2 service keys");
         assert!(ServiceKeys::read(None, Some("short")).unwrap_err().to_string().contains("32 bytes"));
         assert!(ServiceKeys::read(Some(&folder.path().join("none")), None).is_err());
+    }
+
+    #[test]
+    fn only_a_key_that_says_so_may_administer() {
+        let other = KEY.replace('0', "f");
+        let keys = ServiceKeys::read(None, Some(&format!("{KEY} admin, {other}"))).unwrap();
+        keys.check_admin(&asked(&format!("Bearer {KEY}"))).unwrap();
+        keys.check(&asked(&format!("Bearer {KEY}"))).unwrap();
+        let refused = |value: &str| keys.check_admin(&asked(value)).unwrap_err().code;
+        assert_eq!(refused(&format!("Bearer {other}")), Code::AdminForbidden);
+        assert_eq!(refused(&format!("Bearer {KEY} admin")), Code::CredentialsInvalid);
+        assert_eq!(refused(""), Code::CredentialsMissing);
+        for wrong in [format!("{KEY} root"), format!("{KEY} admin admin")] {
+            let error = ServiceKeys::read(None, Some(&wrong)).unwrap_err().to_string();
+            assert!(error.contains("`admin`") && !error.contains(KEY), "{error}");
+        }
     }
 
     #[test]

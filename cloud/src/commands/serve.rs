@@ -1,7 +1,7 @@
 //! `segue serve`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_rustls::TlsAcceptor;
 
 use super::settings::{From, observe};
 use crate::app::router;
@@ -16,7 +17,7 @@ use crate::clock::now_ms;
 use crate::config::Settings;
 use crate::consumers;
 use crate::erasure;
-use crate::refresher::Refresher;
+use crate::jobs::{Job, Kind, Runner, Timer};
 use crate::server;
 use crate::state::AppState;
 
@@ -66,28 +67,38 @@ impl Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
     let _traces = observe(&settings)?;
+    let tls = settings.tls()?;
     let state = AppState::open(settings.config()?)?;
-    let refresher =
-        settings.serve.refresh_every.map(|every| start_refresher(arguments, &state, every)).transpose()?;
+    let runner = start_runner(arguments, &state, settings.serve.refresh_every)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(serve(&settings.serve.listen, Arc::clone(&state)));
-    drop(refresher);
+    let result = runtime.block_on(serve(&settings.serve.listen, tls, Arc::clone(&state)));
+    drop(runner);
     // Ends every task that holds the state; dropping the last hold then waits for the event writer.
     drop(runtime);
     result
 }
 
-fn start_refresher(arguments: &Arguments, state: &AppState, every: Duration) -> anyhow::Result<Refresher> {
+fn start_runner(arguments: &Arguments, state: &AppState, every: Option<Duration>) -> anyhow::Result<Runner> {
     let program = std::env::current_exe().context("finding this program, to start refreshes")?;
-    let mut command = Command::new(program);
-    command.arg("refresh").arg("--data").arg(&state.config.data);
-    if let Some(file) = &arguments.from.config {
-        command.arg("--config").arg(file);
-    }
     let created_ms =
         state.published().ok().and_then(|published| Some(published.verified.as_ref()?.manifest.created_ms));
-    let first = first_wait(every, created_ms, now_ms());
-    Refresher::start(command, first, every).context("starting the refresh timer")
+    let timer = every.map(|every| Timer { first: first_wait(every, created_ms, now_ms()), every });
+    let (data, config) = (state.config.data.clone(), arguments.from.config.clone());
+    let folder = data.clone();
+    let command = move |job: &Job| job_command(&program, &folder, config.as_deref(), job);
+    Runner::start(Arc::clone(&state.jobs), data, timer, command).context("starting the thread of refreshes")
+}
+
+/// The command that an operator would give: `segue refresh` or `segue rollback`.
+fn job_command(program: &Path, data: &Path, config: Option<&Path>, job: &Job) -> Command {
+    let mut command = Command::new(program);
+    command.arg(job.kind.name()).arg("--data").arg(data);
+    match (job.kind, config, job.to) {
+        (Kind::Refresh, Some(config), _) => drop(command.arg("--config").arg(config)),
+        (Kind::Rollback, _, Some(to)) => drop(command.arg("--to").arg(to.to_string())),
+        _ => (),
+    }
+    command
 }
 
 /// What is left until the generation in force is `every` old; nothing without one: a service that is started again and
@@ -98,18 +109,19 @@ fn first_wait(every: Duration, created_ms: Option<i64>, now_ms: i64) -> Duration
     every.saturating_sub(Duration::from_millis(age_ms))
 }
 
-async fn serve(listen: &str, state: Arc<AppState>) -> anyhow::Result<()> {
+async fn serve(listen: &str, tls: Option<TlsAcceptor>, state: Arc<AppState>) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("listening on {listen}; give another address with --listen"))?;
-    announce(&format!("http://{}", listener.local_addr()?), &state);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    announce(&format!("{scheme}://{}", listener.local_addr()?), &state);
     let looking = tokio::spawn(look_for_generations(Arc::clone(&state)));
     let erasing = tokio::spawn(erasure::keep_carrying(Arc::clone(&state)));
     let counting = tokio::spawn(consumers::keep_counting(Arc::clone(&state)));
     let measuring = tokio::spawn(consumers::keep_measuring(Arc::clone(&state)));
     let (limits, counters) = (state.config.limits, state.counting.clone());
-    server::run(listener, router(state), limits, stop).await;
+    server::run(listener, router(state), limits, tls, stop).await;
     [looking, erasing, counting, measuring].iter().for_each(tokio::task::JoinHandle::abort);
     counters.save()
 }
@@ -167,6 +179,19 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::Jobs;
+
+    #[test]
+    fn a_job_is_the_command_that_an_operator_would_give() {
+        let data = tempfile::tempdir().unwrap();
+        let line = |kind, to| {
+            let job = Jobs::open(data.path()).ask(kind, to).unwrap().unwrap();
+            let command = job_command(Path::new("segue"), Path::new("D"), Some(Path::new("C")), &job);
+            command.get_args().map(|word| word.to_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(line(Kind::Refresh, None), "refresh --data D --config C");
+        assert_eq!(line(Kind::Rollback, Some(3)), "rollback --data D --to 3");
+    }
 
     #[test]
     fn a_restart_does_not_put_off_the_refresh_that_is_due() {

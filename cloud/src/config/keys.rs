@@ -142,9 +142,15 @@ pub const KEYS: &[Key] = &[
         }
     ),
     path!(
+        "serve.tls_certificate_file",
+        serve.tls_certificate_file,
+        "the service's certificate with its chain (PEM); without one it speaks plain HTTP"
+    ),
+    path!("serve.tls_key_file", serve.tls_key_file, "the certificate's private key (PEM)"),
+    path!(
         "serve.service_keys_file",
         serve.service_keys_file,
-        "the file with the keys of services, one a line"
+        "the file with the keys of services, one a line; `admin` behind a key lets it administer"
     ),
     path!(
         "serve.person_key_file",
@@ -302,6 +308,8 @@ mod tests {
                 player: Some("P".into()),
                 cors_origins: vec!["https://a.example".into(), "https://b.example".into()],
                 client_header: Some("x-real-ip".into()),
+                tls_certificate_file: Some("C".into()),
+                tls_key_file: Some("T".into()),
                 service_keys_file: Some("K".into()),
                 person_key_file: Some("P".into()),
                 person_audience: Some("segue".into()),

@@ -147,8 +147,12 @@ impl Layers {
         let player = self.settings.player().err();
         let keys = self.settings.service_keys().err();
         let people = self.settings.people().err();
-        let found =
-            [("serve.player", player), ("serve.service_keys_file", keys), ("serve.person_key_file", people)];
+        let found = [
+            ("serve.player", player),
+            ("serve.tls_certificate_file", self.settings.tls().err()),
+            ("serve.service_keys_file", keys),
+            ("serve.person_key_file", people),
+        ];
         for (name, error) in found {
             if let (Some(key), Some(error)) = (keys::find(name), error) {
                 let (origin, value) = (self.origin(key), (key.get)(&self.settings));

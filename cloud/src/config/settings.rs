@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
+use tokio_rustls::TlsAcceptor;
 
 use super::{Config, Limits};
 use crate::auth::{self, Callers, PersonTokens, ServiceKeys};
 use crate::events::Filter;
 use crate::index;
 use crate::packs::GENERATIONS;
+use crate::tls;
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -62,6 +64,10 @@ pub struct Serve {
     pub cors_origins: Vec<String>,
     /// The header in which a proxy names the client's address.
     pub client_header: Option<String>,
+    /// The file with the service's certificate; without one it does not speak TLS.
+    pub tls_certificate_file: Option<PathBuf>,
+    /// The file with the certificate's private key.
+    pub tls_key_file: Option<PathBuf>,
     /// The file with the keys of services.
     pub service_keys_file: Option<PathBuf>,
     /// The file with the public key that people's tokens are checked by.
@@ -103,6 +109,8 @@ impl Default for Settings {
                 player: None,
                 cors_origins: Vec::new(),
                 client_header: None,
+                tls_certificate_file: None,
+                tls_key_file: None,
                 service_keys_file: None,
                 person_key_file: None,
                 person_audience: None,
@@ -174,6 +182,18 @@ impl Settings {
         let secret = std::env::var(auth::PERSON_VARIABLE).ok();
         let (file, audience) = (self.serve.person_key_file.as_deref(), self.serve.person_audience.as_deref());
         PersonTokens::read(file, secret.as_deref(), audience)
+    }
+
+    /// What TLS connections are accepted by, where there is a certificate.
+    ///
+    /// # Errors
+    /// When certificate or key is missing or cannot be used.
+    pub fn tls(&self) -> anyhow::Result<Option<TlsAcceptor>> {
+        match (&self.serve.tls_certificate_file, &self.serve.tls_key_file) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(key)) => tls::acceptor(certificate, key).map(Some),
+            _ => anyhow::bail!("TLS needs serve.tls_certificate_file and serve.tls_key_file; one is missing"),
+        }
     }
 
     /// The keys of services, from the file and from the environment.

@@ -25,7 +25,7 @@ pub async fn carry_out(state: &AppState) -> anyhow::Result<u64> {
     // Before the events, which tell of the sessions that people signed in to; it is not written again until they are gone.
     let (data, among) = (state.config.data.clone(), whom.clone());
     let training = tokio::task::spawn_blocking(move || training_log::erase(&data, &among)).await??;
-    let lists = state.slates.erase(&whom)? + state.dead_letters.erase(&whom)?;
+    let lists = state.slates.erase(&whom)? + state.dead_letters.erase(&whom)? + state.weekly.erase(&whom)?;
     let received = state.events.erase(whom.clone()).await?;
     let learned = lists + training.map_or(0, |(_guard, rows)| rows);
     let (data, among) = (state.config.data.clone(), whom.clone());

@@ -108,8 +108,9 @@ async fn who_is_forgotten_is_refused_at_once_and_is_in_no_file_in_the_end() {
     let data = world.data.path();
     assert_eq!(world.call("POST", "events", received()).await.1["accepted"], 4);
     assert_eq!(world.call("GET", &format!("packs/{WHO}"), json!({})).await.0, 200);
+    assert_eq!(world.call("GET", &format!("collections/{WHO}"), json!({})).await.0, 200);
     learn(&world.state);
-    for place in ["/training/", "/slates/"] {
+    for place in ["/training/", "/slates/", "/weekly/"] {
         assert!(
             holding(data, WHO).iter().any(|path| path.contains(place)),
             "the person is not below {place}"
@@ -119,7 +120,8 @@ async fn who_is_forgotten_is_refused_at_once_and_is_in_no_file_in_the_end() {
     assert_eq!(status, 202);
     let receipt = answer["receipt"].as_str().unwrap();
 
-    for path in [format!("packs/{WHO}"), format!("users/{WHO}"), format!("recommendations?user={WHO}")] {
+    let own = ["packs/", "users/", "collections/", "recommendations?user="];
+    for path in own.map(|path| format!("{path}{WHO}")) {
         let (status, problem) = world.call("GET", &path, json!({})).await;
         assert_eq!((status, problem["code"].as_str()), (410, Some("user_erased")), "{path}");
     }
@@ -128,8 +130,8 @@ async fn who_is_forgotten_is_refused_at_once_and_is_in_no_file_in_the_end() {
     assert_eq!(world.stage(receipt).await, "asked");
     assert!(Catalogue::load(data).unwrap().user_index(WHO).is_none());
 
-    // Of the log, of what was made of it, of kept lists, and of the tables.
-    assert_eq!(carry_out(&world.state).await.unwrap(), 3 + 2 + 1 + 1 + 3);
+    // Of the log, of what was made of it, of kept lists and playlists, and of the tables.
+    assert_eq!(carry_out(&world.state).await.unwrap(), 3 + 2 + 1 + 1 + 1 + 3);
     assert_eq!(world.stage(receipt).await, "erased");
     for text in [WHO, "secret-session"] {
         let found: Vec<String> =

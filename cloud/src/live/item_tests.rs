@@ -19,7 +19,7 @@ use crate::refresh::run as refresh;
 use crate::refresh::tests::{options, root};
 use crate::state::AppState;
 
-const KEY: &str = "0123456789abcdef0123456789abcdef";
+pub(super) const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 pub(super) fn serve(data: &std::path::Path) -> Arc<AppState> {
     serve_with(data, |config| config.callers.services = ServiceKeys::read(None, Some(KEY)).unwrap())

@@ -1,4 +1,4 @@
-//! Items as they are now: what changed since the table was written.
+//! Items as they are now: what changed since the table was written, and what editors decided.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,10 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 use crate::catalog::Item;
 use crate::catalog::changes::{self, Change, Journal, What};
+use crate::editorial::{Editorial, EditorialFile};
+
+/// How far changes of items and decisions of editors have come: the number of the last of each.
+pub type Version = (u64, u64);
 
 /// The changes of one data folder, on the disk and in memory.
 #[derive(Debug)]
@@ -13,6 +17,7 @@ pub struct Items {
     data: PathBuf,
     journal: Mutex<Journal>,
     known: RwLock<Known>,
+    editorial: RwLock<EditorialFile>,
 }
 
 /// What the changes come to.
@@ -57,11 +62,12 @@ impl Items {
     /// Those of data folder `data`.
     ///
     /// # Errors
-    /// When the changes cannot be read.
+    /// When the changes or what editors decided cannot be read.
     pub fn open(data: &Path) -> anyhow::Result<Self> {
         let (journal, changes) = Journal::open(data)?;
         let known = RwLock::new(Known::of(changes));
-        Ok(Self { data: data.to_owned(), journal: Mutex::new(journal), known })
+        let editorial = RwLock::new(EditorialFile::open(data)?);
+        Ok(Self { data: data.to_owned(), journal: Mutex::new(journal), known, editorial })
     }
 
     /// Notes changes, durably when this returns; answers the number of the last one.
@@ -90,6 +96,19 @@ impl Items {
         Ok(())
     }
 
+    /// Changes what editors decided, durably when this returns; answers what `edit` does.
+    ///
+    /// # Errors
+    /// When the disk refuses; nothing has changed then.
+    pub fn decide<T>(&self, edit: impl FnOnce(&mut Editorial) -> T) -> anyhow::Result<T> {
+        self.editorial.write().unwrap_or_else(PoisonError::into_inner).change(edit)
+    }
+
+    /// Looks at what editors decided.
+    pub fn decided<T>(&self, ask: impl FnOnce(&Editorial) -> T) -> T {
+        ask(self.editorial.read().unwrap_or_else(PoisonError::into_inner).known())
+    }
+
     /// Lets go of changes that are void for everybody who asks for those up to number `settled` or more.
     ///
     /// # Errors
@@ -98,10 +117,10 @@ impl Items {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner).compact(settled)
     }
 
-    /// The number of the last change; 0 without any.
+    /// How far it has come.
     #[must_use]
-    pub fn number(&self) -> u64 {
-        self.read(|known| known.number)
+    pub fn version(&self) -> Version {
+        (self.read(|known| known.number), self.decided(Editorial::number))
     }
 
     /// The row of an item that is new or was changed.
@@ -113,13 +132,14 @@ impl Items {
     /// Whether some item ends that the served packs may not know of.
     #[must_use]
     pub fn has_ends(&self) -> bool {
-        self.read(|known| !known.ends.is_empty())
+        self.read(|known| !known.ends.is_empty()) || self.decided(Editorial::has_blocks)
     }
 
-    /// When an item ends by what changed, in milliseconds since 1970.
+    /// When an item of `creator` ends by what changed or is blocked, in milliseconds since 1970.
     #[must_use]
-    pub fn end_of(&self, item: &str) -> Option<i64> {
-        self.read(|known| known.ends.get(item).copied())
+    pub fn end_of(&self, item: &str, creator: &str) -> Option<i64> {
+        let blocked = self.decided(|editorial| editorial.end_of(item, creator));
+        blocked.or_else(|| self.read(|known| known.ends.get(item).copied()))
     }
 
     fn read<T>(&self, ask: impl FnOnce(&Known) -> T) -> T {
@@ -130,6 +150,7 @@ impl Items {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::editorial::Blocked;
 
     #[test]
     fn what_was_withdrawn_has_ended_until_it_comes_again_also_after_a_restart() {
@@ -138,13 +159,30 @@ mod tests {
         let row = || What::Item(Box::new(Item { item: "a".into(), ..Item::default() }));
         items.change(vec![row(), What::Withdrawn("a".into()), What::Withdrawn("b".into())], 10).unwrap();
         for items in [&items, &Items::open(data.path()).unwrap()] {
-            assert_eq!((items.end_of("a"), items.end_of("b"), items.end_of("c")), (Some(10), Some(10), None));
+            assert_eq!(["a", "b", "c"].map(|item| items.end_of(item, "")), [Some(10), Some(10), None]);
             assert_eq!(items.row("a").unwrap().available_until_ms, Some(10));
         }
         assert_eq!(items.change(vec![row()], 20).unwrap(), 4);
-        assert_eq!((items.end_of("a"), items.has_ends()), (None, true));
+        assert_eq!((items.end_of("a", ""), items.has_ends()), (None, true));
         std::fs::remove_file(data.path().join(changes::FILE)).unwrap();
         items.reload().unwrap();
-        assert_eq!((items.number(), items.has_ends()), (0, false));
+        assert_eq!((items.version(), items.has_ends()), ((0, 0), false));
+    }
+
+    #[test]
+    fn what_editors_block_has_ended_whatever_changes_and_outlives_new_tables() {
+        let data = tempfile::tempdir().unwrap();
+        let items = Items::open(data.path()).unwrap();
+        let row = What::Item(Box::new(Item { item: "a".into(), creator: "c".into(), ..Item::default() }));
+        assert!(items.decide(|editorial| editorial.block(Blocked::Creator, "c", 10)).unwrap());
+        items.change(vec![row], 20).unwrap();
+        assert_eq!((items.end_of("a", "c"), items.end_of("a", "d")), (Some(0), None));
+        std::fs::remove_file(data.path().join(changes::FILE)).unwrap();
+        for items in [&items, &Items::open(data.path()).unwrap()] {
+            items.reload().unwrap();
+            assert_eq!((items.end_of("b", "c"), items.version()), (Some(0), (0, 1)));
+        }
+        items.decide(|editorial| editorial.unblock(Blocked::Creator, "c")).unwrap();
+        assert!(!items.has_ends());
     }
 }

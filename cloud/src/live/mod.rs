@@ -12,10 +12,14 @@ mod recommend;
 mod sessions;
 
 pub use engines::Engines;
-pub use items::Items;
+pub use items::{Items, Version};
 pub use recommend::{Recommendations, Step, Wanted, recommend};
 pub use sessions::Sessions;
 
+#[cfg(test)]
+mod delta_tests;
+#[cfg(test)]
+mod editorial_tests;
 #[cfg(test)]
 mod item_tests;
 #[cfg(test)]

@@ -40,6 +40,8 @@ pub struct Wanted {
     pub as_of_ms: i64,
     /// Events of the person that the service has not received yet.
     pub events: Vec<Event>,
+    /// Items that are not to be on the list.
+    pub without: Vec<String>,
 }
 
 /// How far down the ladder the answer stands.
@@ -129,7 +131,8 @@ struct Ladder<'a> {
     wanted: &'a Wanted,
     /// What the person did, that which came after the list's time apart.
     events: Vec<Event>,
-    /// Items that something happened to since: they were on an earlier page, are no longer wanted, or were withdrawn.
+    /// Items that something happened to since: they were on an earlier page, are not wanted, or were withdrawn
+    /// or blocked.
     since: BTreeSet<String>,
 }
 
@@ -147,7 +150,7 @@ impl<'a> Ladder<'a> {
         })?;
         let all = state.sessions.of(&wanted.user).into_iter().chain(wanted.events.iter().cloned());
         let (events, since): (Vec<_>, Vec<_>) = all.partition(|event| event.time_ms <= wanted.as_of_ms);
-        let since = since.into_iter().map(|event| event.item).collect();
+        let since = since.into_iter().map(|event| event.item).chain(wanted.without.iter().cloned()).collect();
         Ok(Self { state, published, verified, policy: policy.hash.clone(), wanted, events, since })
     }
 
@@ -187,7 +190,10 @@ impl<'a> Ladder<'a> {
 
     fn without_pack(self) -> Result<Recommendations, ApiError> {
         let mut own = own::top(&self.events);
-        own.retain(|(item, _)| !self.has_ended(item));
+        own.retain(|(item, _)| {
+            let creator = self.state.item(item).ok().flatten().map(|row| row.creator).unwrap_or_default();
+            !self.has_ended(item, &creator)
+        });
         if own.len() > self.wanted.offset {
             return Ok(self.own_top(own));
         }
@@ -223,9 +229,9 @@ impl<'a> Ladder<'a> {
 
     /// The first three steps.
     fn ranked(mut self, pack: VerifiedPack) -> Result<Recommendations, ApiError> {
-        let ended =
-            pack.candidates().iter().map(|candidate| &candidate.item).filter(|item| self.has_ended(item));
-        self.since.extend(ended.cloned().collect::<Vec<_>>());
+        let ended = pack.candidates().iter().filter(|one| self.has_ended(&one.item, &one.creator));
+        let ended: Vec<String> = ended.map(|candidate| candidate.item.clone()).collect();
+        self.since.extend(ended);
         let subject = pack.subject().to_owned();
         let kit = |ranker| Kit { policy: self.policy.clone(), ranker };
         let slate = self.slate(kit(self.verified.manifest.ranker.clone()), pack)?;
@@ -242,9 +248,9 @@ impl<'a> Ladder<'a> {
         Ok(self.page(Step::PackOrder, slate))
     }
 
-    /// Whether an item was withdrawn since the packs were made.
-    fn has_ended(&self, item: &str) -> bool {
-        self.state.items.end_of(item).is_some_and(|end| end <= now_ms())
+    /// Whether an item was withdrawn or blocked since the packs were made.
+    fn has_ended(&self, item: &str, creator: &str) -> bool {
+        self.state.items.end_of(item, creator).is_some_and(|end| end <= now_ms())
     }
 
     fn slate(&self, kit: Kit, pack: VerifiedPack) -> Result<Made, ApiError> {

@@ -44,6 +44,7 @@ fn wanted(user: &str) -> Wanted {
         context: [("region".to_owned(), "de".to_owned())].into(),
         as_of_ms: NOW,
         events: Vec::new(),
+        without: Vec::new(),
     }
 }
 

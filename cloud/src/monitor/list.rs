@@ -221,7 +221,7 @@ pub const METRICS: &[Metric] = &[
         "segue_refresh_runs_total",
         &["result"],
         &["succeeded", "failed", "stopped"],
-        "refreshes started by the service, by result",
+        "refreshes started by the service, on request too, by result",
     ),
     metric(Kind::Gauge, "segue_pack_bytes_median", &[], &[], "median bytes of a served pack"),
     metric(Kind::Gauge, "segue_pack_bytes_max", &[], &[], "bytes of the largest served pack"),

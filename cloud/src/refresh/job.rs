@@ -47,7 +47,8 @@ impl Job {
         let kept_vectors = Some(data.join("refresh").join("vectors"));
         let model = model.map(|model| ModelDirectory { kept_vectors, ..model });
         plan.check(&plan::inputs(data, model.as_ref(), &policies, &keys)?)?;
-        let (catalogue, left_out) = load(data, &plan)?;
+        let (mut catalogue, left_out) = load(data, &plan)?;
+        plan.editorial.apply(&mut catalogue, plan.created_ms);
         let folder = plan::folder(data, &plan.run)?;
         let data = data.to_owned();
         let seconds_load = started.elapsed().as_secs_f64();

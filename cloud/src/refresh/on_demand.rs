@@ -19,6 +19,7 @@ use super::survey::{Answers, Starter, starters};
 use super::{Moment, PackMaker, Policies, Popular, Prepared, Ranking, Report, Subject, Viewer, job};
 use crate::catalog::{Catalogue, Dataset, Event, User};
 use crate::consumers::{Counters, Counting, Segment};
+use crate::editorial::Editorial;
 use crate::index::{Kind, Query};
 use crate::progress;
 use crate::state::{Published, Verified};
@@ -67,6 +68,7 @@ impl Basis {
         let (received, _) = job::received(data, received, report.filter)?;
         let imported = imported(&catalogue, &received, now_ms);
         catalogue.add_events(received);
+        Editorial::read(data)?.apply(&mut catalogue, now_ms);
         // The place of whoever is new when a pack is asked for.
         catalogue.users.push(User::default());
         let ranking = Ranking::new(policies.of(&catalogue.dataset.surface)?, model.as_ref())?;

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use super::{Options, Policies, Report};
 use crate::catalog::{Dataset, changes};
 use crate::clock;
+use crate::editorial::Editorial;
 use crate::events::Filter;
 use crate::hash::hex;
 use crate::index::Kind;
@@ -59,6 +60,8 @@ pub struct Plan {
     pub received: u64,
     /// The last change of an item that counts.
     pub changed: u64,
+    /// What editors decided.
+    pub editorial: Editorial,
     /// Which events count for nothing.
     pub filter: Filter,
     /// SHA-256 of every file that goes in, by name; the signing key in hexadecimal as `key`.
@@ -123,6 +126,7 @@ impl Plan {
             model: options.model.clone(),
             received: crate::events::read_since(data, 0, |_, _| ())?,
             changed: changes::last(data)?,
+            editorial: Editorial::read(data)?,
             filter: options.filter,
             inputs: inputs(data, model.as_ref(), &Policies::read(data)?, keys)?,
         })
@@ -172,7 +176,7 @@ impl Plan {
             digest.update(format!("{name} {hash}\n"));
         }
         let bounds = [super::RETRIEVED, super::KEPT, super::KEPT_OF_REGION];
-        digest.update(format!("{bounds:?} {}", self.changed));
+        digest.update(format!("{bounds:?} {} {:?}", self.changed, self.editorial));
         hex(&digest.finalize())
     }
 }

@@ -152,8 +152,8 @@ impl<'a> Prepared<'a> {
         items.iter().filter_map(first).map(String::as_str).collect()
     }
 
-    /// A candidate as the pack of `viewer` carries it. What is `served` has title and creator's name, and for items
-    /// that are worth trying the counts to explore them by.
+    /// A candidate as the pack of `viewer` carries it. What is `served` has title and creator's name, for items that
+    /// are worth trying the counts to explore them by, and a mark on what editors chose.
     #[must_use]
     pub fn candidate(&self, place: &Place, viewer: &Viewer, served: bool) -> CandidateSource<'_> {
         let item = place.item;
@@ -169,6 +169,9 @@ impl<'a> Prepared<'a> {
         if served && tried {
             let (well, not) = self.facts.posterior(item);
             source.columns.extend([("explore_successes", well), ("explore_failures", not)]);
+        }
+        if served && place.sources.contains(Source::Editorial) {
+            source.columns.push(("editorial", 1.0));
         }
         CandidateSource { display: source.display.filter(|_| served), ..source }
     }

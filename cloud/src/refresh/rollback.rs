@@ -40,7 +40,7 @@ pub struct Back {
 pub fn rollback(data: &Path, back: &Back) -> anyhow::Result<Report> {
     let store = PackStore::new(data).keeping(back.keep.unwrap_or(crate::packs::GENERATIONS));
     let kept = store.kept()?;
-    let to = choose(&kept, back.to)?;
+    let to = going_back(&kept, back.to)?;
     let keys = KeyStore::new(data).load().context("the signing keys")?;
     let mut staging = store.begin()?;
     let earlier = Earlier::open(data, to)?.with_context(|| format!("generation {to} is not kept"))?;
@@ -69,8 +69,11 @@ struct Stamp {
     expires_ms: i64,
 }
 
-/// The generation to go back to.
-fn choose(kept: &[u64], wanted: Option<u64>) -> anyhow::Result<u64> {
+/// The generation to go back to: of those `kept` the one that is `wanted`, or the one before the last.
+///
+/// # Errors
+/// When there is none; names those that there are.
+pub fn going_back(kept: &[u64], wanted: Option<u64>) -> anyhow::Result<u64> {
     let (current, before) = match kept {
         [before @ .., current] => (*current, before),
         [] => bail!("nothing is published; run `segue refresh`"),

@@ -81,6 +81,18 @@ pub fn run(data: &Path, options: &Options) -> anyhow::Result<Report> {
     Ok(report)
 }
 
+/// Whether a refresh of data folder `data` is under way, whoever started it.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn is_running(data: &Path) -> anyhow::Result<bool> {
+    let runs = plan::runs(data);
+    if !runs.is_dir() {
+        return Ok(false);
+    }
+    Ok(FileLock::try_take(&runs.join(".lock")).context("looking at the lock of the runs")?.is_none())
+}
+
 /// The remark on a data folder that had no keys.
 pub(super) fn new_keys(data: &Path) -> String {
     format!("new signing keys were made in {}", data.join("keys").display())

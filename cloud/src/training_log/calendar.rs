@@ -9,7 +9,7 @@ pub(super) fn partition(hour: i64) -> PathBuf {
 }
 
 /// The date of a day counted from 1970 (Hinnant, "chrono-compatible low-level date algorithms", 2013).
-fn date(day: i64) -> (i64, i64, i64) {
+pub(crate) fn date(day: i64) -> (i64, i64, i64) {
     // Years begin in March here, so that the leap day is the last one.
     let day = day + 719_468;
     let (era, of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));

@@ -6,7 +6,7 @@
 //! are kept with the very numbers that the model saw ([`Slates`]); their rows carry them. Who is forgotten is taken out
 //! of all files ([`erase()`]).
 
-mod calendar;
+pub(crate) mod calendar;
 mod erase;
 mod hours;
 mod labels;

@@ -133,6 +133,15 @@ impl Engine {
         self.pack()
     }
 
+    /// The signed pack that a signed delta makes of `base`, the pack that the host keeps: to be kept and accepted like any
+    /// other. Nothing changes by this; after an error the pack is fetched whole.
+    ///
+    /// # Errors
+    /// As [`patch`](crate::pack::patch()).
+    pub fn patch_pack(&self, base: &[u8], delta: &[u8]) -> Result<Vec<u8>> {
+        crate::pack::patch(base, delta, self.trust.key())
+    }
+
     /// Drops a ranker that was not made for the pack just accepted.
     fn dismiss_ranker(&mut self) -> Result<()> {
         let named = self.trust.manifest()?.ranker.as_ref();

@@ -153,11 +153,13 @@ impl Pack {
         verify::decode(&envelope::open(Purpose::Pack, bytes, key, limits::PACK_BYTES)?)
     }
 
-    /// Lets items end no later than `end_of` says, in milliseconds since 1970; tells whether this changes anything.
-    pub fn end(&mut self, end_of: impl Fn(&str) -> Option<i64>) -> bool {
+    /// Lets items end no later than `end_of` says of their id and creator, in milliseconds since 1970; tells whether this
+    /// changes anything.
+    pub fn end(&mut self, end_of: impl Fn(&str, &str) -> Option<i64>) -> bool {
         let mut ends: BTreeMap<u32, i64> = self.ends.iter().copied().collect();
-        for (index, item) in (0..).zip(&self.items) {
-            if let Some(end) = end_of(item) {
+        for ((index, item), creator) in (0..).zip(&self.items).zip(&self.creator) {
+            let creator = self.creators.get(usize::from(*creator)).map_or("", String::as_str);
+            if let Some(end) = end_of(item, creator) {
                 ends.entry(index).and_modify(|known| *known = end.min(*known)).or_insert(end);
             }
         }
@@ -287,8 +289,8 @@ mod tests {
         let key = PrivateKey::from_seed([1; 32]);
         let sealed = source(&[], &[1.0]).seal(&key).unwrap();
         let mut pack = Pack::open(&sealed, &key.public()).unwrap();
-        assert!(!pack.end(|_| None) && !pack.end(|item| (item == "b").then_some(60)), "it ends at 50");
-        assert!(pack.end(|item| (item == "a").then_some(40)));
+        assert!(!pack.end(|_, _| None) && !pack.end(|_, by| (by == "ada").then_some(60)), "it ends at 50");
+        assert!(pack.end(|item, _| (item == "a").then_some(40)));
         let again = VerifiedPack::open(&pack.seal(&key).unwrap(), &key.public(), &manifest(), "user:u", 10);
         let ends: Vec<_> = again.unwrap().candidates().iter().map(|one| one.ends_ms).collect();
         assert_eq!(ends, [Some(40), Some(50)]);

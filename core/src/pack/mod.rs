@@ -4,14 +4,18 @@
 //! accepts, and the only way to get one is [`VerifiedPack::open`].
 
 mod candidate;
+mod delta;
 mod format;
 mod verify;
 
 pub use candidate::Candidate;
+pub use delta::patch;
 pub use format::{Column, Pack, Vectors};
 pub use verify::VerifiedPack;
 
 #[cfg(feature = "encode")]
 mod encode;
+#[cfg(feature = "encode")]
+pub use delta::write_delta;
 #[cfg(feature = "encode")]
 pub use encode::{CandidateSource, PackSource};

@@ -16,6 +16,8 @@ use crate::error::{Code, Error, Result};
 pub enum Purpose {
     /// A candidate pack.
     Pack,
+    /// What changed from one candidate pack to another.
+    PackDelta,
     /// A generation's manifest.
     Manifest,
     /// A change of the signing key.
@@ -26,6 +28,7 @@ impl Purpose {
     pub(crate) fn external_data(self) -> &'static [u8] {
         match self {
             Self::Pack => b"segue pack",
+            Self::PackDelta => b"segue pack delta",
             Self::Manifest => b"segue manifest",
             Self::Rotation => b"segue rotation",
         }

@@ -99,6 +99,7 @@ fn document() -> Value {
     document["components"]["securitySchemes"] = json!({
         "person": bearer("a token of the app's sign-in (JWT), where the operator has it checked"),
         "service": bearer("a key of the operator's own programs"),
+        "admin": bearer("one of these keys that may administer"),
     });
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         schemas.extend(records::schemas());

@@ -10,7 +10,8 @@ use crate::error::Code;
 const OWN: &str = "x-problems";
 
 /// What every request may meet, wherever it goes; questions about the service itself are always let in.
-const COMMON: [Code; 4] = [Code::RequestTimeout, Code::ServiceBusy, Code::TooManyRequests, Code::Internal];
+const COMMON: [Code; 5] =
+    [Code::RequestTimeout, Code::AnswerTimeout, Code::ServiceBusy, Code::TooManyRequests, Code::Internal];
 
 /// What all refusals have in common.
 pub(super) fn schema() -> Value {

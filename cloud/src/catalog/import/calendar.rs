@@ -2,7 +2,7 @@
 
 /// Milliseconds since 1970-01-01 of a day's midnight.
 #[must_use]
-pub(super) fn midnight_ms(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn midnight_ms(year: i64, month: i64, day: i64) -> i64 {
     // Years begin in March here, so that the leap day is the last one.
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);

@@ -5,7 +5,7 @@
 //! `rejects.jsonl`, and the import goes on.
 
 pub mod builder;
-mod calendar;
+pub(crate) mod calendar;
 pub mod columns;
 mod cpcd;
 pub mod csv_file;

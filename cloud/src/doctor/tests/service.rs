@@ -20,7 +20,7 @@ async fn codes_of(mut world: World, state: std::sync::Arc<AppState>) -> (World, 
     world.examined.service = Some(listener.local_addr().unwrap().to_string());
     let (stop, stopped) = oneshot::channel::<()>();
     let limits = state.config.limits;
-    let serving = tokio::spawn(server::run(listener, router(state), limits, async {
+    let serving = tokio::spawn(server::run(listener, router(state), limits, None, async {
         let _ = stopped.await;
     }));
     let found = tokio::task::spawn_blocking(move || {

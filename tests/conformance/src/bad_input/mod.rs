@@ -21,7 +21,7 @@ pub use outbox::outbox;
 pub use seeds::seeds;
 pub use session::{events, session};
 pub use slate::check as check_slate;
-pub use trust::{manifest, pack, rotations, trust};
+pub use trust::{manifest, pack, pack_delta, rotations, trust};
 
 /// One kind of bytes from outside.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +40,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "model", run: model },
     Target { name: "outbox", run: outbox },
     Target { name: "pack", run: pack },
+    Target { name: "pack_delta", run: pack_delta },
     Target { name: "policy", run: policy },
     Target { name: "rotations", run: rotations },
     Target { name: "session", run: session },

@@ -1,5 +1,6 @@
 //! Sound input for each target, for the fuzzer to start from.
 
+use segue_core::pack::write_delta;
 use segue_core::trust::envelope::{self, Purpose};
 use segue_core::trust::{PrivateKey, rotate, write_rotations};
 use segue_core::{Event, EventKind, limits, policies};
@@ -24,12 +25,21 @@ pub fn seeds(name: &str) -> Vec<Vec<u8>> {
             .iter()
             .flat_map(|&count| both(Purpose::Pack, &world::pack(&world::items(count), 1)))
             .collect(),
+        "pack_delta" => deltas(),
         "policy" => policies::ALL.iter().map(|(_, policy)| policy.to_vec()).collect(),
         "rotations" => rotations(),
         "session" => saved(),
         "trust" => trusted(),
         _ => Vec::new(),
     }
+}
+
+/// From the pack of six items to others.
+fn deltas() -> Vec<Vec<u8>> {
+    let base = world::pack(&world::items(6), 1);
+    let targets = [6, 7, 24].map(|count| world::pack(&world::items(count), 2));
+    let made = targets.iter().map(|target| write_delta(&base, target, &world::key()).unwrap_or_default());
+    made.flat_map(|delta| both(Purpose::PackDelta, &delta)).collect()
 }
 
 /// The bytes as they are, and what they hold for the target to seal again.
