@@ -80,7 +80,7 @@ mod tests {
             asked(&pairs.into_iter().collect())
         };
         for tags in [format!("\"{hash}\""), format!("\"x\", W/\"{hash}\"")] {
-            assert_eq!(of("vcdiff, Segue-Delta", &tags), [hash.clone()]);
+            assert_eq!(of("vcdiff, Segue-Delta", &tags), std::slice::from_ref(&hash));
             assert!(of("vcdiff", &tags).is_empty());
         }
         assert!(of(NAME, "*").is_empty() && of(NAME, "\"../x\"").is_empty());

@@ -126,7 +126,7 @@ async fn a_pack_is_the_same_in_every_coding_and_each_form_is_known_again_by_its_
                 (again.status, again.header("etag"), again.body.len()),
                 (StatusCode::NOT_MODIFIED, tag.as_str(), 0)
             );
-            assert_eq!(again.header("vary"), "accept-encoding");
+            assert!(again.headers.get_all("vary").iter().any(|value| value == "accept-encoding"));
         }
     }
 }

@@ -289,7 +289,10 @@ mod tests {
         let key = PrivateKey::from_seed([1; 32]);
         let sealed = source(&[], &[1.0]).seal(&key).unwrap();
         let mut pack = Pack::open(&sealed, &key.public()).unwrap();
-        assert!(!pack.end(|_, _| None) && !pack.end(|_, by| (by == "ada").then_some(60)), "it ends at 50");
+        assert!(
+            !pack.end(|_, _| None) && !pack.end(|item, by| (item == "b" && by == "ada").then_some(60)),
+            "it ends at 50"
+        );
         assert!(pack.end(|item, _| (item == "a").then_some(40)));
         let again = VerifiedPack::open(&pack.seal(&key).unwrap(), &key.public(), &manifest(), "user:u", 10);
         let ends: Vec<_> = again.unwrap().candidates().iter().map(|one| one.ends_ms).collect();
