@@ -27,6 +27,7 @@ def main() -> None:
     trained.add_argument("--data", type=Path, required=True)
     trained.add_argument("--out", type=Path, required=True, help="where the model goes")
     trained.add_argument("--work", type=Path, required=True, help="where arrays go")
+    trained.add_argument("--before", type=Path, help="the model whose vectors the new ones go on from")
     vectors = "what makes the vectors: two towers over metadata and history, or what was taken up together"
     trained.add_argument("--retriever", choices=[TOWERS, ITEM2VEC], default=ITEM2VEC, help=vectors)
     smaller = commands.add_parser("compress", help="train smaller rankers and print what each costs")
@@ -39,7 +40,7 @@ def main() -> None:
         deterministic()
         compress.run(arguments.arrays, arguments.out)
     else:
-        facts = fit(arguments.segue, arguments.data, arguments.work, arguments.out, arguments.retriever)
+        facts = fit(arguments.segue, arguments.data, arguments.work, arguments.out, arguments.retriever, arguments.before)
         (arguments.work / "facts.json").write_text(json.dumps(known(facts), indent=2, allow_nan=False))
 
 

@@ -8,8 +8,8 @@ in which basket, implicitly (Levy and Goldberg, "Neural Word Embedding as Implic
 factorised as such, in closed form: vectors are the table's leading directions, weighed by the square root of their singular
 values. That takes seconds, has no rate to tune, and baskets of a few thousand people are too few to draw pairs from.
 
-Tables learned from parts of the data are turned onto that of all of it (orthogonal Procrustes; Schönemann, 1966), so that
-one ranker reads them all, and so is a new generation onto the one before.
+Tables learned from parts of the data are turned onto that of all of it (`generations`), so that one ranker reads them all,
+and so is a new generation onto the one before.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from . import generations
 from .data import tensor
 
 FORMAT = 1
@@ -155,13 +156,13 @@ def directions(table: torch.Tensor, settings: Settings) -> torch.Tensor:
 
 def turned(vectors: torch.Tensor, onto: torch.Tensor) -> torch.Tensor:
     """The vectors after the rotation that brings them nearest to `onto`, row by row; the last axis stays."""
-    axes, last = vectors[:, :-1].double(), vectors[:, -1:]
-    left, _, right = torch.linalg.svd(axes.T @ onto[:, :-1].double())
-    return torch.cat([(axes @ (left @ right)).float(), last], 1)
+    axes, last = vectors[:, :-1], vectors[:, -1:]
+    turning = generations.rotation(axes, onto[:, :-1])
+    return torch.cat([(axes.double() @ turning).float(), last], 1)
 
 
 def write(path: Path, items: list[str], vectors: torch.Tensor, settings: Settings) -> None:
-    """Writes `item_vectors.bin`; items in no basket are left out, they start from their content neighbours."""
+    """Writes the table; items in no basket are left out, they start from their content neighbours."""
     placed = torch.nonzero(vectors.norm(dim=1) > 0.5).flatten()
     header = {"format": FORMAT, "dimension": vectors.shape[1], "new_item": settings.new_item}
     header["items"] = [items[at] for at in placed.tolist()]
@@ -169,16 +170,21 @@ def write(path: Path, items: list[str], vectors: torch.Tensor, settings: Setting
     path.write_bytes(json.dumps(header).encode() + b"\n" + rows)
 
 
-def fit(work: Path, out: Path, settings: Settings = Settings()) -> dict[str, float]:
-    """Learns from what `segue features baskets` wrote: `vectors.npy` for each part, `item_vectors.bin` of all of it."""
+def fit(work: Path, out: Path, before: Path | None = None, settings: Settings = Settings()) -> dict[str, float]:
+    """Learns from what `segue features baskets` wrote: `vectors.npy` for each part, the table of all of it. The table is turned
+    onto that of the model folder `before`."""
     items = json.loads((work / "items.json").read_text())
     baskets = Baskets.load(work / "all")
     share, metrics = chosen_share(baskets, len(items), settings)
     whole = learn(baskets, len(items), share, settings)
+    onto = generations.table(before, items, settings.dimension)
+    if onto is not None:
+        whole = turned(whole, onto)
+        metrics["alike_before"] = generations.alike(whole, onto)
     alike = []
     for part in sorted(folder for folder in work.iterdir() if folder.name.isdigit()):
         vectors = turned(learn(Baskets.load(part), len(items), share, settings), whole)
         alike.append((vectors * whole).sum(1).mean().item())
         np.save(part / "vectors.npy", vectors.numpy())
-    write(out / "item_vectors.bin", items, whole, settings)
+    write(out / generations.TABLE, items, whole, settings)
     return metrics | {"word_share": share, "items": len(items), "parts_alike": sum(alike) / len(alike)}

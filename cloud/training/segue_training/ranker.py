@@ -12,17 +12,19 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
-from itertools import chain
 
+import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
 
+from . import wide
 from .calibrate import platt
 from .data import RankerData, by_group, forget
 
-HEADS = ["complete", "skip", "like", "next"]
+HEADS = ["complete", "skip", "like", "next"]  # probabilities; amounts such as `watch_seconds` stand behind them
 NEXT = HEADS.index("next")
+MOST = 0.99  # of the known amounts lie below what an amount head says at the most
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Settings:
     cross_validated_below: int = 12_000  # steps
     folds: int = 5
     sharpness: float = 4.0  # what the linear weights are multiplied by to be log odds
+    linear_first: bool = True  # the linear part is learned alone before the experts
+    held: float = 0.1  # how much it is held to the linear weights then
     seed: int = 1
 
 
@@ -53,6 +57,12 @@ class Widths:
     live: int
     event: int
     context: int
+    amounts: tuple[float, ...] = ()  # the most that each amount head says
+
+    @property
+    def heads(self) -> int:
+        """Columns of the answers."""
+        return len(HEADS) + len(self.amounts)
 
 
 class Ranker(nn.Module):
@@ -76,13 +86,14 @@ class Ranker(nn.Module):
         self.recency = nn.Parameter(-2.0 * torch.arange(slots) / slots)
         self.surroundings = nn.Linear(widths.context, settings.encoded)
         # The experts' first layer, and each head's gate over them.
-        self.mixed = Mixed(widths.live, settings, settings.experts * (settings.expert_size + len(HEADS)))
-        self.towers = nn.Linear(settings.expert_size, len(HEADS), bias=False)
-        self.wide = nn.Linear(widths.candidate, len(HEADS))
-        self.wide_live = nn.Linear(widths.live, len(HEADS), bias=False)
-        blocks = torch.kron(torch.eye(settings.experts), torch.ones(settings.expert_size, len(HEADS)))
+        self.mixed = Mixed(widths.live, settings, settings.experts * (settings.expert_size + widths.heads))
+        self.towers = nn.Linear(settings.expert_size, widths.heads, bias=False)
+        self.wide = nn.Linear(widths.candidate, widths.heads)
+        self.wide_live = nn.Linear(widths.live, widths.heads, bias=False)
+        blocks = torch.kron(torch.eye(settings.experts), torch.ones(settings.expert_size, widths.heads))
         self.register_buffer("blocks", blocks)
-        self.register_buffer("by_head", torch.eye(len(HEADS)).repeat(settings.experts, 1))
+        self.register_buffer("by_head", torch.eye(widths.heads).repeat(settings.experts, 1))
+        self.register_buffer("most", torch.tensor([1.0] * len(HEADS) + list(widths.amounts)))
         self.register_buffer("candidate_scale", torch.ones(widths.candidate))
         self.register_buffer("live_scale", torch.ones(widths.live))
         self.register_buffer("event_scale", torch.ones(widths.event))
@@ -114,7 +125,9 @@ class Ranker(nn.Module):
         return (gates * read) @ self.by_head + (self.wide(candidates) + linear(self.wide_live, live, self.live_scale))
 
     def forward(self, candidates, live, events, mask, context):
-        return torch.sigmoid(self.logits(candidates, live, events, mask, context))
+        """Probabilities, and amounts as shares of their most."""
+        shares = torch.sigmoid(self.logits(candidates, live, events, mask, context))
+        return shares * self.most if self.most.shape[0] > len(HEADS) else shares
 
 
 class Mixed(nn.Module):
@@ -162,7 +175,13 @@ def scaled(model: nn.Module, data: RankerData) -> nn.Module:
 def widths(data: RankerData) -> Widths:
     """Columns of the data's arrays."""
     arrays = (data.candidates, data.live, data.events, data.context)
-    return Widths(*(array.shape[-1] for array in arrays))
+    return Widths(*(array.shape[-1] for array in arrays), amounts(data.labels))
+
+
+def amounts(labels: torch.Tensor) -> tuple[float, ...]:
+    """What nearly all known amounts lie below, by head; 1 where none is known."""
+    columns = [column[~torch.isnan(column)] for column in labels[..., len(HEADS) :].flatten(0, -2).T]
+    return tuple(float(np.quantile(column.numpy(), MOST)) or 1.0 if len(column) else 1.0 for column in columns)
 
 
 def scale(rows: torch.Tensor) -> torch.Tensor:
@@ -171,12 +190,15 @@ def scale(rows: torch.Tensor) -> torch.Tensor:
     return torch.where(deviation > 0.02, 1.0 / deviation.clamp(min=0.02), 1.0).clamp(max=10.0)
 
 
-def loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """`next` as a choice from the list and as a probability; the others where it is known what happened."""
+def loss(logits: torch.Tensor, labels: torch.Tensor, most: torch.Tensor) -> torch.Tensor:
+    """`next` as a choice from the list and as a probability; the others where it is known what happened. Amounts are learned as
+    shares of `most`, by the same loss: what it is least for is their mean (Covington and others, "Deep Neural Networks for
+    YouTube Recommendations", 2016, learn watch time as odds likewise)."""
     known = ~torch.isnan(labels)
-    target = torch.where(known, labels, 0.0)
+    target = torch.where(known, labels / most, 0.0).clamp(0.0, 1.0)
     each = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    per_head = [(each[..., head] * known[..., head]).sum() / known[..., head].sum().clamp(min=1) for head in range(len(HEADS))]
+    heads = range(logits.shape[-1])
+    per_head = [(each[..., head] * known[..., head]).sum() / known[..., head].sum().clamp(min=1) for head in heads]
     return listwise(logits[..., NEXT], target[..., NEXT], known[..., NEXT]) + sum(per_head)
 
 
@@ -208,7 +230,8 @@ def measured(said: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
     metrics = {"ndcg_at_10": float(ndcg(said[..., NEXT], labels[..., NEXT]).mean())}
     for head in range(NEXT):
         metrics[f"auc_{HEADS[head]}"] = auc(said[..., head].flatten(), labels[..., head].flatten())
-    return metrics
+    away = (said - labels)[..., len(HEADS) :].abs().flatten(0, -2).nanmean(0)
+    return metrics | {f"mae_of_amount_{at}": float(mean) for at, mean in enumerate(away)}
 
 
 def measure(model: nn.Module, data: RankerData, steps: torch.Tensor, with_session: bool = True) -> dict[str, float]:
@@ -241,64 +264,64 @@ def auc(answers: torch.Tensor, truths: torch.Tensor) -> float:
 
 
 def train(data: RankerData, settings: Settings = Settings(), build=for_data) -> tuple[nn.Module, dict[str, float]]:
-    """What `build` makes, after as many epochs as do best on people held back, and its metrics there.
+    """What `build` makes, after as many stages as do best on people held back, and its metrics there.
 
     Where there is little to learn from, one tenth of the people says too little: then everybody is held back once, and the
-    model learns from all of them for as many epochs as did best (cross-validation). `calibration` among the metrics is
-    what corrects each head, learned from answers about people held back.
+    model learns from all of them for as many stages as did best (cross-validation): as it begins, its linear part alone, then
+    epochs. `calibration` among the metrics is what corrects each head, learned from answers about people held back.
     """
     if data.steps >= settings.cross_validated_below:
         learned, held_back = by_group(data.groups, 0.1, settings.seed)
         model, metrics = early_stopped(data, learned, held_back, settings, build)
         return model, metrics | {"steps": len(learned)}
-    epochs, metrics = cross_validated(data, settings, build)
+    stage, metrics = cross_validated(data, settings, build)
     torch.manual_seed(settings.seed)
     model, everything = build(data, settings), torch.arange(data.steps)
-    for _ in zip(range(epochs), epochs_of(model, data, everything, settings)):
+    for _ in zip(range(stage + 1), stages_of(model, data, everything, settings)):
         pass
-    return model.eval(), metrics | {"epochs": epochs, "steps": data.steps}
+    return model.eval(), metrics | {"stage": stage, "epochs": max(stage - 1, 0), "steps": data.steps}
 
 
 def early_stopped(data, learned, held_back, settings, build) -> tuple[nn.Module, dict[str, float]]:
-    """The model of the best epoch."""
+    """The model of the best stage."""
     torch.manual_seed(settings.seed)
     model = build(data, settings)
-    best, best_state, best_epoch = measure(model, data, held_back)["ndcg_at_10"], copy.deepcopy(model.state_dict()), 0
-    progress = tqdm(epochs_of(model, data, learned, settings), desc="ranker", unit="epoch", total=settings.epochs)
-    for epoch, total in enumerate(progress, 1):
+    best, best_state, best_stage = -1.0, copy.deepcopy(model.state_dict()), 0
+    progress = tqdm(stages_of(model, data, learned, settings), desc="ranker", unit="stage", total=settings.epochs + 2)
+    for stage, total in enumerate(progress):
         score = measure(model, data, held_back)["ndcg_at_10"]
         progress.set_postfix(loss=f"{total:.3f}", ndcg10=f"{score:.3f}")
         if score > best:
-            best, best_state, best_epoch = score, copy.deepcopy(model.state_dict()), epoch
-        elif epoch - best_epoch >= settings.patience:
+            best, best_state, best_stage = score, copy.deepcopy(model.state_dict()), stage
+        elif stage - best_stage >= settings.patience + (best_stage == 0):
             break
     model.load_state_dict(best_state)
     said, labels = answers(model, data, held_back), data.labels[held_back]
     metrics = measured(said, labels) | {"calibration": calibrations(said, labels)}
     metrics["ndcg_at_10_empty_session"] = measure(model, data, held_back, with_session=False)["ndcg_at_10"]
-    return model.eval(), metrics | {"epochs": best_epoch}
+    return model.eval(), metrics | {"stage": best_stage, "epochs": max(best_stage - 1, 0)}
 
 
 def cross_validated(data, settings, build) -> tuple[int, dict[str, float]]:
-    """How many epochs do best on people who were not learned from, and the figures there."""
+    """Which stage does best on people who were not learned from, and the figures there."""
     names = torch.unique(data.groups)
     names = names[torch.randperm(len(names), generator=torch.Generator().manual_seed(settings.seed))]
     parts = [part for part in names.chunk(settings.folds) if len(part)]
-    said = torch.full((settings.epochs + 1, *data.labels.shape), float("nan"))
+    said = torch.full((settings.epochs + 2, *data.labels.shape), float("nan"))
     for part in tqdm(parts, desc="ranker", unit="fold"):
         side = torch.isin(data.groups, part)
         learned, held_back = torch.nonzero(~side).flatten(), torch.nonzero(side).flatten()
         torch.manual_seed(settings.seed)
         model = build(data, settings)
-        for epoch, _ in enumerate(chain([None], epochs_of(model, data, learned, settings))):
-            said[epoch, held_back] = answers(model, data, held_back)
-    best = soonest(torch.stack([ndcg(epoch[..., NEXT], data.labels[..., NEXT]) for epoch in said]))
+        for stage, _ in enumerate(stages_of(model, data, learned, settings)):
+            said[stage, held_back] = answers(model, data, held_back)
+    best = soonest(torch.stack([ndcg(stage[..., NEXT], data.labels[..., NEXT]) for stage in said]))
     metrics = measured(said[best], data.labels) | {"calibration": calibrations(said[best], data.labels)}
     return best, metrics | {"ndcg_at_10_before": measured(said[0], data.labels)["ndcg_at_10"]}
 
 
 def soonest(scores: torch.Tensor) -> int:
-    """The first row of `[epochs, lists]` that is not below the best one by more than a standard error: what is better by chance
+    """The first row of `[stages, lists]` that is not below the best one by more than a standard error: what is better by chance
     alone is not worth learning (Breiman and others, Classification and Regression Trees, 1984)."""
     lost = scores[scores.mean(1).argmax()] - scores
     within = lost.mean(1) <= lost.std(1) / math.sqrt(scores.shape[1])
@@ -308,6 +331,16 @@ def soonest(scores: torch.Tensor) -> int:
 def calibrations(said: torch.Tensor, labels: torch.Tensor) -> dict[str, dict]:
     """What corrects each head but `next`, whose scale is that of the lists it was learned from."""
     return {HEADS[head]: platt(said[..., head].flatten(), labels[..., head].flatten()) for head in range(NEXT)}
+
+
+def stages_of(model, data, steps, settings):
+    """The model as it begins, with its linear part learned (where that is asked for), and after each epoch, which yields its mean
+    loss."""
+    yield math.nan
+    if settings.linear_first:
+        wide.fit(model, data, steps, loss, settings.held)
+    yield math.nan
+    yield from epochs_of(model, data, steps, settings)
 
 
 def epochs_of(model, data, steps, settings):
@@ -327,7 +360,7 @@ def one_epoch(model, data, steps, optimiser, schedule, settings) -> float:
         if torch.rand(()) < settings.empty_share:
             live, mask, context = forget(live, mask, context)
         optimiser.zero_grad()
-        value = loss(model.logits(candidates, live, events, mask, context), labels)
+        value = loss(model.logits(candidates, live, events, mask, context), labels, model.most)
         value.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()

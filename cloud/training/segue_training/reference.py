@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from .data import RankerData
-from .ranker import HEADS, Settings, Widths, scaled, widths
+from .ranker import Settings, Widths, scaled, widths
 
 SIZE, EXPERTS, EXPERT_SIZE = 32, 4, 32
 
@@ -31,9 +31,10 @@ class Reference(nn.Module):
         rows = candidate + 2 * size
         self.mood, self.surroundings = nn.Linear(candidate, size), nn.Linear(widths.context, size)
         self.experts = nn.ModuleList(nn.Linear(rows, EXPERT_SIZE) for _ in range(EXPERTS))
-        self.gates = nn.ModuleList(nn.Linear(rows, len(HEADS)) for _ in range(EXPERTS))
-        self.towers = nn.Linear(EXPERT_SIZE, len(HEADS), bias=False)
-        self.wide = nn.Linear(candidate, len(HEADS))
+        self.gates = nn.ModuleList(nn.Linear(rows, widths.heads) for _ in range(EXPERTS))
+        self.towers = nn.Linear(EXPERT_SIZE, widths.heads, bias=False)
+        self.wide = nn.Linear(candidate, widths.heads)
+        self.register_buffer("most", torch.ones(widths.heads))
         self.register_buffer("candidate_scale", torch.ones(widths.candidate))
         self.register_buffer("live_scale", torch.ones(widths.live))
         self.register_buffer("event_scale", torch.ones(widths.event))

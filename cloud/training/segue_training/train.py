@@ -41,22 +41,29 @@ def segue(program: Path, *arguments: object) -> dict:
     return json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
 
 
-def fit(program: Path, data: Path, work: Path, out: Path, retriever: str, plain: bool = False) -> dict:
-    """Trains vectors and ranker on a data folder; writes the model folder without a card and returns what to say. A `plain`
-    model's heads are not corrected, and it has no trees beside it."""
+def fit(
+    program: Path, data: Path, work: Path, out: Path, retriever: str, before: Path | None = None, plain: bool = False
+) -> dict:
+    """Trains vectors and ranker on a data folder; writes the model folder without a card and returns what to say. Vectors go on
+    from those of the model folder `before`. A `plain` model, as the demo's, is learned from plenty of made data:
+    its linear part is learned with the rest, its heads are not corrected, and it has no trees beside it."""
     deterministic()
     out.mkdir(parents=True, exist_ok=True)
-    facts = fit_towers(program, data, work, out) if retriever == TOWERS else fit_item2vec(program, data, work, out)
+    if retriever == TOWERS:
+        facts = fit_towers(program, data, work, out, before)
+    else:
+        facts = fit_item2vec(program, data, work, out, before)
     place = ("--towers", out) if retriever == TOWERS else ("--baskets", work / "baskets")
     facts["counts"] |= segue(program, "features", "ranker", "--data", data, *place, "--out", work / "ranker")
     ranker_data = RankerData.load(work / "ranker")
-    model, facts["ranker"] = ranker.train(ranker_data)
+    settings = ranker.Settings(linear_first=not plain)
+    model, facts["ranker"] = ranker.train(ranker_data, settings)
     facts["gbdt"] = {} if plain else gbdt.train(ranker_data, out)
     facts["differences"] |= export_ranker(model, ranker_data, out)
     schema = ranker_data.schema if plain else calibrated(ranker_data.schema, facts["ranker"]["calibration"])
     (out / "schema.json").write_text(json.dumps(schema, indent=2))
     facts["parameters"] = sum(parameter.numel() for parameter in model.parameters())
-    facts["settings"]["ranker"] = asdict(ranker.Settings())
+    facts["settings"]["ranker"] = asdict(settings)
     return facts
 
 
@@ -66,11 +73,11 @@ def calibrated(schema: dict, calibration: dict[str, dict]) -> dict:
     return schema | {"heads": heads}
 
 
-def fit_towers(program: Path, data: Path, work: Path, out: Path) -> dict:
+def fit_towers(program: Path, data: Path, work: Path, out: Path, before: Path | None) -> dict:
     """Two towers: vectors from metadata and history, for catalogues where much is new."""
     counts = segue(program, "features", "towers", "--data", data, "--out", work / "towers")
     tower_data = TowerData.load(work / "towers")
-    towers, metrics = two_tower.train(tower_data)
+    towers, metrics = two_tower.train(tower_data, before=before)
     return {
         "counts": counts,
         TOWERS: metrics,
@@ -80,10 +87,10 @@ def fit_towers(program: Path, data: Path, work: Path, out: Path) -> dict:
     }
 
 
-def fit_item2vec(program: Path, data: Path, work: Path, out: Path) -> dict:
+def fit_item2vec(program: Path, data: Path, work: Path, out: Path, before: Path | None) -> dict:
     """A vector for each item from what was taken up together with it."""
     counts = segue(program, "features", "baskets", "--data", data, "--out", work / "baskets")
-    metrics = item2vec.fit(work / "baskets", out)
+    metrics = item2vec.fit(work / "baskets", out, before)
     settings = {"item2vec": asdict(item2vec.Settings())}
     return {"counts": counts, ITEM2VEC: metrics, "differences": {}, "settings": settings}
 
@@ -132,7 +139,7 @@ def train_reference(data: RankerData, model: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in ("item_tower.onnx", "user_tower.onnx", "schema.json"):
         shutil.copyfile(model / name, out / name)
-    module, _ = ranker.train(data, build=reference.for_data)
+    module, _ = ranker.train(data, ranker.Settings(linear_first=False), build=reference.for_data)
     export_ranker(module, data, out)
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
 from tqdm import tqdm
 
+from . import generations
 from .data import TowerData, by_group
 
 DIMENSION = 64
@@ -97,32 +99,40 @@ def recall(model: TwoTower, data: TowerData, rows: torch.Tensor, places: int = 1
     return found / max(len(rows), 1)
 
 
-def train(data: TowerData, settings: Settings = Settings()) -> tuple[TwoTower, dict[str, float]]:
-    """The towers with the best recall on users held back, and that recall."""
+def train(data: TowerData, settings: Settings = Settings(), before: Path | None = None) -> tuple[TwoTower, dict[str, float]]:
+    """The towers with the best recall on users held back, and that recall. Where the model folder `before` has towers over the same
+    columns, they are where one starts, and the new ones are turned onto them."""
     torch.manual_seed(settings.seed)
     model = TwoTower(data.items.shape[1], data.users.shape[1], settings)
+    onto = model.items(data.items).detach() if generations.begin(model, before) else None
     learned, held_back = by_group(data.groups[data.positives[:, 0]], 0.1, settings.seed)
     held_back = held_back[:: max(1, len(held_back) // settings.judged)]
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
-    best, best_state, waited = -1.0, copy.deepcopy(model.state_dict()), 0
+    best, best_state, best_epoch, waited = -1.0, copy.deepcopy(model.state_dict()), 0, 0
+    if onto is not None:
+        best = recall(model, data, held_back)
     progress = tqdm(range(settings.epochs), desc="two towers", unit="epoch")
     for epoch in progress:
         total = one_epoch(model, data, learned, optimiser, settings)
         score = recall(model, data, held_back)
         progress.set_postfix(loss=f"{total:.3f}", recall100=f"{score:.3f}")
         if score > best:
-            best, best_state, waited, best_epoch = score, copy.deepcopy(model.state_dict()), 0, epoch
+            best, best_state, waited, best_epoch = score, copy.deepcopy(model.state_dict()), 0, epoch + 1
             continue
         waited += 1
         if waited >= settings.patience:
             break
     model.load_state_dict(best_state)
+    metrics = {}
+    if onto is not None:
+        generations.turn(model, data.items, onto)
+        metrics["alike_before"] = generations.alike(model.items(data.items).detach(), onto)
     popular = data.counts.topk(min(100, len(data.counts))).indices
     baseline = torch.isin(data.positives[held_back, 1], popular).float().mean()
-    return model, {
+    return model, metrics | {
         "recall_at_100": best,
         "recall_at_100_popular": float(baseline),
-        "epochs": best_epoch + 1,
+        "epochs": best_epoch,
         "positives": len(learned),
     }
 

@@ -77,7 +77,7 @@ def test_the_file_leaves_out_what_lies_in_no_basket(tmp_path):
         np.save(work / name / "weights.npy", data.weights.numpy())
         np.save(work / name / "groups.npy", data.groups.numpy().astype("<i4"))
     (work / "items.json").write_text(json.dumps([f"i{item}" for item in range(22)]))
-    metrics = item2vec.fit(work, out, SETTINGS)
+    metrics = item2vec.fit(work, out, settings=SETTINGS)
     header, rows = (out / "item_vectors.bin").read_bytes().split(b"\n", 1)
     header = json.loads(header)
     assert (header["format"], header["dimension"], len(header["items"])) == (1, 8, 21)

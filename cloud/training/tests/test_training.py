@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 
-from segue_training import calibrate, export, ranker, two_tower
+from segue_training import calibrate, export, ranker, two_tower, wide
 from segue_training.data import RankerData, TowerData, by_group
 
 
@@ -84,6 +84,18 @@ def test_an_untrained_ranker_orders_by_the_linear_weights():
     *inputs, _ = data.batch(torch.tensor([step]))
     order = model(*inputs)[0, :, ranker.NEXT].argsort()
     assert torch.equal(order, data.live[step, :, 0].argsort())
+
+
+def test_the_linear_part_learned_alone_is_better_than_where_it_begins_and_leaves_vectors_alone():
+    data = ranker_data()
+    likeness = torch.where(data.labels[..., ranker.NEXT] > 0.5, 0.3, 0.0)[..., None] + 0.2 * data.live
+    data = replace(data, live=likeness, linear={"interest_similarity": -0.5})
+    model, every = ranker.for_data(data, TINY), torch.arange(data.steps)
+    before = ranker.measure(model, data, every)["ndcg_at_10"]
+    vectors = model.wide.weight.detach().clone()
+    wide.fit(model, data, every, ranker.loss, TINY.held)
+    assert ranker.measure(model, data, every)["ndcg_at_10"] > before + 0.1
+    assert torch.equal(model.wide.weight, vectors)
 
 
 def test_few_people_are_each_held_back_once_and_a_large_number_is_divided():
@@ -208,3 +220,23 @@ def test_an_operator_that_the_core_does_not_read_is_named(tmp_path):
 def test_auc_counts_pairs_in_the_right_order():
     assert ranker.auc(torch.tensor([0.1, 0.9, 0.4]), torch.tensor([0.0, 1.0, 1.0])) == 1.0
     assert ranker.auc(torch.tensor([0.9, 0.1]), torch.tensor([0.0, 1.0])) == 0.0
+
+
+def test_an_amount_head_answers_in_its_unit_and_costs_the_others_nothing(tmp_path):
+    """What resembles the newest event is watched for 90 seconds, the rest for 10, one play of each step for 1,000."""
+    data = ranker_data()
+    seconds = torch.where(data.labels[..., ranker.NEXT] > 0.5, 90.0, 10.0)
+    seconds[torch.arange(0, data.steps, 50), 0] = 1000.0
+    data = replace(data, labels=torch.cat([data.labels, seconds[..., None]], -1))
+    model, metrics = ranker.train(data, TINY)
+    assert ranker.widths(data).amounts == pytest.approx((90.0,))
+    every = torch.nonzero(data.offsets[1:] > data.offsets[:-1]).flatten()
+    said, right = ranker.answers(model, data, every), data.labels[every][..., ranker.NEXT] > 0.5
+    assert said.shape[-1] == 5 and 0.0 <= said[..., 4].min() and said[..., 4].max() <= 90.0
+    assert said[right][:, 4].mean() > said[~right][:, 4].mean() + 5.0
+    assert metrics["ndcg_at_10"] > metrics["ndcg_at_10_before"] and metrics["mae_of_amount_0"] < 40.0
+    path, (candidates, live, events, mask, context, _) = tmp_path / "ranker.onnx", (array[0] for array in data.batch(every[:1]))
+    export.ranker(model, ranker.widths(data), 6, path)
+    events, mask = (torch.nn.functional.pad(array, (*[0, 0] * (array.dim() - 1), 0, 6 - len(mask))) for array in (events, mask))
+    inputs = dict(zip(export.RANKER_INPUTS, (candidates, live, events, mask, context)))
+    assert export.parity(model, path, inputs) <= export.TOLERANCE * 90.0

@@ -1,0 +1,49 @@
+"""The ranker's linear part learned alone, before its experts: a convex problem of a few weights, so it has one answer and does
+not depend on a rate. Where there are a few hundred steps it is about all that they can teach (Cheng and others, "Wide & Deep
+Learning for Recommender Systems", 2016, learn both at once; a start at the linear answer needs fewer passes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from .data import RankerData
+
+ITERATIONS = 60
+
+
+def fit(model: nn.Module, data: RankerData, steps: torch.Tensor, loss: Callable, held: float) -> None:
+    """Gives the weights of `wide` and `wide_live` least `loss` on these steps, held to where they are by `held` times the squared
+    distance. Vectors have no linear part: their entries mean nothing alone."""
+    with torch.no_grad():
+        candidates = data.candidates[steps][..., numbers(data)] * model.candidate_scale[numbers(data)]
+        live, labels = data.live[steps] * model.live_scale, data.labels[steps]
+    parts = [model.wide.weight.detach()[:, numbers(data)], model.wide_live.weight.detach(), model.wide.bias.detach()]
+    moves = [torch.zeros_like(part, requires_grad=True) for part in parts]
+    optimiser = torch.optim.LBFGS(moves, max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimiser.zero_grad()
+        fixed, moving, bias = (part + move for part, move in zip(parts, moves))
+        logits = candidates @ fixed.T + live @ moving.T + bias
+        value = loss(logits, labels, model.most) + held * sum((move**2).sum() for move in moves[:2])
+        value.backward()
+        return value
+
+    optimiser.step(closure)
+    with torch.no_grad():
+        model.wide.weight[:, numbers(data)] += moves[0]
+        model.wide_live.weight += moves[1]
+        model.wide.bias += moves[2]
+
+
+def numbers(data: RankerData) -> torch.Tensor:
+    """bool [Fc]: the candidate's columns that are no entries of a vector."""
+    is_number = []
+    for feature in data.schema["candidate"]:
+        is_vector = feature["source"] == "vector"
+        is_number += [not is_vector] * (data.schema["dimension"] if is_vector else 1)
+    return torch.tensor(is_number)
