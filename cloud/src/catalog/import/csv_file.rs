@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 
 use super::LINE_BYTES;
@@ -97,7 +97,13 @@ pub fn for_each_row(
         let known = match &names {
             Some(known) => known,
             None => {
-                let is_data = cells[0].trim().parse::<f64>().is_ok() && !columns.is_empty();
+                let is_data = cells[0].trim().parse::<f64>().is_ok();
+                ensure!(
+                    !is_data || !columns.is_empty(),
+                    "{} has no header row: its first cell is {:?}. Put the names of the columns into its first line",
+                    path.display(),
+                    cells[0]
+                );
                 let given: Vec<&str> = if is_data { columns.to_vec() } else { cells.clone() };
                 let place = |(place, name): (usize, &&str)| (name.trim().to_owned(), place);
                 let known = names.insert(given.iter().enumerate().map(place).collect());
@@ -256,6 +262,9 @@ mod tests {
         std::fs::write(&path, "\"a,b\n1,x\n2,y\n").unwrap();
         let error = for_each_row(&path, "f", &[], &mut builder, |_, _| Ok(())).unwrap_err().to_string();
         assert!(error.contains("header") && error.contains("f.csv"), "{error}");
+        std::fs::write(&path, "1,x\n2,y\n").unwrap();
+        let error = for_each_row(&path, "f", &[], &mut builder, |_, _| Ok(())).unwrap_err().to_string();
+        assert!(error.contains("no header row") && error.contains("\"1\""), "{error}");
     }
 
     #[test]

@@ -20,6 +20,11 @@ const GESTURES: [(&str, EventKind); 4] = [
     ("is_hate", EventKind::NotInterested),
 ];
 
+/// The columns of KuaiRec's files, for those without header rows.
+const MATRIX: [&str; 8] =
+    ["user_id", "video_id", "play_duration", "video_duration", "time", "date", "timestamp", "watch_ratio"];
+const CATEGORIES: [&str; 2] = ["video_id", "feat"];
+
 const FEED: Description = Description { surface: "feed", timed: true, rule: None };
 
 /// `log_*.csv` with `video_features_basic*.csv` beside them.
@@ -40,14 +45,14 @@ pub(super) fn random(path: &Path, data: &Path, mut builder: Builder) -> anyhow::
 /// `big_matrix.csv` (else `small_matrix.csv`), with `item_categories.csv` beside it.
 pub(super) fn recorded(path: &Path, data: &Path, mut builder: Builder) -> anyhow::Result<Outcome> {
     for file in named(path, "item_categories", ".csv") {
-        for_each_row(&file, "item_categories", &[], &mut builder, |builder, row| {
+        for_each_row(&file, "item_categories", &CATEGORIES, &mut builder, |builder, row| {
             video(builder, row, row.optional("feat").unwrap_or_default(), "", None)
         })?;
     }
     let big = named(path, "big_matrix", ".csv");
     let files = if big.is_empty() { required(path, "small_matrix", ".csv")? } else { big };
     for file in files {
-        for_each_row(&file, "matrix", &[], &mut builder, |builder, row| {
+        for_each_row(&file, "matrix", &MATRIX, &mut builder, |builder, row| {
             let seconds = row.number("timestamp")?;
             let watched = Watched {
                 user: row.text("user_id")?,

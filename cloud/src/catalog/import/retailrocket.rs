@@ -11,11 +11,15 @@ use super::reject::{Reason, Reject};
 use super::{named, required};
 use crate::catalog::Item;
 
+/// The columns of both files, for those without header rows.
+const EVENTS: [&str; 5] = ["timestamp", "visitorid", "event", "itemid", "transactionid"];
+const PROPERTIES: [&str; 4] = ["timestamp", "itemid", "property", "value"];
+
 /// `events.csv`, with `item_properties*.csv` beside it, of which the latest category of each item is taken.
 pub(super) fn import(path: &Path, data: &Path, mut builder: Builder) -> anyhow::Result<Outcome> {
     let mut categories: HashMap<String, (i64, String)> = HashMap::new();
     for file in named(path, "item_properties", ".csv") {
-        for_each_row(&file, "item_properties", &[], &mut builder, |_, row| {
+        for_each_row(&file, "item_properties", &PROPERTIES, &mut builder, |_, row| {
             if row.text("property")? == "categoryid" {
                 let (time_ms, value) = (row.integer("timestamp")?, row.text("value")?);
                 let entry = categories.entry(row.text("itemid")?.to_owned()).or_default();
@@ -27,7 +31,9 @@ pub(super) fn import(path: &Path, data: &Path, mut builder: Builder) -> anyhow::
         })?;
     }
     for file in required(path, "events", ".csv")? {
-        for_each_row(&file, "events", &[], &mut builder, |builder, row| visit(builder, row, &categories))?;
+        for_each_row(&file, "events", &EVENTS, &mut builder, |builder, row| {
+            visit(builder, row, &categories)
+        })?;
     }
     builder.finish(Description { surface: "shop", timed: true, rule: None }, data)
 }

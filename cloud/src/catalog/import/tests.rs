@@ -45,6 +45,12 @@ fn import(format: Format, files: &[(&str, &[u8])]) -> Imported {
     Imported { _folder: folder, source, data, outcome, catalogue }
 }
 
+/// A file without its header row.
+fn below(text: &[u8]) -> &[u8] {
+    let end = text.iter().position(|byte| *byte == b'\n').unwrap();
+    &text[end + 1..]
+}
+
 #[test]
 fn jsonl_keeps_good_rows_and_names_bad_ones() {
     let long = format!(r#"{{"event_id":"{}","item":"a","kind":"click","time_ms":1}}"#, "x".repeat(200));
@@ -403,6 +409,10 @@ fn kuairec_rows_say_how_much_was_watched() {
     assert_eq!((events[0].time_ms, events[0].played_ms), (1_593_898_068_378, Some(4_381)));
     assert_eq!(imported.catalogue.items[0].categories, ["tag 27", "tag 9"]);
     assert_eq!(imported.reasons(), [("column_missing", 1)]);
+    let headless =
+        import(Format::Kuairec, &[("big_matrix.csv", below(matrix)), ("item_categories.csv", below(tags))]);
+    assert_eq!(headless.reasons(), imported.reasons());
+    assert_eq!((headless.catalogue.events.len(), &headless.catalogue.items), (2, &imported.catalogue.items));
 }
 
 #[test]
@@ -434,6 +444,12 @@ fn retailrocket_visits_become_clicks_carts_and_purchases() {
     assert_eq!(kinds, ["click", "add_to_cart", "purchase"]);
     assert_eq!(imported.catalogue.items[0].categories, ["category 1338"]);
     assert_eq!((imported.catalogue.users.len(), imported.reasons()), (1, vec![("value_invalid", 1)]));
+    let files = files.map(|(name, text)| (name, below(text)));
+    let headless = import(Format::Retailrocket, &files);
+    assert_eq!(
+        (headless.reasons(), &headless.catalogue.items),
+        (imported.reasons(), &imported.catalogue.items)
+    );
 }
 
 fn yambda_listens(path: &Path) {
