@@ -9,6 +9,7 @@ use crate::catalog::Catalogue;
 use crate::evaluate::gate::{self, Finding, Limits};
 use crate::evaluate::{Choice, Rows, ScorerKind};
 use crate::towers::ModelDirectory;
+use crate::train::fold_folder;
 
 /// Arguments of `segue model`.
 #[derive(clap::Args)]
@@ -20,7 +21,7 @@ pub struct Arguments {
 /// What to do with a model.
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Say whether a model may be served: operators and shapes, size, latency, and quality beside the served one.
+    /// Say whether a model may be served: files, operators and shapes, size, latency, and quality beside the served one.
     Check(Check),
 }
 
@@ -57,10 +58,12 @@ struct Check {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Action::Check(check) = &arguments.action;
     let limits = Limits { bytes: check.bytes, milliseconds: check.milliseconds };
-    let mut findings = gate::of_file(&ModelDirectory::open(&check.model)?, limits, ScorerKind::shipped());
-    if let Some(data) = check.data.as_deref().filter(|_| findings.iter().all(|finding| finding.passed)) {
-        findings.push(quality(check, data)?);
-    }
+    let mut findings = of_folders(&check.model, limits)?;
+    findings.push(match (&check.data, findings.iter().all(|finding| finding.passed)) {
+        (Some(data), true) => quality(check, data)?,
+        (Some(_), false) => gate::no_quality("the model is refused without it"),
+        (None, _) => gate::no_quality("--data names the sessions to judge both models on"),
+    });
     for Finding { check, passed, detail, .. } in &findings {
         println!("{check:<10} {} {detail}", if *passed { "passed " } else { "refused" });
     }
@@ -73,6 +76,24 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         bail!("model_refused: {}: {}", first.check, first.detail);
     }
     Ok(())
+}
+
+/// What can be said without data, of the model and of those of the folds; of these only what falls short.
+fn of_folders(model: &Path, limits: Limits) -> anyhow::Result<Vec<Finding>> {
+    let of = |folder: &Path| -> anyhow::Result<Vec<Finding>> {
+        let mut findings = vec![gate::of_card(folder)];
+        findings.extend(gate::of_file(&ModelDirectory::open(folder)?, limits, ScorerKind::shipped()));
+        Ok(findings)
+    };
+    let mut findings = of(model)?;
+    for (fold, folder) in (0..).map(|fold| (fold, fold_folder(model, fold))).take_while(|(_, at)| at.is_dir())
+    {
+        let short = of(&folder)?.into_iter().filter(|finding| !finding.passed);
+        findings.extend(
+            short.map(|finding| Finding { detail: format!("fold {fold}: {}", finding.detail), ..finding }),
+        );
+    }
+    Ok(findings)
 }
 
 /// Both models on the same held-out sessions.

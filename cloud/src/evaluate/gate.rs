@@ -1,4 +1,5 @@
-//! Whether a model may be served: operators and shapes, size, latency, and quality beside the served one on the same replay.
+//! Whether a model may be served: the files that its card tells of, operators and shapes, size, latency, and quality beside
+//! the served one on the same replay.
 
 use std::path::Path;
 use std::time::Instant;
@@ -13,6 +14,7 @@ use super::metrics::{COUNT, Metric};
 use super::replay::ScorerKind;
 use super::tally::Tally;
 use crate::towers::ModelDirectory;
+use crate::train::Card;
 
 /// Candidates that latency is measured with; all slots hold an event.
 const CANDIDATES: usize = 500;
@@ -32,7 +34,7 @@ pub struct Limits {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
-    /// `operators`, `size`, `latency` or `quality`.
+    /// `card`, `size`, `operators`, `latency` or `quality`.
     pub check: &'static str,
     /// It is good enough.
     pub passed: bool,
@@ -62,6 +64,31 @@ pub fn of_file(model: &ModelDirectory, limits: Limits, kind: ScorerKind) -> Vec<
         findings.push(at_most("latency", milliseconds, limits.milliseconds, "ms"));
     }
     findings
+}
+
+/// Whether the folder holds the files that its card tells of. Without a card a model passes: then nobody can say what it
+/// learned from, and reports of the judge say so.
+#[must_use]
+pub fn of_card(folder: &Path) -> Finding {
+    let compared = Card::read(folder).and_then(|card| card.map(|card| card.describes(folder)).transpose());
+    let (passed, detail) = match compared {
+        Ok(Some(())) => (true, "the files are those that the card tells of".to_owned()),
+        Ok(None) => (true, "there is no card: what the model learned from is not known".to_owned()),
+        Err(error) => (false, format!("{error:#}")),
+    };
+    Finding { check: "card", passed, value: None, limit: None, detail }
+}
+
+/// Quality that nobody looked at, and why.
+#[must_use]
+pub fn no_quality(reason: &str) -> Finding {
+    Finding {
+        check: "quality",
+        passed: true,
+        value: None,
+        limit: None,
+        detail: format!("not looked at: {reason}"),
+    }
 }
 
 fn at_most(check: &'static str, value: f64, limit: f64, unit: &str) -> Finding {
@@ -124,8 +151,12 @@ pub fn json(model: &Path, findings: &[Finding]) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::catalog::Rule;
     use crate::evaluate::metrics::NOTHING;
+    use crate::towers::samples;
 
     fn tally(value: impl Fn(u64) -> f64) -> Tally {
         let mut tally = Tally::default();
@@ -155,6 +186,23 @@ mod tests {
         assert!(found.len() == 3 && found.iter().all(|finding| finding.passed), "{found:?}");
         let found = of_file(&ModelDirectory::demo(), Limits { bytes: 10, ..limits }, ScorerKind::Core);
         assert!(!found[0].passed && found[0].detail.contains("more than the 10 allowed"), "{found:?}");
+    }
+
+    #[test]
+    fn files_that_were_changed_after_the_training_are_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in ModelDirectory::demo().files() {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        let found = of_card(folder.path());
+        assert!(found.passed && found.detail.contains("no card"), "{found:?}");
+        let (dataset, rule) = (samples::catalogue().dataset, Rule::LeaveOneOut);
+        let card = Card::of(folder.path(), &dataset, rule, Duration::ZERO, serde_json::Value::Null).unwrap();
+        card.write(folder.path()).unwrap();
+        assert!(of_card(folder.path()).passed);
+        std::fs::write(folder.path().join("ranker.onnx"), "another").unwrap();
+        let found = of_card(folder.path());
+        assert!(!found.passed && found.detail.contains("ranker.onnx has 7 bytes"), "{found:?}");
     }
 
     #[cfg(feature = "ranker")]

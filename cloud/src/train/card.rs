@@ -138,6 +138,30 @@ impl Card {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
+    /// Whether the files in `folder` are those that the card tells of.
+    ///
+    /// # Errors
+    /// Names the file that is another one, and what the card says of it.
+    pub fn describes(&self, folder: &Path) -> anyhow::Result<()> {
+        for name in self::files(folder) {
+            let bytes = read(&folder.join(name))?;
+            let found = FileFacts { bytes: bytes.len() as u64, sha256: trust::hash(&bytes) };
+            let told = self.files.get(name).with_context(|| format!("{name} is not in {FILE}"))?;
+            ensure!(
+                *told == found,
+                "{name} has {} bytes of hash {}, {FILE} tells of {} of hash {}",
+                found.bytes,
+                found.sha256,
+                told.bytes,
+                told.sha256
+            );
+        }
+        let schema = Schema::from_json(&read(&folder.join("schema.json"))?)?;
+        let told = &self.schema_version;
+        ensure!(schema.version == *told, "schema.json is {:?}, {FILE} tells of {told:?}", schema.version);
+        Ok(())
+    }
+
     /// Whether the model may be judged on what `rule` holds out of the data set it was trained on.
     ///
     /// # Errors
