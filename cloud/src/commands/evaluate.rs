@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::catalog::generate::truth::Truth;
 use crate::catalog::{Catalogue, Rule, SessionLog};
-use crate::evaluate::tasks::Skipped;
+use crate::evaluate::tasks::{Skipped, count};
 use crate::evaluate::{
     Choice, Head, Judge, LabelRules, Report, Rows, ScorerKind, Source, Tally, bandit, own,
 };
@@ -33,7 +33,7 @@ pub struct Arguments {
     /// The hidden truth that `segue generate --truth` wrote.
     #[arg(long, value_name = "FILE")]
     pub truth: Option<PathBuf>,
-    /// Judge these sessions instead of the held-out ones: JSON lines in the columns of events.
+    /// Judge these sessions instead of the held-out ones: a file of JSON lines, .csv or .parquet in the columns of events.
     #[arg(long, value_name = "FILE")]
     pub sessions: Option<PathBuf>,
     /// Judge what this preset of split.json holds out, instead of its own rule.
@@ -51,6 +51,9 @@ pub struct Arguments {
     /// The Python to train with; SEGUE_PYTHON, else python3, without it.
     #[arg(long, value_name = "FILE")]
     pub python: Option<PathBuf>,
+    /// The project's folder cloud/training, for training first; looked for around the program without it.
+    #[arg(long, value_name = "DIR")]
+    pub training: Option<PathBuf>,
 }
 
 /// Runs `segue evaluate`.
@@ -58,8 +61,11 @@ pub struct Arguments {
 /// # Errors
 /// When the data cannot be read, has no held-out sessions, or the model does not fit or saw them.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    make_room(arguments)?;
     let mut catalogue = Catalogue::load(&arguments.data)?;
-    if catalogue.events.iter().any(|event| event.context.contains_key("propensity")) {
+    let mut events = catalogue.events.iter();
+    let has_sessions = events.len() == 0 || events.any(|event| !event.context.contains_key("propensity"));
+    if arguments.sessions.is_none() && !has_sessions {
         return off_policy(arguments, &catalogue);
     }
     catalogue.divide(catalogue.split.named(arguments.split.as_deref())?);
@@ -73,7 +79,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         dataset: catalogue.dataset.name.clone(),
         split: serde_json::to_value(rule)?,
         model: choice.name(),
-        trained_until: rule.trained_until_ms(),
+        trained_until: choice.trained_until()?,
         scorer: arguments.scorer.name(),
         truth: truth.is_some(),
     };
@@ -95,6 +101,7 @@ impl Arguments {
             split: None,
             labels: None,
             python: None,
+            training: None,
         }
     }
 }
@@ -155,7 +162,9 @@ fn replay(
     let model = choice.open(catalogue)?;
     let policy = Policies::read(&arguments.data)?.of(surface)?;
     let ranking = Ranking::new(policy, model.as_ref())?;
+    let all = sessions.len();
     let sessions = spread(&sessions, arguments.limit);
+    count(&mut tally.skipped, "session_beyond_limit", all - sessions.len());
     let scorer = arguments.scorer;
     let judge =
         Judge { catalogue, model: model.as_ref(), ranking, rules: &rules, source, scorer, truth, rows };
@@ -171,7 +180,7 @@ fn train_first(arguments: &Arguments) -> anyhow::Result<PathBuf> {
     let options = train::Options {
         split: arguments.split.clone(),
         python: arguments.python.clone(),
-        ..train::Options::default()
+        training: arguments.training.clone(),
     };
     train::run(&arguments.data, &options)
         .context("without training, --model demo, --model none or --model DIR says what to judge")
@@ -189,6 +198,15 @@ fn held_out(catalogue: &Catalogue) -> Vec<SessionLog> {
 fn spread(sessions: &[SessionLog], most: usize) -> Vec<&SessionLog> {
     let step = if most == 0 { 1 } else { sessions.len().div_ceil(most).max(1) };
     sessions.iter().step_by(step).collect()
+}
+
+/// Makes the folders that will be written to, so that a long replay does not end in an error.
+fn make_room(arguments: &Arguments) -> anyhow::Result<()> {
+    let beside = arguments.json.as_deref().and_then(Path::parent);
+    for folder in beside.into_iter().chain(arguments.report.as_deref()) {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    Ok(())
 }
 
 fn write(arguments: &Arguments, report: &Report) -> anyhow::Result<()> {
@@ -210,19 +228,10 @@ fn off_policy(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<()
     let mut skipped = Skipped::new();
     let estimates = bandit::estimates(catalogue, &mut skipped);
     ensure!(!estimates.is_empty(), "no impression tells its propensity and logging policy: {skipped:?}");
-    let name = &catalogue.dataset.name;
-    let about = format!(
-        "Clicks per 1,000 impressions, 95 % intervals by impression; `worth` is the effective number of impressions. \
-         Left out: {skipped:?}."
-    );
-    let table = bandit::table(&estimates);
-    println!("{name}\n{about}\n{table}");
+    let report = bandit::Report { dataset: catalogue.dataset.name.clone(), estimates, skipped };
+    print!("{report}");
     if let Some(folder) = &arguments.report {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let path = folder.join("report.md");
-        std::fs::write(&path, format!("# {name}, off policy\n\n{about}\n\n{table}"))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        report.write(folder)?;
     }
-    let rows = bandit::rows(&estimates);
-    write_json(arguments, &json!({"dataset": name, "skipped": skipped, "rows": rows}))
+    write_json(arguments, &report.json())
 }

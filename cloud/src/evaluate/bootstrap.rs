@@ -80,13 +80,23 @@ impl<const N: usize> Figures<N> {
     }
 
     fn of_draws(&self, figure: impl Fn(&[[f64; N]]) -> f64) -> Option<Interval> {
-        let mut values: Vec<f64> =
-            self.draws.iter().map(|draw| figure(draw)).filter(|value| value.is_finite()).collect();
-        values.sort_unstable_by(f64::total_cmp);
-        let last = values.len().checked_sub(1)?;
-        let at = |share: f64| values[(share * last as f64).round() as usize];
-        Some((at(TAIL), at(1.0 - TAIL)))
+        ends(self.draws.iter().map(|draw| figure(draw)).collect())
     }
+}
+
+/// The interval of a figure that is no ratio of sums: `figure` is told how often each of the units was drawn.
+#[must_use]
+pub fn interval(units: usize, figure: impl Fn(&[f64]) -> f64 + Sync) -> Option<Interval> {
+    ends((0..DRAWS).into_par_iter().map(|seed| figure(&drawn(units, seed))).collect())
+}
+
+/// Where the middle 95 % of the draws that have a figure end.
+fn ends(mut values: Vec<f64>) -> Option<Interval> {
+    values.retain(|value| value.is_finite());
+    values.sort_unstable_by(f64::total_cmp);
+    let last = values.len().checked_sub(1)?;
+    let at = |share: f64| values[(share * last as f64).round() as usize];
+    Some((at(TAIL), at(1.0 - TAIL)))
 }
 
 /// How often each unit is drawn.

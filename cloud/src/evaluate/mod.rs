@@ -7,12 +7,14 @@
 pub mod bandit;
 pub mod bootstrap;
 mod chart;
+mod document;
 pub mod gate;
-mod heads;
+pub mod heads;
 mod labels;
 pub mod methods;
 pub mod metrics;
 mod model;
+mod outcomes;
 pub mod own;
 mod replay;
 mod report;

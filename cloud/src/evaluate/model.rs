@@ -82,6 +82,21 @@ impl Choice {
         }
     }
 
+    /// Until when the model learned, in milliseconds since 1970, by its card; else why there is no such time.
+    ///
+    /// # Errors
+    /// When the card is damaged or of another version.
+    pub fn trained_until(&self) -> anyhow::Result<Result<i64, &'static str>> {
+        Ok(match self {
+            Self::None => Err("there is no model"),
+            Self::Demo => Err("the demo's model learned from generated data of another seed"),
+            Self::Folder(folder) => match Card::read(folder)? {
+                Some(card) => card.trained_until.ok_or("time does not divide this data"),
+                None => Err("the model has no card: what it learned from is not known"),
+            },
+        })
+    }
+
     /// Its word in reports.
     #[must_use]
     pub fn name(&self) -> String {
@@ -125,6 +140,8 @@ mod tests {
         assert!(Choice::of(None, data.path(), || bail!("no Python")).is_err());
         let current = data.path().join("models/current");
         std::fs::create_dir_all(&current).unwrap();
+        let until = Choice::Folder(current.clone()).trained_until().unwrap();
+        assert!(until.unwrap_err().contains("no card"));
         let choice = Choice::of(None, data.path(), || bail!("not needed")).unwrap();
         assert_eq!(choice, Choice::Folder(current));
         assert_eq!(Choice::of(Some("demo"), data.path(), || bail!("no")).unwrap(), Choice::Demo);

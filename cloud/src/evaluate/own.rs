@@ -1,13 +1,14 @@
 //! Sessions of one's own: a file of events in the columns of `docs/EVENTS.md`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use segue_core::session::Event;
+use segue_core::trust;
 
 use super::tasks::{Skipped, count};
-use crate::catalog::{Catalogue, SessionLog};
+use crate::catalog::{Catalogue, SessionLog, import};
 
 /// Adds the file's events to the catalogue and returns their sessions. What cannot be used is counted.
 ///
@@ -18,17 +19,12 @@ pub fn read(
     catalogue: &mut Catalogue,
     skipped: &mut Skipped,
 ) -> anyhow::Result<Vec<SessionLog>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut events: Vec<Event> = Vec::new();
-    let mut ids = HashSet::new();
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        match event(line, catalogue) {
-            Ok(event) if ids.insert(event.event_id.clone()) => events.push(event),
-            Ok(_) => count(skipped, "event_duplicate", 1),
-            Err(reason) => count(skipped, reason, 1),
-        }
+    let import::Events { mut events, rejects, remark } = import::events(path)?;
+    for (reason, times) in rejects {
+        count(skipped, reason, times as usize);
     }
-    catalogue.add_events(events);
+    leave_out_unknown(&mut events, catalogue, skipped);
+    let ids = add(events, catalogue);
     let is_own = |session: &SessionLog| {
         session.events.iter().any(|event| ids.contains(&catalogue.events[*event as usize].event_id))
     };
@@ -40,8 +36,10 @@ pub fn read(
     count(skipped, "session_before_the_boundary", all - sessions.len());
     ensure!(
         !sessions.is_empty(),
-        "no session of {} can be judged, left out: {skipped:?}. A session begins at {boundary_ms} ms or later",
-        path.display()
+        "no session of {} can be judged, left out: {skipped:?}. A session begins at {boundary_ms} ms or later, its items are \
+         in the data. {}",
+        path.display(),
+        remark.unwrap_or_default()
     );
     for event in sessions.iter().flat_map(|session| &session.events) {
         catalogue.held_out[*event as usize] = true;
@@ -49,27 +47,63 @@ pub fn read(
     Ok(sessions)
 }
 
-fn event(line: &str, catalogue: &Catalogue) -> Result<Event, &'static str> {
-    let event: Event = serde_json::from_str(line).map_err(|_| "event_not_json")?;
-    event.examine().map_err(|_| "event_invalid")?;
-    match event.item.is_empty() || catalogue.item_index(&event.item).is_some() {
-        true => Ok(event),
-        false => Err("item_unknown"),
+/// Leaves out what the catalogue does not have: events, and candidates of the others.
+fn leave_out_unknown(events: &mut Vec<Event>, catalogue: &Catalogue, skipped: &mut Skipped) {
+    let is_known = |item: &str| item.is_empty() || catalogue.item_index(item).is_some();
+    let all = events.len();
+    events.retain(|event| is_known(&event.item));
+    count(skipped, "item_unknown", all - events.len());
+    for event in events {
+        let all = event.candidates.len();
+        event.candidates.retain(|item| catalogue.item_index(item).is_some());
+        count(skipped, "candidate_unknown", all - event.candidates.len());
     }
+}
+
+/// Puts the file's events into the log and returns their ids. Where the log has the same event already the file's takes its
+/// place, so that imported sessions can be given candidates; an id that another event of the log has is replaced.
+fn add(mut events: Vec<Event>, catalogue: &mut Catalogue) -> HashSet<String> {
+    let mut by_time: HashMap<i64, Vec<&Event>> = HashMap::new();
+    events.iter().for_each(|event| by_time.entry(event.time_ms).or_default().push(event));
+    let is_given = |logged: &Event| {
+        by_time.get(&logged.time_ms).is_some_and(|given| given.iter().any(|given| is_same(given, logged)))
+    };
+    catalogue.events.retain(|logged| !is_given(logged));
+    let taken: HashSet<&str> = catalogue.events.iter().map(|event| event.event_id.as_str()).collect();
+    for (place, event) in events.iter_mut().enumerate() {
+        if taken.contains(event.event_id.as_str()) {
+            event.event_id = trust::hash(format!("{place} {}", event.event_id).as_bytes());
+        }
+    }
+    let ids = events.iter().map(|event| event.event_id.clone()).collect();
+    catalogue.add_events(events);
+    ids
+}
+
+/// Whether two events of one time are the same one, whatever they are called.
+fn is_same(one: &Event, other: &Event) -> bool {
+    let who = one.user == other.user && (!one.user.is_empty() || one.session == other.session);
+    who && one.item == other.item && one.kind == other.kind
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Rule;
     use crate::towers::samples;
 
-    fn read_lines(lines: &[&str]) -> (anyhow::Result<Vec<SessionLog>>, Skipped, Catalogue) {
+    fn read_file(name: &str, lines: &[&str]) -> (anyhow::Result<Vec<SessionLog>>, Skipped, Catalogue) {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("sessions.jsonl");
+        let path = folder.path().join(name);
         std::fs::write(&path, lines.join("\n")).unwrap();
         let (mut catalogue, mut skipped) = (samples::catalogue(), Skipped::new());
+        catalogue.divide(Rule::Time { boundary_ms: 200_000 });
         let read = read(&path, &mut catalogue, &mut skipped);
         (read, skipped, catalogue)
+    }
+
+    fn read_lines(lines: &[&str]) -> (anyhow::Result<Vec<SessionLog>>, Skipped, Catalogue) {
+        read_file("sessions.jsonl", lines)
     }
 
     #[test]
@@ -85,15 +119,56 @@ mod tests {
         ]);
         let sessions = sessions.unwrap();
         assert_eq!((sessions.len(), sessions[0].events.len()), (1, 2));
-        let wanted = ["event_duplicate", "event_not_json", "item_unknown", "session_before_the_boundary"];
+        let wanted = ["id_duplicate", "item_unknown", "not_json", "session_before_the_boundary"];
         assert_eq!(skipped, wanted.map(|reason| (reason, 1)).into());
         assert!(sessions[0].events.iter().all(|event| catalogue.held_out[*event as usize]));
+    }
+
+    #[test]
+    fn ids_may_be_missing_and_unknown_candidates_are_counted() {
+        let (sessions, skipped, catalogue) = read_lines(&[
+            r#"{"user":"me","item":"i1","kind":"complete","time_ms":400000,"candidates":["i1","nowhere","i3"]}"#,
+            r#"{"user":"me","item":"i3","kind":"complete","time_ms":400001,"played_ms":null}"#,
+        ]);
+        let sessions = sessions.unwrap();
+        assert_eq!((sessions.len(), sessions[0].events.len()), (1, 2));
+        assert_eq!(skipped, [("candidate_unknown", 1)].into());
+        let first = &catalogue.events[sessions[0].events[0] as usize];
+        assert_eq!(first.candidates, ["i1", "i3"]);
+    }
+
+    #[test]
+    fn a_table_with_commas_is_read_by_its_ending() {
+        let (sessions, skipped, _) = read_file(
+            "mine.csv",
+            &["user,session,item,kind,time_ms", "me,s,i1,complete,400000", "me,s,i2,complete,soon"],
+        );
+        assert_eq!(sessions.unwrap()[0].events.len(), 1);
+        assert_eq!(skipped, [("value_invalid", 1)].into());
+    }
+
+    #[test]
+    fn an_event_that_was_imported_gets_its_candidates_and_an_id_of_another_one_is_replaced() {
+        let before = samples::catalogue();
+        let known = before.events.iter().position(|event| event.time_ms >= 200_000).unwrap();
+        let mut given = before.events[known].clone();
+        given.event_id = before.events[0].event_id.clone();
+        given.candidates = vec!["i1".into(), "i2".into()];
+        let (sessions, skipped, catalogue) = read_lines(&[&serde_json::to_string(&given).unwrap()]);
+        assert_eq!((catalogue.events.len(), skipped), (before.events.len(), Skipped::new()));
+        let events = sessions.unwrap().remove(0).events;
+        let judged = events.iter().map(|event| &catalogue.events[*event as usize]);
+        assert_eq!(judged.filter(|event| event.candidates == given.candidates).count(), 1);
+        assert_eq!(catalogue.events[0], before.events[0]);
     }
 
     #[test]
     fn a_file_without_a_session_to_judge_says_why() {
         let (sessions, _, _) = read_lines(&["nonsense"]);
         let error = sessions.unwrap_err().to_string();
-        assert!(error.contains("event_not_json"), "{error}");
+        assert!(error.contains("not_json"), "{error}");
+        let seconds = r#"{"user":"me","item":"unseen","kind":"like","time_ms":1700000000}"#;
+        let error = read_lines(&[seconds]).0.unwrap_err().to_string();
+        assert!(error.contains("item_unknown") && error.contains("in milliseconds"), "{error}");
     }
 }

@@ -11,20 +11,18 @@ use super::LabelRules;
 use super::heads::Heads;
 use super::methods::{EngineMethod, Learned, LearnedOnce, Method, Question, Rows};
 use super::metrics::{Facts, Parts, Ranked, measure};
+use super::outcomes::Outcomes;
 use super::stage::{Sitting, Stage};
 use super::tally::Tally;
 use super::tasks::{Source, Task, count, tasks};
 use crate::catalog::generate::truth::Truth;
 use crate::catalog::{Catalogue, SessionLog};
-use crate::examples::outcomes;
 use crate::refresh::{PackMaker, Ranking};
 use crate::score::OrtScorer;
 use crate::towers::ModelDirectory;
 
 /// Groups of sessions, in the order of time, that get packs made just before their first.
 const REFRESHES: usize = 8;
-/// Heads whose outcome is known: of what was played, in the order of [`outcomes`].
-const HEADS: [&str; 3] = ["complete", "skip", "like"];
 /// Items that retrieval is judged by.
 const RETRIEVED: usize = 100;
 
@@ -100,6 +98,9 @@ impl Judge<'_> {
         let by_time = self.catalogue.split.rule.boundary_ms().is_some();
         let group = if by_time { sessions.len().div_ceil(REFRESHES) } else { sessions.len() };
         let mut tally = Tally::default();
+        if let Some((_, schema)) = &self.ranking.ranker {
+            tally.heads.expect(&schema.heads);
+        }
         let Some(first) = sessions.first() else { return Ok(tally) };
         let once = Arc::new(self.learn_once(&self.stage(by_time.then_some(first))?)?);
         for group in sessions.chunks(group.max(1)) {
@@ -207,7 +208,7 @@ impl<'a> Worker<'a> {
 
     fn ask(&mut self, question: &Question<'_>, tally: &mut Tally) -> anyhow::Result<()> {
         let answers = self.answers(question)?;
-        self.probabilities(question, &mut tally.heads)?;
+        self.say(question, &mut tally.heads)?;
         let (catalogue, task) = (self.judge.catalogue, question.task);
         let event = &catalogue.events[question.sitting.session.events[task.known] as usize];
         let utility = self.judge.truth.map(|truth| {
@@ -237,24 +238,22 @@ impl<'a> Worker<'a> {
     }
 
     /// What the ranker's heads say of what is played now, or of everything in the slate.
-    fn probabilities(&mut self, question: &Question<'_>, heads: &mut Heads) -> anyhow::Result<()> {
-        if self.stage.prepared.ranking.ranker.is_none() {
-            return Ok(());
-        }
-        let (catalogue, session) = (self.judge.catalogue, question.sitting.session);
+    fn say(&mut self, question: &Question<'_>, heads: &mut Heads) -> anyhow::Result<()> {
+        let (catalogue, session, stage) = (self.judge.catalogue, question.sitting.session, self.stage);
+        let Some((_, schema)) = &stage.prepared.ranking.ranker else { return Ok(()) };
         let now = catalogue.event_items[session.events[question.task.known] as usize];
         let about: Vec<u32> = match self.judge.source {
             Source::Slate => question.task.labelled.iter().map(|one| one.item).collect(),
             _ => now.into_iter().collect(),
         };
-        let outcomes = outcomes(catalogue, session);
-        let said = self.ours.heads(question, &HEADS)?;
+        let outcomes = Outcomes::new(catalogue, session);
+        let names: Vec<&str> = schema.heads.iter().map(|head| head.name.as_str()).collect();
+        let said = self.ours.heads(question, &names)?;
         for item in about {
-            let place = question.pack.items.iter().position(|other| *other == item);
-            let (Some(place), Some(outcome)) = (place, outcomes.get(&item)) else { continue };
-            for ((name, said), came) in HEADS.iter().zip(&said).zip(outcome) {
-                if let Some(probability) = said.get(place) {
-                    heads.add(name, *probability, *came);
+            let Some(place) = question.pack.items.iter().position(|other| *other == item) else { continue };
+            for (head, said) in schema.heads.iter().zip(&said) {
+                if let (Some(given), Some(came)) = (said.get(place), outcomes.of(head, item)) {
+                    heads.add(head, question.sitting.group(), *given, came);
                 }
             }
         }
@@ -263,14 +262,16 @@ impl<'a> Worker<'a> {
 
     /// How much of what did well in the session was among the items nearest to the person before it.
     fn retrieval(&self, sitting: &Sitting<'_>, first: &Task, tally: &mut Tally) {
-        let (Some(user), Source::Pack) = (sitting.viewer.user, self.judge.source) else { return };
+        let retrieves = matches!(self.judge.source, Source::Pack | Source::Own) && first.candidates.is_none();
+        let Some(user) = sitting.viewer.user.filter(|_| retrieves) else { return };
         let query = self.stage.prepared.embeddings.user(user);
         let found: BTreeSet<u32> =
             self.stage.retrieve(&sitting.viewer, query, RETRIEVED).into_iter().collect();
         let did_well: Vec<u32> =
             first.labelled.iter().filter(|one| one.positive).map(|one| one.item).collect();
-        tally.retrieved.0 += did_well.iter().filter(|item| found.contains(item)).count();
-        tally.retrieved.1 += did_well.len();
+        let hits = did_well.iter().filter(|item| found.contains(item)).count();
+        let mine = tally.retrieved.entry(sitting.group()).or_default();
+        *mine = (mine.0 + hits as f64, mine.1 + did_well.len() as f64);
     }
 }
 

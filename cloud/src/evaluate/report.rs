@@ -5,17 +5,26 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Context;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::bootstrap::{Figures, Interval};
+use super::chart::{self, Bar};
 use super::methods::{OURS, RECOMPUTE, Rows, STATIC};
 use super::metrics::{COUNT, Metric};
+use super::table;
 use super::tally::Tally;
-use super::{chart, table};
 use crate::catalog::Catalogue;
 
 /// Creators are in the tail when they are not among this share, by popularity.
 const TOP_CREATORS: f64 = 0.01;
+
+/// Figures that are drawn.
+const PICTURES: [(Metric, &str); 4] = [
+    (Metric::Ndcg10, "ndcg10"),
+    (Metric::Auc, "auc"),
+    (Metric::Utility10, "utility10"),
+    (Metric::AfterFive, "after_5"),
+];
 
 /// What was judged.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,8 +35,8 @@ pub struct Head {
     pub split: Value,
     /// The model: its hash, `demo` or `none`.
     pub model: String,
-    /// Nothing from this time on was known to the model, in milliseconds since 1970; none without a clock.
-    pub trained_until: Option<i64>,
+    /// The model learned from nothing from this time on, in milliseconds since 1970; else why there is no such time.
+    pub trained_until: Result<i64, &'static str>,
     /// What ran the ranker: `core` or `ort`.
     pub scorer: &'static str,
     /// The gap is measured by the hidden truth.
@@ -42,9 +51,11 @@ pub struct Report {
     pub(super) rows: Rows,
     pub(super) figures: Figures<COUNT>,
     pub(super) people: usize,
-    tally: Tally,
+    pub(super) tally: Tally,
+    /// Share of what did well in a session that was among the 100 items retrieved before it.
+    pub(super) recall: Figures<1>,
     /// Shares of the catalogue and of the tail's creators that each row showed.
-    coverage: Vec<(f64, Option<f64>)>,
+    pub(super) coverage: Vec<(f64, Option<f64>)>,
 }
 
 impl Report {
@@ -54,7 +65,9 @@ impl Report {
         let units = tally.units();
         let coverage = tally.shown.iter().map(|shown| coverage(catalogue, shown)).collect();
         let figures = Figures::new(&units, rows.names.len());
-        Self { head, rows, figures, people: units.len(), tally, coverage }
+        let retrieved: Vec<_> = tally.retrieved.values().map(|part| vec![[*part]]).collect();
+        let recall = Figures::new(&retrieved, 1);
+        Self { head, rows, figures, people: units.len(), tally, recall, coverage }
     }
 
     /// The share of the way from the pack's order to the ceiling that the live session goes, with its interval.
@@ -77,96 +90,9 @@ impl Report {
         &self.tally.skipped
     }
 
-    /// The document that `--json` writes.
-    #[must_use]
-    pub fn json(&self) -> Value {
-        let Head { dataset, split, model, trained_until, scorer, truth } = &self.head;
-        let (steps, sessions, in_pack) = self.counts();
-        let gap = self.gap();
-        let (found, wanted) = self.tally.retrieved;
-        json!({
-            "dataset": dataset,
-            "split": split,
-            "model": model,
-            "trained_until": trained_until,
-            "scorer": scorer,
-            "sessions": sessions,
-            "people": self.people,
-            "steps": steps,
-            "in_pack": in_pack,
-            "skipped": self.tally.skipped,
-            "gap_closed_after_5": gap.map(|(gap, _)| gap),
-            "gap_low": gap.map(|(_, (low, _))| low),
-            "gap_high": gap.map(|(_, (_, high))| high),
-            "gap_measured_by": if *truth { "utility10" } else { "ndcg10" },
-            "recall_at_100": (wanted > 0).then(|| found as f64 / wanted as f64),
-            "heads": self.tally.heads.figures(),
-            "rows": self.rows(),
-            "reasons": self.reasons(),
-        })
-    }
-
-    fn rows(&self) -> Vec<Value> {
-        let with = self.rows.names.iter().enumerate().map(|(place, name)| self.row(place, name));
-        let without = self.rows.without.iter().map(|(name, reason)| self.empty_row(name, reason));
-        with.chain(without).collect()
-    }
-
-    fn row(&self, place: usize, name: &str) -> Value {
-        let mut row = Map::from_iter([("method".to_owned(), name.into())]);
-        for (metric, key) in Metric::ALL {
-            let (low, high) = self.figures.interval(place, metric).unzip();
-            row.insert(key.to_owned(), json!(self.figures.value(place, metric)));
-            row.insert(format!("{key}_low"), json!(low));
-            row.insert(format!("{key}_high"), json!(high));
-            let difference = if name == OURS { None } else { self.difference(place, metric) };
-            row.insert(format!("diff_{key}"), json!(difference));
-        }
-        let (items, creators) = self.coverage.get(place).copied().unzip();
-        row.insert("coverage".to_owned(), json!(items));
-        row.insert("coverage_tail_creators".to_owned(), json!(creators.flatten()));
-        Value::Object(row)
-    }
-
-    fn empty_row(&self, name: &str, reason: &str) -> Value {
-        let mut row =
-            Map::from_iter([("method".to_owned(), name.into()), ("reason".to_owned(), reason.into())]);
-        for (_, key) in Metric::ALL {
-            for key in [key.to_owned(), format!("{key}_low"), format!("{key}_high"), format!("diff_{key}")] {
-                row.insert(key, Value::Null);
-            }
-        }
-        Value::Object(row)
-    }
-
     /// The interval of our figure less that of a row.
     pub(super) fn difference(&self, place: usize, metric: Metric) -> Option<Interval> {
         self.figures.difference(self.rows.place(OURS)?, place, metric)
-    }
-
-    /// Why figures are missing from every row.
-    #[must_use]
-    pub fn reasons(&self) -> BTreeMap<&'static str, &'static str> {
-        let mut reasons = BTreeMap::new();
-        for (metric, key) in Metric::ALL {
-            if self.figures.value(0, metric).is_none() {
-                reasons.insert(key, reason(metric));
-            }
-        }
-        if self.gap().is_none() {
-            reasons.insert("gap_closed_after_5", "the ceiling is not above the pack's order with 95 %");
-        }
-        if self.tally.retrieved.1 == 0 {
-            reasons.insert(
-                "recall_at_100",
-                "candidates were given, or nobody known was judged: nothing was retrieved",
-            );
-        }
-        if self.tally.heads.figures().is_empty() {
-            reasons.insert("heads", "no ranker answered about an item with a known outcome");
-        }
-        reasons.insert("watch_seconds_mae", "the ranker has no head watch_seconds");
-        reasons
     }
 
     /// Writes `report.md` and the pictures into a folder.
@@ -176,11 +102,10 @@ impl Report {
     pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let mut files = vec![("report.md".to_owned(), self.markdown())];
-        for (metric, key) in
-            [(Metric::Ndcg10, "ndcg10"), (Metric::Auc, "auc"), (Metric::Utility10, "utility10")]
-        {
+        for (metric, key) in PICTURES {
             if self.figures.value(0, metric).is_some() {
-                files.push((format!("{key}.svg"), chart::svg(self, metric, key)));
+                let heading = format!("{}: {key}, 95 % intervals by person", self.head.dataset);
+                files.push((format!("{key}.svg"), chart::svg(&heading, &self.bars(metric))));
             }
         }
         for (name, text) in files {
@@ -188,6 +113,15 @@ impl Report {
             std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(())
+    }
+
+    fn bars(&self, metric: Metric) -> Vec<Bar> {
+        let bar = |(place, name): (usize, &&str)| {
+            let value = self.figures.value(place, metric)?;
+            let interval = self.figures.interval(place, metric)?;
+            Some(Bar { name: (*name).to_owned(), value, interval, is_ours: *name == OURS })
+        };
+        self.rows.names.iter().enumerate().filter_map(bar).collect()
     }
 
     fn markdown(&self) -> String {
@@ -200,25 +134,16 @@ impl Report {
         for (key, reason) in self.reasons() {
             let _ = write!(text, "\n- `{key}`: {reason}");
         }
-        text + "\n"
+        text.push_str("\n\n## All figures\n\n");
+        text.push_str(&table::figures(self));
+        text.push_str(&table::heads(self));
+        text
     }
 }
 
 impl std::fmt::Display for Report {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&table::plain(self))
-    }
-}
-
-fn reason(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Auc | Metric::Gauc => "no list holds something that did well and something refused",
-        Metric::AucWatch => "no such pair has a playing time",
-        Metric::SkipRate5 => "nothing is known of any item in a first five",
-        Metric::Utility10 => "the hidden truth is not known; generated data has it, --truth names it",
-        Metric::AfterFive => "no question comes after five events",
-        Metric::PopularityLift10 => "nothing that was right did well before",
-        _ => "there was no question",
     }
 }
 
@@ -245,7 +170,11 @@ fn coverage(catalogue: &Catalogue, shown: &[bool]) -> (f64, Option<f64>) {
 
 #[cfg(test)]
 mod tests {
+    use segue_core::features::{Calibration, Head as Named, HeadKind};
+    use serde_json::json;
+
     use super::*;
+    use crate::evaluate::heads::WATCH_SECONDS;
     use crate::evaluate::metrics::NOTHING;
     use crate::towers::samples;
 
@@ -270,7 +199,7 @@ mod tests {
             dataset: "made".into(),
             split: json!({"rule": "leave_one_out"}),
             model: "none".into(),
-            trained_until: None,
+            trained_until: Err("no model was trained"),
             scorer: "ort",
             truth: false,
         };
@@ -291,6 +220,48 @@ mod tests {
         assert_eq!((&fixed["auc"], &fixed["diff_auc"]), (&Value::Null, &Value::Null));
         assert!(json["reasons"]["auc"].is_string());
         assert!(json["gap_closed_after_5"].as_f64().unwrap() < 0.2);
+    }
+
+    #[test]
+    fn every_null_has_its_reason() {
+        let json = report().json();
+        for key in ["trained_until", "recall_at_100", "watch_seconds_mae", "heads", "utility10", "auc_watch"]
+        {
+            assert!(json["reasons"][key].is_string(), "{key}: {}", json["reasons"]);
+        }
+        for key in ["trained_until", "recall_at_100", "recall_at_100_low", "watch_seconds_mae"] {
+            assert_eq!(json.get(key), Some(&Value::Null), "{key}");
+        }
+        for row in json["rows"].as_array().unwrap() {
+            let nulls =
+                row.as_object().unwrap().iter().filter(|(key, value)| value.is_null() && !key.contains('_'));
+            for (key, _) in nulls {
+                let told = [&row["reason"], &row["reasons"][key], &json["reasons"][key]];
+                assert!(told.iter().any(|reason| reason.is_string()), "{key} of {}", row["method"]);
+            }
+            assert!(row.get("coverage_tail_creators").is_some());
+        }
+    }
+
+    #[test]
+    fn the_report_shows_every_figure_and_what_the_heads_are_worth() {
+        let mut report = report();
+        let watch =
+            Named { name: WATCH_SECONDS.into(), kind: HeadKind::Amount, calibration: Calibration::None };
+        let complete = Named { name: "complete".into(), kind: HeadKind::Probability, ..watch.clone() };
+        for person in 0..9 {
+            report.tally.heads.add(&watch, person, 50.0, 40.0 + person as f32);
+            report.tally.heads.add(&complete, person, 0.5, (person % 2) as f32);
+        }
+        let text = report.markdown();
+        assert!(text.contains("| method | ndcg10 |") && text.contains("| of tail creators |"), "{text}");
+        assert!(text.contains("| complete | 9 |") && text.contains("absolute error 6.0000 ["), "{text}");
+        let json = report.json();
+        assert_eq!(
+            (&json["watch_seconds_mae"], &json["heads"]["complete"]["answers"]),
+            (&json!(6.0), &json!(9))
+        );
+        assert!(json["watch_seconds_mae_low"].as_f64() < Some(6.0) && json["reasons"]["heads"].is_null());
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(super) fn plain(report: &Report) -> String {
     for (name, reason) in &report.rows.without {
         let _ = writeln!(text, "{name}: none, {reason}");
     }
-    text + &verdicts(report)
+    text + &verdicts(report) + &heads(report)
 }
 
 /// The table in Markdown.
@@ -89,6 +89,59 @@ pub(super) fn markdown(report: &Report) -> String {
     }
     for (name, reason) in &report.rows.without {
         let _ = writeln!(text, "| {name} | none: {reason} |{}", " |".repeat(lines[0].len() - 2));
+    }
+    text
+}
+
+/// Every figure of every row in Markdown, without intervals; figures that no row has are left out.
+pub(super) fn figures(report: &Report) -> String {
+    let has = |metric: Metric| {
+        (0..report.rows.names.len()).any(|place| report.figures.value(place, metric).is_some())
+    };
+    let metrics: Vec<(Metric, &str)> = Metric::ALL.into_iter().filter(|(metric, _)| has(*metric)).collect();
+    let names: Vec<&str> = metrics.iter().map(|(_, name)| *name).collect();
+    let mut text = format!("| method | {} | coverage | of tail creators |\n", names.join(" | "));
+    let _ = writeln!(text, "|{}", "---|".repeat(names.len() + 3));
+    let shown = |value: Option<f64>| value.map_or_else(|| "-".into(), |value| format!("{value:.4}"));
+    for (place, name) in report.rows.names.iter().enumerate() {
+        let figures = metrics.iter().map(|(metric, _)| shown(report.figures.value(place, *metric)));
+        let (items, creators) = report.coverage.get(place).copied().unzip();
+        let cells: Vec<String> = figures.chain([shown(items), shown(creators.flatten())]).collect();
+        let _ = writeln!(text, "| {name} | {} |", cells.join(" | "));
+    }
+    text
+}
+
+/// Log-loss and calibration error of the ranker's heads, and the error of its seconds, in Markdown; nothing where none
+/// answered about something known.
+pub(super) fn heads(report: &Report) -> String {
+    let heads = &report.tally.heads;
+    let mut text = String::new();
+    for (name, found) in heads.probabilities() {
+        let Some(found) = found else { continue };
+        if text.is_empty() {
+            text.push_str("\n| head | answers | share | log-loss | of the share | calibration error |\n");
+            text.push_str("|---|---|---|---|---|---|\n");
+        }
+        let _ = writeln!(
+            text,
+            "| {name} | {} | {:.4} | {:.4} {} | {:.4} | {:.4} {} |",
+            found.answers,
+            found.share,
+            found.log_loss,
+            interval(found.log_loss_interval),
+            found.log_loss_of_share,
+            found.calibration_error,
+            interval(found.calibration_interval)
+        );
+    }
+    if let Ok(found) = heads.watch_seconds() {
+        let (value, ends, constant) = (found.error, interval(found.interval), found.error_of_median);
+        let _ = write!(
+            text,
+            "\nWatch time: mean absolute error {value:.4} {ends} s, of the median {constant:.4} s, "
+        );
+        let _ = writeln!(text, "over {} answers.", found.answers);
     }
     text
 }

@@ -19,9 +19,9 @@ pub struct Tally {
     pub steps: usize,
     /// Questions with something right among the candidates.
     pub in_pack: usize,
-    /// Items that did well in a session, among the 100 retrieved before it, and all of them.
-    pub retrieved: (usize, usize),
-    /// Probabilities that the ranker gave, with what became of it.
+    /// By person: items that did well in a session, among the 100 retrieved before it, and all of them.
+    pub retrieved: BTreeMap<u64, (f64, f64)>,
+    /// What the ranker's heads answered, with what became of it.
     pub heads: Heads,
     /// What was left out, by reason.
     pub skipped: Skipped,
@@ -60,8 +60,10 @@ impl Tally {
         self.sessions += other.sessions;
         self.steps += other.steps;
         self.in_pack += other.in_pack;
-        self.retrieved.0 += other.retrieved.0;
-        self.retrieved.1 += other.retrieved.1;
+        for (person, (found, all)) in other.retrieved {
+            let mine = self.retrieved.entry(person).or_default();
+            *mine = (mine.0 + found, mine.1 + all);
+        }
         self.heads.append(other.heads);
         for (reason, times) in other.skipped {
             super::tasks::count(&mut self.skipped, reason, times);

@@ -56,6 +56,17 @@ pub struct Builder {
     surface: Option<String>,
 }
 
+/// Events that were read, and what was left out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Events {
+    /// The events, in the file's order.
+    pub events: Vec<Event>,
+    /// Rejected rows by reason.
+    pub rejects: BTreeMap<&'static str, u64>,
+    /// What looks wrong about rows that were kept.
+    pub remark: Option<String>,
+}
+
 /// What an import did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
@@ -262,6 +273,15 @@ impl Builder {
             dropped_attributes: vocabulary.dropped,
             remarks: remarks.into_iter().collect(),
         })
+    }
+
+    /// The events alone, for a catalogue that is there already.
+    #[must_use]
+    pub fn into_events(self) -> Events {
+        self.progress.finish_and_clear();
+        let mut times: Vec<i64> = self.events.iter().map(|event| event.time_ms).collect();
+        times.sort_unstable();
+        Events { rejects: self.reasons(), remark: seconds_remark(&times), events: self.events }
     }
 
     /// How many rows were left out for each reason.

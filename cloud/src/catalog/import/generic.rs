@@ -38,13 +38,27 @@ pub(super) fn import(format: Format, path: &Path, data: &Path, builder: Builder)
         if *table == Table::Items {
             builder.items_are_given();
         }
-        match format {
-            Format::Csv => read_csv(*table, file, &mut builder)?,
-            Format::Parquet => read_parquet(*table, file, &mut builder)?,
-            _ => read_jsonl(*table, file, &mut builder)?,
-        }
+        read(format, *table, file, &mut builder)?;
     }
     builder.finish(Description { surface: "home", timed: true, rule: None }, data)
+}
+
+/// Reads the events of one file, whatever it is called; its ending says what it is.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(super) fn events(path: &Path, builder: &mut Builder) -> anyhow::Result<()> {
+    let is = |format: &Format| path.extension().is_some_and(|ending| ending == format.name());
+    let format = [Format::Csv, Format::Parquet].into_iter().find(is).unwrap_or(Format::Jsonl);
+    read(format, Table::Events, path, builder)
+}
+
+fn read(format: Format, table: Table, path: &Path, builder: &mut Builder) -> anyhow::Result<()> {
+    match format {
+        Format::Csv => read_csv(table, path, builder),
+        Format::Parquet => read_parquet(table, path, builder),
+        _ => read_jsonl(table, path, builder),
+    }
 }
 
 fn find(format: Format, path: &Path) -> anyhow::Result<Vec<(Table, PathBuf)>> {

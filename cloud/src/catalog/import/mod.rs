@@ -33,6 +33,8 @@ use clap::ValueEnum;
 
 use builder::{Builder, Outcome};
 
+pub use builder::Events;
+
 /// Longest line (or row of comma-separated values), in bytes.
 pub const LINE_BYTES: usize = 1 << 20;
 
@@ -123,6 +125,18 @@ pub fn run(format: Format, path: &Path, surface: Option<&str>, data: &Path) -> a
         Format::Retailrocket => retailrocket::import(path, data, builder),
         Format::Yambda => yambda::import(path, data, builder),
     }
+}
+
+/// Reads the events of one file (`.csv`, `.parquet`, else JSON Lines) by the rules of an import, for a catalogue that is
+/// there already.
+///
+/// # Errors
+/// When the file cannot be read; a bad row is counted instead.
+pub fn events(path: &Path) -> anyhow::Result<Events> {
+    ensure!(path.is_file(), "{} is no file", path.display());
+    let mut builder = Builder::new("sessions");
+    generic::events(path, &mut builder)?;
+    Ok(builder.into_events())
 }
 
 // Files whose names begin and end like this, in a folder, in its `data` or in its `training_set` and `track_features`, as

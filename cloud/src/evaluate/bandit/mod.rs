@@ -5,9 +5,11 @@
 //! normalised by its weights (Swaminathan and Joachims, 2015), and doubly robust (Dudík and others, 2011). What a policy or
 //! the click model learns comes from one half of the impressions and is applied to the other, both ways round.
 
+mod report;
+
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::{Value, json};
+pub use report::Report;
 
 use super::bootstrap::{Figures, Parts};
 use super::tasks::{Skipped, count};
@@ -238,55 +240,6 @@ fn estimate(target: Target, log: &(String, String), rounds: &[Round], source: &[
         effective_rounds: if squares > 0.0 { sum * sum / squares } else { 0.0 },
         figures: [0, 1, 2, 3].map(figure),
     }
-}
-
-/// The rows of the JSON report.
-#[must_use]
-pub fn rows(estimates: &[Estimate]) -> Vec<Value> {
-    let row = |one: &Estimate| {
-        let mut row = json!({
-            "method": one.policy,
-            "campaign": one.log.0,
-            "logged_by": one.log.1,
-            "rounds": one.rounds.0,
-            "clicks": one.rounds.1,
-            "effective_rounds": one.effective_rounds,
-        });
-        for (name, figure) in FIGURES.iter().zip(one.figures) {
-            row[*name] = json!(figure.map(|(value, _, _)| value));
-            row[format!("{name}_low")] = json!(figure.map(|(_, low, _)| low));
-            row[format!("{name}_high")] = json!(figure.map(|(_, _, high)| high));
-        }
-        row
-    };
-    estimates.iter().map(row).collect()
-}
-
-/// The table in Markdown, clicks per thousand impressions.
-#[must_use]
-pub fn table(estimates: &[Estimate]) -> String {
-    let figure = |figure: &Option<(f64, f64, f64)>| {
-        let shown = |(value, low, high): (f64, f64, f64)| {
-            format!("{:.2} [{:.2}, {:.2}]", value * 1e3, low * 1e3, high * 1e3)
-        };
-        figure.map_or_else(|| "-".into(), shown)
-    };
-    let mut text = String::from(
-        "| campaign | logged by | policy | impressions | worth | IPS | SNIPS | DR | as logged |\n\
-         |---|---|---|---|---|---|---|---|---|\n",
-    );
-    for one in estimates {
-        let figures: Vec<String> = one.figures.iter().map(figure).collect();
-        let (campaign, logged_by) = &one.log;
-        text += &format!(
-            "| {campaign} | {logged_by} | {} | {} | {:.0} | {} |\n",
-            one.policy,
-            one.rounds.0,
-            one.effective_rounds,
-            figures.join(" | ")
-        );
-    }
-    text
 }
 
 #[cfg(test)]
