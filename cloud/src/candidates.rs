@@ -15,6 +15,11 @@ const PRIOR_PLAYS: f32 = 5.0;
 const LENT_PLAYS: f32 = 2.0;
 /// Days after which an item is half as fresh.
 const FRESH_DAYS: f32 = 30.0;
+/// Half-lives of recent popularity in the time that the log covers: what is recent in a log of a month is not what is
+/// recent in one of twenty years.
+const HALF_LIVES: i64 = 10;
+/// Of so many events at the beginning of a log one may be a straggler.
+const STRAGGLERS: usize = 1_000;
 
 /// What the log up to some time says about each item, in catalogue order.
 #[derive(Debug, Clone)]
@@ -24,6 +29,8 @@ pub struct CandidateFacts {
     popularity: Vec<f32>,
     /// Share of the catalogue that is less popular, 0 to 1.
     popularity_rank: Vec<f32>,
+    /// `popularity` by plays of which older ones count less, 0 to 1.
+    recent_popularity: Vec<f32>,
     /// Share of plays that ended well, drawn towards the catalogue's mean.
     completion_rate: Vec<f32>,
     /// Likes per play, drawn towards the catalogue's mean.
@@ -38,8 +45,9 @@ impl CandidateFacts {
     /// Counts the events (their indices in the catalogue) and takes `now_ms` as the time ages are measured at.
     #[must_use]
     pub fn new(catalogue: &Catalogue, events: impl Iterator<Item = usize>, now_ms: i64) -> Self {
+        let events: Vec<usize> = events.collect();
         let mut tallies = vec![Tally::default(); catalogue.items.len()];
-        for index in events {
+        for &index in &events {
             let Some(item) = catalogue.event_items[index] else { continue };
             tallies[item as usize] += Tally::of(&catalogue.events[index]);
         }
@@ -50,8 +58,6 @@ impl CandidateFacts {
         let all: f32 = plays.iter().sum();
         let mean_of = |well: &[f32]| if all > 0.0 { well.iter().sum::<f32>() / all } else { 0.0 };
         let (mean, mean_likes) = (mean_of(&completed), mean_of(&liked));
-        let most = plays.iter().copied().fold(0.0, f32::max);
-        let popularity = plays.iter().map(|plays| plays.ln_1p() / most.ln_1p().max(1.0)).collect();
         let rate = |plays: f32, well: f32, mean: f32| (well + PRIOR_PLAYS * mean) / (plays + PRIOR_PLAYS);
         let rates = |well: &[f32], mean| {
             plays.iter().zip(well).map(|(plays, well)| rate(*plays, *well, mean)).collect()
@@ -63,7 +69,8 @@ impl CandidateFacts {
         };
         Self {
             now_ms,
-            popularity,
+            popularity: logarithms(&plays),
+            recent_popularity: logarithms(&recent_plays(catalogue, &events, now_ms)),
             popularity_rank: ranks(&plays),
             completion_rate: rates(&completed, mean),
             like_rate: rates(&liked, mean_likes),
@@ -106,6 +113,12 @@ impl CandidateFacts {
         &self.popularity
     }
 
+    /// [`Self::popularity`] by plays of which older ones count less, 0 to 1.
+    #[must_use]
+    pub fn recent_popularity(&self) -> &[f32] {
+        &self.recent_popularity
+    }
+
     /// An item as a pack's writer takes it; `vector` is its row of the embeddings.
     #[must_use]
     pub fn source<'a>(
@@ -135,6 +148,7 @@ impl CandidateFacts {
         let mut columns = vec![
             ("popularity", self.popularity[item]),
             ("popularity_rank", self.popularity_rank[item]),
+            ("recent_popularity", self.recent_popularity[item]),
             ("completion_rate", self.completion_rate[item]),
             ("like_rate", self.like_rate[item]),
         ];
@@ -148,6 +162,29 @@ impl CandidateFacts {
         }
         columns
     }
+}
+
+/// `ln(1 + plays) / ln(1 + most plays)` of each item, 0 to 1.
+fn logarithms(plays: &[f32]) -> Vec<f32> {
+    let most = plays.iter().copied().fold(0.0, f32::max);
+    plays.iter().map(|plays| plays.ln_1p() / most.ln_1p().max(1.0)).collect()
+}
+
+/// Plays of each item by these events in order of time, each counting half as much for each [`HALF_LIVES`]th of the log
+/// that has passed since; all the same where times mean nothing.
+fn recent_plays(catalogue: &Catalogue, events: &[usize], now_ms: i64) -> Vec<f32> {
+    let time = |index: usize| catalogue.events[index].time_ms;
+    let begins = events.get(events.len() / STRAGGLERS).map_or(now_ms, |index| time(*index));
+    let half_life = (now_ms.saturating_sub(begins) / HALF_LIVES).max(1) as f32;
+    let mut plays = vec![0.0; catalogue.items.len()];
+    for &index in events {
+        let Some(item) = catalogue.event_items[index] else { continue };
+        let age =
+            if catalogue.dataset.timed { now_ms.saturating_sub(time(index)).max(0) as f32 } else { 0.0 };
+        plays[item as usize] +=
+            Tally::of(&catalogue.events[index]).played as f32 * libm::exp2f(-age / half_life);
+    }
+    plays
 }
 
 /// Plays of each creator's items, and how many of them ended well.
@@ -176,7 +213,30 @@ pub(crate) fn ranks(values: &[f32]) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use super::ranks;
+    use super::{ranks, recent_plays};
+    use crate::towers::samples;
+
+    /// A log of eleven plays, one at each unit of time; item 1 has the last of them, item 0 the others.
+    fn log(timed: bool) -> Vec<f32> {
+        let mut catalogue = samples::catalogue();
+        catalogue.dataset.timed = timed;
+        catalogue.events.clear();
+        let event = |at: i64| samples::event(&at.to_string(), 0, usize::from(at == 10), 100 * at);
+        catalogue.add_events((0..=10).map(event).collect());
+        recent_plays(&catalogue, &(0..11).collect::<Vec<_>>(), 1_000)
+    }
+
+    #[test]
+    fn a_tenth_of_the_log_halves_what_a_play_counts() {
+        let plays = log(true);
+        let older: f32 = (1..=10).map(|age| 0.5_f32.powi(age)).sum();
+        assert!((plays[0] - older).abs() < 1e-5 && (plays[1] - 1.0).abs() < 1e-5, "{:?}", &plays[..2]);
+    }
+
+    #[test]
+    fn where_times_mean_nothing_every_play_counts_the_same() {
+        assert_eq!(log(false)[..2], [10.0, 1.0]);
+    }
 
     #[test]
     fn a_rank_is_the_share_of_values_below() {

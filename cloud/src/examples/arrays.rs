@@ -5,7 +5,7 @@
 //! | `schema.json` | the feature schema that the arrays follow |
 //! | `candidates.npy` f32 `[B, C, Fc]` | the candidates of each step: what is fixed while a pack is in use |
 //! | `live.npy` f32 `[B, C, Fl]` | what the session says about each |
-//! | `labels.npy` f32 `[B, C, H]` | what is known of each by head; NaN where nothing is |
+//! | `labels.npy` f32 `[B, C, H]` | what is known of each by the schema's heads, amounts in their unit; NaN where nothing is |
 //! | `events.npy` f32 `[rows, Fe]` | the events before each step, newest first |
 //! | `offsets.npy` i32 `[B + 1]` | where each step's events begin and end |
 //! | `context.npy` f32 `[B, K]` | the context of each step |
@@ -14,7 +14,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use segue_core::features::{Inputs, Schema};
+use segue_core::features::{Head, Inputs, Schema};
 
 use super::npy;
 use super::schema::HEADS;
@@ -100,7 +100,13 @@ impl Arrays {
         let shape = |width: usize| [steps, self.rows, width];
         npy::write_floats(out, "candidates", &shape(schema.candidate_width()), &self.candidates)?;
         npy::write_floats(out, "live", &shape(schema.live_width()), &self.live)?;
-        npy::write_floats(out, "labels", &shape(HEADS.len()), self.labels.as_flattened())?;
+        let place = |head: &Head| HEADS.iter().position(|name| *name == head.name);
+        let places: Vec<Option<usize>> = schema.heads.iter().map(place).collect();
+        let of = |labels: &Labels| {
+            places.iter().map(|at| at.map_or(f32::NAN, |at| labels[at])).collect::<Vec<_>>()
+        };
+        let labels: Vec<f32> = self.labels.iter().flat_map(of).collect();
+        npy::write_floats(out, "labels", &shape(places.len()), &labels)?;
         npy::write_floats(out, "events", &[rows, schema.event_width()], &self.events)?;
         npy::write_integers(out, "offsets", &[steps + 1], &offsets)?;
         npy::write_floats(out, "context", &[steps, schema.context_width()], &self.context)?;

@@ -11,11 +11,7 @@ use crate::evaluate::tasks::{Source, Task};
 
 /// Candidates of one step.
 pub(super) const CANDIDATES: usize = 32;
-/// Items that would have been retrieved.
-const RETRIEVED: usize = 500;
-/// Popular items that a pack holds beside them.
-const POPULAR: usize = 200;
-/// Of these, how many a session's steps draw from.
+/// Of what would have been retrieved, how many a session's steps draw from.
 const POOL: usize = 160;
 
 /// Item vectors, as the pack would carry them.
@@ -27,6 +23,22 @@ pub(super) struct Vectors {
     pub(super) items: Vec<f32>,
 }
 
+/// How many items would have been retrieved for a person.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reach {
+    /// Those nearest to the person.
+    pub(super) nearest: usize,
+    /// The most popular beside them.
+    pub(super) popular: usize,
+}
+
+impl Reach {
+    /// About what a pack holds: towers choose it for the most part.
+    pub(super) const PACK: Self = Self { nearest: 500, popular: 200 };
+    /// What a refresh gathers: with a table the ranker chooses what of it a pack holds.
+    pub(super) const GATHERED: Self = Self { nearest: 1_900, popular: 800 };
+}
+
 /// Draws what a session's steps choose from.
 pub(super) struct Chooser<'a> {
     /// The catalogue.
@@ -35,8 +47,10 @@ pub(super) struct Chooser<'a> {
     pub(super) source: Source,
     /// What is near to whom.
     pub(super) vectors: &'a Vectors,
-    /// How often each item was taken up.
-    pub(super) counts: &'a [f32],
+    /// How popular each item was.
+    pub(super) popularity: &'a [f32],
+    /// How many items would have been retrieved.
+    pub(super) reach: Reach,
 }
 
 impl Chooser<'_> {
@@ -63,12 +77,12 @@ impl Chooser<'_> {
     fn retrieve(&self, session: &SessionLog, user: &[f32]) -> Vec<u32> {
         let vectors = self.vectors.items.chunks_exact(self.vectors.dimension);
         let near = |vector: &[f32]| vector.iter().zip(user).map(|(one, other)| one * other).sum();
-        self.best(session, vectors.map(near), RETRIEVED)
+        self.best(session, vectors.map(near), self.reach.nearest)
     }
 
     /// The most popular items that he could get then.
     fn popular(&self, session: &SessionLog) -> Vec<u32> {
-        self.best(session, self.counts.iter().copied(), POPULAR)
+        self.best(session, self.popularity.iter().copied(), self.reach.popular)
     }
 
     /// The items of the highest scores that the session's person could get when it began, in no order.
@@ -94,7 +108,7 @@ impl Chooser<'_> {
         session: &SessionLog,
         task: &Task,
         pool: &Pool,
-        outcomes: &BTreeMap<u32, Outcome>,
+        came: &Came,
         random: &mut ChaCha8Rng,
     ) -> Vec<(u32, Labels)> {
         let item = |at: usize| self.catalogue.event_items[session.events[at] as usize];
@@ -114,13 +128,23 @@ impl Chooser<'_> {
         let room = CANDIDATES.saturating_sub(items.len());
         items.extend(sample::draw(&others, room, random));
         let label = |(at, item): (usize, u32)| {
-            let outcome = outcomes.get(&item).filter(|_| at < known).copied();
+            let outcome = came.outcomes.get(&item).filter(|_| at < known).copied();
             let [complete, skip, like] = outcome.unwrap_or([f32::NAN; 3]);
+            let seconds = came.seconds.get(&item).filter(|_| at < known).copied().unwrap_or(f32::NAN);
             let is_right = task.relevant.iter().any(|(right, _)| *right == item);
-            (item, [complete, skip, like, f32::from(u8::from(is_right))])
+            (item, [complete, skip, like, f32::from(u8::from(is_right)), seconds])
         };
         items.into_iter().take(CANDIDATES).enumerate().map(label).collect()
     }
+}
+
+/// What became of the items of a session.
+#[derive(Debug, Default)]
+pub(super) struct Came {
+    /// Labels of the heads `complete`, `skip`, `like`.
+    pub(super) outcomes: BTreeMap<u32, Outcome>,
+    /// Seconds played.
+    pub(super) seconds: BTreeMap<u32, f32>,
 }
 
 /// What a session's steps draw from.
@@ -170,32 +194,49 @@ mod tests {
         catalogue.items[3].regions = vec!["FR".into()];
         catalogue.items[4].available_from_ms = Some(i64::MAX);
         let (vectors, session) = (vectors(), catalogue.sessions().remove(0));
-        let chooser = Chooser { catalogue: &catalogue, source: Source::Pack, vectors: &vectors, counts: &[] };
+        let chooser = Chooser {
+            catalogue: &catalogue,
+            source: Source::Pack,
+            vectors: &vectors,
+            popularity: &[],
+            reach: Reach::PACK,
+        };
         assert_eq!(chooser.retrieve(&session, &[1.0, 0.0]).len(), samples::ITEMS - 2);
     }
 
     #[test]
     fn candidates_that_were_logged_are_the_candidates_and_all_of_what_is_known_of_them_counts() {
         let (catalogue, vectors) = (samples::catalogue(), vectors());
-        let chooser =
-            Chooser { catalogue: &catalogue, source: Source::Slate, vectors: &vectors, counts: &[] };
+        let chooser = Chooser {
+            catalogue: &catalogue,
+            source: Source::Slate,
+            vectors: &vectors,
+            popularity: &[],
+            reach: Reach::PACK,
+        };
         let session = catalogue.sessions().remove(0);
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let outcomes = [(1, [1.0, 0.0, 0.0]), (2, [0.0, 1.0, 0.0])].into();
+        let came = Came { outcomes, seconds: [(2, 3.5)].into() };
         let task = task(1, Some(vec![1, 2, 5]), &[1, 5]);
-        let rows = chooser.rows(&session, &task, &Pool::default(), &outcomes, &mut random);
+        let rows = chooser.rows(&session, &task, &Pool::default(), &came, &mut random);
         let items: BTreeSet<u32> = rows.iter().map(|(item, _)| *item).collect();
         assert_eq!(items, [1, 2, 5].into());
         let label = |item: u32| rows.iter().find(|(other, _)| *other == item).unwrap().1;
-        assert_eq!((label(1)[3], label(5)[3], label(2)), (1.0, 1.0, [0.0, 1.0, 0.0, 0.0]));
-        assert!(label(5)[0].is_nan());
+        assert_eq!((label(1)[3], label(5)[3], label(2)), (1.0, 1.0, [0.0, 1.0, 0.0, 0.0, 3.5]));
+        assert!(label(5)[0].is_nan() && label(1)[4].is_nan());
     }
 
     #[test]
     fn where_nothing_is_retrieved_any_item_may_stand_beside_the_right_one() {
         let (catalogue, vectors) = (samples::catalogue(), vectors());
-        let chooser =
-            Chooser { catalogue: &catalogue, source: Source::Target, vectors: &vectors, counts: &[] };
+        let chooser = Chooser {
+            catalogue: &catalogue,
+            source: Source::Target,
+            vectors: &vectors,
+            popularity: &[],
+            reach: Reach::PACK,
+        };
         let session = catalogue.sessions().remove(0);
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let pool = chooser.pool(&session, &[1.0, 0.0], &mut random);

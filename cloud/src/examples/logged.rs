@@ -73,13 +73,14 @@ fn push(
     events: &[&Event],
 ) -> anyhow::Result<()> {
     let inputs = slate.features.inputs(arrays.schema()).with_context(|| format!("slate {}", slate.slate))?;
-    let outcomes = sample::outcomes(events.iter().map(|event| (event.item.as_str(), *event)));
+    let about = || events.iter().map(|event| (event.item.as_str(), *event));
+    let (outcomes, seconds) = (sample::outcomes(about()), sample::seconds(about()));
     let next = events.iter().find(|event| rules.is_positive(event)).map(|event| event.item.as_str());
     let label = |item: &str| {
         let unknown: Outcome = [f32::NAN; 3];
         let [complete, skip, like] = *outcomes.get(item).unwrap_or(&unknown);
         let chosen = next.map_or(f32::NAN, |next| f32::from(u8::from(item == next)));
-        [complete, skip, like, chosen]
+        [complete, skip, like, chosen, seconds.get(item).copied().unwrap_or(f32::NAN)]
     };
     let places = slate.features.places.iter().enumerate();
     let places: Vec<(usize, Labels)> = places.map(|(at, place)| (at, label(&place.item))).collect();

@@ -2,7 +2,7 @@
 //!
 //! [`towers`] writes what the two towers learn from, [`baskets`] what item vectors learn from, [`ranker`] what the
 //! session ranker learns from, [`logged`] the same from what was served. All use only training events: what items looked
-//! like is taken at the middle of the training events ([`Snapshot`]), the sessions to learn
+//! like is taken at a moment in the later half of the training events ([`Snapshot`]), the sessions to learn
 //! from come after it, so that no count contains the answer. Where times mean nothing, some of the sessions say what
 //! items look like and the others are learned from; [`Snapshot::parts`] goes round until all were learned from.
 
@@ -18,6 +18,9 @@ pub mod towers;
 
 use std::collections::BTreeMap;
 
+use anyhow::Context as _;
+use segue_core::session::Event;
+
 use crate::catalog::{Catalogue, Rule, SessionLog, User, split};
 use crate::towers::features::{self, FeatureMatrix};
 use crate::towers::history::{Histories, Signal};
@@ -26,10 +29,13 @@ use crate::towers::history::{Histories, Signal};
 const LAST_STEPS: usize = 8;
 /// Shares that sessions are divided into where times mean nothing.
 const PARTS: u32 = 5;
+/// Moments in the later half of the training events at which items are described, where times mean something.
+const MOMENTS: usize = 4;
+const NO_EVENTS: &str = "there are no training events: import or generate data first";
 
-/// What was known of the items at the middle of the training events, and what people did all through them.
+/// What was known of the items at a moment of the training events, and what people did all through them.
 pub struct Snapshot {
-    /// The middle of the training events, in milliseconds since 1970; the end of them where times mean nothing.
+    /// When the items looked like that, in milliseconds since 1970; the end of the training events where times mean nothing.
     pub time_ms: i64,
     /// Indices of the events that say what items look like, in time order.
     pub known: Vec<usize>,
@@ -41,16 +47,28 @@ pub struct Snapshot {
     part: Part,
 }
 
-/// Where times mean nothing: of `folds` shares of the sessions, this one is learned from and the others describe the items.
+/// Which sessions are learned from; the events that describe the items are the others, or those before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Part {
-    folds: u32,
-    fold: u32,
+enum Part {
+    /// Of `folds` shares of the sessions this one, where times mean nothing.
+    Fold { folds: u32, fold: u32 },
+    /// Those that begin in this time, in milliseconds since 1970.
+    Time { from_ms: i64, until_ms: i64 },
 }
 
 impl Part {
-    fn learns_from(self, session: &str) -> bool {
-        split::fold_of(session, self.folds) == self.fold
+    fn learns_from(self, first: &Event) -> bool {
+        match self {
+            Self::Fold { folds, fold } => split::fold_of(&first.session, folds) == fold,
+            Self::Time { from_ms, until_ms } => (from_ms..until_ms).contains(&first.time_ms),
+        }
+    }
+
+    fn describes(self, event: &Event) -> bool {
+        match self {
+            Self::Fold { .. } => !self.learns_from(event),
+            Self::Time { from_ms, .. } => event.time_ms < from_ms,
+        }
     }
 }
 
@@ -60,34 +78,41 @@ impl Snapshot {
     /// # Errors
     /// When there are none.
     pub fn new(catalogue: &Catalogue) -> anyhow::Result<Self> {
-        Self::of(catalogue, Part { folds: 2, fold: 1 })
+        match catalogue.dataset.timed {
+            true => Self::of(catalogue, Part::Time { from_ms: moment(catalogue, 0, 1)?, until_ms: i64::MAX }),
+            false => Self::of(catalogue, Part::Fold { folds: 2, fold: 1 }),
+        }
     }
 
-    /// Snapshots that together learn from as many sessions as they can: where times mean nothing each of five shares of the
-    /// sessions once, described by the other four (cross-fitting); else the one of [`Self::new`].
+    /// Snapshots that together learn from as many sessions as they can, each described by what is nearest to what is served:
+    /// where times mean nothing each of five shares of the sessions once, described by the other four (cross-fitting); else
+    /// the sessions of the later half of the training events, described by what came before each eighth of it begins.
     ///
     /// # Errors
     /// When there are no training events.
     pub fn parts(catalogue: &Catalogue) -> anyhow::Result<Vec<Self>> {
-        match catalogue.dataset.timed {
-            true => Ok(vec![Self::new(catalogue)?]),
-            false => (0..PARTS).map(|fold| Self::of(catalogue, Part { folds: PARTS, fold })).collect(),
+        if !catalogue.dataset.timed {
+            return (0..PARTS).map(|fold| Self::of(catalogue, Part::Fold { folds: PARTS, fold })).collect();
         }
+        let mut begins: Vec<i64> =
+            (0..MOMENTS).map(|at| moment(catalogue, at, MOMENTS)).collect::<anyhow::Result<_>>()?;
+        begins.dedup();
+        let ends = begins.iter().skip(1).copied().chain([i64::MAX]);
+        let part = |(&from_ms, until_ms)| Self::of(catalogue, Part::Time { from_ms, until_ms });
+        begins.iter().zip(ends).map(part).collect()
     }
 
     fn of(catalogue: &Catalogue, part: Part) -> anyhow::Result<Self> {
         let training: Vec<usize> = catalogue.training_events().collect();
-        anyhow::ensure!(!training.is_empty(), "there are no training events: import or generate data first");
-        let middle = catalogue.events[training[training.len() / 2]].time_ms;
-        let last = catalogue.events[training[training.len() - 1]].time_ms;
-        let is_known = |index: &usize| match catalogue.dataset.timed {
-            true => catalogue.events[*index].time_ms < middle,
-            false => !part.learns_from(&catalogue.events[*index].session),
-        };
-        let known: Vec<usize> = training.iter().copied().filter(is_known).collect();
+        let last = training.last().context(NO_EVENTS)?;
+        let known: Vec<usize> =
+            training.iter().copied().filter(|index| part.describes(&catalogue.events[*index])).collect();
         let before = Histories::of(catalogue, known.iter().copied());
         Ok(Self {
-            time_ms: if catalogue.dataset.timed { middle } else { last },
+            time_ms: match part {
+                Part::Time { from_ms, .. } => from_ms,
+                Part::Fold { .. } => catalogue.events[*last].time_ms,
+            },
             items: features::item_matrix(catalogue, &before),
             counts: before.counts,
             histories: Histories::of(catalogue, training.into_iter()),
@@ -96,8 +121,7 @@ impl Snapshot {
         })
     }
 
-    /// The training sessions that begin when it was taken or later (the part's share of them where times mean nothing),
-    /// at most `most`, spread evenly. None has an event that is held out.
+    /// The training sessions that are learned from, at most `most`, spread evenly. None has an event that is held out.
     #[must_use]
     pub fn sessions(&self, catalogue: &Catalogue, most: usize) -> Vec<SessionLog> {
         let mut sessions = catalogue.sessions();
@@ -106,10 +130,7 @@ impl Snapshot {
         }
         sessions.retain(|session| {
             let first = session.events.first().map(|&event| &catalogue.events[event as usize]);
-            first.is_some_and(|first| match catalogue.dataset.timed {
-                true => first.time_ms >= self.time_ms,
-                false => self.part.learns_from(&first.session),
-            })
+            first.is_some_and(|first| self.part.learns_from(first))
         });
         let step = sessions.len().div_ceil(most.max(1)).max(1);
         sessions.into_iter().step_by(step).collect()
@@ -145,6 +166,14 @@ impl Snapshot {
         let signals = &self.histories.users[user];
         &signals[..signals.partition_point(|signal| signal.time_ms < time_ms)]
     }
+}
+
+/// When the later half of the training events is `at` of `of` parts over, in milliseconds since 1970.
+fn moment(catalogue: &Catalogue, at: usize, of: usize) -> anyhow::Result<i64> {
+    let training: Vec<usize> = catalogue.training_events().collect();
+    anyhow::ensure!(!training.is_empty(), NO_EVENTS);
+    let half = training.len() / 2;
+    Ok(catalogue.events[training[half + (training.len() - half) * at / of]].time_ms)
 }
 
 pub(crate) use sample::outcomes as outcomes_of_events;
@@ -198,6 +227,24 @@ mod tests {
         let blank = snapshot.user_row(&catalogue, first);
         assert!(blank[..3 * snapshot.items.columns.len()].iter().all(|value| *value == 0.0));
         assert_ne!(snapshot.user_row(&catalogue, last), blank);
+    }
+
+    #[test]
+    fn with_a_clock_each_later_session_is_learned_from_once_and_described_by_what_came_before() {
+        let catalogue = samples::catalogue();
+        let parts = Snapshot::parts(&catalogue).unwrap();
+        let mut learned = Vec::new();
+        for part in &parts {
+            let known = part.known.last().map_or(0, |last| catalogue.events[*last].time_ms);
+            for session in part.sessions(&catalogue, 100) {
+                assert!(catalogue.events[session.events[0] as usize].time_ms > known);
+                learned.push(session.events[0]);
+            }
+        }
+        learned.sort_unstable();
+        let whole = Snapshot::new(&catalogue).unwrap().sessions(&catalogue, 100);
+        assert_eq!(learned, whole.iter().map(|session| session.events[0]).collect::<Vec<_>>());
+        assert!(parts.len() > 1 && !learned.is_empty());
     }
 
     #[test]

@@ -15,8 +15,8 @@ use segue_core::session::State;
 use serde::Serialize;
 
 use super::arrays::{Arrays, Labels};
-use super::choice::{CANDIDATES, Chooser, Vectors};
-use super::schema::schema;
+use super::choice::{CANDIDATES, Came, Chooser, Reach, Vectors};
+use super::schema::{of_table, schema};
 use super::{Snapshot, group_of, npy, sample};
 use crate::candidates::CandidateFacts;
 use crate::catalog::{Catalogue, SessionLog};
@@ -30,9 +30,9 @@ use crate::towers::onnx::Tower;
 
 /// Most sessions that are learned from.
 const SESSIONS: usize = 20_000;
-/// Steps that are aimed at, and the fewest and the most of one session.
+/// Steps that are aimed at, and the fewest of one session.
 const STEPS: usize = 40_000;
-const STEPS_OF_A_SESSION: (usize, usize) = (4, 24);
+const STEPS_OF_A_SESSION: usize = 4;
 /// Popular items whose mean stands for the taste of somebody unknown.
 const TASTE: usize = 100;
 
@@ -77,8 +77,17 @@ pub fn write(
     for (at, snapshot) in snapshots.iter().enumerate() {
         let sessions = snapshot.sessions(catalogue, SESSIONS / snapshots.len());
         let (vectors, users) = vectors(catalogue, snapshot, &sessions, retrieval, at)?;
-        let writer = Writer::new(catalogue, policy, snapshot, &vectors)?;
-        for (part, not_retrieved) in writer.sessions(snapshot, &sessions, &users)? {
+        let facts = CandidateFacts::new(catalogue, snapshot.known.iter().copied(), snapshot.time_ms);
+        let writer = match retrieval {
+            Retrieval::Towers(_) => Writer {
+                popularity: &snapshot.counts,
+                reach: Reach::PACK,
+                schema: schema(&catalogue.dataset, vectors.dimension),
+                ..Writer::new(catalogue, policy, &facts, &vectors)?
+            },
+            Retrieval::Baskets(_) => Writer::new(catalogue, policy, &facts, &vectors)?,
+        };
+        for (part, not_retrieved) in writer.sessions(snapshot, &sessions, &users, STEPS / snapshots.len())? {
             summary.not_retrieved += not_retrieved;
             all.get_or_insert_with(|| Arrays::new(&writer.schema, CANDIDATES)).append(part);
         }
@@ -89,6 +98,11 @@ pub fn write(
     all.write(out)?;
     std::fs::write(out.join("linear.json"), serde_json::to_vec(&policy.linear)?)?;
     Ok(Summary { steps: all.steps(), ..summary })
+}
+
+/// Whether training events say how long items were played.
+fn tells_seconds(catalogue: &Catalogue) -> bool {
+    catalogue.training_events().any(|index| catalogue.events[index].played_ms.is_some())
 }
 
 /// Vectors of the items, and of each session's person just before the steps that are learned from.
@@ -106,7 +120,11 @@ fn vectors(
         }
         Retrieval::Baskets(folder) => {
             let (dimension, items) = npy::read_rows(&folder.join(part.to_string()), "vectors")?;
-            let of = |session| none::user_vector(snapshot.history(catalogue, session), &items, dimension);
+            let popular = none::popular_signals(&snapshot.counts);
+            let of = |session| {
+                let history = none::known_or(snapshot.history(catalogue, session), &popular);
+                none::user_vector(history, &items, dimension)
+            };
             let users = sessions.iter().flat_map(of).collect();
             (dimension, items, users)
         }
@@ -160,42 +178,49 @@ struct Writer<'a> {
     schema: Schema,
     rules: LabelRules,
     policy: &'a Policy,
-    facts: CandidateFacts,
+    facts: &'a CandidateFacts,
     vectors: &'a Vectors,
-    /// How often each item was taken up.
-    counts: &'a [f32],
+    /// How popular each item was.
+    popularity: &'a [f32],
+    reach: Reach,
     source: Source,
 }
 
 impl<'a> Writer<'a> {
+    /// For a table of vectors.
     fn new(
         catalogue: &'a Catalogue,
         policy: &'a Policy,
-        snapshot: &'a Snapshot,
+        facts: &'a CandidateFacts,
         vectors: &'a Vectors,
     ) -> anyhow::Result<Self> {
-        let rules = LabelRules::of(&catalogue.dataset.surface)?;
         Ok(Self {
-            facts: CandidateFacts::new(catalogue, snapshot.known.iter().copied(), snapshot.time_ms),
-            schema: schema(&catalogue.dataset, vectors.dimension),
+            schema: of_table(&catalogue.dataset, vectors.dimension, tells_seconds(catalogue)),
             source: Source::of(&catalogue.dataset.name),
-            rules,
+            rules: LabelRules::of(&catalogue.dataset.surface)?,
             policy,
-            counts: &snapshot.counts,
+            popularity: facts.recent_popularity(),
+            reach: Reach::GATHERED,
+            facts,
             catalogue,
             vectors,
         })
     }
 
-    /// The arrays of each session, and how many of its steps had a target that would not have been retrieved.
+    /// The arrays of each session, about `aim` steps in all, and how many of its steps had a target that would not have been
+    /// retrieved.
     fn sessions(
         &self,
         snapshot: &Snapshot,
         sessions: &[SessionLog],
         users: &[f32],
+        aim: usize,
     ) -> anyhow::Result<Vec<(Arrays, usize)>> {
-        let (fewest, most) = STEPS_OF_A_SESSION;
-        let steps = (STEPS / sessions.len().max(1)).clamp(fewest, most);
+        let counts: Vec<usize> = sessions
+            .par_iter()
+            .map(|session| self.asked(session, snapshot.learns_from(self.catalogue, session)).len())
+            .collect();
+        let steps = sample::share(&counts, aim).max(STEPS_OF_A_SESSION);
         let bar = progress::bar("sessions", sessions.len());
         let one = |(session, user): (&SessionLog, &[f32])| {
             let from = snapshot.learns_from(self.catalogue, session);
@@ -217,11 +242,10 @@ impl<'a> Writer<'a> {
     ) -> anyhow::Result<(Arrays, usize)> {
         let mut arrays = Arrays::new(&self.schema, CANDIDATES);
         let mut random = sample::generator(session);
-        let (catalogue, vectors, counts) = (self.catalogue, self.vectors, self.counts);
-        let chooser = Chooser { catalogue, source: self.source, vectors, counts };
+        let Self { catalogue, source, vectors, popularity, reach, .. } = *self;
+        let chooser = Chooser { catalogue, source, vectors, popularity, reach };
         let pool = chooser.pool(session, user, &mut random);
-        let mut tasks = self.tasks(session);
-        tasks.retain(|task| task.known >= from);
+        let mut tasks = self.asked(session, from);
         let all = tasks.len();
         tasks.retain(|task| pool.offers(task));
         let not_retrieved = all - tasks.len();
@@ -229,13 +253,21 @@ impl<'a> Writer<'a> {
         if tasks.is_empty() {
             return Ok((arrays, not_retrieved));
         }
-        let outcomes = sample::outcomes(sample::about_items(catalogue, session));
+        let about = || sample::about_items(catalogue, session);
+        let came = Came { outcomes: sample::outcomes(about()), seconds: sample::seconds(about()) };
         let given = tasks.iter().flat_map(|task| task.candidates.iter().flatten().copied());
         let pack = self.pack(session, user, pool.drawn.iter().copied().chain(given))?;
         self.replay(session, &pack, &tasks, &mut arrays, |task| {
-            chooser.rows(session, task, &pool, &outcomes, &mut random)
+            chooser.rows(session, task, &pool, &came, &mut random)
         })?;
         Ok((arrays, not_retrieved))
+    }
+
+    /// The questions of a session at place `from` or later.
+    fn asked(&self, session: &SessionLog, from: usize) -> Vec<Task> {
+        let mut tasks = self.tasks(session);
+        tasks.retain(|task| task.known >= from);
+        tasks
     }
 
     /// The questions of a session; where only held-out events name their candidates, those before each play.
@@ -321,6 +353,10 @@ mod tests {
         Vectors { dimension: 2, items }
     }
 
+    fn facts(catalogue: &Catalogue, snapshot: &Snapshot) -> CandidateFacts {
+        CandidateFacts::new(catalogue, snapshot.known.iter().copied(), snapshot.time_ms)
+    }
+
     fn radio() -> Policy {
         Policy::from_json(segue_core::policies::RADIO).unwrap()
     }
@@ -330,13 +366,14 @@ mod tests {
         let catalogue = samples::catalogue();
         let session = catalogue.sessions().into_iter().find(|session| session.events.len() > 1).unwrap();
         let (policy, vectors, snapshot) = (radio(), vectors(), Snapshot::new(&catalogue).unwrap());
-        let writer = Writer::new(&catalogue, &policy, &snapshot, &vectors).unwrap();
+        let facts = facts(&catalogue, &snapshot);
+        let writer = Writer::new(&catalogue, &policy, &facts, &vectors).unwrap();
         let (arrays, _) = writer.session(&session, (0, 4), &[1.0, 0.0]).unwrap();
         assert_eq!(arrays.counts[0], 0);
         for step in arrays.labels.chunks_exact(CANDIDATES) {
             assert_eq!(step.iter().filter(|labels| labels[3] == 1.0).count(), 1);
         }
-        assert_eq!(arrays.candidates.len(), arrays.steps() * CANDIDATES * (2 + 6));
+        assert_eq!(arrays.candidates.len(), arrays.steps() * CANDIDATES * (2 + 7));
         assert_eq!(arrays.live.len(), arrays.steps() * CANDIDATES * 7);
     }
 
@@ -360,14 +397,15 @@ mod tests {
         let catalogue = samples::catalogue();
         let (policy, vectors, user) = (radio(), vectors(), [1.0, 0.0]);
         let snapshot = Snapshot::new(&catalogue).unwrap();
-        let writer = Writer::new(&catalogue, &policy, &snapshot, &vectors).unwrap();
+        let facts = facts(&catalogue, &snapshot);
+        let writer = Writer::new(&catalogue, &policy, &facts, &vectors).unwrap();
         let session = catalogue.sessions().into_iter().find(|session| session.events.len() > 1).unwrap();
         let pool: Vec<u32> = (0..samples::ITEMS as u32).collect();
         let pack = writer.pack(&session, &user, pool.into_iter()).unwrap();
         let step = writer.tasks(&session).pop().unwrap();
         let event = |at: usize| &catalogue.events[session.events[at] as usize];
 
-        let scorer: Box<dyn Scorer + Send> = Box::new(Sums(HEADS.len()));
+        let scorer: Box<dyn Scorer + Send> = Box::new(Sums(writer.schema.heads.len()));
         let mut engine =
             Engine::of_server(writer.policy.clone(), Some((writer.schema.clone(), scorer))).unwrap();
         engine.begin(pack.clone());

@@ -25,6 +25,21 @@ pub(super) fn steps<T>(mut steps: Vec<T>, most: usize, random: &mut ChaCha8Rng) 
     steps
 }
 
+/// The most that each of these counts may give so that all of them together give no more than `aim`: the long ones are cut
+/// first.
+pub(super) fn share(counts: &[usize], aim: usize) -> usize {
+    let mut sorted = counts.to_vec();
+    sorted.sort_unstable();
+    let (mut left, mut sharing) = (aim, sorted.len());
+    for count in sorted {
+        if count * sharing > left {
+            return left / sharing;
+        }
+        (left, sharing) = (left - count, sharing - 1);
+    }
+    usize::MAX
+}
+
 /// Distinct entries of `pool`, in the order drawn.
 pub(super) fn draw(pool: &[u32], count: usize, random: &mut ChaCha8Rng) -> Vec<u32> {
     let mut pool = pool.to_vec();
@@ -59,6 +74,18 @@ pub(crate) fn outcomes<'a, I: Ord + Copy>(
         outcomes.entry(item).or_insert([1.0, 0.0, 0.0])[2] = 1.0;
     }
     outcomes
+}
+
+/// Seconds that each item was played in these events, at the most; only where they tell.
+pub(super) fn seconds<'a, I: Ord + Copy>(events: impl Iterator<Item = (I, &'a Event)>) -> BTreeMap<I, f32> {
+    let mut longest = BTreeMap::new();
+    for (item, event) in events {
+        if let Some(played_ms) = event.played_ms {
+            let seconds: &mut f32 = longest.entry(item).or_default();
+            *seconds = seconds.max(played_ms as f32 / 1_000.0);
+        }
+    }
+    longest
 }
 
 /// The session's events that are about an item of the catalogue.
@@ -101,11 +128,31 @@ mod tests {
     }
 
     #[test]
+    fn what_short_sessions_leave_the_long_ones_share() {
+        assert_eq!(share(&[1, 100, 3, 40], 24), 10);
+        assert_eq!(share(&[5, 5], 4), 2);
+        assert_eq!(share(&[5, 5], 10), usize::MAX);
+        assert_eq!(share(&[], 10), usize::MAX);
+    }
+
+    #[test]
     fn a_draw_repeats_nothing() {
         let pool: Vec<u32> = (0..50).collect();
         let drawn = draw(&pool, 30, &mut ChaCha8Rng::seed_from_u64(1));
         assert_eq!(drawn.iter().collect::<BTreeSet<_>>().len(), 30);
         assert_eq!(draw(&pool[..3], 30, &mut ChaCha8Rng::seed_from_u64(1)).len(), 3);
+    }
+
+    #[test]
+    fn the_longest_play_of_an_item_counts_and_one_that_tells_no_time_says_nothing() {
+        let play = |played_ms| {
+            let mut play = samples::event("play", 0, 0, 0);
+            play.played_ms = played_ms;
+            play
+        };
+        let events = [play(Some(2_000)), play(Some(500)), play(None)];
+        let found = seconds([1, 1, 2].into_iter().zip(&events));
+        assert_eq!(found, [(1, 2.0)].into());
     }
 
     #[test]

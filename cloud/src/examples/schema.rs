@@ -6,8 +6,22 @@ use segue_core::session::EventKind;
 
 use crate::catalog::Dataset;
 
-/// Heads of the ranker, in the output's order.
-pub const HEADS: [&str; 4] = ["complete", "skip", "like", "next"];
+/// Heads of the ranker, in the output's order: probabilities, then amounts.
+pub const HEADS: [&str; PROBABILITIES + 1] = ["complete", "skip", "like", "next", "watch_seconds"];
+/// How many of them are probabilities.
+pub const PROBABILITIES: usize = 4;
+
+/// The schema of a ranker over a table of item vectors: with what is taken up lately, since a table knows of no item when
+/// it was new, as towers do; and with the seconds that an item would be watched where the data tells them.
+#[must_use]
+pub fn of_table(dataset: &Dataset, dimension: usize, tells_seconds: bool) -> Schema {
+    let mut schema = schema(dataset, dimension);
+    schema.candidate.push(feature(("column:recent_popularity", Transform::Identity)));
+    if tells_seconds {
+        schema.heads.extend(HEADS[PROBABILITIES..].iter().map(|name| head(name, HeadKind::Amount)));
+    }
+    schema
+}
 
 /// The schema of a ranker over vectors of `dimension` entries.
 #[must_use]
@@ -22,12 +36,12 @@ pub fn schema(dataset: &Dataset, dimension: usize) -> Schema {
         live: live(),
         event: event(),
         context: context(),
-        heads: HEADS.map(head).into(),
+        heads: HEADS[..PROBABILITIES].iter().map(|name| head(name, HeadKind::Probability)).collect(),
     }
 }
 
-fn head(name: &str) -> Head {
-    Head { name: name.into(), kind: HeadKind::Probability, calibration: Calibration::None }
+fn head(name: &str, kind: HeadKind) -> Head {
+    Head { name: name.into(), kind, calibration: Calibration::None }
 }
 
 fn candidate() -> Vec<Feature> {
@@ -91,9 +105,19 @@ mod tests {
 
     #[test]
     fn the_core_accepts_it() {
-        let schema = schema(&samples::catalogue().dataset, 64);
-        let read = Schema::from_json(&serde_json::to_vec(&schema).unwrap()).unwrap();
-        assert_eq!(read, schema);
-        assert_eq!((read.candidate_width(), read.live_width()), (64 + 6, 7));
+        let dataset = samples::catalogue().dataset;
+        let schemas = [
+            (schema(&dataset, 64), 6, 4),
+            (of_table(&dataset, 64, false), 7, 4),
+            (of_table(&dataset, 64, true), 7, 5),
+        ];
+        for (schema, numbers, heads) in schemas {
+            let read = Schema::from_json(&serde_json::to_vec(&schema).unwrap()).unwrap();
+            assert_eq!(read, schema);
+            assert_eq!(
+                (read.candidate_width(), read.live_width(), read.heads.len()),
+                (64 + numbers, 7, heads)
+            );
+        }
     }
 }

@@ -14,6 +14,9 @@ const SEEDS: usize = 8;
 /// Items that a graph looks at for each of them.
 const BREADTH: usize = 128;
 
+/// Popular items for somebody who took up nothing yet, beside those that trend: the room of what would be near to that.
+pub(super) const FOR_UNKNOWN: usize = Source::Similar.brings() + Source::Together.brings();
+
 /// Somebody for whom candidates are gathered.
 #[derive(Debug, Clone, Copy)]
 pub struct Person<'a> {
@@ -118,9 +121,14 @@ impl<'a> Candidates<'a> {
 
     /// Takes the source's first candidates that may be shown, as many as its quota allows.
     fn take(&mut self, source: Source, items: impl Iterator<Item = usize>) {
+        self.take_up_to(source.brings(), source, items);
+    }
+
+    /// Takes the first `most` candidates that may be shown.
+    fn take_up_to(&mut self, most: usize, source: Source, items: impl Iterator<Item = usize>) {
         let mut taken = 0;
         for item in items {
-            if taken == source.brings() {
+            if taken == most {
                 return;
             }
             if let Some(place) = self.at.get(&item) {
@@ -147,6 +155,9 @@ impl<'a> Candidates<'a> {
         self.take(Source::Followed, followed.copied());
         let segment = Segment::of_user(&prepared.catalogue.users[user]);
         self.take(Source::Trending, prepared.popular.first(&segment).iter().copied());
+        if recent.is_empty() {
+            self.take_up_to(FOR_UNKNOWN, Source::Trending, prepared.favourites.iter().copied());
+        }
         self.take(Source::Editorial, prepared.pools.editorial.iter().copied());
         self.take(Source::New, self.nearest_first(&prepared.pools.new).into_iter());
         self.take(Source::Exploration, self.nearest_first(&prepared.pools.explored).into_iter());

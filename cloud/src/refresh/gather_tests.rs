@@ -1,10 +1,13 @@
 //! What packs hold: regions apart, every source with its quota, what is tried, and what people nobody knows get.
 
 use segue_core::pack::Candidate;
+use segue_core::policy::Policy;
 
+use super::gather::{Person, gather};
 use super::tests::{NOW, catalogue, event, folder, open, options, write};
 use super::*;
 use crate::catalog::{Catalogue, Collection, EventKind};
+use crate::index::Kind;
 use crate::packs::PackStore;
 
 const DAY_MS: i64 = 86_400_000;
@@ -168,4 +171,21 @@ fn who_is_not_known_gets_what_is_popular_in_region_age_group_and_category() {
     assert!(jazz.candidates().iter().all(|candidate| candidate.categories == ["jazz"]));
     let trending = open(data.path(), "user:u2").find("i503").unwrap().columns["regional_trending_rank"];
     assert!(trending > 0.9, "{trending}");
+}
+
+#[test]
+fn who_took_up_nothing_yet_is_offered_more_of_what_is_popular() {
+    let mut catalogue = catalogue(800, 5);
+    let listen =
+        |at: usize| event(&format!("e{at:03}"), at % 4, at, EventKind::Complete, NOW - 900_000 + at as i64);
+    catalogue.add_events((0..400).map(listen).collect());
+    let ranking = Ranking::new(Policy::from_json(segue_core::policies::RADIO).unwrap(), None).unwrap();
+    let moment = Moment { until_ms: None, now_ms: NOW };
+    let prepared = Prepared::new(&catalogue, None, ranking, Kind::Exact, moment, &|_| ()).unwrap();
+    let trending = |user: usize| {
+        let viewer = Viewer::of_user(user, &catalogue.users[user]);
+        let found = gather(&prepared, &[Person { viewer: &viewer, user }]).remove(0);
+        found.iter().filter(|place| place.sources.contains(Source::Trending)).count()
+    };
+    assert!(trending(4) > 3 * Source::Trending.brings() && trending(0) <= Source::Trending.brings());
 }

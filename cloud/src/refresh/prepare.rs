@@ -7,6 +7,7 @@ use segue_core::features::Schema;
 use segue_core::pack::CandidateSource;
 use segue_core::policy::Policy;
 
+use super::gather::FOR_UNKNOWN;
 use super::sources::{Place, Source};
 use super::{Barred, Inventories, Moment, People, Pools, Popular, Together, Viewer};
 use crate::candidates::{CandidateFacts, ranks};
@@ -74,6 +75,8 @@ pub struct Prepared<'a> {
     pub(super) together: Together,
     /// New, little known and editors' items.
     pub(super) pools: Pools,
+    /// The items of the highest recent popularity, best first: for people of whom nothing is known.
+    pub(super) favourites: Vec<usize>,
     facts: CandidateFacts,
     /// Share of the catalogue that was less played lately, 0 to 1.
     trending_rank: Vec<f32>,
@@ -117,6 +120,7 @@ impl<'a> Prepared<'a> {
             people: People::new(catalogue, moment),
             together: Together::new(catalogue, moment),
             pools: Pools::new(catalogue, &facts, as_of_ms),
+            favourites: best(facts.recent_popularity(), FOR_UNKNOWN),
             facts,
             as_of_ms,
             made_ms: moment.until_ms.unwrap_or(moment.now_ms),
@@ -175,6 +179,14 @@ impl<'a> Prepared<'a> {
         }
         CandidateSource { display: source.display.filter(|_| served), ..source }
     }
+}
+
+/// The places of the highest values above 0, at most `count`, best first.
+fn best(values: &[f32], count: usize) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..values.len()).filter(|place| values[*place] > 0.0).collect();
+    places.sort_by(|one, other| values[*other].total_cmp(&values[*one]).then(one.cmp(other)));
+    places.truncate(count);
+    places
 }
 
 /// Vectors of users spread evenly over the table, or of items where there are no users.

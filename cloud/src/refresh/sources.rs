@@ -37,7 +37,7 @@ impl Source {
 
     /// How many candidates it may bring; together they are at most [`RETRIEVED`](super::RETRIEVED).
     #[must_use]
-    pub fn brings(self) -> usize {
+    pub const fn brings(self) -> usize {
         match self {
             Self::Taste => 1_900,
             Self::Similar => 400,

@@ -82,6 +82,8 @@ fn mismatch(error: impl Display) -> Error {
 mod tests {
     use std::path::Path;
 
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::{Rng, SeedableRng};
     use segue_core::score::RankerScorer;
 
     use super::*;
@@ -99,6 +101,29 @@ mod tests {
         let used = inputs.mask.len() / 2;
         inputs.mask[..used].fill(1.0);
         inputs
+    }
+
+    /// Inputs drawn at random, with `used` event slots: values of the size that entries of unit vectors have.
+    fn drawn(schema: &Schema, count: usize, used: usize) -> Inputs {
+        let mut random = ChaCha8Rng::seed_from_u64(used as u64);
+        let draw = |values: &mut Vec<f32>| {
+            values
+                .iter_mut()
+                .for_each(|value| *value = (random.next_u32() as f32 / u32::MAX as f32 - 0.5) * 0.4);
+        };
+        let mut inputs = Inputs::zeros(schema, count);
+        [&mut inputs.candidates, &mut inputs.live, &mut inputs.events, &mut inputs.context]
+            .into_iter()
+            .for_each(draw);
+        inputs.mask[..used].fill(1.0);
+        inputs
+    }
+
+    /// The largest difference between the answers of both about the same inputs.
+    fn difference(one: &mut impl Scorer, other: &mut impl Scorer, inputs: &Inputs) -> f32 {
+        let (here, there) = (scored(one, inputs), scored(other, inputs));
+        assert_eq!(here.len(), there.len());
+        here.iter().zip(&there).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max)
     }
 
     fn scored(scorer: &mut impl Scorer, inputs: &Inputs) -> Vec<f32> {
@@ -121,11 +146,14 @@ mod tests {
         let mut server = OrtScorer::new(&ranker, &schema).unwrap();
         let mut browser = RankerScorer::new(&ranker, &schema).unwrap();
         for count in [1, 64, 500, 1_000] {
-            let inputs = inputs(&schema, count);
-            let (here, there) = (scored(&mut server, &inputs), scored(&mut browser, &inputs));
-            assert_eq!(here.len(), there.len());
-            let largest = here.iter().zip(&there).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
+            let largest = difference(&mut server, &mut browser, &inputs(&schema, count));
             assert!(largest < 1e-5, "{count} candidates differ by {largest}");
+        }
+        // Ten thousand candidates, in sessions of every length; the training's tests compare PyTorch with ONNX Runtime.
+        for session in 0..20 {
+            let used = session * schema.slots / 19;
+            let largest = difference(&mut server, &mut browser, &drawn(&schema, 500, used));
+            assert!(largest < 1e-5, "{used} events: differ by {largest}");
         }
         let mut narrower = schema.clone();
         narrower.candidate.pop();

@@ -151,11 +151,15 @@ pub(crate) fn user_vectors(histories: &Histories, items: &[f32], dimension: usiz
     let popular = popular_signals(&histories.counts);
     let mut users = vec![0.0; histories.users.len() * dimension];
     for (user, signals) in users.chunks_exact_mut(dimension).zip(&histories.users) {
-        let known = signals.iter().any(|signal| signal.weight > 0.0);
-        pool(user, if known { signals } else { &popular }, items);
+        pool(user, known_or(signals, &popular), items);
     }
     normalise_rows(&mut users, dimension);
     users
+}
+
+/// A history that says what its person likes; `popular` in the place of one that does not.
+pub(crate) fn known_or<'a>(signals: &'a [Signal], popular: &'a [Signal]) -> &'a [Signal] {
+    if signals.iter().any(|signal| signal.weight > 0.0) { signals } else { popular }
 }
 
 /// The vector of somebody with this history, oldest first, over items of `dimension` entries.
@@ -166,7 +170,8 @@ pub(crate) fn user_vector(signals: &[Signal], items: &[f32], dimension: usize) -
     user
 }
 
-fn popular_signals(counts: &[f32]) -> Vec<Signal> {
+/// What stands in for a history: the most popular items by how often each was taken up.
+pub(crate) fn popular_signals(counts: &[f32]) -> Vec<Signal> {
     let mut order: Vec<usize> = (0..counts.len()).collect();
     order.sort_by(|&left, &right| counts[right].total_cmp(&counts[left]).then(left.cmp(&right)));
     order.into_iter().take(POPULAR).map(|item| Signal { item, time_ms: 0, weight: 1.0 }).collect()

@@ -30,7 +30,8 @@ pub struct Options {
     pub training: Option<PathBuf>,
 }
 
-/// Trains a model for data folder `data` and makes it current; returns its folder.
+/// Trains a model for data folder `data` and makes it current; returns its folder. Its vectors go on from those of the model
+/// in use, where that saw nothing of what is held out.
 ///
 /// Where sessions are split by folds there is one model for each fold, in `folds/N` of the folder; the folder itself
 /// holds that of the fold that `split.json` holds out.
@@ -46,7 +47,8 @@ pub fn run(data: &Path, options: &Options) -> anyhow::Result<PathBuf> {
         let begun = Instant::now();
         let view = view::make(data, &staging.work(), rule)?;
         let output = fold.map_or_else(|| staging.model(), |fold| fold_folder(&staging.model(), fold));
-        let facts = python.train(&view, &staging.work(), &output)?;
+        let before = before(data, fold, &dataset, &rule)?;
+        let facts = python.train(&view, &staging.work(), &output, before.as_deref())?;
         Card::of(&output, &dataset, rule, begun.elapsed(), facts)?.write(&output)?;
     }
     if let Rule::Folds { held_out, .. } = rule {
@@ -55,10 +57,67 @@ pub fn run(data: &Path, options: &Options) -> anyhow::Result<PathBuf> {
     staging.publish()
 }
 
+/// The model in use, for new vectors to go on from: one for other declarations is none, nor one that saw what `rule` holds out.
+fn before(data: &Path, fold: Option<u32>, dataset: &Dataset, rule: &Rule) -> anyhow::Result<Option<PathBuf>> {
+    let Some(model) = current(data) else { return Ok(None) };
+    let model = fold.map_or_else(|| model.clone(), |fold| fold_folder(&model, fold));
+    let card = Card::read(&model)?.filter(|card| card.schema_hash == dataset.schema_hash());
+    Ok(card.is_some_and(|card| card.check(rule).is_ok()).then_some(model))
+}
+
 /// The rules to train for: one, or one for each fold.
 fn parts(rule: Rule) -> Vec<(Option<u32>, Rule)> {
     match rule {
         Rule::Folds { folds, .. } => (0..folds).map(|fold| (Some(fold), rule.with_fold(fold))).collect(),
         _ => vec![(None, rule)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::towers::samples;
+
+    /// A data folder whose model in use has a card of this split.
+    fn data(split: Rule, dataset: &Dataset) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("models/current");
+        std::fs::create_dir_all(&model).unwrap();
+        let card = Card {
+            format: card::FORMAT,
+            dataset: dataset.name.clone(),
+            schema_hash: dataset.schema_hash(),
+            trained_until: split.trained_until_ms(),
+            split,
+            schema_version: "1".into(),
+            files: [].into(),
+            program: "segue".into(),
+            seconds: 1.0,
+            training: serde_json::Value::Null,
+        };
+        card.write(&model).unwrap();
+        folder
+    }
+
+    #[test]
+    fn vectors_go_on_from_a_model_that_saw_nothing_of_what_is_held_out() {
+        let at = |boundary_ms| Rule::Time { boundary_ms };
+        let dataset = samples::catalogue().dataset;
+        let folder = data(at(100), &dataset);
+        let found = |rule| before(folder.path(), None, &dataset, &rule).unwrap();
+        assert_eq!(found(at(200)), current(folder.path()));
+        assert_eq!(found(at(99)), None);
+        assert_eq!(found(Rule::LeaveOneOut), None);
+    }
+
+    #[test]
+    fn vectors_do_not_go_on_from_other_declarations_or_from_nothing() {
+        let dataset = samples::catalogue().dataset;
+        let other = Dataset { categories: vec!["pop".into()], ..dataset.clone() };
+        let rule = Rule::Time { boundary_ms: 100 };
+        let folder = data(rule, &other);
+        assert_eq!(before(folder.path(), None, &dataset, &rule).unwrap(), None);
+        assert_eq!(before(Path::new("no-such-data"), None, &dataset, &rule).unwrap(), None);
+        assert_eq!(before(folder.path(), Some(1), &other, &rule).unwrap(), None);
     }
 }

@@ -58,16 +58,26 @@ impl Python {
         Ok(Self { program, sources, library })
     }
 
-    /// Trains on `data`, keeps arrays in `work` and writes the model into `output`; returns what the training says.
+    /// Trains on `data`, keeps arrays in `work` and writes the model into `output`; returns what the training says. Vectors go on
+    /// from those of the model `before`.
     ///
     /// # Errors
     /// When the training fails; what it printed was passed on.
-    pub(super) fn train(&self, data: &Path, work: &Path, output: &Path) -> anyhow::Result<serde_json::Value> {
+    pub(super) fn train(
+        &self,
+        data: &Path,
+        work: &Path,
+        output: &Path,
+        before: Option<&Path>,
+    ) -> anyhow::Result<serde_json::Value> {
         let absolute = |path: &Path| std::path::absolute(path);
         let mut command = Command::new(&self.program);
         command.args(["-m", PACKAGE, "--segue"]).arg(std::env::current_exe()?).arg("train");
         command.arg("--data").arg(absolute(data)?).arg("--work").arg(absolute(work)?);
         command.arg("--out").arg(absolute(output)?).current_dir(&self.sources);
+        if let Some(before) = before {
+            command.arg("--before").arg(absolute(before)?);
+        }
         if std::env::var_os(LIBRARY).is_none() {
             command.env(LIBRARY, &self.library);
         }

@@ -20,6 +20,7 @@ class TowerData:
     positives: torch.Tensor  # int64 [P, 2]: row of `users`, row of `items`
     weights: torch.Tensor  # f32 [P]: how much the positive says
     groups: torch.Tensor  # int64 [S]: whose snapshot it is
+    ages: torch.Tensor  # f32 [P]: how long before the last positive, as a share of the time
 
     @staticmethod
     def load(folder: Path) -> "TowerData":
@@ -31,6 +32,7 @@ class TowerData:
             positives=tensor(folder, "positives").long(),
             weights=tensor(folder, "weights"),
             groups=tensor(folder, "groups").long(),
+            ages=tensor(folder, "ages"),
         )
 
 

@@ -45,12 +45,13 @@ def fit(
     program: Path, data: Path, work: Path, out: Path, retriever: str, before: Path | None = None, plain: bool = False
 ) -> dict:
     """Trains vectors and ranker on a data folder; writes the model folder without a card and returns what to say. Vectors go on
-    from those of the model folder `before`. A `plain` model, as the demo's, is learned from plenty of made data:
+    from those of the model folder `before`. A `plain` model, as the demo's, is learned from a few weeks of made data: nothing is old,
     its linear part is learned with the rest, its heads are not corrected, and it has no trees beside it."""
     deterministic()
     out.mkdir(parents=True, exist_ok=True)
     if retriever == TOWERS:
-        facts = fit_towers(program, data, work, out, before)
+        recency = 0.0 if plain else two_tower.Settings().recency
+        facts = fit_towers(program, data, work, out, before, two_tower.Settings(recency=recency))
     else:
         facts = fit_item2vec(program, data, work, out, before)
     place = ("--towers", out) if retriever == TOWERS else ("--baskets", work / "baskets")
@@ -73,17 +74,17 @@ def calibrated(schema: dict, calibration: dict[str, dict]) -> dict:
     return schema | {"heads": heads}
 
 
-def fit_towers(program: Path, data: Path, work: Path, out: Path, before: Path | None) -> dict:
+def fit_towers(program: Path, data: Path, work: Path, out: Path, before: Path | None, settings: two_tower.Settings) -> dict:
     """Two towers: vectors from metadata and history, for catalogues where much is new."""
     counts = segue(program, "features", "towers", "--data", data, "--out", work / "towers")
     tower_data = TowerData.load(work / "towers")
-    towers, metrics = two_tower.train(tower_data, before=before)
+    towers, metrics = two_tower.train(tower_data, settings, before)
     return {
         "counts": counts,
         TOWERS: metrics,
         "differences": export_towers(towers, tower_data, out),
         "columns": json.loads((work / "towers" / "columns.json").read_text()),
-        "settings": {"two_tower": asdict(two_tower.Settings())},
+        "settings": {"two_tower": asdict(settings)},
     }
 
 

@@ -33,6 +33,7 @@ class Settings:
     weight_decay: float = 1e-4
     temperature: float = 0.07
     mixed_negatives: int = 256
+    recency: float = 1.0  # halvings of a positive's weight over the time that is learned from
     judged: int = 2048
     seed: int = 1
 
@@ -64,8 +65,8 @@ class TwoTower(nn.Module):
         return self.users(users) @ self.items(items).T / self.logarithm.exp()
 
 
-def loss(model: TwoTower, data: TowerData, rows: torch.Tensor, extra: torch.Tensor) -> torch.Tensor:
-    """Sampled softmax over the batch's own items and uniformly drawn ones."""
+def loss(model: TwoTower, data: TowerData, rows: torch.Tensor, extra: torch.Tensor, recency: float) -> torch.Tensor:
+    """Sampled softmax over the batch's own items and uniformly drawn ones; what was taken up lately says more."""
     snapshots, items = data.positives[rows].T
     pool = torch.cat([items, extra])
     logits = model.logits(data.users[snapshots], data.items[pool])
@@ -76,7 +77,7 @@ def loss(model: TwoTower, data: TowerData, rows: torch.Tensor, extra: torch.Tens
     same[torch.arange(len(rows)), torch.arange(len(rows))] = False
     logits = logits.masked_fill(same, -1e9)
     each = nn.functional.cross_entropy(logits, torch.arange(len(rows)), reduction="none")
-    weights = data.weights[rows]
+    weights = data.weights[rows] * torch.exp2(-recency * data.ages[rows])
     return (each * weights).sum() / weights.sum()
 
 
@@ -143,7 +144,7 @@ def one_epoch(model, data, rows, optimiser, settings) -> float:
     for part in rows[torch.randperm(len(rows))].split(settings.batch):
         extra = torch.randint(len(data.items), (min(settings.mixed_negatives, len(data.items)),))
         optimiser.zero_grad()
-        value = loss(model, data, part, extra)
+        value = loss(model, data, part, extra, settings.recency)
         value.backward()
         optimiser.step()
         total, batches = total + value.item(), batches + 1

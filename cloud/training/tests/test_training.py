@@ -19,7 +19,8 @@ def tower_data(items: int = 60, users: int = 80) -> TowerData:
     user_rows = torch.rand(users, 9, generator=generator)
     best = (user_rows[:, :6] @ item_rows.T).topk(3).indices
     positives = torch.stack([torch.arange(users).repeat_interleave(3), best.flatten()], 1)
-    return TowerData(item_rows, torch.ones(items), user_rows, positives, torch.ones(len(positives)), torch.arange(users))
+    ages = torch.linspace(1.0, 0.0, len(positives))
+    return TowerData(item_rows, torch.ones(items), user_rows, positives, torch.ones(len(positives)), torch.arange(users), ages)
 
 
 def ranker_data(steps: int = 120, candidates: int = 8) -> RankerData:
@@ -67,6 +68,17 @@ def test_towers_find_what_users_take_up():
     rows = torch.arange(len(data.positives))
     assert two_tower.recall(model, data, rows, 10) > two_tower.recall(untrained, data, rows, 10) + 0.2
     assert metrics["positives"] > 0
+
+
+def test_what_was_taken_up_lately_weighs_more():
+    data = tower_data()
+    model, rows = two_tower.TwoTower(6, 9, two_tower.Settings()), torch.arange(30)
+    lately = replace(data, ages=(torch.arange(len(data.ages)) % 2).float())
+    only = replace(lately, weights=1.0 - lately.ages)
+    none = torch.arange(0)
+    value = lambda data, recency: two_tower.loss(model, data, rows, none, recency).item()
+    assert value(lately, 30.0) == pytest.approx(value(only, 0.0), abs=1e-4)
+    assert value(lately, 0.0) == pytest.approx(value(data, 0.0), abs=1e-6)
 
 
 def test_the_ranker_learns_from_the_session():

@@ -13,7 +13,7 @@ use crate::catalog::SessionLog;
 use crate::evaluate::stage::Pack;
 use crate::evaluate::steps::{self, Step};
 use crate::evaluate::tasks::{Skipped, Source, Task, tasks};
-use crate::examples::schema::schema;
+use crate::examples::schema::of_table;
 use crate::refresh::PackMaker;
 
 /// Sessions that are learned from, and questions of each.
@@ -56,7 +56,7 @@ pub(super) fn learn(stage: &Stage<'_>, until: usize, source: Source) -> anyhow::
 
 /// Everything that a ranker sees of a candidate but its vector.
 fn sources(stage: &Stage<'_>) -> Vec<String> {
-    let schema = schema(&stage.catalogue().dataset, stage.prepared.short.dimension);
+    let schema = of_table(&stage.catalogue().dataset, stage.prepared.short.dimension, false);
     let features = schema.candidate.into_iter().chain(schema.live);
     features.map(|feature| feature.source).filter(|source| source != "vector").collect()
 }
