@@ -37,7 +37,18 @@ impl Buckets {
     /// Lets go of what is older than what is kept. What was let go of would not have been added either, so it does not
     /// matter which came first.
     pub(super) fn forget(&mut self, clock_ms: i64) {
-        let Some(first) = self.first(clock_ms) else { return };
+        if let Some(first) = self.first(clock_ms) {
+            self.forget_before(first);
+        }
+    }
+
+    /// How many buckets there are.
+    pub(super) fn len(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// Lets go of the buckets before this one.
+    pub(super) fn forget_before(&mut self, first: i64) {
         while self.buckets.first_key_value().is_some_and(|(bucket, _)| *bucket < first) {
             self.buckets.pop_first();
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+use super::admitted::Admitted;
 use super::counters::Counters;
 use super::saved::{self, Saved};
 use super::segment::Segment;
@@ -26,6 +27,7 @@ pub struct Consumer {
     basis: Basis,
     tail: Tail,
     conduct: Conduct,
+    admitted: Admitted,
     counters: Counters,
     left_out: LeftOut,
     /// The last event that was counted.
@@ -66,6 +68,7 @@ impl Consumer {
             basis: Basis::read(data, filter)?,
             tail: tail(data, 0)?,
             conduct: Conduct::new(filter),
+            admitted: Admitted::new(data),
             counters: Counters::default(),
             left_out: LeftOut::default(),
             seen: 0,
@@ -80,7 +83,7 @@ impl Consumer {
     pub fn catch_up(&mut self, last: u64) -> Result<bool, StoreError> {
         let before = self.tail.seen();
         let upto = last.min(before.saturating_add(AT_ONCE));
-        let Self { basis, conduct, counters, left_out, seen, .. } = self;
+        let Self { basis, conduct, admitted, counters, left_out, seen, .. } = self;
         let read = self.tail.read(upto, |arrival| {
             if basis.erased.contains(&arrival.event.user) {
                 return;
@@ -95,7 +98,12 @@ impl Consumer {
                     metrics::counter!("segue_events_unlikely_total", "rule" => rule.name()).increment(1);
                 }
                 None => {
-                    counters.fold(&arrival.event, basis.segment(&arrival.event.user), arrival.received_ms)
+                    let mut event = arrival.event;
+                    if !admitted.admits(&event.item, counters) {
+                        // It moves the clock and nothing else.
+                        event.item.clear();
+                    }
+                    counters.fold(&event, basis.segment(&event.user), arrival.received_ms);
                 }
             }
         });
@@ -123,6 +131,7 @@ impl Consumer {
     pub fn save(&mut self) -> anyhow::Result<()> {
         let (seen, left_out, judged_from) = (self.seen, self.left_out, self.conduct.begun());
         if seen != self.saved {
+            self.counters.forget_faded();
             let basis = self.basis.version.clone();
             saved::write(
                 &self.data,

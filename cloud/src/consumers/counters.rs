@@ -22,7 +22,8 @@ const TENS: i64 = 144;
 
 /// Tallies by item, by the segment of the people, and by time.
 ///
-/// Days are kept for good; they take some fifty bytes for each day on which people of a segment met an item.
+/// Days are kept until nothing of them counts; they take some fifty bytes for each day on which people of a segment met an
+/// item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     segments: Names<Segment>,
@@ -137,6 +138,22 @@ impl Counters {
     /// The tallies of each day (UTC, from 1970) by cell.
     pub(crate) fn days(&self) -> impl Iterator<Item = (i64, &Cells)> {
         self.days.all()
+    }
+
+    /// Whether something about this item was counted.
+    pub(super) fn knows(&self, item: &str) -> bool {
+        self.items.contains(item)
+    }
+
+    /// Lets go of days of which nothing counts any more, as [`Share::FADED`] days with something taken up followed.
+    pub(super) fn forget_faded(&mut self) {
+        if self.days.len() <= 2 * Share::FADED {
+            return;
+        }
+        let days = self.days_taken_up(&|_| true);
+        if let Some(first) = days.iter().rev().nth(Share::FADED) {
+            self.days.forget_before(first + 1);
+        }
     }
 
     /// The items by the numbers of cells.

@@ -7,6 +7,7 @@
 //! beginning where somebody was forgotten or the people's table is another one. [`Counting`] is the consumer of a running
 //! service. [`keep_measuring`] says how long what people did waits for a pack.
 
+mod admitted;
 mod buckets;
 mod consumer;
 mod counters;

@@ -35,6 +35,14 @@ impl<T: Clone + Eq + Hash> Names<T> {
         number
     }
 
+    /// Whether the thing came before.
+    pub(super) fn contains<Q: Eq + Hash + ?Sized>(&self, name: &Q) -> bool
+    where
+        T: Borrow<Q>,
+    {
+        self.numbers.contains_key(name)
+    }
+
     /// All of them, in the order of their numbers.
     pub(super) fn all(&self) -> &[T] {
         &self.all

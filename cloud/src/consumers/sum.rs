@@ -17,6 +17,9 @@ impl Share {
     /// All of it.
     pub(super) const WHOLE: Self = Self(ONE);
 
+    /// After so many days on which something happened nothing is left.
+    pub(super) const FADED: usize = 463;
+
     /// What is left after so many days on which something happened.
     pub(super) fn after(days: usize) -> Self {
         Self((f64::from(libm::exp2f(-(days as f32) / HALF_LIFE_DAYS)) * ONE as f64).round() as u64)
@@ -82,5 +85,16 @@ impl AddAssign for Sum {
         self.well += other.well;
         self.liked += other.liked;
         self.worth += other.worth;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_faded_counts_nothing_and_what_has_not_a_little() {
+        assert_eq!(Share::after(Share::FADED), Share(0));
+        assert_ne!(Share::after(Share::FADED - 1), Share(0));
     }
 }
