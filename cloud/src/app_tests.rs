@@ -314,6 +314,51 @@ async fn nothing_is_acknowledged_before_its_sync_and_a_full_queue_is_refused() {
 }
 
 #[tokio::test]
+async fn what_follows_from_a_commit_is_done_though_nobody_waits_for_the_answer() {
+    let disk = PowerCutDisk::default();
+    let service = Service::on_disk(&disk, 1 << 20);
+    let held = disk.hold_next_sync();
+    let state = service.state.clone();
+    let asked = tokio::spawn(async move {
+        let body = Body::from(json!({"events": [event("e1")]}).to_string());
+        let request = Request::builder().method("POST").uri("/api/v1/events");
+        router(state).oneshot(request.header("content-type", "application/json").body(body).unwrap()).await
+    });
+    while disk.unsynced() == 0 {
+        tokio::task::yield_now().await;
+    }
+    asked.abort();
+    assert!(asked.await.unwrap_err().is_cancelled());
+    // Meanwhile the person is forgotten, and all that is known of them gone.
+    service.state.forget("u1".to_owned()).await.unwrap();
+    let erased = service.state.tombstones.erased();
+    service.state.tombstones.done(&erased, 1, 0).unwrap();
+    drop(held);
+    let followed = async {
+        while service.state.tombstones.pending().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(20), followed).await;
+    waited.expect("what came in of somebody who was forgotten goes as well");
+}
+
+#[tokio::test]
+async fn an_event_that_comes_again_is_no_second_one_in_the_session() {
+    let service = Service::empty();
+    let told = |ids: std::ops::Range<u32>| {
+        let events: Vec<Value> = ids.map(|id| event(&format!("e{id}"))).collect();
+        json!({ "events": events }).to_string()
+    };
+    for ids in [0..250, 0..20] {
+        assert_eq!(service.post(told(ids)).await.status, 202);
+    }
+    let session = service.state.sessions.of("u1");
+    assert_eq!((session[0].event_id.as_str(), session.len()), ("e50", 200));
+    assert_eq!(session[199].event_id, "e249");
+}
+
+#[tokio::test]
 async fn a_disk_that_fails_asks_the_client_to_keep_its_events() {
     let disk = PowerCutDisk::default();
     let service = Service::on_disk(&disk, 1 << 20);
@@ -404,6 +449,16 @@ async fn other_origins_may_call_only_when_they_are_named() {
     let answer = open.call(from("https://app.example")).await;
     assert_eq!(answer.header("access-control-allow-origin"), "https://app.example");
     assert_eq!(open.call(from("https://other.example")).await.header("access-control-allow-origin"), "");
+    let may =
+        Request::builder().method("OPTIONS").uri("/api/v1/events").header("origin", "https://app.example");
+    let may = may.header("access-control-request-method", "POST");
+    let may = open
+        .call(may.header("access-control-request-headers", "idempotency-key").body(Body::empty()).unwrap());
+    let allowed = may.await.header("access-control-allow-headers").to_owned();
+    assert!(
+        ["authorization", "content-type", "idempotency-key"].iter().all(|name| allowed.contains(name)),
+        "{allowed}"
+    );
 }
 
 #[tokio::test]
@@ -434,6 +489,10 @@ async fn what_is_kept_about_somebody_is_told_to_services_alone() {
     assert_eq!(lines.len(), 1_001);
     assert_eq!((&lines[999]["table"], &lines[999]["row"]["event_id"]), (&json!("received"), &json!("e999")));
     assert_eq!(lines[1_000], json!({"rows": 1_000}));
+    let turns = service.state.exports.clone().try_acquire_many_owned(api::EXPORTS_AT_ONCE as u32).unwrap();
+    ask(KEY).await.is_problem(503, "service_busy");
+    drop(turns);
+    assert_eq!(ask(KEY).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -473,7 +532,11 @@ async fn with_a_key_of_their_sign_in_people_get_and_send_what_is_their_own() {
     let anonymous =
         service.post(json!({"events": [told("d", "u1"), told("e", "")]}).to_string()).await.json();
     assert_eq!((&anonymous["accepted"], &anonymous["rejected"][0]["index"]), (&json!(1), &json!(0)));
-    assert_eq!(ask("DELETE", "/api/v1/users/u1", &token, String::new()).await.status, StatusCode::ACCEPTED);
+    let asked = ask("DELETE", "/api/v1/users/u1", &token, String::new()).await;
+    assert_eq!(asked.status, StatusCode::ACCEPTED);
+    let receipt = format!("/api/v1/erasures/{}", asked.json()["receipt"].as_str().unwrap());
+    assert_eq!(service.get(&receipt).await.json()["stage"], "asked");
+    service.get(&format!("{receipt}0")).await.is_problem(404, "receipt_unknown");
 }
 
 #[tokio::test]
@@ -512,5 +575,10 @@ async fn events_may_come_in_message_pack_one_by_one_and_without_ids() {
     assert_eq!(keyless["rejected"][0]["code"], "event_id_missing");
     for accepted in [2, 0] {
         assert_eq!(send("application/json", "k1", batch.clone().into()).await.json()["accepted"], accepted);
+    }
+    // Somebody else who names their requests alike.
+    let theirs = batch.replace("u1", "u2");
+    for accepted in [2, 0] {
+        assert_eq!(send("application/json", "k1", theirs.clone().into()).await.json()["accepted"], accepted);
     }
 }

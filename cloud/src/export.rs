@@ -1,29 +1,25 @@
 //! Everything kept about one person, as lines of JSON.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::catalog::Event;
-use crate::events::read_since;
-use crate::weekly;
+use crate::events::{is_sign_in, read_until};
+use crate::{dead_letters, training_log, weekly};
 
 /// The tables of a data folder that tell of people.
 const TABLES: [&str; 3] = ["users", "collections", "events"];
 
-/// What weekly playlists are called among them.
-const WEEKLY: &str = "weekly";
-
-/// What received events are called among the tables.
-const RECEIVED: &str = "received";
-
-/// Shows every row that names `user` to `each`, as `{"table":NAME,"row":{...}}` without a line end, until `each` has
-/// enough; then `{"rows":N}`, without which an export is not whole. Events come in the order of arrival.
+/// Shows every row about `user` to `each`, as `{"table":NAME,"row":{...}}` without a line end, until `each` has enough; then
+/// `{"rows":N}`, without which an export is not whole. Events come in the order of arrival, with those of the sessions that
+/// the person signed in to: what a forgotten person takes along is what is shown.
 ///
 /// # Errors
 /// When a table or the log of events cannot be read.
@@ -37,21 +33,41 @@ pub fn person(
         rows += 1;
         each([format!("{{\"table\":\"{table}\",\"row\":").as_bytes(), row, b"}"].concat())
     };
-    for table in TABLES {
-        let path = data.join(table).with_extension("jsonl");
+    if shown(data, user, &mut show)?.is_break() {
+        return Ok(ControlFlow::Break(()));
+    }
+    Ok(each(json!({ "rows": rows }).to_string().into_bytes()))
+}
+
+/// Takes the name of a table and a row.
+type Show<'a> = dyn FnMut(&str, &[u8]) -> ControlFlow<()> + 'a;
+
+fn shown(data: &Path, user: &str, show: &mut Show<'_>) -> anyhow::Result<ControlFlow<()>> {
+    for (table, path) in files(data)? {
         if rows_of(&path, user, |row| show(table, row))?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
-    for path in weekly::paths(data)? {
-        if rows_of(&path, user, |row| show(WEEKLY, row))?.is_break() {
+    for letter in dead_letters::list(data)? {
+        let is_theirs = dead_letters::says(&letter.event, &|text| text == user);
+        if is_theirs && show("dead_letters", &serde_json::to_vec(&letter)?).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
-    if received(data, user, |row| show(RECEIVED, row))?.is_break() {
+    let sessions = sessions(data, user)?;
+    let is_theirs = |of: &str, session: &str| of == user || (of.is_empty() && sessions.contains(session));
+    if training_log::export(data, is_theirs, |row| show("training", row))?.is_break() {
         return Ok(ControlFlow::Break(()));
     }
-    Ok(each(json!({ "rows": rows }).to_string().into_bytes()))
+    received(data, is_theirs, |row| show("received", row))
+}
+
+/// Files of rows that say whose they are, each with the name of its table.
+fn files(data: &Path) -> anyhow::Result<Vec<(&'static str, PathBuf)>> {
+    let tables = TABLES.into_iter().map(|table| (table, data.join(table).with_extension("jsonl")));
+    let weekly = weekly::paths(data)?.into_iter().map(|path| ("weekly", path));
+    let lists = training_log::lists(data)?.into_iter().map(|path| ("lists", path));
+    Ok(tables.chain(weekly).chain(lists).collect())
 }
 
 fn rows_of(
@@ -80,21 +96,53 @@ fn rows_of(
     Ok(ControlFlow::Continue(()))
 }
 
-/// Of the service's log. Reading on after `show` had enough costs time and nothing else.
+/// The sessions that the person signed in to before anybody else did ([`hand_over`](crate::events::hand_over)).
+fn sessions(data: &Path, user: &str) -> anyhow::Result<HashSet<String>> {
+    let mut claimed = HashSet::new();
+    let sign_ins = |each: &mut dyn FnMut(Event)| {
+        let read = read_until(data, |event| {
+            if is_sign_in(&event) {
+                each(event);
+            }
+            ControlFlow::Continue(())
+        });
+        read.map(|_| ())
+    };
+    sign_ins(&mut |event| {
+        if event.user == user {
+            claimed.insert(event.session);
+        }
+    })?;
+    if claimed.is_empty() {
+        return Ok(claimed);
+    }
+    let mut first: HashMap<String, bool> = HashMap::new();
+    sign_ins(&mut |event| {
+        if claimed.contains(&event.session) {
+            first.entry(event.session).or_insert(event.user == user);
+        }
+    })?;
+    claimed.retain(|session| first[session]);
+    Ok(claimed)
+}
+
+/// Of the service's log.
 fn received(
     data: &Path,
-    user: &str,
+    is_theirs: impl Fn(&str, &str) -> bool,
     mut show: impl FnMut(&[u8]) -> ControlFlow<()>,
 ) -> anyhow::Result<ControlFlow<()>> {
-    let mut flow = ControlFlow::Continue(());
     let mut failed = None;
-    read_since(data, 0, |_, event: Event| {
-        if event.user != user || flow.is_break() {
-            return;
+    let flow = read_until(data, |event| {
+        if !is_theirs(&event.user, &event.session) {
+            return ControlFlow::Continue(());
         }
         match serde_json::to_vec(&event) {
-            Ok(row) => flow = show(&row),
-            Err(error) => failed = Some(error),
+            Ok(row) => show(&row),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
         }
     })?;
     match failed {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use axum::body::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
 use segue_core::trust::{Manifest, PrivateKey, PublicKey, Ranker, Trust, VerifiedManifest, hash};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tracing::Instrument as _;
 
 use crate::api;
@@ -98,6 +98,8 @@ pub struct AppState {
     pub jobs: Arc<Jobs>,
     /// What makes packs on demand.
     pub workshop: Workshop,
+    /// Turns of those who read everything about a person.
+    pub exports: Arc<Semaphore>,
     /// Who is to be forgotten.
     pub tombstones: Tombstones,
     /// Called when somebody is.
@@ -161,6 +163,7 @@ impl AppState {
             workshop: Workshop::default(),
             tombstones,
             erasure_asked,
+            exports: Arc::new(Semaphore::new(api::EXPORTS_AT_ONCE)),
             engines,
             metrics,
             packs,
@@ -461,6 +464,7 @@ impl AppState {
     /// Sets the gauges that change by themselves.
     pub fn refresh_gauges(&self) {
         metrics::gauge!("segue_events_stored").set(self.events.count() as f64);
+        metrics::gauge!("segue_events_failing").set(if self.events.is_failing() { 1.0 } else { 0.0 });
         metrics::gauge!("segue_dead_letters").set(self.dead_letters.count() as f64);
         metrics::gauge!("segue_events_waiting_bytes").set(self.events.waiting_bytes() as f64);
         metrics::gauge!("segue_event_lag_seconds", "consumer" => "log").set(self.events.lag().as_secs_f64());

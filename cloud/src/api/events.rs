@@ -1,6 +1,7 @@
 //! `POST /api/v1/events`: takes events in; 202 once they are on the disk.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -56,7 +57,7 @@ pub(super) struct Receipt {
     post, path = "/v1/events", operation_id = "events", tag = "events",
     params((
         "idempotency-key" = Option<String>, Header,
-        description = "gives rows without an `event_id` one that follows from it and from their place"
+        description = "gives rows without an `event_id` one that follows from it, the sender, their place and their content"
     )),
     request_body(
         description = "a batch, or one event by itself",
@@ -92,32 +93,61 @@ pub(super) async fn post(
     let erased = state.tombstones.erased();
     let caller = sender.0?;
     let senders = Senders { caller: &caller, erased: &erased, key: key(&headers) };
-    let (batch, rejected) = validate(rows, senders, clock_error_ms(sent_ms, now_ms), now_ms);
+    let (batch, mut rejected) = validate(rows, senders, clock_error_ms(sent_ms, now_ms), now_ms);
     for reject in &rejected {
         metrics::counter!("segue_events_rejected_total", "code" => reject.code).increment(1);
     }
     if let Some(sent) = sent.filter(|_| !rejected.is_empty()) {
         // Only then are they read once more: what is taken is not kept twice for what may be refused.
         let Body { events: rows, .. } = rows_of(body::read_as(format, Ok(sent), limits.body_bytes, SHAPE)?)?;
-        state.dead_letters.refused(&rows, &rejected);
+        rejected = note_refused(&state, rows, rejected).await?;
     }
     let (mut accepted, mut duplicates) = (0, 0);
     if !batch.is_empty() {
-        (accepted, duplicates) = store(&state, batch, &erased).await?;
+        (accepted, duplicates) = store(&state, batch, erased).await?;
     }
-    metrics::counter!("segue_events_accepted_total").increment(accepted);
-    metrics::counter!("segue_events_duplicate_total").increment(duplicates);
     Ok((StatusCode::ACCEPTED, Json(Receipt { accepted, duplicates, rejected })))
 }
 
 /// Stores a batch that was checked when those of `erased` were to be forgotten; how many were new, and how many not.
-pub(super) async fn store(state: &Shared, mut batch: Batch, erased: &Erased) -> Result<(u64, u64), ApiError> {
+///
+/// Whoever asked may have gone, or was told that it takes too long: what follows from a commit is done all the same.
+pub(super) async fn store(state: &Shared, batch: Batch, erased: Erased) -> Result<(u64, u64), ApiError> {
+    let stored = tokio::spawn(store_and_follow(Arc::clone(state), batch, erased).in_current_span());
+    stored.await.map_err(|error| ApiError::internal("events could not be stored", &error))?
+}
+
+async fn store_and_follow(state: Shared, mut batch: Batch, erased: Erased) -> Result<(u64, u64), ApiError> {
     let events = batch.take_events();
     let outcome = state.events.append(batch).instrument(tracing::info_span!("store")).await?;
-    forgotten_meanwhile(state, erased, &events).await?;
-    count_fallbacks(&events);
-    state.sessions.take_in(events);
+    metrics::counter!("segue_events_accepted_total").increment(outcome.accepted);
+    metrics::counter!("segue_events_duplicate_total").increment(outcome.duplicates);
+    forgotten_meanwhile(&state, &erased, &events).await?;
+    let fresh = only(events, &outcome.fresh);
+    count_fallbacks(&fresh);
+    state.sessions.take_in(fresh, outcome.received_ms);
     Ok((outcome.accepted, outcome.duplicates))
+}
+
+/// The events at these places, which ascend.
+fn only(events: Vec<Event>, places: &[usize]) -> Vec<Event> {
+    let mut places = places.iter().copied().peekable();
+    let placed = events.into_iter().enumerate();
+    placed.filter_map(|(place, event)| places.next_if_eq(&place).map(|_| event)).collect()
+}
+
+/// Counts refusals, and keeps what is refused too often: written and synced, so not by a thread that answers requests.
+async fn note_refused(
+    state: &Shared,
+    rows: Vec<Value>,
+    rejected: Vec<Reject>,
+) -> Result<Vec<Reject>, ApiError> {
+    let state = Arc::clone(state);
+    super::blocking("refused events could not be noted", move || {
+        state.dead_letters.refused(&rows, &rejected);
+        Ok(rejected)
+    })
+    .await
 }
 
 /// A batch, or one event by itself.

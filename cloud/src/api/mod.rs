@@ -37,6 +37,7 @@ use crate::state::AppState;
 
 #[cfg(test)]
 pub(crate) use openapi::check;
+pub(crate) use person::AT_ONCE as EXPORTS_AT_ONCE;
 pub(crate) use player::player;
 
 /// What handlers are given.

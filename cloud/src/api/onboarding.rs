@@ -114,7 +114,7 @@ pub(super) async fn post(
     if let Some(reject) = rejected.into_iter().next() {
         return Err(ApiError::new(Code::BodyInvalid, reject.detail));
     }
-    store(&state, batch, &erased).await?;
+    store(&state, batch, erased).await?;
     metrics::counter!("segue_onboardings_total").increment(1);
     let made = state.make_pack(&body.user).await;
     let listed = |starter: Starter| Listed { item: starter.item, of: starter.of };

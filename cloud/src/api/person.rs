@@ -1,6 +1,8 @@
 //! `GET /api/v1/users/{user}`: everything kept about somebody, for services with a key.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
@@ -18,6 +20,11 @@ use crate::export;
 /// Bytes gathered before they are handed to the connection, and how often that may wait for a slow reader.
 const CHUNK_BYTES: usize = 64 << 10;
 const CHUNKS: usize = 4;
+
+/// How long a reader may take nothing.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Exports made at once: each reads the whole log.
+pub(crate) const AT_ONCE: usize = 2;
 
 /// Everything kept about somebody.
 ///
@@ -41,9 +48,16 @@ pub(super) async fn get(
     let user = user_of(path)?;
     state.config.callers.check_own(sender, &headers, &user)?;
     state.refuse_erased(&user)?;
+    let turn = Arc::clone(&state.exports).try_acquire_owned().map_err(|_| {
+        let detail = format!("{AT_ONCE} exports are being made already; ask again in a while");
+        ApiError::new(Code::ServiceBusy, detail)
+    })?;
     let (sender, body) = Channel::<Bytes, axum::Error>::new(CHUNKS);
     let (data, handle) = (state.config.data.clone(), Handle::current());
-    tokio::task::spawn_blocking(move || send(&handle, sender, &data, &user));
+    tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        send(&handle, sender, &data, &user);
+    });
     let headers = [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, Body::new(body)).into_response())
 }
@@ -57,12 +71,15 @@ pub(super) fn user_of(path: Result<Path<String>, PathRejection>) -> Result<Strin
 /// Sends line after line; a failure cuts the connection, so that nobody takes a part for the whole.
 fn send(handle: &Handle, mut sender: Sender<Bytes, axum::Error>, data: &std::path::Path, user: &str) {
     let mut chunk = Vec::with_capacity(CHUNK_BYTES);
-    let mut hand_over =
-        |chunk: &mut Vec<u8>| match handle.block_on(sender.send_data(std::mem::take(chunk).into())) {
-            Ok(()) => ControlFlow::Continue(()),
-            // The other end went away.
-            Err(_) => ControlFlow::Break(()),
-        };
+    let mut hand_over = |chunk: &mut Vec<u8>| {
+        let data = std::mem::take(chunk).into();
+        let sent = async { tokio::time::timeout(PATIENCE, sender.send_data(data)).await };
+        match handle.block_on(sent) {
+            Ok(Ok(())) => ControlFlow::Continue(()),
+            // The other end went away, or takes nothing.
+            _ => ControlFlow::Break(()),
+        }
+    };
     let sent = export::person(data, user, |line| {
         chunk.extend(line);
         chunk.push(b'\n');
@@ -70,7 +87,7 @@ fn send(handle: &Handle, mut sender: Sender<Bytes, axum::Error>, data: &std::pat
     });
     match sent {
         Ok(ControlFlow::Continue(())) => drop(hand_over(&mut chunk)),
-        Ok(ControlFlow::Break(())) => {}
+        Ok(ControlFlow::Break(())) => sender.abort(axum::Error::new("nobody took the export")),
         Err(error) => {
             tracing::error!(error = %format!("{error:#}"), "an export broke off");
             sender.abort(axum::Error::new("the export broke off"));

@@ -69,6 +69,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let _traces = observe(&settings)?;
     let tls = settings.tls()?;
     let state = AppState::open(settings.config()?)?;
+    metrics::gauge!("segue_generation_period_seconds").set(settings.serve.refresh_period().as_secs_f64());
     let runner = start_runner(arguments, &state, settings.serve.refresh_every)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(serve(&settings.serve.listen, tls, Arc::clone(&state)));

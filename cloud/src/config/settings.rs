@@ -82,6 +82,14 @@ pub struct Serve {
     pub on_demand: bool,
 }
 
+impl Serve {
+    /// How often a generation is expected: half an hour where something else starts the refreshes.
+    #[must_use]
+    pub fn refresh_period(&self) -> Duration {
+        self.refresh_every.unwrap_or(Duration::from_secs(30 * 60))
+    }
+}
+
 /// Settings of `segue refresh`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refresh {

@@ -98,7 +98,8 @@ impl Known {
         let event = serde_json::from_str(&line).unwrap_or(line.into());
         let (refused_ms, code) = (now_ms(), "event_unreadable".to_owned());
         let refuser = Refuser::Counters;
-        state.dead_letters.keep(&Letter { refused_ms, refuser, number: Some(number), code, detail, event });
+        let letter = Letter { refused_ms, refuser, number: Some(number), code, detail, event };
+        state.dead_letters.keep(&[letter]);
         if let Some(consumer) = &mut self.consumer {
             consumer.pass_over(number);
         }

@@ -137,7 +137,7 @@ fn a_stream_with_restarts_erasures_late_and_repeated_events_comes_to_what_a_repl
 fn forget(log: &mut Log, tombstones: &Tombstones, user: u32) {
     tombstones.ask(&format!("u{user}"), NOW + log.count() as i64, 0).unwrap();
     let erased = tombstones.erased();
-    log.erase(&erased).unwrap();
+    log.erase_all(&erased).unwrap();
     tombstones.done(&erased, NOW, 0).unwrap();
 }
 
@@ -198,6 +198,24 @@ fn what_is_counted_by_creator_and_category_is_what_their_items_come_to() {
 }
 
 #[test]
+fn an_erasure_makes_counters_anew_once_its_events_are_gone_and_not_before() {
+    let data = tempfile::tempdir().unwrap();
+    tables(data.path());
+    let (mut log, mut random) = (log(data.path()), ChaCha8Rng::seed_from_u64(1));
+    let events: Vec<Event> = (0..50).map(|id| anything(&mut random, id)).collect();
+    receive(&mut log, &mut random, &events);
+    let mut stream = Consumer::open(data.path(), 50, FILTER).unwrap();
+    stream.catch_up(50).unwrap();
+    let tombstones = Tombstones::open(data.path()).unwrap();
+    tombstones.ask("u1", NOW, 0).unwrap();
+    let erased = tombstones.erased();
+    assert!(!stream.is_outdated(&erased));
+    log.erase_all(&erased).unwrap();
+    tombstones.done(&erased, NOW, 0).unwrap();
+    assert!(stream.is_outdated(&tombstones.erased()));
+}
+
+#[test]
 fn a_damaged_state_or_one_of_other_tables_or_a_longer_log_is_counted_anew() {
     let data = tempfile::tempdir().unwrap();
     tables(data.path());
@@ -250,4 +268,17 @@ fn an_event_that_cannot_be_read_is_kept_apart_after_three_tries_and_what_comes_a
     let mut read = Vec::new();
     crate::events::read_since(data.path(), 0, |number, _| read.push(number)).unwrap();
     assert_eq!(read, [1, 3]);
+}
+
+#[test]
+fn days_of_which_nothing_is_left_are_let_go_of_and_no_sum_changes() {
+    let mut counters = Counters::default();
+    for day in 0..1_200 {
+        let like = event("e", 0, day as usize % 5, EventKind::Like, day * DAY);
+        counters.fold(&like, &Segment::default(), 1_200 * DAY);
+    }
+    let before = read(&counters, 1_200 * DAY);
+    counters.forget_faded();
+    assert_eq!(read(&counters, 1_200 * DAY), before);
+    assert!(counters.days().count() < 470, "{} days", counters.days().count());
 }

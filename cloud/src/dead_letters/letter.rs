@@ -55,12 +55,15 @@ impl Letter {
 
 /// Whether any text in `value` is the id of somebody of `erased`.
 pub(crate) fn names(value: &Value, erased: &Erased) -> bool {
+    says(value, &|text| erased.contains(text))
+}
+
+/// Whether any text in `value` is one that `is_wanted` says.
+pub(crate) fn says(value: &Value, is_wanted: &dyn Fn(&str) -> bool) -> bool {
     match value {
-        Value::String(text) => erased.contains(text),
-        Value::Array(values) => values.iter().any(|value| names(value, erased)),
-        Value::Object(fields) => {
-            fields.iter().any(|(name, value)| erased.contains(name) || names(value, erased))
-        }
+        Value::String(text) => is_wanted(text),
+        Value::Array(values) => values.iter().any(|value| says(value, is_wanted)),
+        Value::Object(fields) => fields.iter().any(|(name, value)| is_wanted(name) || says(value, is_wanted)),
         _ => false,
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::letter::Letter;
-use super::store::{list, put};
+use super::lines::{list, put};
 use crate::auth::Caller;
 use crate::catalog::Event;
 use crate::clock::now_ms;

@@ -71,9 +71,41 @@ fn somebody_who_is_forgotten_leaves_no_letter_and_nor_does_what_nobody_can_read(
 }
 
 #[test]
-fn a_line_that_a_kill_cut_off_costs_no_other_letter() {
+fn what_senders_fill_leaves_room_for_what_nobody_can_read_in_the_log() {
     let data = tempfile::tempdir().unwrap();
     let letters = DeadLetters::open(data.path()).unwrap();
+    let letter = |number| Letter {
+        refused_ms: NOW,
+        refuser: Refuser::Counters,
+        number,
+        code: "event_unreadable".into(),
+        detail: "made by a newer version".into(),
+        event: json!({"user": "u1"}),
+    };
+    letters.keep(&[letter(None)]);
+    let full = data.path().join("dead_letters").join("letters.jsonl");
+    std::fs::OpenOptions::new().write(true).open(&full).unwrap().set_len(64 << 20).unwrap();
+    letters.keep(&[letter(None)]);
+    letters.keep(&[letter(Some(7))]);
+    assert_eq!(letters.count(), 2, "no more rows of senders");
+    assert_eq!(passed_over(data.path()).unwrap(), [7].into());
+}
+
+#[test]
+fn the_letters_of_a_batch_are_written_together() {
+    let data = tempfile::tempdir().unwrap();
+    let letters = DeadLetters::open(data.path()).unwrap();
+    let rows: Vec<Value> = (0..1_000).map(|id| bad(&format!("e{id}"), "u1")).collect();
+    (0..3).for_each(|_| refuse(&letters, &rows));
+    assert_eq!(letters.count(), 1_000);
+    let kept: Vec<Value> = list(data.path()).unwrap().into_iter().map(|letter| letter.event).collect();
+    assert_eq!(kept, rows, "in their order");
+}
+
+#[test]
+fn a_line_that_a_kill_cut_off_costs_no_other_letter() {
+    let data = tempfile::tempdir().unwrap();
+    let mut letters = DeadLetters::open(data.path()).unwrap();
     for id in ["a", "b"] {
         for _ in 0..3 {
             refuse(&letters, &[bad(id, "u1")]);
@@ -82,6 +114,7 @@ fn a_line_that_a_kill_cut_off_costs_no_other_letter() {
             let path = data.path().join("dead_letters").join("letters.jsonl");
             let whole = std::fs::read(&path).unwrap();
             std::fs::write(&path, [whole.as_slice(), &whole[..30]].concat()).unwrap();
+            letters = DeadLetters::open(data.path()).unwrap();
         }
     }
     let ids: Vec<Value> =

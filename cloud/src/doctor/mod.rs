@@ -42,11 +42,10 @@ impl Examined {
     /// # Errors
     /// When no data folder is named.
     pub fn of(settings: &Settings) -> anyhow::Result<Self> {
-        let every = settings.serve.refresh_every.unwrap_or(std::time::Duration::from_secs(30 * 60));
         Ok(Self {
             data: settings.data()?.to_owned(),
             now_ms: now_ms(),
-            late_ms: i64::try_from(2 * every.as_millis()).unwrap_or(i64::MAX),
+            late_ms: i64::try_from(2 * settings.serve.refresh_period().as_millis()).unwrap_or(i64::MAX),
             service: Some(settings.serve.listen.clone()),
             runtime: std::env::var_os(crate::towers::onnx::LIBRARY).map(PathBuf::from),
         })

@@ -14,8 +14,8 @@ const LATE_SECONDS: f64 = 60.0;
 pub struct Answers {
     /// The generation it serves; none before the first.
     pub generation: Option<u64>,
-    /// Groups of batches that it could not store since its start.
-    pub commit_failures: f64,
+    /// It could not store the last batches that it tried to.
+    pub events_failing: bool,
     /// How long the oldest event waits, in seconds.
     pub lag_seconds: f64,
     /// Events in its log.
@@ -37,7 +37,7 @@ pub fn ask(address: &str) -> anyhow::Result<Answers> {
     let ready: Value = serde_json::from_slice(&ready).unwrap_or_default();
     Ok(Answers {
         generation: ready["generation"].as_u64(),
-        commit_failures: largest(&metrics, "segue_event_commit_failures_total"),
+        events_failing: largest(&metrics, "segue_events_failing") > 0.0,
         lag_seconds: largest(&metrics, "segue_event_lag_seconds"),
         events: largest(&metrics, "segue_events_stored"),
     })
@@ -65,11 +65,8 @@ pub(super) fn examine(examined: &Examined) -> Vec<Finding> {
         );
         findings.push(Finding::new(Code::ServiceBehind, what));
     }
-    if answers.commit_failures > 0.0 {
-        let what = format!(
-            "{} groups of batches could not be stored since the service's start",
-            answers.commit_failures
-        );
+    if answers.events_failing {
+        let what = format!("{address} could not store the last events that it was sent");
         findings.push(Finding::new(Code::EventsFailing, what));
     }
     if answers.lag_seconds > LATE_SECONDS {

@@ -99,13 +99,12 @@ impl Erased {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Stands for who they are, when that was asked for and whose rows are gone already: what was made from rows is out of
-    /// date when it changes.
+    /// Stands for those whose rows are gone: what was made from rows is out of date when it changes, once for each erasure.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let mut digest = Sha256::new();
-        for (who, receipt) in &self.0.receipts {
-            digest.update(format!("{who} {} {}\n", receipt.asked_ms, receipt.erased_ms.is_some()));
+        for (who, receipt) in self.0.receipts.iter().filter(|(_, receipt)| receipt.erased_ms.is_some()) {
+            digest.update(format!("{who} {}\n", receipt.asked_ms));
         }
         hex(&digest.finalize())
     }

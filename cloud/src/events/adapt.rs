@@ -1,12 +1,15 @@
 //! Rows of senders that have no ids of their own, or other names for the columns.
 //!
 //! `{"user_id","item_id","event","duration_sec","timestamp"}` is what many pipelines send. Its columns get our names, and an
-//! id that follows from its content, so that a repetition is one. With an `Idempotency-Key` the id follows from the key and the
-//! row's place instead.
+//! id that follows from its content, so that a repetition is one. With an `Idempotency-Key` every row without an id gets one, from
+//! the key, the sender, the row's place and its content: two clients that count their requests from 1 take nothing from each
+//! other, and a batch that is sent again is the same.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::validate::Senders;
+use crate::auth::Caller;
 use crate::hash::hex;
 
 /// Their names for our columns.
@@ -15,16 +18,19 @@ const NAMES: [(&str, &str); 3] = [("user_id", "user"), ("item_id", "item"), ("ev
 const SECONDS: f64 = 1e11;
 
 /// The row with our names and an id; one that has an id stays as it is.
-pub(super) fn adapt(row: Value, key: Option<&str>, index: usize) -> Value {
+pub(super) fn adapt(row: Value, senders: Senders<'_>, index: usize) -> Value {
     let Value::Object(mut row) = row else { return row };
     if row.get("event_id").is_some_and(|id| !id.is_null()) {
         return Value::Object(row);
     }
     let is_foreign = row.contains_key("event") && !row.contains_key("kind");
-    let id = match key {
-        Some(key) => Some(derived(&format!("key\n{key}\n{index}"))),
-        // Maps of this program are sorted by name, so the same content is the same text.
-        None => is_foreign.then(|| derived(&format!("row\n{}", Value::Object(row.clone())))),
+    // Maps of this program are sorted by name, so the same content is the same text.
+    let content = || Value::Object(row.clone());
+    let id = match senders.key {
+        Some(key) => {
+            Some(derived(&json!(["key", key, sender(senders.caller), index, content()]).to_string()))
+        }
+        None => is_foreign.then(|| derived(&format!("row\n{}", content()))),
     };
     if is_foreign {
         rename(&mut row);
@@ -33,6 +39,14 @@ pub(super) fn adapt(row: Value, key: Option<&str>, index: usize) -> Value {
         row.insert("event_id".to_owned(), id.into());
     }
     Value::Object(row)
+}
+
+/// The person who sent it; services and those who say nothing of themselves are told apart by what their rows say.
+fn sender(caller: &Caller) -> Option<&str> {
+    match caller {
+        Caller::Person(person) => Some(person),
+        Caller::Everybody | Caller::Nobody => None,
+    }
 }
 
 fn rename(row: &mut Map<String, Value>) {
@@ -64,9 +78,12 @@ fn derived(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::erasure::Erased;
+
+    fn adapt(row: Value, key: Option<&str>, index: usize) -> Value {
+        super::adapt(row, Senders { key, ..Senders::anybody(&Erased::default()) }, index)
+    }
 
     fn row() -> Value {
         json!({"user_id": "u1", "item_id": "t1", "event": "skip", "duration_sec": 3.5, "timestamp": 1_767_225_600})
@@ -89,13 +106,27 @@ mod tests {
     }
 
     #[test]
-    fn a_key_gives_ids_by_place_and_an_id_of_the_senders_stays() {
-        let ours = json!({"kind": "like", "item": "t1", "time_ms": 1});
-        let id = |key, index| adapt(ours.clone(), key, index)["event_id"].clone();
+    fn a_key_gives_ids_by_place_and_content_and_an_id_of_the_senders_stays() {
+        let ours = |user: &str| json!({"user": user, "kind": "like", "item": "t1", "time_ms": 1});
+        let id = |key, index| adapt(ours("u1"), key, index)["event_id"].clone();
         assert!(id(Some("k"), 0) == id(Some("k"), 0) && id(Some("k"), 0) != id(Some("k"), 1));
         assert!(id(Some("k"), 0) != id(Some("l"), 0) && id(None, 0).is_null());
+        assert_ne!(adapt(ours("u2"), Some("k"), 0)["event_id"], id(Some("k"), 0));
         let own = json!({"event_id": "e1", "event": "like"});
         assert_eq!(adapt(own.clone(), Some("k"), 0), own);
         assert_eq!(adapt(json!(7), Some("k"), 0), json!(7));
+    }
+
+    #[test]
+    fn people_who_count_their_requests_alike_have_ids_of_their_own() {
+        let nobodys = json!({"kind": "like", "item": "t1", "time_ms": 1});
+        let erased = Erased::default();
+        let id = |caller: &Caller| {
+            let senders = Senders { caller, erased: &erased, key: Some("1") };
+            super::adapt(nobodys.clone(), senders, 0)["event_id"].clone()
+        };
+        let person = |id: &str| Caller::Person(id.to_owned());
+        assert_eq!(id(&person("u1")), id(&person("u1")));
+        assert!(id(&person("u1")) != id(&person("u2")) && id(&person("u1")) != id(&Caller::Nobody));
     }
 }

@@ -1,6 +1,9 @@
 //! Kills, power cuts, full disks and damage: what was acknowledged is there, once, and nothing is invented.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
 use std::time::Duration;
 
 use serde_json::json;
@@ -8,8 +11,8 @@ use serde_json::json;
 use super::power_cut::PowerCutDisk;
 use super::reader::read;
 use super::validate::{Batch, validate};
-use super::{EventStore, FolderDisk, Limits, Senders, StoreError, read_since};
-use crate::erasure::Erased;
+use super::{Disk as _, EventStore, FolderDisk, Limits, Senders, StoreError, read_since, read_until};
+use crate::erasure::{Erased, Tombstones};
 
 const SMALL: Limits =
     Limits { waiting_bytes: 1 << 20, segment_bytes: 2_000, dedup_window: Duration::from_secs(86_400) };
@@ -24,7 +27,11 @@ fn batch(ids: &[&str]) -> Batch {
 
 fn stored(disk: &PowerCutDisk) -> Vec<String> {
     let mut ids = Vec::new();
-    read(disk, 0, &BTreeSet::new(), |arrival| ids.push(arrival.event.event_id)).unwrap();
+    read(disk, 0, &BTreeSet::new(), |arrival| {
+        ids.push(arrival.event.event_id);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     ids
 }
 
@@ -114,7 +121,7 @@ async fn damage_before_the_last_commit_is_refused_with_its_place() {
     let damaged = PowerCutDisk::holding(name, &bytes);
     let error = EventStore::on_disk(damaged.clone(), SMALL).unwrap_err();
     assert!(matches!(&error, StoreError::Damaged { segment, offset: 0, .. } if segment == name), "{error}");
-    assert!(read(&damaged, 0, &BTreeSet::new(), |_| ()).is_err());
+    assert!(read(&damaged, 0, &BTreeSet::new(), |_| ControlFlow::Continue(())).is_err());
 }
 
 #[tokio::test]
@@ -138,6 +145,78 @@ async fn a_full_disk_loses_nothing_and_takes_events_again_when_there_is_room() {
     assert_eq!((outcome.accepted, outcome.duplicates), (2, 0));
     drop(store);
     assert_eq!(stored(&disk.after_power_cut(0, None)), ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn a_segment_that_could_not_be_made_durable_is_taken_by_the_next_try() {
+    let disk = PowerCutDisk::default();
+    let store = EventStore::on_disk(disk.clone(), Limits { segment_bytes: 1, ..SMALL }).unwrap();
+    store.append(batch(&["a"])).await.unwrap();
+    disk.state().create_fails = true;
+    let error = store.append(batch(&["b"])).await.unwrap_err();
+    assert!(matches!(error, StoreError::Disk { action: "create", .. }), "{error}");
+    assert_eq!(store.append(batch(&["b", "c"])).await.unwrap().accepted, 2);
+    drop(store);
+    assert_eq!(stored(&disk.after_power_cut(0, None)), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_folder_takes_an_empty_segment_for_a_new_one_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = FolderDisk::new(folder.path());
+    std::fs::write(folder.path().join("left"), "").unwrap();
+    disk.create("left").unwrap();
+    disk.append("left", b"whole").unwrap();
+    assert_eq!(disk.create("left").unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+    assert_eq!(disk.read("left").unwrap(), b"whole");
+}
+
+/// A batch of `user`'s, and who is to be forgotten when that is `user`.
+fn of(user: &str, ids: &[&str]) -> (Batch, Erased) {
+    let row = |id: &&str| json!({"event_id": id, "user": user, "kind": "like", "item": "t1", "time_ms": 1});
+    let (batch, _) = validate(ids.iter().map(row).collect(), Senders::anybody(&Erased::default()), 0, 10);
+    let data = tempfile::tempdir().unwrap();
+    let tombstones = Tombstones::open(data.path()).unwrap();
+    tombstones.ask(user, 1, 0).unwrap();
+    (batch, tombstones.erased())
+}
+
+#[tokio::test]
+async fn events_are_taken_in_while_somebody_leaves_the_log() {
+    let disk = PowerCutDisk::default();
+    let store = Arc::new(EventStore::on_disk(disk.clone(), SMALL).unwrap());
+    let (theirs, erased) = of("u1", &["mine"]);
+    store.append(theirs).await.unwrap();
+    for number in 0..20 {
+        store.append(batch(&[&format!("e{number}")])).await.unwrap();
+    }
+    store.append(of("u1", &["mine too"]).0).await.unwrap();
+    let held = disk.hold_next_replace();
+    let erasing = Arc::clone(&store);
+    let erasing = tokio::spawn(async move { erasing.erase(erased).await });
+    while !disk.is_replacing() {
+        tokio::task::yield_now().await;
+    }
+    let meanwhile = tokio::time::timeout(Duration::from_secs(20), store.append(batch(&["x"]))).await;
+    assert_eq!(meanwhile.expect("an answer while the erasure goes on").unwrap().accepted, 1);
+    drop(held);
+    assert_eq!(erasing.await.unwrap().unwrap(), 2);
+    assert_eq!(store.append(batch(&["x", "y"])).await.unwrap().accepted, 1);
+    drop(store);
+    let ids = stored(&disk.after_power_cut(0, None));
+    assert_eq!(ids.len(), 22);
+    assert!(ids.iter().all(|id| !id.starts_with("mine")) && ids.ends_with(&["x".into(), "y".into()]));
+}
+
+#[tokio::test]
+async fn nothing_is_appended_to_a_segment_that_a_power_cut_may_undo() {
+    let disk = PowerCutDisk::default();
+    let store = EventStore::on_disk(disk.clone(), SMALL).unwrap();
+    let (theirs, erased) = of("u1", &["mine"]);
+    store.append(theirs).await.unwrap();
+    disk.state().replace_fails = true;
+    assert!(matches!(store.erase(erased).await, Err(StoreError::Failed(_))));
+    assert!(matches!(store.append(batch(&["a"])).await, Err(StoreError::Failed(_))));
 }
 
 #[tokio::test]
@@ -235,6 +314,27 @@ async fn the_log_is_read_beside_its_writer_and_only_one_process_writes() {
     assert_eq!(EventStore::open(data.path(), SMALL).unwrap().count(), 60);
     let segments = super::Disk::names(&FolderDisk::new(super::folder(data.path()))).unwrap();
     assert!(segments.len() > 3, "{segments:?}");
+}
+
+#[tokio::test]
+async fn whoever_has_enough_reads_no_further_segment() {
+    let data = tempfile::tempdir().unwrap();
+    let store = EventStore::open(data.path(), SMALL).unwrap();
+    for number in 0..60 {
+        store.append(batch(&[&format!("e{number}")])).await.unwrap();
+    }
+    let mut ids = Vec::new();
+    // The end of the log is damaged: whoever reads it learns of that.
+    let last =
+        super::log::segment_names(&FolderDisk::new(super::folder(data.path()))).unwrap().pop().unwrap();
+    std::fs::write(super::folder(data.path()).join(last), "{\"format\":2}\n").unwrap();
+    let flow = read_until(data.path(), |event| {
+        ids.push(event.event_id);
+        if ids.len() < 3 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    assert!(flow.unwrap().is_break());
+    assert_eq!(ids, ["e0", "e1", "e2"]);
+    assert!(read_until(data.path(), |_| ControlFlow::Continue(())).is_err());
 }
 
 #[test]

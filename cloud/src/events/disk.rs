@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use crate::packs::sync_folder;
 
 /// A folder of segment files that only grow.
-pub trait Disk: Send {
+pub trait Disk: Send + std::fmt::Debug {
     /// Names of all segments, in no particular order.
     ///
     /// # Errors
@@ -31,10 +31,10 @@ pub trait Disk: Send {
         Ok(self.read(name)?.get(offset..).unwrap_or_default().to_vec())
     }
 
-    /// Makes an empty segment whose name survives a power cut.
+    /// Makes an empty segment whose name survives a power cut; an empty one that an earlier try left is taken.
     ///
     /// # Errors
-    /// The segment exists or cannot be made durable.
+    /// The segment holds something or cannot be made durable; it may be there all the same.
     fn create(&mut self, name: &str) -> io::Result<()>;
 
     /// Adds bytes at the end of a segment; nothing is promised until [`Disk::sync`].
@@ -58,7 +58,7 @@ pub trait Disk: Send {
     /// Puts `bytes` in the place of a segment, durably and as a whole.
     ///
     /// # Errors
-    /// The segment is as it was.
+    /// The segment is as it was, or what is in its place may not survive a power cut.
     fn replace(&mut self, name: &str, bytes: &[u8]) -> io::Result<()>;
 
     /// Takes a file away, durably.
@@ -88,12 +88,14 @@ impl FolderDisk {
         Self { folder: folder.into(), open: None }
     }
 
-    /// Makes the folder where it is missing.
+    /// Makes the folder where it is missing, and whatever names it holds durable: a process may have been killed before it
+    /// could.
     ///
     /// # Errors
     /// The folder cannot be made or synced.
     pub fn create_folder(&self) -> io::Result<()> {
-        crate::packs::create_folder(&self.folder)
+        crate::packs::create_folder(&self.folder)?;
+        sync_folder(&self.folder)
     }
 
     fn file(&mut self, name: &str) -> io::Result<&mut File> {
@@ -105,6 +107,13 @@ impl FolderDisk {
             Some((_, file)) => Ok(file),
             None => Err(io::Error::other("no segment is open")),
         }
+    }
+}
+
+/// Another one on the same folder.
+impl Clone for FolderDisk {
+    fn clone(&self) -> Self {
+        Self::new(&self.folder)
     }
 }
 
@@ -132,7 +141,10 @@ impl Disk for FolderDisk {
 
     fn create(&mut self, name: &str) -> io::Result<()> {
         let path = self.folder.join(name);
-        let file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        let file = OpenOptions::new().append(true).create(true).open(path)?;
+        if file.metadata()?.len() > 0 {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         file.sync_all()?;
         self.open = Some((name.to_owned(), file));
         sync_folder(&self.folder)
@@ -154,9 +166,12 @@ impl Disk for FolderDisk {
 
     fn replace(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let written = self.folder.join(format!("{name}.replacing"));
-        let mut file = File::create(&written)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
+        let synced = File::create(&written).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        // A full disk: what was written of it only takes room.
+        synced.inspect_err(|_| drop(std::fs::remove_file(&written)))?;
         // What is open is the file that goes.
         self.open = None;
         std::fs::rename(&written, self.folder.join(name))?;

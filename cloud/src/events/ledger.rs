@@ -5,14 +5,12 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::Limits;
 use super::disk::Disk;
+use super::erase::Theirs;
 use super::error::StoreError;
 use super::ids::Ids;
 use super::log::EventLog;
-use super::{Limits, sign_in};
-use crate::catalog::Event;
-use crate::dead_letters;
-use crate::erasure::Erased;
 
 /// Stands for an event id. 128 bits of SHA-256: nobody can make two ids that meet.
 pub(crate) type Fingerprint = u128;
@@ -33,11 +31,13 @@ pub(crate) struct Row {
 }
 
 /// What became of one batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Counted {
-    pub(crate) accepted: u64,
+    /// Places of the events that were new.
+    pub(crate) fresh: Vec<usize>,
     pub(crate) duplicates: u64,
     pub(crate) last_sequence: u64,
+    pub(crate) received_ms: i64,
 }
 
 /// Log and ids.
@@ -62,27 +62,19 @@ impl<D: Disk> Ledger<D> {
         self.log.next_sequence() - 1
     }
 
-    /// Takes the events of people out of the log, and those of the sessions that they signed in to; returns how many.
+    /// Takes their events out of the segments after `after`; returns how many.
     ///
     /// # Errors
-    /// Nothing is promised; doing it again does no harm.
-    pub(crate) fn erase(&mut self, erased: &Erased) -> Result<u64, StoreError> {
-        let mut sessions = HashSet::new();
-        self.log.each(|line| {
-            if let Ok(event) = serde_json::from_slice::<Event>(line)
-                && sign_in::is_sign_in(&event)
-                && erased.contains(&event.user)
-            {
-                sessions.insert(event.session);
-            }
-        })?;
-        self.log.erase(|line| {
-            let Ok(event) = serde_json::from_slice::<Event>(line) else {
-                // What cannot be read may be about somebody all the same.
-                return serde_json::from_slice(line).is_ok_and(|value| dead_letters::names(&value, erased));
-            };
-            erased.contains(&event.user) || (event.user.is_empty() && sessions.contains(&event.session))
-        })
+    /// A part may be gone already; doing it again does no harm.
+    pub(crate) fn erase(&mut self, theirs: &Theirs, after: &str) -> Result<u64, StoreError> {
+        self.log.erase(after, |line| theirs.include(line))
+    }
+
+    /// Takes people's events out of the whole log.
+    #[cfg(test)]
+    pub(crate) fn erase_all(&mut self, erased: &crate::erasure::Erased) -> Result<u64, StoreError> {
+        let theirs = Theirs::read(self.log.disk(), erased.clone())?;
+        self.erase(&theirs, "")
     }
 
     /// Writes what is new in `batches` with one sync; an event that came before, or twice, is a duplicate.
@@ -98,12 +90,12 @@ impl<D: Disk> Ledger<D> {
         let mut lines = Vec::new();
         let mut counted = Vec::with_capacity(batches.len());
         for batch in batches {
-            let mut count = Counted::default();
-            for row in *batch {
+            let mut count = Counted { received_ms, ..Counted::default() };
+            for (place, row) in batch.iter().enumerate() {
                 if self.ids.contains(row.id) || !fresh.insert(row.id) {
                     count.duplicates += 1;
                 } else {
-                    count.accepted += 1;
+                    count.fresh.push(place);
                     lines.push(row.line.as_slice());
                 }
             }
@@ -142,12 +134,12 @@ mod tests {
         let mut ledger = Ledger::open(FolderDisk::new(folder.path()), Limits::default()).unwrap();
         let (first, second) = ([row("a"), row("b"), row("a")], [row("b"), row("c")]);
         let counted = ledger.commit(&[&first, &second], 0).unwrap();
-        assert_eq!((counted[0].accepted, counted[0].duplicates), (2, 1));
-        assert_eq!((counted[1].accepted, counted[1].duplicates), (1, 1));
+        assert_eq!((counted[0].fresh.as_slice(), counted[0].duplicates), ([0, 1].as_slice(), 1));
+        assert_eq!((counted[1].fresh.as_slice(), counted[1].duplicates), ([1].as_slice(), 1));
         drop(ledger);
         let mut ledger = Ledger::open(FolderDisk::new(folder.path()), Limits::default()).unwrap();
         assert_eq!(ledger.count(), 3);
         let counted = ledger.commit(&[&[row("c"), row("d")]], 0).unwrap();
-        assert_eq!((counted[0].accepted, counted[0].duplicates), (1, 1));
+        assert_eq!((counted[0].fresh.as_slice(), counted[0].duplicates), ([1].as_slice(), 1));
     }
 }

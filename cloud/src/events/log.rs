@@ -102,23 +102,29 @@ impl<D: Disk> EventLog<D> {
         Ok(first..self.next)
     }
 
-    /// Puts the stub of an erased event in the place of every event that `is_erased` says, segment by segment; returns
-    /// how many went. Numbers stay as they were. What was cut off after a crash goes as a whole.
+    /// Puts the stub of an erased event in the place of every event that `is_erased` says, in the segments after `after`;
+    /// returns how many went. Numbers stay as they were. What was cut off after a crash goes as a whole.
     ///
     /// # Errors
     /// Segments before the one that failed are replaced already.
-    pub(crate) fn erase(&mut self, is_erased: impl Fn(&[u8]) -> bool) -> Result<u64, StoreError> {
+    pub(crate) fn erase(
+        &mut self,
+        after: &str,
+        is_erased: impl Fn(&[u8]) -> bool,
+    ) -> Result<u64, StoreError> {
         if let Some(why) = &self.failed {
             return Err(StoreError::Failed(why.clone()));
         }
         let mut erased = 0;
-        for name in segment_names(&self.disk)? {
+        for name in segment_names(&self.disk)?.into_iter().filter(|name| name.as_str() > after) {
             let bytes = self.disk.read(&name).map_err(|error| StoreError::disk("read", &name, &error))?;
             let (kept, gone) = without(&name, &bytes, &is_erased)?;
             if gone == 0 {
                 continue;
             }
-            self.disk.replace(&name, &kept).map_err(|error| StoreError::disk("replace", &name, &error))?;
+            if let Err(error) = self.disk.replace(&name, &kept) {
+                return Err(self.not_replaced(&name, &bytes, &error));
+            }
             if let Some((last, length)) = &mut self.last
                 && *last == name
             {
@@ -130,6 +136,15 @@ impl<D: Disk> EventLog<D> {
         Ok(erased)
     }
 
+    /// A segment that is as it was may be appended to. Of another one nobody knows whether a power cut brings back what
+    /// was there before, without what is appended.
+    fn not_replaced(&mut self, name: &str, before: &[u8], error: &std::io::Error) -> StoreError {
+        match self.disk.read(name) {
+            Ok(now) if now == before => StoreError::disk("replace", name, error),
+            _ => self.fail(name, error),
+        }
+    }
+
     fn remove_torn(&mut self) -> Result<(), StoreError> {
         let names =
             self.disk.names().map_err(|error| StoreError::disk("list", "the event folder", &error))?;
@@ -139,19 +154,10 @@ impl<D: Disk> EventLog<D> {
         Ok(())
     }
 
-    /// Shows every event to `each`.
-    ///
-    /// # Errors
-    /// The disk cannot be read or a commit is damaged.
-    pub(crate) fn each(&self, mut each: impl FnMut(&[u8])) -> Result<(), StoreError> {
-        for name in segment_names(&self.disk)? {
-            let bytes = self.disk.read(&name).map_err(|error| StoreError::disk("read", &name, &error))?;
-            scan(&name, &bytes, false, |frame| {
-                frame.lines().for_each(&mut each);
-                Ok(())
-            })?;
-        }
-        Ok(())
+    /// The disk that it lies on.
+    #[cfg(test)]
+    pub(crate) fn disk(&self) -> &D {
+        &self.disk
     }
 
     /// The segment to append to; a full one is followed by a new one.
@@ -183,7 +189,7 @@ impl<D: Disk> EventLog<D> {
 }
 
 /// Names of the segments, oldest first.
-pub(crate) fn segment_names(disk: &impl Disk) -> Result<Vec<String>, StoreError> {
+pub(crate) fn segment_names(disk: &(impl Disk + ?Sized)) -> Result<Vec<String>, StoreError> {
     let mut names = disk.names().map_err(|error| StoreError::disk("list", "the event folder", &error))?;
     names.retain(|name| name.ends_with(ENDING));
     names.sort_unstable();
@@ -219,7 +225,7 @@ pub(crate) fn scan(
 }
 
 /// The bytes of a segment with stubs in the place of what `is_erased` says, and how many there are.
-fn without(
+pub(super) fn without(
     name: &str,
     bytes: &[u8],
     is_erased: &impl Fn(&[u8]) -> bool,

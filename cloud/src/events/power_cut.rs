@@ -24,24 +24,60 @@ pub(crate) struct State {
     pub(crate) room: Option<usize>,
     /// The next sync fails.
     pub(crate) sync_fails: bool,
+    /// The next segment is made and its name not known to be durable.
+    pub(crate) create_fails: bool,
+    /// The next segment that is replaced is, and that is not known to be durable.
+    pub(crate) replace_fails: bool,
     /// How often a sync was asked for.
     pub(crate) syncs: usize,
 }
 
+/// Something that waits, once, until the other end is let go of.
+#[derive(Debug, Clone, Default)]
+struct Gate(Arc<Mutex<Option<Receiver<()>>>>);
+
+impl Gate {
+    fn hold(&self) -> Sender<()> {
+        let (held, released) = channel();
+        *self.0.lock().unwrap() = Some(released);
+        held
+    }
+
+    fn pass(&self) {
+        let held = self.0.lock().unwrap().take();
+        if let Some(released) = held {
+            // An error says that the other end is gone, which is what is waited for.
+            let _ = released.recv();
+        }
+    }
+}
+
 /// Handles to the same disk; it survives the store that wrote to it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct PowerCutDisk(Arc<Mutex<State>>, Arc<Mutex<Option<Receiver<()>>>>);
+pub(crate) struct PowerCutDisk {
+    state: Arc<Mutex<State>>,
+    sync: Gate,
+    replace: Gate,
+}
 
 impl PowerCutDisk {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.state.lock().unwrap()
     }
 
     /// The next sync takes as long as the returned handle lives.
     pub(crate) fn hold_next_sync(&self) -> Sender<()> {
-        let (held, released) = channel();
-        *self.1.lock().unwrap() = Some(released);
-        held
+        self.sync.hold()
+    }
+
+    /// The next segment that is replaced takes as long as the returned handle lives.
+    pub(crate) fn hold_next_replace(&self) -> Sender<()> {
+        self.replace.hold()
+    }
+
+    /// Whether a segment that was held is being replaced.
+    pub(crate) fn is_replacing(&self) -> bool {
+        self.replace.0.lock().unwrap().is_none()
     }
 
     /// The disk after a power cut: of what was not synced, the first `kept` bytes of each segment survive,
@@ -59,7 +95,7 @@ impl PowerCutDisk {
         }
         state.room = None;
         state.lies_about_sync = false;
-        Self(Arc::new(Mutex::new(state)), Arc::default())
+        Self { state: Arc::new(Mutex::new(state)), ..Self::default() }
     }
 
     /// The most bytes of one segment that are written and not yet synced.
@@ -92,7 +128,14 @@ impl Disk for PowerCutDisk {
     }
 
     fn create(&mut self, name: &str) -> io::Result<()> {
-        self.state().segments.insert(name.to_owned(), Segment::default());
+        let mut state = self.state();
+        if state.segments.get(name).is_some_and(|segment| !segment.written.is_empty()) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        state.segments.insert(name.to_owned(), Segment::default());
+        if std::mem::take(&mut state.create_fails) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         Ok(())
     }
 
@@ -106,11 +149,7 @@ impl Disk for PowerCutDisk {
     }
 
     fn sync(&mut self, name: &str) -> io::Result<()> {
-        let held = self.1.lock().unwrap().take();
-        if let Some(released) = held {
-            // An error says that the other end is gone, which is what is waited for.
-            let _ = released.recv();
-        }
+        self.sync.pass();
         let mut state = self.state();
         state.syncs += 1;
         if std::mem::take(&mut state.sync_fails) {
@@ -136,7 +175,12 @@ impl Disk for PowerCutDisk {
     }
 
     fn replace(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        self.set_aside(name, bytes)
+        self.replace.pass();
+        self.set_aside(name, bytes)?;
+        match std::mem::take(&mut self.state().replace_fails) {
+            true => Err(io::Error::other("the device is gone")),
+            false => Ok(()),
+        }
     }
 
     fn remove(&mut self, name: &str) -> io::Result<()> {

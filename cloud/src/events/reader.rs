@@ -1,6 +1,8 @@
 //! Reading the log beside the process that writes it.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::disk::{Disk, FolderDisk};
@@ -47,7 +49,35 @@ pub fn read_likely(
     Ok(left_out)
 }
 
+/// As [`read_since`] from the first event on, until `each` has enough.
+///
+/// # Errors
+/// As [`read_since`].
+pub fn read_until(
+    data: &Path,
+    mut each: impl FnMut(Event) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, StoreError> {
+    let mut flow = ControlFlow::Continue(());
+    let while_wanted = |arrival: Arrival| {
+        flow = each(arrival.event);
+        flow
+    };
+    read_some(data, 0, while_wanted)?;
+    Ok(flow)
+}
+
 fn read_arrivals(data: &Path, after: u64, mut each: impl FnMut(Arrival)) -> Result<u64, StoreError> {
+    read_some(data, after, |arrival| {
+        each(arrival);
+        ControlFlow::Continue(())
+    })
+}
+
+fn read_some(
+    data: &Path,
+    after: u64,
+    mut each: impl FnMut(Arrival) -> ControlFlow<()>,
+) -> Result<u64, StoreError> {
     let erased = Erased::read(data).map_err(|error| StoreError::Tombstones(format!("{error:#}")))?;
     let over = dead_letters::passed_over(data).map_err(|error| StoreError::Disk {
         action: "read",
@@ -55,8 +85,9 @@ fn read_arrivals(data: &Path, after: u64, mut each: impl FnMut(Arrival)) -> Resu
         reason: format!("{error:#}"),
     })?;
     read(&FolderDisk::new(super::folder(data)), after, &over, |arrival| {
-        if !erased.contains(&arrival.event.user) {
-            each(arrival);
+        match erased.contains(&arrival.event.user) {
+            true => ControlFlow::Continue(()),
+            false => each(arrival),
         }
     })
 }
@@ -65,18 +96,27 @@ pub(crate) fn read(
     disk: &impl Disk,
     after: u64,
     over: &BTreeSet<u64>,
-    mut each: impl FnMut(Arrival),
+    mut each: impl FnMut(Arrival) -> ControlFlow<()>,
 ) -> Result<u64, StoreError> {
     let names = segment_names(disk)?;
-    let mut seen = after;
+    let (mut seen, flow) = (after, Cell::new(ControlFlow::Continue(())));
     for (index, name) in names.iter().enumerate() {
         let next_starts = names.get(index + 1).and_then(|next| first_of(next));
         if next_starts.is_some_and(|next| next <= after.saturating_add(1)) {
             continue;
         }
+        if flow.get().is_break() {
+            break;
+        }
         let bytes = disk.read(name).map_err(|error| StoreError::disk("read", name, &error))?;
         scan(name, &bytes, index + 1 == names.len(), |frame| {
-            show(frame, |sequence| sequence > after && !over.contains(&sequence), &mut each)?;
+            let is_wanted =
+                |sequence| flow.get().is_continue() && sequence > after && !over.contains(&sequence);
+            show(frame, is_wanted, &mut |arrival| {
+                if flow.get().is_continue() {
+                    flow.set(each(arrival));
+                }
+            })?;
             seen = seen.max(frame.first + frame.events - 1);
             Ok(())
         })?;

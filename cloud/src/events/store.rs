@@ -1,7 +1,7 @@
 //! The store as the service uses it: many requests, one writer thread, one sync for all that wait.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::disk::{Disk, FolderDisk};
+use super::erase::{Rest, erase_full};
 use super::error::StoreError;
 use super::ledger::{Counted, Ledger, Row};
 use super::validate::Batch;
@@ -38,12 +39,16 @@ impl Default for Limits {
 }
 
 /// What became of a batch; everything accepted is on the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Events that were new.
     pub accepted: u64,
     /// Events whose id was stored before, or came twice in the batch.
     pub duplicates: u64,
+    /// Places of the new ones in the batch, ascending.
+    pub fresh: Vec<usize>,
+    /// When they came, in milliseconds since 1970.
+    pub received_ms: i64,
 }
 
 /// The durable store of received events.
@@ -54,6 +59,8 @@ pub struct EventStore {
     waiting_bytes: usize,
     shown: Arc<Shown>,
     writer: Option<JoinHandle<()>>,
+    /// The disk again, for what is done beside the writer.
+    beside: Arc<Mutex<dyn Disk>>,
     /// Held for as long as the store is open; the system releases it even after a kill.
     _lock: Option<FileLock>,
 }
@@ -62,6 +69,8 @@ pub struct EventStore {
 #[derive(Debug, Default)]
 struct Shown {
     count: AtomicU64,
+    /// The last commit failed.
+    is_failing: AtomicBool,
     /// Since when the oldest batch waits that is not answered.
     oldest: Mutex<Option<Instant>>,
 }
@@ -75,7 +84,7 @@ impl Shown {
 #[derive(Debug)]
 enum Job {
     Append(Append),
-    Erase(Erased, oneshot::Sender<Result<u64, StoreError>>),
+    Erase(Rest, oneshot::Sender<Result<u64, StoreError>>),
 }
 
 #[derive(Debug)]
@@ -112,11 +121,16 @@ impl EventStore {
     ///
     /// # Errors
     /// As [`EventStore::open`].
-    pub fn on_disk(disk: impl Disk + 'static, limits: Limits) -> Result<Self, StoreError> {
+    pub fn on_disk(disk: impl Disk + Clone + 'static, limits: Limits) -> Result<Self, StoreError> {
         Self::start(disk, limits, None)
     }
 
-    fn start(disk: impl Disk + 'static, limits: Limits, lock: Option<FileLock>) -> Result<Self, StoreError> {
+    fn start<D: Disk + Clone + 'static>(
+        disk: D,
+        limits: Limits,
+        lock: Option<FileLock>,
+    ) -> Result<Self, StoreError> {
+        let beside = Arc::new(Mutex::new(disk.clone()));
         let ledger = Ledger::open(disk, limits)?;
         let shown = Arc::new(Shown { count: AtomicU64::new(ledger.count()), ..Shown::default() });
         let (jobs, queue) = mpsc::unbounded_channel();
@@ -131,6 +145,7 @@ impl EventStore {
             waiting_bytes: limits.waiting_bytes,
             shown,
             writer: Some(writer),
+            beside,
             _lock: lock,
         })
     }
@@ -149,23 +164,36 @@ impl EventStore {
         let job = Append { rows: batch.rows, since, _room: room, answer };
         self.jobs.send(Job::Append(job)).map_err(|_| StoreError::Closed)?;
         let counted = answered.await.map_err(|_| StoreError::Closed)??;
-        Ok(Outcome { accepted: counted.accepted, duplicates: counted.duplicates })
+        let Counted { fresh, duplicates, received_ms, .. } = counted;
+        Ok(Outcome { accepted: fresh.len() as u64, duplicates, fresh, received_ms })
     }
 
-    /// Takes the events of people out of the log, durably; nothing is written meanwhile. Returns how many.
+    /// Takes the events of people out of the log, durably, and those of the sessions that they signed in to; returns how
+    /// many. Events come in meanwhile, but for the moment in which the last segment is read and replaced.
     ///
     /// # Errors
     /// A part may be gone already; doing it again does no harm.
     pub async fn erase(&self, erased: Erased) -> Result<u64, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        self.jobs.send(Job::Erase(erased, answer)).map_err(|_| StoreError::Closed)?;
-        answered.await.map_err(|_| StoreError::Closed)?
+        let beside = Arc::clone(&self.beside);
+        let full = tokio::task::spawn_blocking(move || {
+            erase_full(&mut *beside.lock().unwrap_or_else(PoisonError::into_inner), erased)
+        });
+        let rest = full.await.map_err(|_| StoreError::Closed)??;
+        let (gone, (answer, answered)) = (rest.gone, oneshot::channel());
+        self.jobs.send(Job::Erase(rest, answer)).map_err(|_| StoreError::Closed)?;
+        Ok(gone + answered.await.map_err(|_| StoreError::Closed)??)
     }
 
     /// How many events are stored.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.shown.count.load(Ordering::Acquire)
+    }
+
+    /// Whether the last batches could not be stored.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.shown.is_failing.load(Ordering::Relaxed)
     }
 
     /// How long the oldest batch waits that was not answered; nothing where none does.
@@ -203,9 +231,9 @@ fn write_all<D: Disk>(mut ledger: Ledger<D>, mut queue: mpsc::UnboundedReceiver<
     while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
         let first = match job {
             Job::Append(first) => first,
-            Job::Erase(erased, answer) => {
+            Job::Erase(rest, answer) => {
                 // Whoever asked may have gone; it is done all the same.
-                let _ = answer.send(ledger.erase(&erased));
+                let _ = answer.send(ledger.erase(&rest.theirs, &rest.after));
                 continue;
             }
         };
@@ -216,6 +244,7 @@ fn write_all<D: Disk>(mut ledger: Ledger<D>, mut queue: mpsc::UnboundedReceiver<
         let result = ledger.commit(&batches, now_ms());
         metrics::histogram!("segue_event_commit_seconds").record(begun.elapsed().as_secs_f64());
         shown.count.store(ledger.count(), Ordering::Release);
+        shown.is_failing.store(result.is_err(), Ordering::Relaxed);
         if let Err(error) = &result {
             metrics::counter!("segue_event_commit_failures_total").increment(1);
             tracing::error!(%error, "events were not stored");

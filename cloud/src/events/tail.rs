@@ -180,7 +180,7 @@ mod tests {
             log.commit(&[&line(id)], 5).unwrap();
         }
         assert_eq!(numbers(&mut tail, u64::MAX).len(), 20);
-        log.erase(|bytes| bytes == line(7)).unwrap();
+        log.erase("", |bytes| bytes == line(7)).unwrap();
         log.commit(&[&line(20)], 5).unwrap();
         assert!(tail.read(u64::MAX, |_| ()).is_err());
         assert_eq!(numbers(&mut tail, u64::MAX), [21]);

@@ -82,7 +82,7 @@ pub fn validate(rows: Vec<Value>, senders: Senders<'_>, moved_ms: i64, now_ms: i
     let mut batch = Batch::default();
     let mut rejects = Vec::new();
     for (index, row) in rows.into_iter().enumerate() {
-        match check(adapt(row, senders.key, index), senders, moved_ms, now_ms) {
+        match check(adapt(row, senders, index), senders, moved_ms, now_ms) {
             Ok((row, event)) => {
                 batch.rows.push(row);
                 batch.events.push(event);

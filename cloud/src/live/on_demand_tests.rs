@@ -44,10 +44,9 @@ async fn a_pack_on_demand_knows_what_happened_since_and_is_handed_out_until_the_
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "nothing is prepared yet");
     ready(&state).await;
     let before = items(&pack(&state, "user:u0").await);
-    state.sessions.take_in([
-        did("refused", &before[0], EventKind::NotInterested),
-        did("liked", &before[5], EventKind::Like),
-    ]);
+    let told =
+        [did("refused", &before[0], EventKind::NotInterested), did("liked", &before[5], EventKind::Like)];
+    state.sessions.take_in(told, NOW + 1_000);
     assert_eq!(waits_ms(&state, NOW + 5_000), [4_000], "since the first of it");
     let (status, made) = ask(&state, "POST", "/api/v1/packs/u1", None).await;
     assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&made));

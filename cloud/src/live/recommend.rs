@@ -44,6 +44,21 @@ pub struct Wanted {
     pub without: Vec<String>,
 }
 
+impl Wanted {
+    /// What the person did until the list was made, and what came later. A new list knows all that was received; one that
+    /// goes on knows what it knew when it began. No time is later than the list's: a clock of theirs may be ahead.
+    fn told(&self, state: &AppState) -> (Vec<Event>, Vec<Event>) {
+        let until_ms = if self.offset == 0 { i64::MAX } else { self.as_of_ms };
+        let (mut events, mut later) = state.sessions.split(&self.user, until_ms);
+        let (sent, sent_later): (Vec<_>, Vec<_>) =
+            self.events.iter().cloned().partition(|event| event.time_ms <= until_ms);
+        events.extend(sent);
+        later.extend(sent_later);
+        events.iter_mut().for_each(|event| event.time_ms = event.time_ms.min(self.as_of_ms));
+        (events, later)
+    }
+}
+
 /// How far down the ladder the answer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -129,7 +144,7 @@ struct Ladder<'a> {
     verified: &'a Verified,
     policy: String,
     wanted: &'a Wanted,
-    /// What the person did, that which came after the list's time apart.
+    /// What the person did, that which came after the list's time apart; nothing of it is later than that.
     events: Vec<Event>,
     /// Items that something happened to since: they were on an earlier page, are not wanted, or were withdrawn
     /// or blocked.
@@ -148,9 +163,8 @@ impl<'a> Ladder<'a> {
             let detail = format!("`surface` is `{shown}`; give one of {}", known.join(", "));
             ApiError::new(Code::SurfaceUnknown, detail)
         })?;
-        let all = state.sessions.of(&wanted.user).into_iter().chain(wanted.events.iter().cloned());
-        let (events, since): (Vec<_>, Vec<_>) = all.partition(|event| event.time_ms <= wanted.as_of_ms);
-        let since = since.into_iter().map(|event| event.item).chain(wanted.without.iter().cloned()).collect();
+        let (events, later) = wanted.told(state);
+        let since = later.into_iter().map(|event| event.item).chain(wanted.without.iter().cloned()).collect();
         Ok(Self { state, published, verified, policy: policy.hash.clone(), wanted, events, since })
     }
 

@@ -26,7 +26,8 @@ pub struct Sessions {
 
 #[derive(Debug, Default)]
 struct Person {
-    events: VecDeque<Event>,
+    /// Each with the time when it came, in milliseconds since 1970.
+    events: VecDeque<(i64, Event)>,
     /// Hashes of their ids, side by side: all of them are looked at for each event that comes.
     ids: VecDeque<u64>,
     newest_ms: i64,
@@ -44,7 +45,7 @@ impl Sessions {
         loop {
             let read = tail.read(stored, |arrival| {
                 if !erased.contains(&arrival.event.user) {
-                    sessions.take_in([arrival.event]);
+                    sessions.take_in([arrival.event], arrival.received_ms);
                 }
             });
             match read {
@@ -55,8 +56,9 @@ impl Sessions {
         }
     }
 
-    /// Adds events that were stored; one that is known already is left out. Events of nobody are nobody's session.
-    pub fn take_in(&self, events: impl IntoIterator<Item = Event>) {
+    /// Adds events that were stored at `received_ms`; one that is known already is left out. Events of nobody are nobody's
+    /// session.
+    pub fn take_in(&self, events: impl IntoIterator<Item = Event>, received_ms: i64) {
         let mut people = self.people();
         for event in events.into_iter().filter(|event| !event.user.is_empty()) {
             if !people.contains_key(&event.user) && people.len() >= PEOPLE {
@@ -64,8 +66,8 @@ impl Sessions {
             }
             let id = self.ids.hash_one(&event.event_id);
             match people.get_mut(&event.user) {
-                Some(person) => person.add(id, event),
-                None => people.entry(event.user.clone()).or_default().add(id, event),
+                Some(person) => person.add(id, event, received_ms),
+                None => people.entry(event.user.clone()).or_default().add(id, event, received_ms),
             }
         }
         metrics::gauge!("segue_live_people").set(people.len() as f64);
@@ -74,7 +76,18 @@ impl Sessions {
     /// The person's events, oldest arrival first.
     #[must_use]
     pub fn of(&self, user: &str) -> Vec<Event> {
-        self.people().get(user).map_or_else(Vec::new, |person| person.events.iter().cloned().collect())
+        self.split(user, i64::MAX).0
+    }
+
+    /// The person's events that came until `until_ms`, and those that came later; the oldest arrival first. What counts is
+    /// the service's clock: theirs may be wrong, or the event have waited for a network.
+    #[must_use]
+    pub fn split(&self, user: &str, until_ms: i64) -> (Vec<Event>, Vec<Event>) {
+        let people = self.people();
+        let events = people.get(user).map(|person| person.events.iter().cloned()).into_iter().flatten();
+        let (until, later): (Vec<_>, Vec<_>) = events.partition(|(received_ms, _)| *received_ms <= until_ms);
+        let events = |arrived: Vec<(i64, Event)>| arrived.into_iter().map(|(_, event)| event).collect();
+        (events(until), events(later))
     }
 
     /// Of everybody who did something after `since_ms` of them: when the first of it was, as far as it is in memory.
@@ -96,7 +109,7 @@ impl Sessions {
 }
 
 impl Person {
-    fn add(&mut self, id: u64, event: Event) {
+    fn add(&mut self, id: u64, event: Event, received_ms: i64) {
         if self.ids.contains(&id) {
             return;
         }
@@ -106,13 +119,13 @@ impl Person {
         }
         self.ids.push_back(id);
         self.newest_ms = self.newest_ms.max(event.time_ms);
-        self.events.push_back(event);
+        self.events.push_back((received_ms, event));
     }
 
     fn first_after(&self, since_ms: i64) -> Option<i64> {
         // Most have done nothing since.
         (self.newest_ms > since_ms).then_some(())?;
-        self.events.iter().map(|event| event.time_ms).filter(|time_ms| *time_ms > since_ms).min()
+        self.events.iter().map(|(_, event)| event.time_ms).filter(|time_ms| *time_ms > since_ms).min()
     }
 }
 
@@ -140,8 +153,8 @@ mod tests {
     #[test]
     fn of_each_person_the_latest_events_are_kept_and_each_once() {
         let sessions = Sessions::default();
-        sessions.take_in((0..EVENTS + 5).map(|id| event("u1", id)));
-        sessions.take_in([event("u1", EVENTS), event("", 1), event("u2", 1)]);
+        sessions.take_in((0..EVENTS + 5).map(|id| event("u1", id)), 1);
+        sessions.take_in([event("u1", EVENTS), event("", 1), event("u2", 1)], 2);
         let kept = sessions.of("u1");
         assert_eq!((kept.len(), kept[0].event_id.as_str()), (EVENTS, "e5"));
         assert_eq!(sessions.of("u2").len(), 1);
@@ -149,9 +162,20 @@ mod tests {
     }
 
     #[test]
+    fn what_came_until_a_moment_is_told_apart_by_the_services_clock() {
+        let sessions = Sessions::default();
+        sessions.take_in([event("u1", 9_000)], 10);
+        sessions.take_in([event("u1", 5)], 20);
+        let times = |events: Vec<Event>| events.iter().map(|event| event.time_ms).collect::<Vec<_>>();
+        let (until, later) = sessions.split("u1", 10);
+        assert_eq!((times(until), times(later)), (vec![9_000], vec![5]));
+        assert_eq!(times(sessions.of("u1")), [9_000, 5]);
+    }
+
+    #[test]
     fn what_came_after_a_moment_is_told_by_its_first_event() {
         let sessions = Sessions::default();
-        sessions.take_in([event("u1", 30), event("u1", 10), event("u1", 20), event("u2", 5)]);
+        sessions.take_in([event("u1", 30), event("u1", 10), event("u1", 20), event("u2", 5)], 40);
         assert_eq!(sessions.first_after(|_| 10), [20]);
         assert_eq!(sessions.first_after(|user| if user == "u1" { 30 } else { 4 }), [5]);
     }
@@ -160,7 +184,7 @@ mod tests {
     fn who_did_nothing_for_the_longest_time_goes_first() {
         let mut people = HashMap::new();
         for id in 0..100 {
-            people.entry(format!("u{id}")).or_insert_with(Person::default).add(id as u64, event("u", id));
+            people.entry(format!("u{id}")).or_insert_with(Person::default).add(id as u64, event("u", id), 1);
         }
         make_room(&mut people);
         assert_eq!(people.len(), 89);

@@ -8,6 +8,7 @@ use segue_core::trust::{Artefact, Manifest, Ranker};
 
 use super::*;
 use crate::catalog::{Event, EventKind};
+use crate::clock::now_ms;
 use crate::config::Config;
 use crate::error::Code;
 use crate::keys::KeyStore;
@@ -99,7 +100,7 @@ fn a_list_reflects_what_was_received_and_what_comes_with_the_request() {
         event.user = "u0".into();
         event
     };
-    state.sessions.take_in([refused("a", 0)]);
+    state.sessions.take_in([refused("a", 0)], NOW);
     let with_request = Wanted { events: vec![refused("b", 1)], ..wanted("u0") };
     let after = recommend(&state, &with_request).unwrap();
     assert!(items(&before)[..2].iter().all(|item| !items(&after).contains(item)));
@@ -116,10 +117,41 @@ fn pages_of_a_list_are_the_list_also_when_something_happens_in_between() {
     assert_eq!(items(&first), items(&whole)[..5]);
     let mut later = Event::new("later", items(&whole)[5], EventKind::Skip, NOW + 1);
     later.user = "u1".into();
-    state.sessions.take_in([later]);
+    state.sessions.take_in([later], NOW + 1);
     let second = recommend(&state, &Wanted { offset: 5, count: 4, ..wanted("u1") }).unwrap();
     assert_eq!(items(&second), items(&whole)[6..10], "all but what was skipped since");
     assert_eq!(second.places[0].position, 6);
+}
+
+#[test]
+fn what_was_received_counts_whatever_the_senders_clock_says() {
+    let data = published();
+    let list = |time_ms: i64| {
+        let state = serve(data.path());
+        let told =
+            [event("skip", 0, 7, EventKind::Skip, time_ms), event("like", 0, 8, EventKind::Like, time_ms)];
+        state.sessions.take_in(told, NOW);
+        let list = recommend(&state, &wanted("u0")).unwrap();
+        list.places.iter().map(|place| (place.item.clone(), place.score)).collect::<Vec<_>>()
+    };
+    let told_now = list(NOW);
+    assert_ne!(told_now, {
+        let list = recommend(&serve(data.path()), &wanted("u0")).unwrap();
+        list.places.iter().map(|place| (place.item.clone(), place.score)).collect::<Vec<_>>()
+    });
+    assert_eq!(list(NOW + 60_000), told_now, "a clock that is a minute ahead");
+}
+
+#[test]
+fn what_happened_long_ago_and_is_told_between_two_pages_changes_neither() {
+    let data = published();
+    let state = serve(data.path());
+    let whole = recommend(&state, &Wanted { count: 10, ..wanted("u1") }).unwrap();
+    let late = event("late", 1, 7, EventKind::Like, NOW - 3_600_000);
+    state.sessions.take_in([late], NOW + 1);
+    let second = recommend(&state, &Wanted { offset: 5, count: 5, ..wanted("u1") }).unwrap();
+    let rest: Vec<&str> = items(&whole)[5..].iter().copied().filter(|item| *item != "i7").collect();
+    assert!(items(&second).starts_with(&rest), "{:?} {rest:?}", items(&second));
 }
 
 #[test]
@@ -188,7 +220,7 @@ fn without_their_pack_people_get_their_own_top_items_then_the_regions_then_every
     damage(data.path(), "user:u0");
     let own = {
         let state = serve(data.path());
-        state.sessions.take_in([event("like", 0, 7, EventKind::Like, NOW - 1)]);
+        state.sessions.take_in([event("like", 0, 7, EventKind::Like, NOW - 1)], NOW);
         recommend(&state, &wanted("u0")).unwrap()
     };
     assert_eq!((own.step, items(&own)), (Step::OwnTop, vec!["i7"]));
@@ -199,6 +231,23 @@ fn without_their_pack_people_get_their_own_top_items_then_the_regions_then_every
     damage(data.path(), "region:all");
     let error = recommend(&serve(data.path()), &wanted("u1")).unwrap_err();
     assert_eq!(error.code, Code::PackMissing);
+}
+
+#[tokio::test]
+async fn a_like_of_a_device_whose_clock_is_ahead_is_in_the_list_asked_for_after_its_202() {
+    let data = published();
+    damage(data.path(), "user:u0");
+    let state = item_tests::serve(data.path());
+    let mut told = serde_json::to_value(event("like", 0, 7, EventKind::Like, now_ms() + 60_000)).unwrap();
+    told.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    let (status, _) =
+        item_tests::ask(&state, "POST", "/api/v1/events", Some(serde_json::json!({ "events": [told] })))
+            .await;
+    assert_eq!(status, axum::http::StatusCode::ACCEPTED);
+    let path = "/api/v1/recommendations?user=u0&surface=radio";
+    let (_, body) = item_tests::ask(&state, "GET", path, None).await;
+    let list: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((&list["step"], &list["items"][0]["item"]), (&"own_top".into(), &"i7".into()));
 }
 
 #[test]

@@ -170,6 +170,13 @@ pub const METRICS: &[Metric] = &[
         &[],
         "groups of batches that could not be stored",
     ),
+    metric(
+        Kind::Gauge,
+        "segue_events_failing",
+        &[],
+        &[],
+        "1 as long as the last group of batches could not be stored",
+    ),
     metric(Kind::Counter, "segue_item_changes_total", &[], &[], "items put in or withdrawn"),
     metric(Kind::Counter, "segue_onboardings_total", &[], &[], "surveys of newcomers that became a profile"),
     metric(Kind::Counter, "segue_packs_on_demand_total", &[], &[], "packs made on demand"),
@@ -198,6 +205,7 @@ pub const METRICS: &[Metric] = &[
     metric(Kind::Gauge, "segue_generation", &[], &[], "the generation being served; 0 when there is none"),
     metric(Kind::Gauge, "segue_generation_packs", &[], &[], "its packs"),
     metric(Kind::Gauge, "segue_generation_age_seconds", &[], &[], "time since it was made"),
+    metric(Kind::Gauge, "segue_generation_period_seconds", &[], &[], "how often a new one is expected"),
     metric(Kind::Gauge, "segue_generation_expires_seconds", &[], &[], "time until clients stop accepting it"),
     metric(
         Kind::Counter,

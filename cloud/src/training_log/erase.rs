@@ -69,21 +69,28 @@ fn without(path: &Path, is_theirs: impl Fn(&Row) -> bool) -> anyhow::Result<u64>
 
 /// Every file of rows; what a write that was cut off left goes.
 pub(super) fn parts(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut parts = Vec::new();
+    for left in files(folder, "writing")? {
+        remove_file(&left)?;
+    }
+    files(folder, "parquet")
+}
+
+/// Every file below a folder whose name ends so.
+pub(super) fn files(folder: &Path, ending: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         let entries =
             std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
         for entry in entries {
             let path = entry?.path();
-            match path.extension().and_then(|extension| extension.to_str()) {
+            match path.extension() {
                 _ if path.is_dir() => folders.push(path),
-                Some("parquet") => parts.push(path),
-                Some("writing") => remove_file(&path)?,
+                Some(found) if found == ending => files.push(path),
                 _ => {}
             }
         }
     }
-    parts.sort_unstable();
-    Ok(parts)
+    files.sort_unstable();
+    Ok(files)
 }

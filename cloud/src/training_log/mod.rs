@@ -8,6 +8,7 @@
 
 pub(crate) mod calendar;
 mod erase;
+mod export;
 mod hours;
 mod labels;
 mod rows;
@@ -16,6 +17,7 @@ mod table;
 mod write;
 
 pub use erase::{Guard, erase};
+pub(crate) use export::{export, lists};
 pub use slates::{Kept, KeptPlace, Slates};
 pub use write::{Summary, write};
 

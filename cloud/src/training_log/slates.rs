@@ -146,7 +146,7 @@ impl Slates {
     }
 }
 
-fn folder(data: &Path) -> PathBuf {
+pub(super) fn folder(data: &Path) -> PathBuf {
     data.join("slates")
 }
 
@@ -170,7 +170,7 @@ pub(super) fn forget(data: &Path, first: i64) -> anyhow::Result<()> {
 }
 
 /// Files by their hours.
-fn files(folder: &Path) -> anyhow::Result<Vec<(i64, PathBuf)>> {
+pub(super) fn files(folder: &Path) -> anyhow::Result<Vec<(i64, PathBuf)>> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         read => read.with_context(|| format!("cannot read {}", folder.display()))?,

@@ -261,7 +261,7 @@ fn who_is_forgotten_is_in_no_row_and_neither_is_the_session_that_they_signed_in_
     let (guard, gone) = erase(data, &erased).unwrap().unwrap();
     assert_eq!(gone, 2, "u2's row and that of the session without a user");
     drop(guard);
-    world.log.erase(&erased).unwrap();
+    world.log.erase_all(&erased).unwrap();
     world.write(60);
     let users: Vec<String> = world.rows().iter().map(|row| row["user"].as_text().to_owned()).collect();
     assert!(!users.is_empty() && users.iter().all(|user| user == "u1"), "{users:?}");

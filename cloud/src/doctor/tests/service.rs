@@ -64,6 +64,27 @@ async fn a_disk_that_refuses_to_make_events_durable_is_seen_from_outside() {
     assert!(codes.contains(&Code::EventsFailing), "{codes:?}");
 }
 
+#[tokio::test]
+async fn a_disk_that_was_full_is_no_fault_any_more_once_events_are_stored() {
+    let world = World::new();
+    let disk = PowerCutDisk::default();
+    let events = EventStore::on_disk(disk.clone(), Limits::default()).unwrap();
+    let config = Config::new(world.data.path());
+    let state = AppState::with_events(config, events, Sessions::default(), monitor::install()).unwrap();
+    let store = |id: &str| {
+        let row = serde_json::json!({"event_id": id, "kind": "like", "item": "i1", "time_ms": 1});
+        state.events.append(validate(vec![row], Senders::anybody(&erasure::Erased::default()), 0, 10).0)
+    };
+    disk.state().room = Some(3);
+    assert!(store("e1").await.is_err());
+    let (world, codes) = codes_of(world, state.clone()).await;
+    assert!(codes.contains(&Code::EventsFailing), "{codes:?}");
+    disk.state().room = None;
+    assert!(store("e1").await.is_ok());
+    let (_, codes) = codes_of(world, state.clone()).await;
+    assert!(!codes.contains(&Code::EventsFailing), "{codes:?}");
+}
+
 #[test]
 fn a_service_whose_events_wait_for_more_than_a_minute_is_late() {
     let mut world = World::new();

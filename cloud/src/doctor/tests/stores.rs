@@ -133,14 +133,14 @@ async fn events_that_were_refused_three_times_are_said_until_they_are_taken_in_a
     let world = World::new();
     let letters = crate::dead_letters::DeadLetters::open(world.data.path()).unwrap();
     let event = serde_json::json!({"event_id": "e", "item": "i1", "kind": "like", "time_ms": NOW});
-    letters.keep(&crate::dead_letters::Letter {
+    letters.keep(&[crate::dead_letters::Letter {
         refused_ms: NOW,
         refuser: crate::dead_letters::Refuser::Intake,
         number: None,
         code: "time_out_of_range".into(),
         detail: "`time_ms` is ahead".into(),
         event,
-    });
+    }]);
     assert_eq!(world.codes(), [Code::DeadLetters]);
     crate::dead_letters::replay(world.data.path()).await.unwrap();
     assert!(!world.codes().contains(&Code::DeadLetters));
