@@ -4,14 +4,17 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use serde_json::Value;
-use support::{Serve, answer, post, segue, stored};
+use support::{Serve, answer, command, post, segue, stored};
 
 const LIBRARY: &str = "ORT_DYLIB_PATH";
 
@@ -199,10 +202,95 @@ fn on_a_full_disk_events_are_refused_packs_served_and_all_goes_on_once_there_is_
     fs::remove_file(&ballast).unwrap();
     assert!(post(&serve.address, &ids));
     ok(&run(&["refresh", "--index", "exact"], &data));
+    let (codes, _) = doctor(&data, &serve.address);
+    assert!(!codes.contains(&"events_failing".to_owned()), "nothing was restarted: {codes:?}");
     drop(serve);
     let found: BTreeSet<String> = stored(&data).into_iter().collect();
     assert!(found.contains("before") && ids.iter().all(|id| found.contains(id)));
     assert_eq!(doctor(&data, "none"), (Vec::new(), true));
+}
+
+/// One request, its answer's head and body; nothing where there is none.
+fn ask(address: &str, what: &str, credentials: &str, body: &str) -> String {
+    let head = format!("{what} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json");
+    let head = format!("{head}\r\nauthorization: Bearer {credentials}\r\ncontent-length: {}", body.len());
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn no_secret_and_nobodys_id_is_in_the_log_whatever_is_asked() {
+    const KEY: &str = "quagga-key-of-a-service-0123456789abcdef";
+    const SECRET: &str = "okapi-secret-of-people-0123456789abcdef";
+    const WHO: &str = "zebra";
+    let home = tempfile::tempdir().unwrap();
+    let (data, log) = (home.path().join("D"), home.path().join("log"));
+    filled(&data);
+    let claims = serde_json::json!({"sub": WHO, "exp": 4_000_000_000_u64});
+    let secret = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+    let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &secret).unwrap();
+    let mut command = command(&data);
+    command.env("SEGUE_SERVICE_KEYS", KEY).env("SEGUE_PERSON_SECRET", SECRET);
+    command.env("SEGUE_LOG", "debug").env("SEGUE_LOG_FORMAT", "json").stderr(fs::File::create(&log).unwrap());
+    let mut serve = Serve::run(&mut command);
+    let row = |kind: &str, time: &str| {
+        format!(
+            "{{\"event_id\":\"{kind}\",\"user\":\"{WHO}\",\"item\":\"t1\",\"kind\":\"{kind}\",\"time_ms\":{time}}}"
+        )
+    };
+    let events = format!("{{\"events\":[{},{}]}}", row("like", "5"), row("skip", "\"noon\""));
+    let told = [
+        ("POST /api/v1/events", &events),
+        // Refused for the third time it becomes a dead letter.
+        ("POST /api/v1/events", &events),
+        ("POST /api/v1/events", &events),
+        ("POST /api/v1/recommendations", &format!("{{\"user\":\"{WHO}\",\"surface\":\"radio\"}}")),
+        ("POST /api/v1/onboarding", &format!("{{\"user\":\"{WHO}\",\"items\":[\"t2\"]}}")),
+        ("POST /api/v1/items", &"{\"items\":[{\"item\":\"t1\",\"title\":\"T\"}]}".to_owned()),
+    ];
+    let none = String::new();
+    let asked = [
+        "GET /api/v1/packs/",
+        "POST /api/v1/packs/",
+        "GET /api/v1/collections/",
+        "GET /api/v1/users/",
+        "GET /api/v1/recommendations?user=",
+        "DELETE /api/v1/users/",
+    ];
+    let asked = asked.map(|what| format!("{what}{WHO}"));
+    let all = told.iter().copied().chain(asked.iter().map(|what| (what.as_str(), &none)));
+    for (what, body) in all {
+        for credentials in [KEY, &token, "gnu-credentials-of-nobody"] {
+            let answer = ask(&serve.address, what, credentials, body);
+            assert!(
+                answer.starts_with("HTTP/1.1 ") && !answer.starts_with("HTTP/1.1 500"),
+                "{what}: {answer}"
+            );
+        }
+    }
+    let is_done = || fs::read_to_string(&log).unwrap().contains("people were forgotten");
+    (0..200).take_while(|_| !is_done()).for_each(|_| std::thread::sleep(Duration::from_millis(50)));
+    ok(&Command::new("kill").arg("-TERM").arg(serve.child.id().to_string()).output().unwrap());
+    serve.child.wait().unwrap();
+    let log = fs::read_to_string(log).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let said = |text: &str| {
+        lines.iter().any(|line| line["message"].as_str().is_some_and(|said| said.contains(text)))
+    };
+    assert!(said("answered") && said("kept apart") && said("forgotten"), "{log}");
+    let keys = fs::read_dir(data.join("keys")).unwrap().map(|entry| entry.unwrap().path());
+    let private = keys.filter(|path| fs::metadata(path).unwrap().permissions().mode() & 0o077 == 0);
+    let private: Vec<String> =
+        private.map(|path| fs::read_to_string(path).unwrap().trim().to_owned()).collect();
+    assert!(!private.is_empty() && private.iter().all(|key| key.len() >= 64));
+    let words = [KEY, SECRET, WHO, &token, "gnu-credentials-of-nobody"].into_iter();
+    for secret in words.chain(private.iter().map(String::as_str)) {
+        let line = log.lines().find(|line| line.contains(secret));
+        assert!(line.is_none(), "{secret} is in {line:?}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod support;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use axum::body::Bytes;
@@ -55,7 +55,9 @@ fn serve(data: &tempfile::TempDir, endpoint: &str, per_thousand: u32) -> Serve {
     let text = format!("[traces]\nendpoint = \"{endpoint}\"\nper_thousand = {per_thousand}\n");
     std::fs::write(&file, text).unwrap();
     // Milliseconds between batches.
-    Serve::run(command(data.path()).arg("--config").arg(file).env("OTEL_BSP_SCHEDULE_DELAY", "100"))
+    let mut command = command(data.path());
+    command.arg("--config").arg(file).env("OTEL_BSP_SCHEDULE_DELAY", "100").stderr(Stdio::null());
+    Serve::run(&mut command)
 }
 
 fn get(serve: &Serve, path: &str, headers: &str) -> String {

@@ -13,12 +13,12 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn start(data: &Path) -> Self {
-        Self::run(&mut command(data))
+        Self::run(command(data).stderr(Stdio::null()))
     }
 
     /// With more said in the command.
     pub(crate) fn run(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").expect(&line).to_owned();

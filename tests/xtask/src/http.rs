@@ -48,6 +48,22 @@ pub(crate) fn post_json(address: SocketAddr, path: &str, body: &str) -> anyhow::
     exchange(address, "POST", path, "", body)
 }
 
+/// Sends a JSON body to `path` with one more line of the head.
+///
+/// # Errors
+/// As [`post_json`].
+pub(crate) fn post_with(address: SocketAddr, path: &str, header: &str, body: &str) -> anyhow::Result<Answer> {
+    exchange(address, "POST", path, &format!("{header}\r\n"), body)
+}
+
+/// Asks that `path` be deleted, with one more line of the head.
+///
+/// # Errors
+/// As [`get`].
+pub(crate) fn delete_with(address: SocketAddr, path: &str, header: &str) -> anyhow::Result<Answer> {
+    exchange(address, "DELETE", path, &format!("{header}\r\n"), "")
+}
+
 fn exchange(
     address: SocketAddr,
     method: &str,

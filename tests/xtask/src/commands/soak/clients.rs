@@ -1,6 +1,6 @@
 //! The clients: writers that keep what was acknowledged to them, and a reader who wants a list at any time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,8 +13,10 @@ use crate::http::{self, Answer};
 
 /// Events of one batch.
 const BATCH: std::ops::Range<u64> = 1..101;
-/// One batch in so many is sent again although it was acknowledged.
+/// After one batch in so many an earlier one is sent again although it was acknowledged.
 const AGAIN: u64 = 8;
+/// Batches that may be: what comes again comes after others.
+const EARLIER: usize = 5;
 /// People of one writer.
 const PEOPLE: u64 = 2;
 const KINDS: [&str; 5] = ["play", "skip", "like", "complete", "impression"];
@@ -22,8 +24,10 @@ const KINDS: [&str; 5] = ["play", "skip", "like", "complete", "impression"];
 /// What was acknowledged.
 #[derive(Default)]
 pub(super) struct Ledger {
-    /// The ids of each person's events.
+    /// The ids of each person's events, or their marks where they have none.
     pub(super) acknowledged: BTreeMap<String, Vec<String>>,
+    /// Who asked to be forgotten, each with the receipt; the last one may not have been answered.
+    pub(super) forgotten: Vec<(String, Option<String>)>,
     /// Batches that were sent again after no answer, or on purpose.
     again: u64,
     /// Lists that the reader got.
@@ -33,18 +37,40 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn add(&mut self, other: Self) {
         self.acknowledged.extend(other.acknowledged);
+        self.forgotten.extend(other.forgotten);
         self.again += other.again;
     }
 
     /// One line for people.
     pub(super) fn told(&self, service: &Service<'_>) -> String {
         format!(
-            "{} kills of the service, {} of a refresh, {} batches sent again, {} lists read",
+            "{} kills of the service, {} of a refresh, {} batches sent again, {} lists read, {} people forgotten",
             service.kills.load(Ordering::Relaxed),
             service.killed_refreshes.load(Ordering::Relaxed),
             self.again,
-            self.lists
+            self.lists,
+            self.forgotten.len()
         )
+    }
+}
+
+/// Events that are sent together.
+pub(super) struct Batch {
+    /// A line of the head.
+    header: String,
+    body: String,
+    pub(super) events: usize,
+}
+
+impl Batch {
+    pub(super) fn new(events: Vec<Value>) -> Self {
+        Self::with_key("", events)
+    }
+
+    /// With an `Idempotency-Key`.
+    pub(super) fn with_key(key: &str, events: Vec<Value>) -> Self {
+        let (header, count) = (format!("Idempotency-Key: {key}"), events.len());
+        Self { header, body: json!({ "events": events }).to_string(), events: count }
     }
 }
 
@@ -56,7 +82,7 @@ pub(super) fn write(
     is_over: &AtomicBool,
 ) -> anyhow::Result<Ledger> {
     let mut draws = Draws::new(seed.wrapping_mul(1_000).wrapping_add(writer));
-    let mut ledger = Ledger::default();
+    let (mut ledger, mut earlier) = (Ledger::default(), VecDeque::with_capacity(EARLIER));
     let mut number = 0;
     while !is_over.load(Ordering::Acquire) {
         let person = format!("soak-{writer}-{}", draws.within(0..PEOPLE));
@@ -64,38 +90,45 @@ pub(super) fn write(
             (0..draws.within(BATCH)).map(|at| event(&person, number + at, &mut draws)).collect();
         number += events.len() as u64;
         let ids = events.iter().filter_map(|event| event["event_id"].as_str().map(str::to_owned)).collect();
-        let body = json!({ "events": events }).to_string();
-        if !acknowledged(service, &body, events.len(), &mut ledger, is_over)? {
+        let batch = Batch::new(events);
+        if !acknowledged(service, &batch, &mut ledger, is_over)? {
             break;
         }
         ledger.acknowledged.entry(person).or_default().extend::<Vec<String>>(ids);
+        earlier.truncate(EARLIER - 1);
+        earlier.push_front(batch);
         if draws.within(0..AGAIN) == 0 {
             ledger.again += 1;
-            acknowledged(service, &body, events.len(), &mut ledger, is_over)?;
+            let again = draws.within(0..earlier.len() as u64) as usize;
+            acknowledged(service, &earlier[again], &mut ledger, is_over)?;
         }
     }
     Ok(ledger)
 }
 
-fn event(person: &str, number: u64, draws: &mut Draws) -> Value {
-    let kind = KINDS[draws.within(0..KINDS.len() as u64) as usize];
+/// What somebody did, under an id of its own.
+pub(super) fn event(person: &str, number: u64, draws: &mut Draws) -> Value {
     json!({
         "event_id": format!("{person}-{number}"), "user": person, "session": format!("{person}-s"),
-        "item": format!("t{}", draws.within(0..2_000)), "kind": kind, "time_ms": now_ms(), "played_ms": 30_000
+        "item": format!("t{}", draws.within(0..2_000)), "kind": kind(draws), "time_ms": now_ms(), "played_ms": 30_000
     })
 }
 
+/// Any of them.
+pub(super) fn kind(draws: &mut Draws) -> &'static str {
+    KINDS[draws.within(0..KINDS.len() as u64) as usize]
+}
+
 /// Whether the batch was acknowledged before the soak was over.
-fn acknowledged(
+pub(super) fn acknowledged(
     service: &Service<'_>,
-    body: &str,
-    events: usize,
+    batch: &Batch,
     ledger: &mut Ledger,
     is_over: &AtomicBool,
 ) -> anyhow::Result<bool> {
     while !is_over.load(Ordering::Acquire) {
-        match http::post_json(service.address, "/api/v1/events", body) {
-            Ok(Answer { status: 202, body, .. }) => return receipt(&body, events).map(|()| true),
+        match http::post_with(service.address, "/api/v1/events", &batch.header, &batch.body) {
+            Ok(Answer { status: 202, body, .. }) => return receipt(&body, batch.events).map(|()| true),
             Ok(Answer { status: 503, .. }) | Err(_) => {
                 ledger.again += 1;
                 thread::sleep(Duration::from_millis(50));
@@ -137,7 +170,7 @@ pub(super) fn read(service: &Service<'_>, is_over: &AtomicBool) -> anyhow::Resul
     Ok(lists)
 }
 
-fn now_ms() -> u64 {
+pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(0)
 }

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
 use super::clients::Ledger;
 use super::service::Service;
+use super::strangers;
 use crate::http;
 
 /// What became of the acknowledged events.
@@ -66,6 +69,52 @@ pub(super) fn compare(service: &Service<'_>, ledger: &Ledger) -> anyhow::Result<
     Ok(judged)
 }
 
+/// Looks whether everybody who asked for it is forgotten.
+///
+/// # Errors
+/// When somebody is not within a minute, or is exported all the same.
+pub(super) fn are_forgotten(service: &Service<'_>, ledger: &Ledger) -> anyhow::Result<()> {
+    let ends = Instant::now() + Duration::from_secs(60);
+    for (person, receipt) in &ledger.forgotten {
+        let receipt = match receipt {
+            Some(receipt) => receipt.clone(),
+            None => strangers::forget(service, person)?.context("the service does not answer")?,
+        };
+        let path = format!("/api/v1/erasures/{receipt}");
+        loop {
+            let answer = http::get_with(service.address, &path, &Service::authorization())?;
+            let stage: Value = serde_json::from_slice(&answer.body)?;
+            match stage["stage"].as_str() {
+                Some("erased" | "gone") => break,
+                Some("asked") if Instant::now() < ends => thread::sleep(Duration::from_millis(200)),
+                _ => bail!("GET {path} answers {stage} for {person}"),
+            }
+        }
+        let path = format!("/api/v1/users/{person}");
+        let answer = http::get_with(service.address, &path, &Service::authorization())?;
+        ensure!(answer.status == 410, "GET {path} answered {} for somebody who is forgotten", answer.status);
+    }
+    Ok(())
+}
+
+/// Looks whether what was counted between all those kills is what the log comes to, and the log tells of nobody who is
+/// forgotten; the service has to be stopped.
+///
+/// # Errors
+/// When it does not.
+pub(super) fn look_into(service: &Service<'_>, ledger: &Ledger) -> anyhow::Result<()> {
+    let (counted, replayed) = (service.counters(&[])?, service.counters(&["--replay"])?);
+    ensure!(counted == replayed, "the counters are {counted}\nand a replay of the log comes to {replayed}");
+    for entry in std::fs::read_dir(service.data.join("received"))? {
+        let path = entry?.path();
+        let text = std::fs::read(&path)?;
+        let text = String::from_utf8_lossy(&text);
+        let there = ledger.forgotten.iter().find(|(person, _)| text.contains(&format!("\"{person}\"")));
+        ensure!(there.is_none(), "{} tells of {there:?}, who is forgotten", path.display());
+    }
+    Ok(())
+}
+
 /// How often each event is in an export.
 fn exported(body: &[u8]) -> anyhow::Result<HashMap<String, usize>> {
     let mut times = HashMap::new();
@@ -74,7 +123,11 @@ fn exported(body: &[u8]) -> anyhow::Result<HashMap<String, usize>> {
         if let Some(whole) = line["rows"].as_u64() {
             return if whole == rows as u64 { Ok(times) } else { bail!("{rows} rows of {whole}") };
         }
-        if let Some(id) = line["row"]["event_id"].as_str() {
+        let row = &line["row"];
+        if line["table"] != "received" {
+            continue;
+        }
+        if let Some(id) = row["context"]["mark"].as_str().or(row["event_id"].as_str()) {
             *times.entry(id.to_owned()).or_default() += 1;
         }
     }

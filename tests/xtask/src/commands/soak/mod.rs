@@ -1,11 +1,13 @@
 //! `cargo xtask soak`: load, random kills and restarts; in the end every acknowledged event has to be there, once.
 //!
 //! The service is killed with SIGKILL every few seconds and so is a refresh beside it. The writers keep the ledger of what was
-//! acknowledged to them; the service's own export is compared with it.
+//! acknowledged to them; the service's own export is compared with it. Some send rows without ids and sign in later, some
+//! send batches again after others, some ask to be forgotten. In the end what was counted is what a replay of the log counts.
 
 mod clients;
 mod judge;
 mod service;
+mod strangers;
 
 use std::fs;
 use std::path::Path;
@@ -29,6 +31,8 @@ const SIZE: CatalogueSize = CatalogueSize { tracks: 2_000, users: 200, seed: 11 
 
 /// Long enough for a kill or two.
 const SHORT: Duration = Duration::from_secs(15);
+/// How long somebody stays at most who is forgotten then.
+const STAYS: Duration = Duration::from_secs(60);
 
 /// Arguments of `cargo xtask soak`.
 #[derive(clap::Args)]
@@ -94,6 +98,9 @@ fn soak(paths: &Paths, steps: &Steps, segue: &Segue, source: &Path, load: Load) 
         let ledger = under_load(step, &service, load)?;
         service.start()?;
         let judged = judge::compare(&service, &ledger)?;
+        judge::are_forgotten(&service, &ledger)?;
+        service.stop();
+        judge::look_into(&service, &ledger)?;
         steps.say(&format!("           {}", ledger.told(&service)));
         Ok(judged)
     })?;
@@ -119,12 +126,15 @@ fn under_load(step: &Step, service: &Service<'_>, load: Load) -> anyhow::Result<
                 })
             })
             .collect();
+        let visitor = scope.spawn(|| strangers::visit(service, load.seed, &is_over));
+        let leaver =
+            scope.spawn(|| strangers::leave(service, load.seed, STAYS.min(load.lasts / 4), &is_over));
         let reader = scope.spawn(|| clients::read(service, &is_over));
         let refresher = scope.spawn(|| service.refresh_and_kill(&is_over));
         let killed = service.kill_until(ends, |left| step.message(&format!("{} s left", left.as_secs())));
         is_over.store(true, Ordering::Release);
         let mut ledger = Ledger::default();
-        for writer in writers {
+        for writer in writers.into_iter().chain([visitor, leaver]) {
             ledger.add(writer.join().map_err(|_| anyhow::anyhow!("a writer panicked"))??);
         }
         ledger.lists = reader.join().map_err(|_| anyhow::anyhow!("the reader panicked"))??;

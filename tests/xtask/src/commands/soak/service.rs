@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
+
 use crate::paths::Paths;
 use crate::server::{self, Server};
 use crate::steps::Step;
@@ -24,7 +26,7 @@ pub(super) struct Service<'a> {
     paths: &'a Paths,
     step: &'a Step,
     segue: &'a Segue,
-    data: &'a Path,
+    pub(super) data: &'a Path,
     seed: u64,
     /// Where it listens whenever it lives.
     pub(super) address: SocketAddr,
@@ -90,6 +92,19 @@ impl<'a> Service<'a> {
             }
             self.start()?;
         }
+    }
+
+    /// Kills it for good.
+    pub(super) fn stop(&self) {
+        drop(self.running.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// What `segue counters` prints.
+    pub(super) fn counters(&self, more: &[&str]) -> anyhow::Result<String> {
+        let arguments = [["counters", "--json", "--count", "5000"].as_slice(), more].concat();
+        let output = self.segue.command(self.paths, &arguments, self.data).output()?;
+        ensure!(output.status.success(), "segue counters: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Refreshes again and again, killing most of them on the way.
