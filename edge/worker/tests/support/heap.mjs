@@ -9,9 +9,12 @@ export async function liveHeap(miniflare) {
   url.protocol = "ws:";
   url.pathname = "/core:user:";
   const ask = await connected(url);
+  // An isolate that rests may not hear its inspector until it is asked for something.
+  const awake = setInterval(() => miniflare.dispatchFetch("http://worker/healthz").then((answer) => answer.text(), () => {}), 100);
   await ask("HeapProfiler.enable");
   await ask("HeapProfiler.collectGarbage");
   const { usedSize, embedderHeapUsedSize, backingStorageSize } = await ask("Runtime.getHeapUsage");
+  clearInterval(awake);
   await ask.close();
   return usedSize + embedderHeapUsedSize + backingStorageSize;
 }
