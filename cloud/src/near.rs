@@ -2,7 +2,7 @@
 //! traces.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::{IpAddr, TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -12,6 +12,13 @@ use axum::http::HeaderMap;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Nobody asked here answers more.
 const MOST_BYTES: u64 = 4 << 20;
+
+/// Whether `address`, such as `127.0.0.1:8787`, is reached from this machine alone.
+pub(crate) fn is_loopback(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+}
 
 /// Asks `address`, such as `127.0.0.1:8787`, by GET; answers status and body.
 ///
@@ -54,4 +61,19 @@ fn send(address: &str, request: &[u8]) -> anyhow::Result<(u16, Vec<u8>)> {
     let head = String::from_utf8_lossy(&answer);
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     Ok((status.context("it speaks no HTTP")?, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_addresses_are_reached_from_this_machine_alone() {
+        for address in ["127.0.0.1:8787", "127.8.0.1:1", "[::1]:8787", "localhost:8787"] {
+            assert!(is_loopback(address), "{address}");
+        }
+        for address in ["0.0.0.0:8787", "[::]:8787", "10.0.0.1:80", "segue.example:8787"] {
+            assert!(!is_loopback(address), "{address}");
+        }
+    }
 }

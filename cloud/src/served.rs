@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use segue_core::pack::Pack;
@@ -20,8 +21,8 @@ const SUBJECTS: usize = 100_000;
 const CHANGED: usize = 1_000;
 /// Packs made on demand that are kept; the oldest go first.
 const MADE: usize = 2_000;
-/// How long nobody's pack is made again.
-const AGAIN_MS: i64 = 60_000;
+/// How long nobody's pack is made again; by a clock that nobody sets.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// A pack and its hash, which is its `ETag`.
 #[derive(Debug, Clone)]
@@ -44,14 +45,17 @@ impl Served {
 #[derive(Debug, Default)]
 pub struct ServedPacks(Mutex<Known>);
 
+/// What packs with ends are about: a generation, and how far changes of items have come.
+type Of = (u64, Version);
+
 #[derive(Debug, Default)]
 struct Known {
     generation: u64,
     /// Made on demand in this generation, each with its time, and their subjects in the order they came.
     made: HashMap<String, (Served, i64)>,
     order: VecDeque<String>,
-    /// When somebody's was asked for, in milliseconds since 1970.
-    asked_ms: HashMap<String, i64>,
+    /// When somebody's was asked for.
+    asked: HashMap<String, Instant>,
     /// The changes of items that the rest is about.
     items: Version,
     /// Packs with ends; nothing for those that stay as they are.
@@ -60,9 +64,9 @@ struct Known {
 }
 
 impl Known {
-    /// Lets go of what belongs to another generation or to older items.
+    /// Lets go of what belongs to an earlier generation or to older items.
     fn turn_to(&mut self, generation: u64, items: Version) {
-        if self.generation != generation {
+        if self.generation < generation {
             *self = Self { generation, items, ..Self::default() };
         }
         if self.items != items || self.subjects.len() >= SUBJECTS || self.changed >= CHANGED {
@@ -71,10 +75,21 @@ impl Known {
             self.changed = 0;
         }
     }
+
+    /// Remembers what was made of a subject's pack, unless the generation, the items or the pack are others by now.
+    fn remember(&mut self, of: Of, subject: &str, made: Option<&Served>, other: Option<&Served>) {
+        let hash = |made: &Served| made.hash.clone();
+        let is_same = self.made.get(subject).map(|(made, _)| hash(made)) == made.map(hash);
+        if is_same && (self.generation, self.items) == of {
+            self.changed += usize::from(other.is_some());
+            self.subjects.insert(subject.to_owned(), other.cloned());
+        }
+    }
 }
 
 impl ServedPacks {
-    /// The subject's pack where it is another than the generation's.
+    /// The subject's pack where it is another than the generation's; `end_of` says of an item and its creator when the
+    /// item ends for the subject, in milliseconds since 1970.
     ///
     /// # Errors
     /// When the pack cannot be read, or is damaged.
@@ -83,25 +98,25 @@ impl ServedPacks {
         published: &Published,
         items: &Items,
         subject: &str,
+        end_of: &dyn Fn(&str, &str) -> Option<i64>,
     ) -> anyhow::Result<Option<Served>> {
+        let (number, version) = (published.packs.number(), items.version());
         let made = {
             let mut known = self.known();
-            known.turn_to(published.packs.number(), items.version());
-            if let Some(found) = known.subjects.get(subject) {
+            known.turn_to(number, version);
+            // A request that began before the generation in force has nothing to do with what is remembered.
+            let is_current = known.generation == number;
+            if let Some(found) = known.subjects.get(subject).filter(|_| is_current) {
                 return Ok(found.clone());
             }
-            known.made.get(subject).map(|(made, _)| made.clone())
+            known.made.get(subject).filter(|_| is_current).map(|(made, _)| made.clone())
         };
-        if !items.has_ends() {
+        // Names that nobody has may be asked for without end: they are not remembered.
+        if !items.has_ends() || (made.is_none() && published.packs.entry(subject).is_none()) {
             return Ok(made);
         }
-        let ended = with_ends(published, items, subject, made.as_ref())?;
-        let other = ended.or(made);
-        let mut known = self.known();
-        if (known.generation, known.items) == (published.packs.number(), items.version()) {
-            known.changed += usize::from(other.is_some());
-            known.subjects.insert(subject.to_owned(), other.clone());
-        }
+        let other = with_ends(published, subject, made.as_ref(), end_of)?.or_else(|| made.clone());
+        self.known().remember((number, version), subject, made.as_ref(), other.as_ref());
         Ok(other)
     }
 
@@ -119,23 +134,23 @@ impl ServedPacks {
     }
 
     /// Whether a pack may be made for `subject` now; then none may for a minute.
-    pub fn may_make(&self, subject: &str, now_ms: i64) -> bool {
+    pub fn may_make(&self, subject: &str, now: Instant) -> bool {
         let mut known = self.known();
-        if known.asked_ms.len() >= MADE {
-            known.asked_ms.retain(|_, asked_ms| now_ms - *asked_ms < AGAIN_MS);
+        let is_soon = |asked: &Instant| now.saturating_duration_since(*asked) < AGAIN;
+        if known.asked.len() >= MADE {
+            known.asked.retain(|_, asked| is_soon(asked));
         }
-        let is_soon = known.asked_ms.get(subject).is_some_and(|asked_ms| now_ms - asked_ms < AGAIN_MS);
         // Names that nobody has may be asked for without end: no more than are kept are remembered.
-        let may = !is_soon && known.asked_ms.len() < MADE;
+        let may = !known.asked.get(subject).is_some_and(is_soon) && known.asked.len() < MADE;
         if may {
-            known.asked_ms.insert(subject.to_owned(), now_ms);
+            known.asked.insert(subject.to_owned(), now);
         }
         may
     }
 
     /// Takes back that one was asked for, as none was made.
     pub fn may_make_again(&self, subject: &str) {
-        self.known().asked_ms.remove(subject);
+        self.known().asked.remove(subject);
     }
 
     /// Hands out `pack`, made at `made_ms`, from now on, as long as its generation is in force.
@@ -165,9 +180,9 @@ impl ServedPacks {
 /// The pack with ends for what was withdrawn, where some of it was.
 fn with_ends(
     published: &Published,
-    items: &Items,
     subject: &str,
     made: Option<&Served>,
+    end_of: &dyn Fn(&str, &str) -> Option<i64>,
 ) -> anyhow::Result<Option<Served>> {
     let Some(signer) = published.verified.as_ref().and_then(|verified| verified.signer.as_ref()) else {
         return Ok(None);
@@ -178,7 +193,7 @@ fn with_ends(
     };
     let Some(bytes) = stored else { return Ok(None) };
     let mut pack = Pack::open(&bytes, &signer.public())?;
-    if !pack.end(|item, creator| items.end_of(item, creator)) {
+    if !pack.end(end_of) {
         return Ok(None);
     }
     Ok(Some(Served::new(pack.seal(signer)?)))
@@ -187,6 +202,11 @@ fn with_ends(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::changes::What;
+    use crate::config::Config;
+    use crate::refresh::run;
+    use crate::refresh::tests::{folder, options};
+    use crate::state::AppState;
 
     fn pack(text: &str) -> Served {
         Served::new(text.as_bytes().to_vec())
@@ -194,14 +214,54 @@ mod tests {
 
     #[test]
     fn nobody_is_asked_for_twice_a_minute_and_made_up_names_fill_no_memory() {
-        let packs = ServedPacks::default();
-        assert!(packs.may_make("user:a", 0) && !packs.may_make("user:a", AGAIN_MS - 1));
-        assert!(packs.may_make("user:a", AGAIN_MS));
+        let (packs, begun) = (ServedPacks::default(), Instant::now());
+        assert!(packs.may_make("user:a", begun));
+        assert!(!packs.may_make("user:a", begun + AGAIN - Duration::from_millis(1)));
+        assert!(packs.may_make("user:a", begun + AGAIN));
         for name in 0..2 * MADE {
-            packs.may_make(&format!("user:{name}"), AGAIN_MS);
+            packs.may_make(&format!("user:{name}"), begun + AGAIN);
         }
-        assert_eq!(packs.known().asked_ms.len(), MADE);
-        assert!(packs.may_make("user:b", 2 * AGAIN_MS), "room comes with time");
+        assert_eq!(packs.known().asked.len(), MADE);
+        assert!(packs.may_make("user:b", begun + 2 * AGAIN), "room comes with time");
+    }
+
+    #[test]
+    fn a_late_request_of_the_generation_before_takes_nothing_away() {
+        let packs = ServedPacks::default();
+        packs.take_in(2, "user:a", pack("made"), 5);
+        packs.may_make("user:a", Instant::now());
+        packs.known().turn_to(1, Version::default());
+        let known = packs.known();
+        assert_eq!((known.generation, known.made.len(), known.asked.len()), (2, 1, 1));
+    }
+
+    #[test]
+    fn what_was_computed_of_an_earlier_pack_does_not_hide_the_new_one() {
+        let packs = ServedPacks::default();
+        packs.take_in(1, "user:a", pack("new"), 5);
+        let (of, ended) = ((1, Version::default()), pack("with ends"));
+        for earlier in [None, Some(&pack("earlier"))] {
+            packs.known().remember(of, "user:a", earlier, Some(&ended));
+            assert!(packs.known().subjects.is_empty());
+        }
+        packs.known().remember((0, of.1), "user:a", Some(&pack("new")), Some(&ended));
+        assert!(packs.known().subjects.is_empty());
+        packs.known().remember(of, "user:a", Some(&pack("new")), Some(&ended));
+        assert_eq!(packs.known().subjects.len(), 1);
+    }
+
+    #[test]
+    fn of_names_that_nobody_has_nothing_is_remembered() {
+        let (data, _) = folder();
+        run(data.path(), &options()).unwrap();
+        let state = AppState::open(Config::new(data.path())).unwrap();
+        state.items.change(vec![What::Withdrawn("i0".into())], 1).unwrap();
+        let (packs, published) = (ServedPacks::default(), state.published().unwrap());
+        let end_of = |item: &str, creator: &str| state.items.end_of(item, creator);
+        let other = |subject: &str| packs.other(&published, &state.items, subject, &end_of).unwrap();
+        assert!(other("user:nobody").is_none() && packs.known().subjects.is_empty());
+        assert!(other("user:u0").is_some());
+        assert_eq!(packs.known().subjects.len(), 1);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
 
 use axum::body::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -13,7 +14,7 @@ use crate::api;
 use crate::catalog::{Dataset, Item};
 use crate::clock::now_ms;
 use crate::config::Config;
-use crate::consumers::Counting;
+use crate::consumers::{Counting, Segment};
 use crate::dead_letters::DeadLetters;
 use crate::display::Display;
 use crate::erasure::Tombstones;
@@ -24,7 +25,7 @@ use crate::keys::KeyStore;
 use crate::live::{Engines, Items, Sessions};
 use crate::monitor;
 use crate::packs::{Generation, PackStore};
-use crate::refresh::{Report, settled_changes};
+use crate::refresh::{self, Report, Viewer, settled_changes};
 use crate::served::{Served as ServedPack, ServedPacks};
 use crate::training_log::Slates;
 use crate::weekly::Weekly;
@@ -40,6 +41,8 @@ pub struct Published {
     pub packs: Generation,
     /// The generations before that are kept, the newest first: clients may have a pack of theirs.
     pub earlier: Vec<Generation>,
+    /// The last change of an item that its packs know of.
+    pub changed: u64,
     /// The signed manifest.
     pub manifest: Bytes,
     /// Its hash.
@@ -63,7 +66,7 @@ pub struct Verified {
     pub key: PublicKey,
     /// Its private half, where the service has it.
     pub signer: Option<PrivateKey>,
-    /// The ranker of the generation before, where that is another one.
+    /// The ranker of the generation that one would go back to, where that is another one.
     pub previous_ranker: Option<Ranker>,
 }
 
@@ -234,10 +237,12 @@ impl AppState {
         let before = self.packs.kept()?.into_iter().rev().filter(|number| *number < packs.number());
         let earlier = before.filter_map(|number| self.packs.open(number).ok().flatten()).collect();
         let (manifest_hash, rotations_hash) = (hash(&manifest), hash(&rotations));
+        let changed = Report::read(packs.folder()).map_or(0, |report| report.changed);
         let surface = Dataset::read(&self.config.data).ok().map(|dataset| dataset.surface);
         Ok(Some(Published {
             packs,
             earlier,
+            changed,
             manifest,
             manifest_hash,
             rotations,
@@ -264,10 +269,9 @@ impl AppState {
         Ok(Some(Verified { manifest, key, signer, previous_ranker }))
     }
 
-    /// The ranker of the newest kept generation before `number`; a damaged one is none to fall back on.
+    /// The ranker of the generation that one would go back to from `number`; a damaged one is none to fall back on.
     fn previous_ranker(&self, number: u64, root: &PublicKey) -> Option<Ranker> {
-        let kept = self.packs.kept().ok()?;
-        let before = kept.into_iter().rfind(|kept| *kept < number)?;
+        let before = refresh::generation_before(&self.packs, &self.packs.kept().ok()?, number)?;
         let packs = self.packs.open(before).ok().flatten()?;
         manifest_of(&packs, root.clone()).ok()?.0.ranker.clone()
     }
@@ -336,7 +340,24 @@ impl AppState {
     /// # Errors
     /// When the pack cannot be read.
     pub fn other_pack(&self, published: &Published, subject: &str) -> anyhow::Result<Option<ServedPack>> {
-        self.served_packs.other(published, &self.items, subject)
+        let end_of = |item: &str, creator: &str| {
+            let end = self.items.end_of(item, creator);
+            end.or_else(|| self.is_narrowed(published, subject, item).then_some(0))
+        };
+        self.served_packs.other(published, &self.items, subject, &end_of)
+    }
+
+    /// Whether an item changed after the generation so that `subject` may not get it any more. Of a person it is not known
+    /// here where they live and how old they are: then it is enough that it is for fewer people than the table says.
+    fn is_narrowed(&self, published: &Published, subject: &str, item: &str) -> bool {
+        let Some(row) = self.items.limited_since(published.changed, item) else { return false };
+        match subject.strip_prefix("region:") {
+            Some(region) => !Viewer::of_segment(&Segment::named(region)).may_get(&row, now_ms()),
+            None => self.display().is_none_or(|display| {
+                let before = display.get(item).ok().flatten();
+                before.is_none_or(|before| is_for_fewer(&row, &before))
+            }),
+        }
     }
 
     /// Whether a person has a pack of their own.
@@ -364,7 +385,7 @@ impl AppState {
     pub async fn make_pack(&self, user: &str) -> Result<ServedPack, ApiError> {
         let published = self.published()?;
         let (subject, now_ms) = (format!("user:{user}"), now_ms());
-        if !self.served_packs.may_make(&subject, now_ms) {
+        if !self.served_packs.may_make(&subject, Instant::now()) {
             let detail = "this pack was made within the last minute; take it by GET";
             return Err(ApiError::new(Code::PackJustMade, detail));
         }
@@ -423,6 +444,14 @@ impl AppState {
         Ok(Some(bytes))
     }
 
+    /// The generation that a rollback goes to.
+    ///
+    /// # Errors
+    /// When it is not kept, or there is none.
+    pub fn going_back(&self, wanted: Option<u64>) -> anyhow::Result<u64> {
+        refresh::going_back(&self.packs, wanted)
+    }
+
     /// The generations that are kept, ascending.
     ///
     /// # Errors
@@ -479,6 +508,16 @@ impl AppState {
             metrics::gauge!("segue_generation_expires_seconds").set(left as f64 / 1000.0);
         }
     }
+}
+
+/// Whether there is somebody whom an item was for before and is not any more.
+fn is_for_fewer(now: &Item, before: &Item) -> bool {
+    let regions = match (now.regions.as_slice(), before.regions.as_slice()) {
+        ([], _) => false,
+        (_, []) => true,
+        (now, before) => before.iter().any(|region| !now.contains(region)),
+    };
+    regions || now.age_rating > before.age_rating
 }
 
 /// A generation's manifest, and the key it is signed with.

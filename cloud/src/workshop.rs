@@ -62,21 +62,26 @@ impl Workshop {
         }
         known.begun = Some((Instant::now(), of));
         known.is_preparing = true;
-        let (shared, data) = (Arc::downgrade(&self.0), state.config.data.clone());
+        drop(known);
+        let data = state.config.data.clone();
+        self.begin(of, move |preparing| {
+            let basis = Basis::load(&data, &published, now_ms())?;
+            prepare(preparing, &basis)
+        });
+    }
+
+    /// Starts the thread that prepares and then answers.
+    fn begin(&self, of: Of, work: impl FnOnce(&mut Preparing) -> anyhow::Result<()> + Send + 'static) {
+        let shared = Arc::downgrade(&self.0);
+        let mut preparing = Preparing { shared, of, begun: Instant::now(), is_over: false };
         let work = move || {
-            let begun = Instant::now();
-            let basis = Basis::load(&data, &published, now_ms());
-            let done = match &basis {
-                Ok(basis) => prepare(&shared, of, basis, begun),
-                Err(error) => Err(anyhow::anyhow!("{error:#}")),
-            };
-            if let Err(error) = done {
-                failed(&shared, &error);
+            if let Err(error) = work(&mut preparing) {
+                preparing.failed(&format!("{error:#}"));
             }
         };
         if let Err(error) = std::thread::Builder::new().name("workshop".to_owned()).spawn(work) {
-            known.is_preparing = false;
-            known.problem = Some(error.to_string());
+            // What was to be prepared was dropped with the thread, and said so.
+            tracing::error!("no thread could be started: {error}");
         }
     }
 
@@ -118,18 +123,52 @@ impl Workshop {
     }
 }
 
-/// Prepares, takes over, and answers until another one does.
-fn prepare(shared: &Weak<Mutex<Known>>, of: Of, basis: &Basis, begun: Instant) -> anyhow::Result<()> {
-    let mut on_demand = OnDemand::new(basis)?;
-    let (sender, orders) = sync_channel(WAITING);
-    {
-        let Some(known) = shared.upgrade() else { return Ok(()) };
+/// A preparation that is under way. One that ends before it is taken over has failed, however it ends.
+struct Preparing {
+    shared: Weak<Mutex<Known>>,
+    of: Of,
+    begun: Instant,
+    is_over: bool,
+}
+
+impl Preparing {
+    /// What was prepared takes over: questions go to `orders` from now on. False where nobody is left to ask.
+    fn take_over(&mut self, orders: SyncSender<Order>) -> bool {
+        self.is_over = true;
+        let Some(known) = self.shared.upgrade() else { return false };
         let mut known = lock(&known);
         // The one before ends as its sender goes.
-        (known.orders, known.of) = (Some(sender), Some(of));
+        (known.orders, known.of) = (Some(orders), Some(self.of));
         (known.is_preparing, known.problem) = (false, None);
+        true
     }
-    let seconds = begun.elapsed().as_secs_f64();
+
+    fn failed(&mut self, problem: &str) {
+        self.is_over = true;
+        tracing::error!("packs cannot be made on demand: {problem}");
+        if let Some(known) = self.shared.upgrade() {
+            let mut known = lock(&known);
+            (known.is_preparing, known.problem) = (false, Some(problem.to_owned()));
+        }
+    }
+}
+
+impl Drop for Preparing {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.failed("its preparation broke off; the service's log says why");
+        }
+    }
+}
+
+/// Prepares, takes over, and answers until another one does.
+fn prepare(preparing: &mut Preparing, basis: &Basis) -> anyhow::Result<()> {
+    let mut on_demand = OnDemand::new(basis)?;
+    let (sender, orders) = sync_channel(WAITING);
+    if !preparing.take_over(sender) {
+        return Ok(());
+    }
+    let (seconds, of) = (preparing.begun.elapsed().as_secs_f64(), preparing.of);
     metrics::gauge!("segue_on_demand_prepare_seconds").set(seconds);
     tracing::info!(generation = of.generation, changes = ?of.items, seconds, "ready to make packs on demand");
     answer(&orders, &mut on_demand);
@@ -142,14 +181,24 @@ fn answer(orders: &Receiver<Order>, on_demand: &mut OnDemand<'_>) {
     }
 }
 
-fn failed(shared: &Weak<Mutex<Known>>, error: &anyhow::Error) {
-    tracing::error!("packs cannot be made on demand: {error:#}");
-    if let Some(known) = shared.upgrade() {
-        let mut known = lock(&known);
-        (known.is_preparing, known.problem) = (false, Some(format!("{error:#}")));
-    }
-}
-
 fn lock(known: &Mutex<Known>) -> std::sync::MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preparation_that_panics_is_over_and_says_so() {
+        let workshop = Workshop::default();
+        lock(&workshop.0).is_preparing = true;
+        workshop.begin(Of { generation: 1, items: Version::default() }, |_| panic!("a bug"));
+        let begun = Instant::now();
+        while lock(&workshop.0).is_preparing {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it never ended");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(lock(&workshop.0).problem.as_ref().is_some_and(|problem| problem.contains("broke off")));
+    }
 }

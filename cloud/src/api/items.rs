@@ -132,11 +132,12 @@ pub(super) async fn post(
 }
 
 fn change(state: &AppState, changes: Changes) -> anyhow::Result<Receipt> {
+    let now_ms = now_ms();
     let (mut whats, mut rejected) = (Vec::new(), Vec::new());
     let lengths = state.display().and_then(|display| display.vector_length());
     for (index, row) in changes.upsert.into_iter().enumerate() {
         match checked(row, lengths) {
-            Ok(item) => whats.push(What::Item(Box::new(item))),
+            Ok(item) => whats.push(What::Item(Box::new(released(state, item, now_ms)?))),
             Err((code, detail)) => rejected.push(Rejected { list: "upsert", index, code, detail }),
         }
     }
@@ -153,10 +154,23 @@ fn change(state: &AppState, changes: Changes) -> anyhow::Result<Receipt> {
     }
     let withdrawn = whats.len() - upserted;
     if !whats.is_empty() {
-        state.items.change(whats, now_ms())?;
+        state.items.change(whats, now_ms)?;
     }
     metrics::counter!("segue_item_changes_total").increment((upserted + withdrawn) as u64);
     Ok(Receipt { upserted, withdrawn, rejected })
+}
+
+/// The row with when it came out where it does not say: as an earlier change says, or now where nobody knew the item.
+fn released(state: &AppState, item: Item, now_ms: i64) -> anyhow::Result<Item> {
+    if item.released_ms.is_some() {
+        return Ok(item);
+    }
+    let released_ms = match (state.items.row(&item.item), state.item(&item.item)?) {
+        (Some(changed), _) => changed.released_ms,
+        (None, Some(_)) => None,
+        (None, None) => Some(now_ms),
+    };
+    Ok(Item { released_ms, ..item })
 }
 
 /// The row, which must be one that an import would take too.

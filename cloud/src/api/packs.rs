@@ -7,6 +7,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
+use segue_core::limits::SUBJECT_BYTES;
 
 use super::conditional::{COSE, is_current, respond};
 use super::deltas::{self, Delta};
@@ -51,8 +52,7 @@ pub(super) async fn get(
 ) -> Result<Response, ApiError> {
     let published = state.published()?;
     let generation = published.packs.number();
-    let name = path.map(|Path(name)| name).map_err(|_| missing("(not UTF-8)", generation))?;
-    let subject = subject_of(&name);
+    let (name, subject) = subject_in(path, generation)?;
     let user = subject.strip_prefix("user:").unwrap_or_default();
     sender.0?.check(user)?;
     state.refuse_erased(user)?;
@@ -120,8 +120,7 @@ pub(super) async fn post(
 ) -> Result<Response, ApiError> {
     let published = state.published()?;
     let generation = published.packs.number();
-    let name = path.map(|Path(name)| name).map_err(|_| missing("(not UTF-8)", generation))?;
-    let subject = subject_of(&name);
+    let (name, subject) = subject_in(path, generation)?;
     let user = subject.strip_prefix("user:").ok_or_else(|| missing(&name, generation))?;
     sender.0?.check(user)?;
     state.refuse_erased(user)?;
@@ -142,6 +141,19 @@ async fn other(
     }
     let (state, published, subject) = (Arc::clone(state), Arc::clone(published), subject.to_owned());
     blocking(UNREADABLE, move || state.other_pack(&published, &subject)).await
+}
+
+/// The name that is asked for, and the subject it stands for; none is longer than a pack can name.
+fn subject_in(
+    path: Result<Path<String>, PathRejection>,
+    generation: u64,
+) -> Result<(String, String), ApiError> {
+    let Path(name) = path.map_err(|_| missing("(not UTF-8)", generation))?;
+    let subject = subject_of(&name);
+    match subject.len() <= SUBJECT_BYTES {
+        true => Ok((name, subject)),
+        false => Err(missing(&name, generation)),
+    }
 }
 
 /// `region:all` and `user:u1` are subjects as they are; anything else is the id of a user.

@@ -12,7 +12,7 @@ use super::{Shared, blocking};
 use crate::catalog::Item;
 use crate::consumers::Segment;
 use crate::error::{ApiError, Code};
-use crate::refresh::Scored;
+use crate::refresh::{Scored, Viewer};
 
 /// Items where the request does not say how many.
 const COUNT: usize = 20;
@@ -59,7 +59,8 @@ type Answered = ([(HeaderName, &'static str); 1], Json<Answer>);
     params(
         ("item" = String, Path, description = "the item's id"),
         ("count" = Option<u32>, Query, description = "how many, 20 where absent", minimum = 1, maximum = 100),
-        ("region" = Option<String>, Query, description = "only what may be shown there", example = "DE")
+        ("region" = Option<String>, Query, description = "only what may be shown there", example = "DE"),
+        ("age_group" = Option<String>, Query, description = "only what people of this age may be shown", example = "18-24")
     ),
     responses((status = 200, description = "the items, without this one", body = Answer)),
     extensions(("x-problems" = json!([
@@ -73,16 +74,15 @@ pub(super) async fn similar(
 ) -> Result<Answered, ApiError> {
     let wrong = |_| ApiError::new(Code::QueryInvalid, "the item's id is not UTF-8 after percent-decoding");
     let Path(item) = path.map_err(wrong)?;
-    let asked = asked(query.as_deref().unwrap_or_default(), &["count", "region"])?;
+    let asked = asked(query.as_deref().unwrap_or_default(), &["count", "region", "age_group"])?;
     let id = item.clone();
-    let found = state
-        .workshop
-        .ask(move |on_demand| on_demand.similar(&id, asked.segment.country.as_deref(), asked.count));
+    let viewer = Viewer::of_segment(&asked.segment);
+    let found = state.workshop.ask(move |on_demand| on_demand.similar(&id, &asked.segment, asked.count));
     let found = found.await?.ok_or_else(|| {
         let shown: String = item.chars().take(64).collect();
         ApiError::new(Code::ItemUnknown, format!("`{shown}` is no item that the service knows yet"))
     })?;
-    answer(state, found).await
+    answer(state, found, viewer).await
 }
 
 /// What is taken up most lately.
@@ -91,7 +91,7 @@ pub(super) async fn similar(
     params(
         ("count" = Option<u32>, Query, description = "how many, 20 where absent", minimum = 1, maximum = 100),
         ("region" = Option<String>, Query, description = "there, and only what may be shown there", example = "DE"),
-        ("age_group" = Option<String>, Query, description = "among people of this age", example = "18-24"),
+        ("age_group" = Option<String>, Query, description = "among people of this age, and only what they may be shown", example = "18-24"),
         ("category" = Option<String>, Query, description = "of this category", example = "jazz")
     ),
     responses((status = 200, description = "the items", body = Answer)),
@@ -102,12 +102,12 @@ pub(super) async fn trending(
     RawQuery(query): RawQuery,
 ) -> Result<Answered, ApiError> {
     let asked = asked(query.as_deref().unwrap_or_default(), &["count", "region", "age_group", "category"])?;
-    let counting = state.counting.clone();
+    let (counting, viewer) = (state.counting.clone(), Viewer::of_segment(&asked.segment));
     let found = state.workshop.ask(move |on_demand| {
         on_demand.trending(&counting, &asked.segment, asked.category.as_deref(), asked.count)
     });
     let found = found.await?;
-    answer(state, found).await
+    answer(state, found, viewer).await
 }
 
 fn asked(query: &str, known: &[&str]) -> Result<Asked, ApiError> {
@@ -126,16 +126,16 @@ fn asked(query: &str, known: &[&str]) -> Result<Asked, ApiError> {
     Ok(asked)
 }
 
-/// The items with what people read, but for those withdrawn or blocked since.
-async fn answer(state: Shared, found: Vec<Scored>) -> Result<Answered, ApiError> {
+/// The items with what people read, but for those withdrawn, blocked or not for the viewer any more.
+async fn answer(state: Shared, found: Vec<Scored>, viewer: Viewer) -> Result<Answered, ApiError> {
     let generation = state.published()?.packs.number();
     let items = blocking("the items could not be read", move || {
         let now_ms = crate::clock::now_ms();
         let mut items = Vec::with_capacity(found.len());
         for (item, score) in found {
             let row = state.item(&item)?;
-            let end = row.as_ref().and_then(|row| row.available_until_ms);
-            items.extend(end.is_none_or(|end| end > now_ms).then(|| related(row, item, score)));
+            let may = row.as_ref().is_none_or(|row| viewer.may_get(row, now_ms));
+            items.extend(may.then(|| related(row, item, score)));
         }
         Ok(items)
     });

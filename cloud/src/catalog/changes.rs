@@ -5,8 +5,9 @@
 //! as nobody asks for how things were in between, so that it does not grow beyond what a catalogue has items.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{Seek as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -96,12 +97,13 @@ fn without_void(changes: &[Change], settled: u64) -> Vec<&Change> {
     let (mut kept, last): (Vec<&Change>, _) = (Vec::new(), changes.last().map_or(0, |change| change.number));
     for change in changes.iter().rev() {
         match &change.what {
-            _ if change.number > settled || change.number == last => kept.push(change),
+            _ if change.number > settled => kept.push(change),
             What::Item(item) => {
                 if replaced.insert(&item.item) {
                     kept.push(change);
                 }
             }
+            What::Withdrawn(_) if change.number == last => kept.push(change),
             What::Withdrawn(id) if replaced.contains(id.as_str()) => {}
             What::Withdrawn(id) => match withdrawn.get(id.as_str()) {
                 Some(place) if kept[*place].time_ms < change.time_ms => {}
@@ -145,6 +147,8 @@ fn parse(path: &Path) -> anyhow::Result<(Vec<Change>, u64)> {
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
+    /// The file, once there is one. As long as it is open no other file can be taken for it.
+    file: Option<File>,
     last: u64,
     bytes: u64,
 }
@@ -156,16 +160,20 @@ impl Journal {
     /// As [`read`].
     pub fn open(data: &Path) -> anyhow::Result<(Self, Vec<Change>)> {
         let path = data.join(FILE);
+        let file = open(&path).with_context(|| format!("cannot open {}", path.display()))?;
         let (changes, bytes) = parse(&path)?;
         let last = changes.last().map_or(0, |change| change.number);
-        Ok((Self { path, last, bytes }, changes))
+        Ok((Self { path, file, last, bytes }, changes))
     }
 
     /// Whether the file is no longer the one that was opened: new tables took its place.
     #[must_use]
     pub fn is_outdated(&self) -> bool {
-        let found = std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len());
-        found < self.bytes
+        let name = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        let found = std::fs::metadata(&self.path).ok();
+        let is_shorter = found.as_ref().map_or(0, std::fs::Metadata::len) < self.bytes;
+        let opened = self.file.as_ref().and_then(|file| file.metadata().ok());
+        is_shorter || found.map(name) != opened.map(name)
     }
 
     /// Adds changes; they are on the disk when this returns.
@@ -195,23 +203,32 @@ impl Journal {
         }
         let text = to_lines(kept)?;
         write_synced(&self.path, &text).with_context(|| format!("cannot write {}", self.path.display()))?;
+        self.file = open(&self.path)?;
         self.bytes = text.len() as u64;
         Ok(void)
     }
 
     /// Writes after the last whole line, over what a failure left there.
     fn write(&mut self, text: &[u8]) -> std::io::Result<()> {
-        let mut file =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&self.path)?;
+        if self.file.is_none() {
+            let begin = OpenOptions::new().create_new(true).read(true).write(true).open(&self.path)?;
+            sync_folder(self.path.parent().unwrap_or(Path::new(".")))?;
+            self.file = Some(begin);
+        }
+        let Some(file) = &mut self.file else { return Ok(()) };
         file.set_len(self.bytes)?;
         file.seek(std::io::SeekFrom::Start(self.bytes))?;
         file.write_all(text)?;
         file.sync_all()?;
-        if self.bytes == 0 {
-            sync_folder(self.path.parent().unwrap_or(Path::new(".")))?;
-        }
         self.bytes += text.len() as u64;
         Ok(())
+    }
+}
+
+fn open(path: &Path) -> std::io::Result<Option<File>> {
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
     }
 }
 
@@ -314,5 +331,8 @@ mod tests {
         assert!(!journal.is_outdated());
         std::fs::remove_file(data.path().join(FILE)).unwrap();
         assert!(journal.is_outdated());
+        let (mut other, _) = Journal::open(data.path()).unwrap();
+        other.add(vec![row("b", "a longer title than the one before")], 2).unwrap();
+        assert!(journal.is_outdated() && !other.is_outdated());
     }
 }

@@ -34,6 +34,8 @@ pub struct Catalogue {
     pub event_items: Vec<Option<u32>>,
     /// For each event the index of its user; none for anonymous people.
     pub event_users: Vec<Option<u32>>,
+    /// How many of the last items came when everything else was settled.
+    newcomers: usize,
     item_indices: HashMap<String, usize>,
     user_indices: HashMap<String, usize>,
 }
@@ -103,11 +105,29 @@ impl Catalogue {
             held_out: Vec::new(),
             event_items: Vec::new(),
             event_users: Vec::new(),
+            newcomers: 0,
             item_indices,
             user_indices,
         };
         catalogue.add_events(events);
         catalogue
+    }
+
+    /// Adds items, those that are known left out, of which the vectors of all others take no notice. Before their events.
+    pub fn add_newcomers(&mut self, items: Vec<Item>) {
+        for item in items {
+            if !self.item_indices.contains_key(&item.item) {
+                self.item_indices.insert(item.item.clone(), self.items.len());
+                self.items.push(item);
+                self.newcomers += 1;
+            }
+        }
+    }
+
+    /// How many of the items, the first ones, are no newcomers.
+    #[must_use]
+    pub fn settled(&self) -> usize {
+        self.items.len() - self.newcomers
     }
 
     /// Adds events (such as those the service received) and sorts the log again.

@@ -18,6 +18,7 @@ use crate::config::Settings;
 use crate::consumers;
 use crate::erasure;
 use crate::jobs::{Job, Kind, Runner, Timer};
+use crate::near::is_loopback;
 use crate::server;
 use crate::state::AppState;
 
@@ -117,6 +118,12 @@ async fn serve(listen: &str, tls: Option<TlsAcceptor>, state: Arc<AppState>) -> 
         .with_context(|| format!("listening on {listen}; give another address with --listen"))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     announce(&format!("{scheme}://{}", listener.local_addr()?), &state);
+    if state.config.callers.people.is_none() && !is_loopback(listen) {
+        tracing::warn!(
+            listen,
+            "open to other machines without checking who asks: whoever reaches it gets anybody's pack (people_unchecked)"
+        );
+    }
     let looking = tokio::spawn(look_for_generations(Arc::clone(&state)));
     let erasing = tokio::spawn(erasure::keep_carrying(Arc::clone(&state)));
     let counting = tokio::spawn(consumers::keep_counting(Arc::clone(&state)));

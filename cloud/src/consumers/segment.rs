@@ -20,6 +20,14 @@ impl Segment {
         Self { country: user.country.clone(), age_group: user.age_group.clone() }
     }
 
+    /// The segment of the pack `region:NAME`, by the name: `all`, `DE`, `DE:age:18-24` or `all:category:jazz`.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let (region, rest) = name.split_once(':').unwrap_or((name, ""));
+        let country = Some(region.to_owned()).filter(|region| region != "all");
+        Self { country, age_group: rest.strip_prefix("age:").map(str::to_owned) }
+    }
+
     /// This one, in the region where the event happened if the person's country is not known. Only what can be a
     /// country's code is one: names that are made up would fill the memory.
     #[must_use]
@@ -64,5 +72,22 @@ mod tests {
             assert_eq!((unknown.at(&event), of("DE").at(&event)), (found, None));
         }
         assert_eq!((of("DE").wider().len(), Segment::default().wider().len()), (3, 0));
+    }
+
+    #[test]
+    fn the_packs_of_regions_name_their_segments() {
+        let segment = |country: Option<&str>, age: Option<&str>| Segment {
+            country: country.map(str::to_owned),
+            age_group: age.map(str::to_owned),
+        };
+        for (name, wanted) in [
+            ("all", segment(None, None)),
+            ("DE", segment(Some("DE"), None)),
+            ("DE:age:18-24", segment(Some("DE"), Some("18-24"))),
+            ("all:age:55+", segment(None, Some("55+"))),
+            ("all:category:age:1", segment(None, None)),
+        ] {
+            assert_eq!(Segment::named(name), wanted, "{name}");
+        }
     }
 }

@@ -106,6 +106,8 @@ codes! {
     ServiceUnreachable = "service_unreachable", Error, "start `segue serve`, or correct serve.listen or --service";
     /// It serves another generation than the one in force.
     ServiceBehind = "service_behind", Error, "see its log for why it does not take the new one; the one before is served meanwhile";
+    /// Whoever reaches it may ask for anybody's data.
+    PeopleUnchecked = "people_unchecked", Warning, "name the key of the app's sign-in in serve.person_key_file or SEGUE_PERSON_SECRET, or let only a gateway that knows who is who reach serve.listen";
     /// It could not store events.
     EventsFailing = "events_failing", Error, "see its log and the disk; where a write could not be made durable, restart the service once the disk is well";
     /// Events wait for longer than a minute.

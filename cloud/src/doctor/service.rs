@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Code, Examined, Finding};
-use crate::near::get;
+use crate::near::{get, is_loopback};
 use crate::packs::PackStore;
 
 /// Events that wait for longer are late.
@@ -65,6 +65,10 @@ pub(super) fn examine(examined: &Examined) -> Vec<Finding> {
         );
         findings.push(Finding::new(Code::ServiceBehind, what));
     }
+    if !is_loopback(address) && answers_anybody(address) {
+        let what = format!("{address} is open to other machines and gives out anybody's pack to everybody");
+        findings.push(Finding::new(Code::PeopleUnchecked, what));
+    }
     if answers.events_failing {
         let what = format!("{address} could not store the last events that it was sent");
         findings.push(Finding::new(Code::EventsFailing, what));
@@ -74,6 +78,11 @@ pub(super) fn examine(examined: &Examined) -> Vec<Finding> {
         findings.push(Finding::new(Code::EventsLate, what));
     }
     findings
+}
+
+/// Whether a person's pack may be asked for without credentials, whether or not there is one.
+fn answers_anybody(address: &str) -> bool {
+    get(address, "/api/v1/packs/user:somebody").is_ok_and(|(status, _)| status != 401)
 }
 
 /// The largest value of a metric over its labels; 0 where it is absent.

@@ -14,7 +14,7 @@ use crate::catalog::{Catalogue, Collection, Event, EventKind};
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::refresh::tests::{NOW, folder, options, write};
-use crate::refresh::{Options, run};
+use crate::refresh::{Back, Options, rollback, run};
 use crate::state::AppState;
 
 /// An id that is in no hash and no other word.
@@ -158,6 +158,27 @@ async fn who_is_forgotten_is_refused_at_once_and_is_in_no_file_in_the_end() {
     assert_eq!(world.stage(receipt).await, "gone");
     assert_eq!(holding(data, WHO), [""; 0]);
     assert_eq!(world.call("GET", "erasures/another", json!({})).await.1["code"], "receipt_unknown");
+}
+
+#[tokio::test]
+async fn going_back_leaves_out_whoever_was_forgotten_since() {
+    let world = World::new();
+    let data = world.data.path();
+    let refresh = |later| run(data, &Options { now_ms: Some(NOW + later), ..options() }).unwrap();
+    refresh(1);
+    world.state.reload();
+    let receipt = world.state.forget(WHO.to_owned()).await.unwrap();
+    carry_out(&world.state).await.unwrap();
+    let with = refresh(2).packs;
+    let back = Back { to: Some(2), lifetime_ms: 1_000, now_ms: Some(NOW + 3), ..Back::default() };
+    let report = rollback(data, &back).unwrap();
+    assert_eq!((report.generation, report.packs), (4, with));
+    for later in 4..6 {
+        refresh(later);
+    }
+    world.state.reload();
+    assert_eq!(world.stage(&receipt).await, "gone");
+    assert_eq!(holding(data, WHO), [""; 0]);
 }
 
 #[tokio::test]

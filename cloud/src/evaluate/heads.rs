@@ -253,7 +253,7 @@ mod tests {
         heads.expect(&[head("complete", HeadKind::Probability)]);
         assert_eq!(heads.watch_seconds(), Err("the ranker has no head watch_seconds"));
         assert_eq!(heads.probabilities()["complete"], None);
-        heads.expect(&[watch.clone()]);
+        heads.expect(std::slice::from_ref(&watch));
         assert!(heads.watch_seconds().unwrap_err().contains("how long"));
         let mut other = Heads::default();
         for (person, given, came) in [(1, 10.0, 20.0), (1, 30.0, 30.0), (2, 90.0, 70.0)] {

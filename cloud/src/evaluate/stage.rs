@@ -116,7 +116,7 @@ impl<'a> Stage<'a> {
             profile: self.prepared.profile(viewer),
             candidates: items
                 .iter()
-                .map(|&(item, score)| Place { item, score, sources: Sources::default() })
+                .map(|&(item, score)| Place::new(item, score, Sources::default()))
                 .map(|place| self.prepared.candidate(&place, viewer, false))
                 .collect(),
         };

@@ -27,6 +27,7 @@ impl Kind {
 /// How far a job has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = JobStage)]
 pub enum Stage {
     /// It is under way.
     Running,

@@ -6,6 +6,7 @@ use std::thread;
 use anyhow::{Context, ensure};
 use segue_core::Engine;
 use segue_core::features::Schema;
+use segue_core::policies;
 use segue_core::policy::Policy;
 use segue_core::score::Scorer;
 use segue_core::trust::{Ranker, hash};
@@ -79,6 +80,17 @@ impl Engines {
         }
         idle.push((kit, engine));
     }
+}
+
+/// An engine that keeps packs' order, by the rules that Segue ships: for when the surface's policy cannot be had.
+///
+/// # Errors
+/// When the shipped policy is none.
+pub(super) fn in_the_packs_order(surface: &str) -> anyhow::Result<Engine> {
+    let shipped = policies::ALL.iter().find(|(name, _)| *name == surface);
+    let policy = Policy::from_json(shipped.map_or(policies::HOME, |(_, policy)| policy))?;
+    let policy = Policy { surface: surface.to_owned(), ..policy };
+    Ok(Engine::of_server(policy, None)?.lacking_its_ranker())
 }
 
 impl std::fmt::Debug for Engines {

@@ -9,10 +9,11 @@ use segue_core::trust::Manifest;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use super::on_demand_tests::ready;
 use super::tests::{published, serve_with};
 use crate::app::router;
 use crate::auth::ServiceKeys;
-use crate::catalog::Catalogue;
+use crate::catalog::{Catalogue, Item};
 use crate::clock::now_ms;
 use crate::packs::PackStore;
 use crate::refresh::run as refresh;
@@ -106,6 +107,16 @@ async fn what_is_put_in_can_be_looked_up_at_once_and_is_in_the_next_packs() {
     let (_, body) = ask(&state, "GET", "/api/v1/items?ids=fresh,b", None).await;
     let found: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!((&found["items"][0]["title"], &found["missing"]), (&json!("Fresh"), &json!(["b"])));
+    let released = found["items"][0]["released_ms"].clone();
+    assert!(released.as_i64().is_some_and(|released| released <= now_ms()), "what nobody knew came out now");
+    let known = Catalogue::load(data.path()).unwrap().items[1].item.clone();
+    change(&state, json!({"upsert": [{"item": "fresh", "title": "Again"}, {"item": known}]})).await;
+    let (_, body) = ask(&state, "GET", &format!("/api/v1/items?ids=fresh,{known}"), None).await;
+    let found: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(
+        [&found["items"][0]["released_ms"], &found["items"][1]["released_ms"]],
+        [&released, &Value::Null]
+    );
     refresh(data.path(), &options()).unwrap();
     state.reload();
     let generation = state.published().unwrap();
@@ -114,6 +125,66 @@ async fn what_is_put_in_can_be_looked_up_at_once_and_is_in_the_next_packs() {
         segue_core::pack::Pack::open(&pack, &root(data.path())).unwrap().items.contains(&"fresh".to_owned())
     };
     assert!(generation.packs.subjects().any(holds), "no pack holds the new item");
+}
+
+#[tokio::test]
+async fn what_is_put_in_is_known_to_whoever_asks_for_more_like_it_before_the_next_refresh() {
+    let data = published();
+    let state = serve(data.path());
+    let like = Catalogue::load(data.path()).unwrap().items[0].clone();
+    let row = Item { item: "fresh".into(), ..like.clone() };
+    change(&state, json!({"upsert": [row]})).await;
+    ready(&state).await;
+    let similar = async |item: &str| -> Vec<String> {
+        let (status, body) = ask(&state, "GET", &format!("/api/v1/items/{item}/similar"), None).await;
+        assert_eq!(status, StatusCode::OK, "{item}: {}", String::from_utf8_lossy(&body));
+        let answer: Value = serde_json::from_slice(&body).unwrap();
+        answer["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["item"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let neighbours = similar("fresh").await;
+    let near = neighbours[0].clone();
+    assert!(similar(&near).await.contains(&"fresh".to_owned()), "{neighbours:?}");
+    assert_eq!(ask(&state, "POST", "/api/v1/packs/u0", None).await.0, StatusCode::OK);
+    assert!(pack(&state, "user:u0").await.find("fresh").is_some());
+}
+
+#[tokio::test]
+async fn what_is_for_fewer_people_leaves_the_packs_of_the_others_at_once() {
+    let data = published();
+    let state = serve(data.path());
+    let first = pack(&state, "user:u0").await;
+    let ids: Vec<String> = first.candidates()[..3].iter().map(|one| one.item.clone()).collect();
+    let rows = Catalogue::load(data.path()).unwrap();
+    let row = |id: &String, change: &dyn Fn(&mut Item)| {
+        let mut row = rows.items[rows.item_index(id).unwrap()].clone();
+        change(&mut row);
+        serde_json::to_value(row).unwrap()
+    };
+    change(
+        &state,
+        json!({"upsert": [
+            row(&ids[0], &|row| row.regions = vec!["fr".into()]),
+            row(&ids[1], &|row| row.age_rating = Some(16)),
+            row(&ids[2], &|row| row.regions = vec!["de".into()]),
+        ]}),
+    )
+    .await;
+    for (subject, ended) in
+        [("user:u0", [true, true, true]), ("region:de", [true, true, false]), ("region:all", [true; 3])]
+    {
+        let pack = pack(&state, subject).await;
+        let is_over = |id: &String| pack.find(id).unwrap().ends_ms == Some(0);
+        assert_eq!([0, 1, 2].map(|place| is_over(&ids[place])), ended, "{subject}");
+    }
+    assert!(list(&state, "u0").await.iter().all(|item| !ids.contains(item)));
+    refresh(data.path(), &options()).unwrap();
+    state.reload();
+    assert!(pack(&state, "user:u0").await.find(&ids[2]).is_some(), "for people of this country it came back");
 }
 
 #[tokio::test]

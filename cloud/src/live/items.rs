@@ -25,8 +25,10 @@ pub struct Items {
 struct Known {
     /// The number of the last one.
     number: u64,
-    /// Rows that are new or changed.
-    rows: HashMap<String, Item>,
+    /// Rows that are new or changed, each with the number of the change.
+    rows: HashMap<String, (u64, Item)>,
+    /// Whether one of them is not for everybody.
+    has_limits: bool,
     /// When items end, in milliseconds since 1970; of rows that were changed or withdrawn.
     ends: HashMap<String, i64>,
 }
@@ -46,10 +48,11 @@ impl Known {
                     Some(until) => self.ends.insert(item.item.clone(), until),
                     None => self.ends.remove(&item.item),
                 };
-                self.rows.insert(item.item.clone(), *item);
+                self.has_limits |= !item.regions.is_empty() || item.age_rating.is_some();
+                self.rows.insert(item.item.clone(), (number, *item));
             }
             What::Withdrawn(id) => {
-                if let Some(row) = self.rows.get_mut(&id) {
+                if let Some((_, row)) = self.rows.get_mut(&id) {
                     changes::withdraw(row, time_ms);
                 }
                 self.ends.entry(id).and_modify(|end| *end = time_ms.min(*end)).or_insert(time_ms);
@@ -76,6 +79,7 @@ impl Items {
     /// When the disk refuses; nothing has changed then.
     pub fn change(&self, whats: Vec<What>, now_ms: i64) -> anyhow::Result<u64> {
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        self.look(&mut journal)?;
         let changes = journal.add(whats, now_ms)?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         changes.into_iter().for_each(|change| known.learn(change));
@@ -87,7 +91,10 @@ impl Items {
     /// # Errors
     /// When the changes cannot be read.
     pub fn reload(&self) -> anyhow::Result<()> {
-        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        self.look(&mut self.journal.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn look(&self, journal: &mut Journal) -> anyhow::Result<()> {
         if journal.is_outdated() {
             let (opened, changes) = Journal::open(&self.data)?;
             *journal = opened;
@@ -126,13 +133,23 @@ impl Items {
     /// The row of an item that is new or was changed.
     #[must_use]
     pub fn row(&self, item: &str) -> Option<Item> {
-        self.read(|known| known.rows.get(item).cloned())
+        self.read(|known| known.rows.get(item).map(|(_, row)| row.clone()))
     }
 
-    /// Whether some item ends that the served packs may not know of.
+    /// The row of an item that was changed after change `number`, and is not for everybody.
+    #[must_use]
+    pub fn limited_since(&self, number: u64, item: &str) -> Option<Item> {
+        self.read(|known| {
+            let row = known.rows.get(item).filter(|(changed, _)| *changed > number);
+            let row = row.map(|(_, row)| row);
+            row.filter(|row| !row.regions.is_empty() || row.age_rating.is_some()).cloned()
+        })
+    }
+
+    /// Whether some item ends that the served packs may not know of, or is not for everybody any more.
     #[must_use]
     pub fn has_ends(&self) -> bool {
-        self.read(|known| !known.ends.is_empty()) || self.decided(Editorial::has_blocks)
+        self.read(|known| !known.ends.is_empty() || known.has_limits) || self.decided(Editorial::has_blocks)
     }
 
     /// When an item of `creator` ends by what changed or is blocked, in milliseconds since 1970.
@@ -167,6 +184,19 @@ mod tests {
         std::fs::remove_file(data.path().join(changes::FILE)).unwrap();
         items.reload().unwrap();
         assert_eq!((items.version(), items.has_ends()), ((0, 0), false));
+    }
+
+    #[test]
+    fn a_change_beside_an_import_begins_the_new_tables_changes() {
+        let data = tempfile::tempdir().unwrap();
+        let items = Items::open(data.path()).unwrap();
+        let row = |id: &str| What::Item(Box::new(Item { item: id.into(), ..Item::default() }));
+        items.change(vec![row("a"), row("b")], 10).unwrap();
+        std::fs::remove_file(data.path().join(changes::FILE)).unwrap();
+        assert_eq!(items.change(vec![row("c")], 20).unwrap(), 1);
+        let found = changes::read(data.path()).unwrap();
+        assert_eq!((found.len(), found[0].number), (1, 1));
+        assert!(items.row("a").is_none() && items.row("c").is_some());
     }
 
     #[test]

@@ -23,6 +23,8 @@ mod editorial_tests;
 #[cfg(test)]
 mod item_tests;
 #[cfg(test)]
+mod ladder_tests;
+#[cfg(test)]
 mod on_demand_tests;
 #[cfg(test)]
 mod tests;

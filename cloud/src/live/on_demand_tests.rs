@@ -17,7 +17,7 @@ use crate::refresh::tests::{NOW, options};
 use crate::state::AppState;
 
 /// Waits until packs are made on demand.
-async fn ready(state: &Arc<AppState>) {
+pub(super) async fn ready(state: &Arc<AppState>) {
     let begun = Instant::now();
     while state.workshop.ask(|_| ()).await.is_err() {
         assert!(begun.elapsed() < Duration::from_secs(60), "nothing was prepared");

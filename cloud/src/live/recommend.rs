@@ -5,18 +5,22 @@
 //! others answer when a person's own pack cannot be read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use anyhow::Context as _;
 use segue_core::engine::{Listed, Order, Place, RefillReason, Slate};
 use segue_core::pack::VerifiedPack;
 use segue_core::{Engine, ReasonCode, Request, trust};
 use serde::Serialize;
 
-use super::engines::Kit;
+use super::engines::{self, Kit};
 use super::own;
-use crate::catalog::Event;
 use crate::catalog::sessions::GAP_MS;
+use crate::catalog::{Event, Item};
 use crate::clock::now_ms;
+use crate::consumers::Segment;
 use crate::error::{ApiError, Code};
+use crate::refresh::Viewer;
 use crate::state::{AppState, Published, Verified};
 use crate::training_log::{Kept, KeptPlace};
 
@@ -182,17 +186,20 @@ impl<'a> Ladder<'a> {
         Ok(Some(VerifiedPack::open(&bytes, key, manifest, subject, i64::MIN)?))
     }
 
-    /// The region's pack, or everybody's.
+    /// The pack of the region and the age group, or of fewer of both, down to everybody's.
     fn shared(&self) -> Result<(Step, VerifiedPack), ApiError> {
-        let region = self.wanted.context.get("region").map(|region| format!("region:{region}"));
-        let regional = region.and_then(|subject| self.readable(&subject));
-        if let Some(pack) = regional.filter(|pack| pack.subject() != EVERYONE) {
-            return Ok((Step::RegionalPopular, pack));
+        let said = |name: &str| self.wanted.context.get(name);
+        let region = said("region").map(|region| (Step::RegionalPopular, format!("region:{region}")));
+        let everyone = (Step::GlobalPopular, EVERYONE.to_owned());
+        for (step, region) in region.filter(|(_, region)| region != EVERYONE).into_iter().chain([everyone]) {
+            let of_age = said("age_group").map(|group| format!("{region}:age:{group}"));
+            if let Some(pack) = of_age.into_iter().chain([region]).find_map(|subject| self.readable(&subject))
+            {
+                return Ok((step, pack));
+            }
         }
-        let pack = self.readable(EVERYONE).map(|pack| (Step::GlobalPopular, pack));
-        pack.ok_or_else(|| {
-            ApiError::new(Code::PackMissing, format!("there is no pack of {EVERYONE}; run `segue refresh`"))
-        })
+        let detail = format!("there is no pack of {EVERYONE}; run `segue refresh`");
+        Err(ApiError::new(Code::PackMissing, detail))
     }
 
     fn readable(&self, subject: &str) -> Option<VerifiedPack> {
@@ -203,11 +210,7 @@ impl<'a> Ladder<'a> {
     }
 
     fn without_pack(self) -> Result<Recommendations, ApiError> {
-        let mut own = own::top(&self.events);
-        own.retain(|(item, _)| {
-            let creator = self.state.item(item).ok().flatten().map(|row| row.creator).unwrap_or_default();
-            !self.has_ended(item, &creator)
-        });
+        let own = self.own();
         if own.len() > self.wanted.offset {
             return Ok(self.own_top(own));
         }
@@ -215,17 +218,31 @@ impl<'a> Ladder<'a> {
         Ok(Recommendations { step, ..self.ranked(pack)? })
     }
 
-    fn own_top(&self, own: Vec<(String, f32)>) -> Recommendations {
+    /// The person's own top items that a pack of theirs could hold.
+    fn own(&self) -> Vec<(Item, f32)> {
+        let said = |name: &str| self.wanted.context.get(name).cloned();
+        let segment = Segment { country: said("region"), age_group: said("age_group") };
+        let (viewer, now_ms) = (Viewer::of_segment(&segment), now_ms());
+        let row = |item: &str| {
+            let row = self.state.item(item);
+            row.inspect_err(|error| tracing::error!("an item cannot be read: {error:#}")).ok().flatten()
+        };
+        let may = |item: &Item| viewer.may_get(item, now_ms) && !self.wanted.without.contains(&item.item);
+        own::top(&self.events, row, may)
+    }
+
+    fn own_top(&self, own: Vec<(Item, f32)>) -> Recommendations {
         let reason = ReasonCode::PlayedBefore;
-        let listed = own.into_iter().zip(0..).map(|((item, score), position)| Listed {
-            item,
+        let some = |text: String| Some(text).filter(|text| !text.is_empty());
+        let listed = own.into_iter().zip(0..).map(|((row, score), position)| Listed {
             position,
             score,
             reason_code: reason.name(),
             reason: reason.template().to_owned(),
             propensity: 1_000_000,
-            title: None,
-            creator: None,
+            title: some(row.title),
+            creator: row.creator_name.or_else(|| some(row.creator)),
+            item: row.item,
         });
         let rest: Vec<Listed> = listed.skip(self.wanted.offset).collect();
         let (more, generation) = (rest.len() > self.wanted.count, self.published.packs.number());
@@ -267,18 +284,39 @@ impl<'a> Ladder<'a> {
         self.state.items.end_of(item, creator).is_some_and(|end| end <= now_ms())
     }
 
+    /// Ranks with this kit. Where its policy cannot be had, or ranking goes wrong, the list keeps the pack's order.
     fn slate(&self, kit: Kit, pack: VerifiedPack) -> Result<Made, ApiError> {
-        let engines = &self.state.engines;
+        let subject = pack.subject().to_owned();
+        let error = match self.lent(kit, pack) {
+            Ok(made) => return made,
+            Err(error) => error,
+        };
+        tracing::error!("a list keeps its pack's order: {error:#}");
         let unusable =
-            |error: anyhow::Error| ApiError::internal("the policy cannot be used", &format!("{error:#}"));
-        let mut engine = engines.lend(self.state, &kit).map_err(unusable)?;
-        let slate = self.rank(&mut engine, pack);
-        let refill = engine.refill(self.wanted.as_of_ms);
+            |error: anyhow::Error| ApiError::internal("the pack cannot be used", &format!("{error:#}"));
+        let again = self.pack(&subject).and_then(|pack| pack.context("it is gone")).map_err(unusable)?;
+        let mut engine = engines::in_the_packs_order(&self.wanted.surface).map_err(unusable)?;
+        self.made(&mut engine, again)
+    }
+
+    /// By an engine of the pool, which it does not come back to from a panic.
+    fn lent(&self, kit: Kit, pack: VerifiedPack) -> anyhow::Result<Result<Made, ApiError>> {
+        let engines = &self.state.engines;
+        let mut engine = engines.lend(self.state, &kit).context("the policy cannot be used")?;
+        let made = catch_unwind(AssertUnwindSafe(|| self.made(&mut engine, pack)));
+        let made = made.map_err(|_| anyhow::anyhow!("ranking panicked"))?;
         engines.give_back(kit, engine);
+        Ok(made)
+    }
+
+    fn made(&self, engine: &mut Engine, pack: VerifiedPack) -> Result<Made, ApiError> {
+        let slate = self.rank(engine, pack);
+        let refill = engine.refill(self.wanted.as_of_ms);
         let wants_pack = refill.is_some_and(|refill| refill.reasons.iter().any(is_about_the_session));
-        slate
-            .map(|slate| (slate, wants_pack))
-            .map_err(|error| ApiError::new(Code::QueryInvalid, error.to_string()))
+        slate.map(|slate| (slate, wants_pack)).map_err(|error| match error.code() {
+            segue_core::Code::RequestInvalid => ApiError::new(Code::QueryInvalid, error.to_string()),
+            _ => ApiError::internal("the list could not be made", &error),
+        })
     }
 
     fn rank(&self, engine: &mut Engine, pack: VerifiedPack) -> segue_core::Result<Slate> {

@@ -1,20 +1,14 @@
-//! Lists on a generation that a refresh made, step by step down the ladder.
+//! Lists on a generation that a refresh made.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use segue_core::trust::{Artefact, Manifest, Ranker};
-
 use super::*;
 use crate::catalog::{Event, EventKind};
-use crate::clock::now_ms;
 use crate::config::Config;
 use crate::error::Code;
-use crate::keys::KeyStore;
-use crate::packs::PackStore;
 use crate::refresh::run as refresh;
-use crate::refresh::tests::{NOW, event, folder, options, root, write};
+use crate::refresh::tests::{NOW, event, folder, options, write};
 use crate::state::AppState;
 
 /// A refreshed data folder of people in Germany.
@@ -51,42 +45,6 @@ fn wanted(user: &str) -> Wanted {
 
 fn items(list: &Recommendations) -> Vec<&str> {
     list.places.iter().map(|place| place.item.as_str()).collect()
-}
-
-fn step(state: &AppState, wanted: &Wanted) -> Step {
-    let list = recommend(state, wanted).unwrap();
-    assert!(!list.places.is_empty());
-    list.step
-}
-
-/// Makes the manifest of generation `number` name this ranker.
-fn appoint(data: &Path, number: u64, ranker: Ranker) {
-    let keys = KeyStore::new(data).load().unwrap();
-    let generation = PackStore::new(data).open(number).unwrap().unwrap();
-    let mut manifest = (*Manifest::verify(generation.manifest(), &root(data)).unwrap()).clone();
-    manifest.ranker = Some(ranker);
-    fs::write(generation.folder().join("manifest.cose"), manifest.seal(keys.signing()).unwrap()).unwrap();
-}
-
-fn nowhere() -> Ranker {
-    Ranker { model: Artefact::of(b"no model"), schema: Artefact::of(b"no schema") }
-}
-
-/// Damages the pack of `subject` on the disk.
-fn damage(data: &Path, subject: &str) {
-    let generation = PackStore::new(data).open_current().unwrap().unwrap();
-    let pack = generation.get(subject).unwrap().unwrap();
-    for entry in fs::read_dir(generation.folder()).unwrap() {
-        let path = entry.unwrap().path();
-        let mut bytes = fs::read(&path).unwrap();
-        if let Some(at) = bytes.windows(pack.len()).position(|window| window == pack) {
-            bytes[at + pack.len() / 2] ^= 1;
-            fs::remove_file(&path).unwrap();
-            fs::write(&path, bytes).unwrap();
-            return;
-        }
-    }
-    panic!("no file holds the pack of {subject}");
 }
 
 #[test]
@@ -185,69 +143,6 @@ fn somebody_new_gets_the_regions_candidates_in_the_order_of_their_own_session() 
     refused.user = "nobody yet".into();
     let after = recommend(&state, &Wanted { events: vec![refused], ..wanted("nobody yet") }).unwrap();
     assert!(!items(&after).contains(&items(&list)[0]));
-}
-
-#[cfg(feature = "ranker")]
-#[test]
-fn without_its_ranker_a_list_is_ranked_by_the_one_before() {
-    let data = published();
-    refresh(data.path(), &options()).unwrap();
-    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo");
-    let put = |name: &str| {
-        let mut staging = PackStore::new(data.path()).begin().unwrap();
-        staging.put_blob(&fs::read(demo.join(name)).unwrap()).unwrap()
-    };
-    let ranker = Ranker { model: put("ranker.onnx"), schema: put("schema.json") };
-    appoint(data.path(), 1, ranker.clone());
-    appoint(data.path(), 2, nowhere());
-    assert_eq!(step(&serve(data.path()), &wanted("u0")), Step::PreviousRanker);
-    appoint(data.path(), 2, ranker);
-    assert_eq!(step(&serve(data.path()), &wanted("u0")), Step::LiveRanker);
-}
-
-#[test]
-fn without_any_ranker_a_list_is_in_the_packs_order() {
-    let data = published();
-    appoint(data.path(), 1, nowhere());
-    let list = recommend(&serve(data.path()), &wanted("u0")).unwrap();
-    assert_eq!(list.step, Step::PackOrder);
-    assert!(list.slate.unwrap().fallback.is_some());
-}
-
-#[test]
-fn without_their_pack_people_get_their_own_top_items_then_the_regions_then_everybodys() {
-    let data = published();
-    damage(data.path(), "user:u0");
-    let own = {
-        let state = serve(data.path());
-        state.sessions.take_in([event("like", 0, 7, EventKind::Like, NOW - 1)], NOW);
-        recommend(&state, &wanted("u0")).unwrap()
-    };
-    assert_eq!((own.step, items(&own)), (Step::OwnTop, vec!["i7"]));
-    damage(data.path(), "user:u1");
-    assert_eq!(step(&serve(data.path()), &wanted("u1")), Step::RegionalPopular);
-    damage(data.path(), "region:de");
-    assert_eq!(step(&serve(data.path()), &wanted("u1")), Step::GlobalPopular);
-    damage(data.path(), "region:all");
-    let error = recommend(&serve(data.path()), &wanted("u1")).unwrap_err();
-    assert_eq!(error.code, Code::PackMissing);
-}
-
-#[tokio::test]
-async fn a_like_of_a_device_whose_clock_is_ahead_is_in_the_list_asked_for_after_its_202() {
-    let data = published();
-    damage(data.path(), "user:u0");
-    let state = item_tests::serve(data.path());
-    let mut told = serde_json::to_value(event("like", 0, 7, EventKind::Like, now_ms() + 60_000)).unwrap();
-    told.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-    let (status, _) =
-        item_tests::ask(&state, "POST", "/api/v1/events", Some(serde_json::json!({ "events": [told] })))
-            .await;
-    assert_eq!(status, axum::http::StatusCode::ACCEPTED);
-    let path = "/api/v1/recommendations?user=u0&surface=radio";
-    let (_, body) = item_tests::ask(&state, "GET", path, None).await;
-    let list: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!((&list["step"], &list["items"][0]["item"]), (&"own_top".into(), &"i7".into()));
 }
 
 #[test]

@@ -8,17 +8,18 @@ use segue_core::session::About;
 
 use super::Moment;
 use crate::catalog::{Catalogue, Event, EventKind, Item, User};
+use crate::consumers::Segment;
 
 const DAY_MS: i64 = 86_400_000;
 
 /// Whom a pack is for, as far as it decides what may be in it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Viewer {
     /// Index of the user; none for a region.
     pub user: Option<usize>,
     /// Country; items of named regions are barred where it is not known.
     pub country: Option<String>,
-    /// Youngest age of the user's age group, where it is known.
+    /// Youngest age of the age group; items with an age rating are barred where it is not known.
     pub age: Option<u8>,
 }
 
@@ -26,28 +27,47 @@ impl Viewer {
     /// The viewer that user `index` is.
     #[must_use]
     pub fn of_user(index: usize, user: &User) -> Self {
-        let digits = |group: &String| group.bytes().take_while(u8::is_ascii_digit).count();
-        let age = user.age_group.as_ref().and_then(|group| group[..digits(group)].parse().ok());
-        Self { user: Some(index), country: user.country.clone(), age }
+        Self { user: Some(index), ..Self::of_segment(&Segment::of_user(user)) }
     }
 
-    /// Anybody in `country`, or anywhere.
+    /// Anybody in `country`, or anywhere, of any age.
     #[must_use]
     pub fn of_region(country: Option<&str>) -> Self {
         Self { user: None, country: country.map(str::to_owned), age: None }
+    }
+
+    /// Anybody of this country and age group.
+    #[must_use]
+    pub fn of_segment(segment: &Segment) -> Self {
+        let digits = |group: &String| group.bytes().take_while(u8::is_ascii_digit).count();
+        let age = segment.age_group.as_ref().and_then(|group| group[..digits(group)].parse().ok());
+        Self { age, ..Self::of_region(segment.country.as_deref()) }
+    }
+
+    /// Whether `item` is for this country and age, and on offer at `now_ms`.
+    #[must_use]
+    pub fn may_get(&self, item: &Item, now_ms: i64) -> bool {
+        self.is_for(item) && !is_closed(item, now_ms)
+    }
+
+    fn is_for(&self, item: &Item) -> bool {
+        let here = item.regions.is_empty()
+            || self.country.as_ref().is_some_and(|country| item.regions.contains(country));
+        here && item.age_rating.is_none_or(|rating| rating <= self.age.unwrap_or(0))
     }
 }
 
 /// What one user refused and has not taken back: the core says which event decides what.
 #[derive(Debug, Clone, Default)]
-struct Refused {
+pub(crate) struct Refused {
     items: BTreeSet<String>,
     creators: BTreeSet<String>,
     categories: BTreeSet<String>,
 }
 
 impl Refused {
-    fn note(&mut self, event: &Event, item: Option<&Item>) {
+    /// Notes what the person did after everything before, with the row of the event's item.
+    pub(crate) fn note(&mut self, event: &Event, item: Option<&Item>) {
         let (creator, categories) =
             item.map_or(("", &[][..]), |item| (item.creator.as_str(), item.categories.as_slice()));
         let Some((about, barred)) = event.bars(creator, categories) else { return };
@@ -62,7 +82,8 @@ impl Refused {
         }
     }
 
-    fn holds(&self, item: &Item) -> bool {
+    /// Whether the item, its creator or one of its categories was refused.
+    pub(crate) fn holds(&self, item: &Item) -> bool {
         self.items.contains(&item.item)
             || self.creators.contains(&item.creator)
             || item.categories.iter().any(|category| self.categories.contains(category))
@@ -124,11 +145,8 @@ impl Barred {
     /// Whether `viewer` may never get item `index` now: unavailable, not for the region or age, or refused.
     #[must_use]
     pub fn bars(&self, viewer: &Viewer, index: usize, item: &Item) -> bool {
-        let elsewhere = !item.regions.is_empty()
-            && !viewer.country.as_ref().is_some_and(|country| item.regions.contains(country));
-        let too_young = item.age_rating.zip(viewer.age).is_some_and(|(rating, age)| age < rating);
         let refused = viewer.user.and_then(|user| self.refused.get(user));
-        self.closed[index] || elsewhere || too_young || refused.is_some_and(|refused| refused.holds(item))
+        self.closed[index] || !viewer.is_for(item) || refused.is_some_and(|refused| refused.holds(item))
     }
 
     /// Whether `viewer` saw item `index` too lately for the policy.
@@ -180,18 +198,25 @@ mod tests {
 
     #[test]
     fn items_of_other_regions_other_times_and_older_ages_are_barred() {
-        let mut catalogue = catalogue(6, 2);
+        let mut catalogue = catalogue(7, 2);
         catalogue.items[0].regions = vec!["DE".into()];
         catalogue.items[1].available_from_ms = Some(2_000);
         catalogue.items[2].available_until_ms = Some(1_000);
         catalogue.items[3].age_rating = Some(18);
         catalogue.items[4].item = "x".repeat(200);
+        catalogue.items[5].age_rating = Some(0);
         let barred = Barred::new(&catalogue, &Seen::Never, Moment { until_ms: None, now_ms: 1_000 });
         let german = Viewer { country: Some("DE".into()), age: Some(13), ..Viewer::default() };
         let unknown = Viewer::of_region(None);
-        let of = |viewer| (0..6).map(|item| bars(&barred, viewer, &catalogue, item)).collect::<Vec<_>>();
-        assert_eq!(of(&german), [false, true, true, true, true, false]);
-        assert_eq!(of(&unknown), [true, true, true, false, true, false]);
+        let grown = Viewer { age: Some(18), ..unknown.clone() };
+        let of = |viewer| (0..7).map(|item| bars(&barred, viewer, &catalogue, item)).collect::<Vec<_>>();
+        assert_eq!(of(&german), [false, true, true, true, true, false, false]);
+        assert_eq!(
+            of(&unknown),
+            [true, true, true, true, true, false, false],
+            "of unknown age, so the youngest"
+        );
+        assert_eq!(of(&grown), [true, true, true, false, true, false, false]);
     }
 
     #[test]

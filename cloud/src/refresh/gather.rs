@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::sources::{Place, Source, Sources};
+use super::sources::{Place, Source, TURNS};
 use super::{Prepared, Viewer};
 use crate::consumers::Segment;
 use crate::index::{Found, Query};
@@ -105,6 +105,15 @@ fn similar(prepared: &Prepared<'_>, people: &[Person<'_>], allowed: &Wanted<'_>)
         .collect()
 }
 
+/// The next [`TURNS`] items of a pool that goes round among people, beginning elsewhere each time packs are made: each item
+/// comes to the same number of people, give or take one.
+fn turns(pool: &[usize], person: usize, made_ms: i64) -> impl Iterator<Item = usize> {
+    let count = TURNS.min(pool.len());
+    let length = pool.len().max(1);
+    let begin = usize::try_from(made_ms).unwrap_or_default() % length + person % length * count;
+    (begin..begin + count).map(move |place| pool[place % length])
+}
+
 /// The candidates of one person so far.
 struct Candidates<'a> {
     prepared: &'a Prepared<'a>,
@@ -139,7 +148,7 @@ impl<'a> Candidates<'a> {
                 }
             } else if (self.allowed)(self.person.viewer, item) {
                 self.at.insert(item, self.places.len());
-                self.places.push(Place { item, score: self.closeness(item), sources: Sources::from(source) });
+                self.places.push(Place::new(item, self.closeness(item), source));
                 taken += 1;
             }
         }
@@ -159,8 +168,22 @@ impl<'a> Candidates<'a> {
             self.take_up_to(FOR_UNKNOWN, Source::Trending, prepared.favourites.iter().copied());
         }
         self.take(Source::Editorial, prepared.pools.editorial.iter().copied());
-        self.take(Source::New, self.nearest_first(&prepared.pools.new).into_iter());
+        self.take_new();
         self.take(Source::Exploration, self.nearest_first(&prepared.pools.explored).into_iter());
+    }
+
+    /// New items: some because it is their turn, whoever the person is, then those that fit them.
+    fn take_new(&mut self) {
+        let pool = &self.prepared.pools.new;
+        let allowed = |item: &usize| (self.allowed)(self.person.viewer, *item);
+        let turns = turns(pool, self.person.user, self.prepared.made_ms).filter(allowed);
+        let turns: Vec<usize> = turns.collect();
+        self.take(Source::New, turns.iter().copied().chain(self.nearest_first(pool)));
+        for item in turns {
+            if let Some(place) = self.at.get(&item) {
+                self.places[*place].is_sure = true;
+            }
+        }
     }
 
     /// The items of a pool, those nearest to the person that are expected to do well first.
@@ -176,5 +199,29 @@ impl<'a> Candidates<'a> {
         let (user, item) =
             (self.prepared.embeddings.user(self.person.user), self.prepared.embeddings.item(item));
         user.iter().zip(item).map(|(one, other)| one * other).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_item_of_a_pool_comes_to_the_same_number_of_people() {
+        for length in [1, 5, 12, 13, 30, 500] {
+            let pool: Vec<usize> = (100..100 + length).collect();
+            for (people, made_ms) in [(0, 5), (7, 1_700_000_000_000), (400, 0)] {
+                let mut packs = vec![0; length];
+                for person in 0..people {
+                    let its: Vec<usize> = turns(&pool, person, made_ms).collect();
+                    assert_eq!(its.len(), TURNS.min(length));
+                    its.into_iter().for_each(|item| packs[item - 100] += 1);
+                }
+                let least = people * TURNS.min(length) / length;
+                assert!(packs.iter().all(|count| (least..=least + 1).contains(count)), "{packs:?}");
+            }
+        }
+        assert_ne!(turns(&[1, 2, 3], 0, 0).next(), turns(&[1, 2, 3], 0, 1).next());
+        assert_eq!(turns(&[], 3, 9).count(), 0);
     }
 }

@@ -32,7 +32,9 @@ mod sources;
 mod subjects;
 mod survey;
 mod together;
+mod trending;
 
+pub(crate) use barred::Refused;
 pub use barred::{Barred, Viewer};
 pub use every::{parse_duration, repeat};
 pub use gates::{Gate, Measures};
@@ -49,7 +51,7 @@ pub use popular::Popular;
 pub use prepare::{Prepared, Ranking};
 pub use publish::{Terms, publish};
 pub use report::{How, Report, ShardReport};
-pub use rollback::{Back, going_back, rollback};
+pub use rollback::{Back, generation_before, going_back, rollback};
 pub use run::{Options, is_running, run};
 pub use shard::run_shard;
 pub(crate) use shard::taste;

@@ -2,11 +2,10 @@
 //!
 //! [`Basis`] is what is loaded, [`OnDemand`] what a refresh would prepare from it. Where vectors come from a model they can
 //! be compared whenever they were made, so the newest items and events are loaded. Without a model they mean something
-//! within one generation only, so exactly what that one was made from is loaded.
+//! within one generation only, so exactly what that one was made from is loaded, and new items are placed beside it.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 use segue_core::Engine;
@@ -16,8 +15,9 @@ use segue_core::trust::hash;
 use super::gather::{Person, gather};
 use super::maker::Stamp;
 use super::survey::{Answers, Starter, starters};
-use super::{Moment, PackMaker, Policies, Popular, Prepared, Ranking, Report, Subject, Viewer, job};
-use crate::catalog::{Catalogue, Dataset, Event, User};
+use super::trending::Trending;
+use super::{Moment, PackMaker, Policies, Prepared, Ranking, Report, Subject, Viewer, job};
+use crate::catalog::{Catalogue, Dataset, Event, Item, User, changes};
 use crate::consumers::{Counters, Counting, Segment};
 use crate::editorial::Editorial;
 use crate::index::{Kind, Query};
@@ -31,8 +31,6 @@ use crate::towers::person::PersonEncoder;
 const FUSION: f32 = 60.0;
 /// Neighbours by vector that are asked for, for each one wanted: some may not be shown.
 const BREADTH: usize = 4;
-/// Times that counting what is trending takes, until it is counted again.
-const REST: u32 = 10;
 
 /// An item and how well it fits, 0 to 1; more is better.
 pub type Scored = (String, f32);
@@ -65,6 +63,7 @@ impl Basis {
         let (received, changed) =
             if is_timeless { (u64::MAX, u64::MAX) } else { (report.received, report.changed) };
         let mut catalogue = Catalogue::load_with(data, changed)?;
+        catalogue.add_newcomers(newcomers(data, changed, &catalogue)?);
         let (received, _) = job::received(data, received, report.filter)?;
         let imported = imported(&catalogue, &received, now_ms);
         catalogue.add_events(received);
@@ -79,20 +78,25 @@ impl Basis {
     }
 }
 
+/// Items that were put in after change number `changed`. Where the table's items come with vectors, those without one wait
+/// for the refresh.
+fn newcomers(data: &Path, changed: u64, catalogue: &Catalogue) -> anyhow::Result<Vec<Item>> {
+    let mut later = changes::read(data)?;
+    later.retain(|change| change.number > changed);
+    let mut items = Vec::new();
+    changes::apply(&mut items, later);
+    let length = |item: &Item| item.vector.as_ref().map(Vec::len);
+    let given = catalogue.items.first().and_then(length);
+    items.retain(|item| given.is_none() || length(item) == given);
+    Ok(items)
+}
+
 /// The counters of the tables' events, but for those that were received too.
 fn imported(catalogue: &Catalogue, received: &[Event], now_ms: i64) -> Counters {
     let received: HashSet<&str> = received.iter().map(|event| event.event_id.as_str()).collect();
     let events = 0..catalogue.events.len();
     let apart = events.filter(|index| !received.contains(catalogue.events[*index].event_id.as_str()));
     Counters::of(catalogue, apart, now_ms)
-}
-
-/// What was popular when the log had come so far.
-struct Trending {
-    seen: u64,
-    /// When it may be computed again: what takes long is computed less often.
-    again: Instant,
-    popular: Popular,
 }
 
 /// Everything that packs on demand and questions about items need.
@@ -105,7 +109,7 @@ pub struct OnDemand<'a> {
     engine: Option<Engine>,
     /// Ids of the events of each person that was asked for, those of the tables among them.
     known: HashMap<usize, HashSet<String>>,
-    trending: Option<Trending>,
+    trending: Trending,
 }
 
 impl<'a> OnDemand<'a> {
@@ -125,7 +129,8 @@ impl<'a> OnDemand<'a> {
         let histories = Histories::before(catalogue, None);
         let encoder = PersonEncoder::new(catalogue, &histories, model)?;
         let engine = Some(PackMaker::new(&prepared)?.into_engine());
-        Ok(Self { basis, prepared, histories, encoder, engine, known: HashMap::new(), trending: None })
+        let trending = Trending::new(catalogue);
+        Ok(Self { basis, prepared, histories, encoder, engine, known: HashMap::new(), trending })
     }
 
     /// A signed pack for `user` with what they did lately, checked as their client will; none for somebody of whom nothing
@@ -219,11 +224,11 @@ impl<'a> OnDemand<'a> {
         Ok(())
     }
 
-    /// The items most like `item` that somebody in `region` may be shown: nearest by vector and taken up in the same
+    /// The items most like `item` that somebody of `segment` may be shown: nearest by vector and taken up in the same
     /// sessions, by reciprocal rank fusion. None for an item that is not known.
     #[must_use]
-    pub fn similar(&self, item: &str, region: Option<&str>, count: usize) -> Option<Vec<Scored>> {
-        let (catalogue, viewer) = (&self.basis.catalogue, Viewer::of_region(region));
+    pub fn similar(&self, item: &str, segment: &Segment, count: usize) -> Option<Vec<Scored>> {
+        let (catalogue, viewer) = (&self.basis.catalogue, Viewer::of_segment(segment));
         let index = catalogue.item_index(item)?;
         let prepared = &self.prepared;
         let allowed =
@@ -243,8 +248,8 @@ impl<'a> OnDemand<'a> {
         Some(scored.into_iter().map(|(other, score)| (catalogue.items[other].item.clone(), score)).collect())
     }
 
-    /// What is taken up most lately in a region and age group, of one category where it is named; the best has 1. What is
-    /// `counting` now decides, and before that has counted what the generation was made from.
+    /// What is taken up most lately in a region and age group, of one category where it is named: at most 100, the best has
+    /// 1. What is `counting` now decides, and before that has counted what the generation was made from.
     pub fn trending(
         &mut self,
         counting: &Counting,
@@ -252,32 +257,8 @@ impl<'a> OnDemand<'a> {
         category: Option<&str>,
         count: usize,
     ) -> Vec<Scored> {
-        self.count_anew(counting);
-        let popular = self.trending.as_ref().map_or(&self.prepared.popular, |trending| &trending.popular);
-        let (catalogue, viewer) = (&self.basis.catalogue, Viewer::of_region(segment.country.as_deref()));
-        let wanted = |item: &crate::catalog::Item| {
-            category.is_none_or(|category| item.categories.iter().any(|other| other == category))
-        };
-        let list = popular.list(catalogue, &self.prepared.barred, (&viewer, segment), &wanted, count);
-        let most = list.first().map_or(0.0, |(_, score)| *score);
-        let taken_up = list.into_iter().filter(|(_, score)| *score > 0.0);
-        taken_up.map(|(item, score)| (catalogue.items[item].item.clone(), score / most)).collect()
-    }
-
-    /// Takes into account what was counted since the last question, if that is not too soon.
-    fn count_anew(&mut self, counting: &Counting) {
-        let begun = Instant::now();
-        let basis = self.basis;
-        let is_new = |seen: u64| {
-            self.trending.as_ref().is_none_or(|trending| trending.seen != seen && trending.again <= begun)
-        };
-        let counted = counting.ask(|lately, seen| {
-            is_new(seen).then(|| (seen, Popular::of(&basis.catalogue, &[&basis.imported, lately])))
-        });
-        if let Some(Some((seen, popular))) = counted {
-            let again = begun + begun.elapsed() * REST;
-            self.trending = Some(Trending { seen, again, popular });
-        }
+        self.trending.count(&self.basis.catalogue, &self.basis.imported, counting);
+        self.trending.list(&self.prepared, segment, category, count).to_vec()
     }
 
     /// Items that stand for the answers of a survey.

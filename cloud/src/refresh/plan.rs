@@ -165,7 +165,8 @@ impl Plan {
         self.deadline_ms.is_some_and(|deadline| clock::now_ms() >= deadline)
     }
 
-    /// The inputs that decide what a person's list is made from, events aside, as one hash.
+    /// The inputs that decide what a person's list is made from, as one hash: but for events, and for changes of items,
+    /// since one of them would make every list anew. What is withdrawn leaves lists that are taken over.
     #[must_use]
     pub fn shared(&self) -> String {
         // What is counted there changes with every event; `dataset` says what else it declares.
@@ -176,7 +177,7 @@ impl Plan {
             digest.update(format!("{name} {hash}\n"));
         }
         let bounds = [super::RETRIEVED, super::KEPT, super::KEPT_OF_REGION];
-        digest.update(format!("{bounds:?} {} {:?}", self.changed, self.editorial));
+        digest.update(format!("{bounds:?} {:?}", self.editorial));
         hex(&digest.finalize())
     }
 }

@@ -1,6 +1,7 @@
 //! Items that are offered for what they are rather than for whom: new ones, little known ones, editors' choices, and
 //! each creator's.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::candidates::CandidateFacts;
@@ -19,7 +20,7 @@ const POOL: usize = 2_000;
 /// Items that are offered for what they are.
 #[derive(Debug, Clone, Default)]
 pub struct Pools {
-    /// New items without enough impressions, those expected to do well first.
+    /// New items without enough impressions, those shown least first.
     pub(super) new: Vec<usize>,
     /// Items played hardly ever.
     pub(super) explored: Vec<usize>,
@@ -30,12 +31,13 @@ pub struct Pools {
 }
 
 impl Pools {
-    /// Sorts the catalogue by what is known of its items; `as_of_ms` is when ages are counted to.
+    /// Sorts the catalogue by what is known of its items; `as_of_ms` is when ages are counted to, `made_ms` the clock. What
+    /// came out in between, while the log tells of an earlier time, is as new as can be.
     #[must_use]
-    pub fn new(catalogue: &Catalogue, facts: &CandidateFacts, as_of_ms: i64) -> Self {
+    pub fn new(catalogue: &Catalogue, facts: &CandidateFacts, as_of_ms: i64, made_ms: i64) -> Self {
         let is_new = |item: &usize| {
-            let age = catalogue.items[*item].released_ms.map(|released| as_of_ms.saturating_sub(released));
-            age.is_some_and(|age| (0..NEW_DAYS * DAY_MS).contains(&age))
+            let released = catalogue.items[*item].released_ms.filter(|released| *released <= made_ms);
+            released.is_some_and(|released| as_of_ms.saturating_sub(released) < NEW_DAYS * DAY_MS)
                 && facts.tally(*item).shown < EXPOSURE
         };
         let (new, others): (Vec<usize>, Vec<usize>) = (0..catalogue.items.len()).partition(is_new);
@@ -43,18 +45,21 @@ impl Pools {
             others.into_iter().filter(|item| facts.tally(*item).played < LITTLE_KNOWN).collect();
         // By the mean of their posteriors: of what nobody tried those whose creators do well come first, and what was
         // tried in vain leaves. Then by id, so that the same items are tried until they are known.
-        let order = |mut items: Vec<usize>| {
+        let better = |one: &usize, other: &usize| {
             let id = |item: usize| &catalogue.items[item].item;
-            items.sort_by(|one, other| {
-                let expected = facts.expected(*other).total_cmp(&facts.expected(*one));
-                expected.then_with(|| id(*one).cmp(id(*other)))
-            });
+            let expected = facts.expected(*other).total_cmp(&facts.expected(*one));
+            expected.then_with(|| id(*one).cmp(id(*other)))
+        };
+        let pool = |mut items: Vec<usize>, order: &dyn Fn(&usize, &usize) -> Ordering| {
+            items.sort_by(order);
             items.truncate(POOL);
             items
         };
+        let shown = |item: &usize| facts.tally(*item).shown;
         Self {
-            new: order(new),
-            explored: order(little_known),
+            // Each gets its impressions, however it begins.
+            new: pool(new, &|one, other| shown(one).cmp(&shown(other)).then_with(|| better(one, other))),
+            explored: pool(little_known, &better),
             editorial: editorial(catalogue),
             by_creator: by_creator(catalogue),
         }
@@ -99,9 +104,13 @@ mod tests {
     use crate::catalog::{Collection, EventKind};
 
     fn pools(catalogue: &Catalogue, as_of_ms: i64) -> Pools {
-        let moment = Moment { until_ms: None, now_ms: as_of_ms };
+        pools_made(catalogue, as_of_ms, as_of_ms)
+    }
+
+    fn pools_made(catalogue: &Catalogue, as_of_ms: i64, made_ms: i64) -> Pools {
+        let moment = Moment { until_ms: None, now_ms: made_ms };
         let facts = CandidateFacts::new(catalogue, moment.known(catalogue), as_of_ms);
-        Pools::new(catalogue, &facts, as_of_ms)
+        Pools::new(catalogue, &facts, as_of_ms, made_ms)
     }
 
     #[test]
@@ -117,6 +126,22 @@ mod tests {
         assert_eq!(pools(&catalogue, now).new, [0, 1, 3]);
         catalogue.add_events(vec![shown(EXPOSURE)]);
         assert_eq!(pools(&catalogue, now).new, [0, 1]);
+        assert_eq!(
+            pools_made(&catalogue, now, now + 2 * DAY_MS).new,
+            [0, 1, 4],
+            "the log is two days behind"
+        );
+    }
+
+    #[test]
+    fn a_new_item_that_begins_badly_goes_on_getting_its_impressions() {
+        let mut catalogue = catalogue(3, 1);
+        catalogue.items.iter_mut().for_each(|item| item.released_ms = Some(0));
+        let other = |id: usize, item, kind| event(&format!("{id:02}"), 0, item, kind, id as i64);
+        catalogue.add_events((0..9).map(|id| other(id, 1, EventKind::Impression)).collect());
+        catalogue.add_events((10..20).map(|id| other(id, 0, EventKind::Impression)).collect());
+        catalogue.add_events((20..30).map(|id| other(id, 0, EventKind::Complete)).collect());
+        assert_eq!(pools(&catalogue, DAY_MS).new, [2, 1, 0]);
     }
 
     #[test]

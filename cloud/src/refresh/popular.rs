@@ -13,6 +13,8 @@ const SAME_CREATOR: f32 = 0.7;
 const WORLD_SHARE: f32 = 0.1;
 /// Most popular items of a segment that are kept in order.
 const FIRST: usize = 1_000;
+/// How many times as many items as are wanted are looked at first.
+const SPREAD: usize = 4;
 
 /// Items by recent popularity.
 #[derive(Debug, Clone)]
@@ -64,9 +66,7 @@ impl Popular {
     /// The most popular items of a segment, best first; of its country or of everybody where nothing is known of it.
     #[must_use]
     pub fn first(&self, segment: &Segment) -> &[usize] {
-        let country = Segment { country: segment.country.clone(), age_group: None };
-        let known = [segment, &country].into_iter().find_map(|one| self.segments.get(one));
-        known.map_or(&self.first, |taken| &taken.first)
+        self.segments.get(&self.known(segment)).map_or(&self.first, |taken| &taken.first)
     }
 
     /// Share of the catalogue that is less popular in `country` than item `item`; none where nobody took it up there.
@@ -86,6 +86,14 @@ impl Popular {
         there.map_or(0.0, |(score, _)| *score) + WORLD_SHARE * everybody
     }
 
+    /// The nearest segment to this one that something is known of: itself, its country, or everybody.
+    #[must_use]
+    pub(super) fn known(&self, segment: &Segment) -> Segment {
+        let country = Segment { country: segment.country.clone(), age_group: None };
+        let known = [segment, &country].into_iter().find(|one| self.segments.contains_key(one));
+        known.cloned().unwrap_or_default()
+    }
+
     /// The best `count` items of `segment` that `viewer` may get and `wanted` lets through, with their scores; a
     /// creator's further items count less.
     #[must_use]
@@ -97,19 +105,32 @@ impl Popular {
         wanted: &dyn Fn(&Item) -> bool,
         count: usize,
     ) -> Vec<(usize, f32)> {
-        let mut items: Vec<(usize, f32)> = (0..catalogue.items.len())
-            .filter(|item| {
-                wanted(&catalogue.items[*item]) && !barred.bars(viewer, *item, &catalogue.items[*item])
-            })
-            .map(|item| (item, self.score(segment, item)))
-            .collect();
-        let by_score = |one: &(usize, f32), other: &(usize, f32)| {
-            let id = |item: usize| &catalogue.items[item].item;
-            other.1.total_cmp(&one.1).then_with(|| id(one.0).cmp(id(other.0)))
-        };
-        items.sort_by(by_score);
+        let items = (0..catalogue.items.len()).filter(|item| {
+            wanted(&catalogue.items[*item]) && !barred.bars(viewer, *item, &catalogue.items[*item])
+        });
+        let segment = self.known(segment);
+        let items = items.map(|item| (item, self.score(&segment, item))).collect();
+        spread(catalogue, items, count)
+    }
+}
+
+/// The best `count` of these items, a creator's further ones counting less. Only as many as decide are put in order: what
+/// is not among the best by its own score is not better for its creator.
+fn spread(catalogue: &Catalogue, mut items: Vec<(usize, f32)>, count: usize) -> Vec<(usize, f32)> {
+    let order = |one: &(usize, f32), other: &(usize, f32)| {
+        let id = |item: usize| &catalogue.items[item].item;
+        other.1.total_cmp(&one.1).then_with(|| id(one.0).cmp(id(other.0)))
+    };
+    let mut looked_at = SPREAD * count.max(1);
+    loop {
+        let is_part = looked_at < items.len();
+        if is_part {
+            items.select_nth_unstable_by(looked_at, order);
+        }
+        let mut best = items[..looked_at.min(items.len())].to_vec();
+        best.sort_by(order);
         let mut taken: HashMap<&str, i32> = HashMap::new();
-        for (item, score) in &mut items {
+        for (item, score) in &mut best {
             let creator = catalogue.items[*item].creator.as_str();
             if !creator.is_empty() {
                 let before = taken.entry(creator).or_default();
@@ -117,9 +138,13 @@ impl Popular {
                 *before += 1;
             }
         }
-        items.sort_by(by_score);
-        items.truncate(count);
-        items
+        best.sort_by(order);
+        best.truncate(count);
+        let is_decided = |last: &(usize, f32)| order(last, &items[looked_at]).is_lt();
+        if !is_part || best.last().is_none_or(is_decided) {
+            return best;
+        }
+        looked_at *= SPREAD;
     }
 }
 
@@ -241,6 +266,23 @@ mod tests {
                 .collect(),
         );
         assert_eq!(list(&catalogue, &Viewer::of_region(None)), [0, 1, 3, 4]);
+    }
+
+    #[test]
+    fn the_best_few_are_those_of_the_whole_list() {
+        let mut catalogue = catalogue(200, 1);
+        for (index, item) in catalogue.items.iter_mut().enumerate() {
+            item.creator = ["most", "many", "", "few"][(index * index) % 7 % 4].to_owned();
+        }
+        for step in [1, 3, 50, 1_000] {
+            let scored: Vec<(usize, f32)> =
+                (0..200).map(|item| (item, ((item * 37) % 200 / step) as f32 / 200.0)).collect();
+            let whole = spread(&catalogue, scored.clone(), 200);
+            for count in [0, 1, 7, 30, 200, 300] {
+                let few = spread(&catalogue, scored.clone(), count);
+                assert_eq!(few, whole[..count.min(200)], "{count} of {step}");
+            }
+        }
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl<'a> Prepared<'a> {
         let queries = queries(&embeddings);
         let inventories =
             Inventories::new(kind, catalogue, &vectors, &queries, Source::Taste.brings(), progress);
-        let as_of_ms = moment.as_of_ms(catalogue);
+        let (as_of_ms, made_ms) = (moment.as_of_ms(catalogue), moment.until_ms.unwrap_or(moment.now_ms));
         let popular = Popular::new(catalogue, moment);
         let facts = CandidateFacts::new(catalogue, moment.known(catalogue), as_of_ms);
         Ok(Self {
@@ -119,11 +119,11 @@ impl<'a> Prepared<'a> {
             popular,
             people: People::new(catalogue, moment),
             together: Together::new(catalogue, moment),
-            pools: Pools::new(catalogue, &facts, as_of_ms),
+            pools: Pools::new(catalogue, &facts, as_of_ms, made_ms),
             favourites: best(facts.recent_popularity(), FOR_UNKNOWN),
             facts,
             as_of_ms,
-            made_ms: moment.until_ms.unwrap_or(moment.now_ms),
+            made_ms,
             short_recall_at_10: projection.recall_at_10,
             short: projection.embeddings,
             catalogue,

@@ -8,7 +8,8 @@ use segue_core::pack::Candidate;
 
 use super::tests::{NOW, event, folder, open, options, root, write};
 use super::*;
-use crate::catalog::EventKind;
+use crate::catalog::changes::{Journal, What};
+use crate::catalog::{EventKind, Item};
 use crate::packs::{PackStore, fault, shard_file};
 
 const USERS: [&str; 4] = ["user:u0", "user:u1", "user:u2", "user:u3"];
@@ -188,6 +189,21 @@ fn lists_of_people_about_whom_nothing_changed_are_taken_over() {
 }
 
 #[test]
+fn a_changed_item_makes_no_list_anew_and_is_in_them_as_it_is_now() {
+    let (data, catalogue) = folder();
+    run(data.path(), &options()).unwrap();
+    assert!(open(data.path(), "user:u0").find("i8").is_some());
+    let row = Item { creator: "other".into(), ..catalogue.items[9].clone() };
+    let (mut journal, _) = Journal::open(data.path()).unwrap();
+    journal.add(vec![What::Withdrawn("i8".into()), What::Item(Box::new(row))], NOW - 1).unwrap();
+    let report = run(data.path(), &options()).unwrap();
+    assert_eq!(count(&report, How::Unchanged), 4);
+    let pack = open(data.path(), "user:u0");
+    let creator = |item: &str| pack.find(item).map(|candidate| candidate.creator.as_str());
+    assert_eq!((creator("i8"), creator("i9")), (None, Some("other")));
+}
+
+#[test]
 fn a_list_that_is_taken_over_lacks_what_is_barred_meanwhile() {
     let (data, mut catalogue) = folder();
     run(data.path(), &options()).unwrap();
@@ -248,6 +264,25 @@ fn a_rollback_goes_to_a_kept_generation_or_nowhere() {
     assert!(to(Some(7)).unwrap_err().to_string().contains("cannot be gone back to"));
     assert_eq!(served(data.path()), Some(2));
     assert_eq!(to(Some(1)).unwrap().rolled_back_to, Some(1));
+}
+
+#[test]
+fn going_back_again_goes_further_and_never_to_what_was_left_behind() {
+    let (data, _) = folder();
+    let terms = Terms { keep: 9, ..Terms::default() };
+    let refresh = || run(data.path(), &Options { terms: terms.clone(), ..options() }).unwrap();
+    let back = || {
+        let back = Back { lifetime_ms: 1_000, now_ms: Some(NOW), keep: Some(9), ..Back::default() };
+        rollback(data.path(), &back).map(|report| report.rolled_back_to)
+    };
+    (0..3).for_each(|_| drop(refresh()));
+    assert_eq!(back().unwrap(), Some(2));
+    assert_eq!(back().unwrap(), Some(1), "neither 3, which was left, nor 2 once more");
+    let nowhere = back().unwrap_err().to_string();
+    assert!(nowhere.contains("1, 2, 3, 4"), "{nowhere}");
+    assert_eq!(refresh().generation, 6);
+    assert_eq!(back().unwrap(), Some(5));
+    assert!(back().is_err());
 }
 
 #[test]

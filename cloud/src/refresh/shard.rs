@@ -15,7 +15,7 @@ use super::earlier::{Lists, ORIGINS, Origin};
 use super::gather::{Person, gather};
 use super::job::Job;
 use super::maker::{SealedPack, Stamp};
-use super::regional::{popular, regional};
+use super::regional::{PopularLists, regional};
 use super::report::{How, ShardReport};
 use super::sources::Place;
 use super::subjects::{Activity, Subject, is_young};
@@ -53,6 +53,7 @@ pub(super) struct ShardMaker<'a> {
     activity: Activity,
     shared: String,
     seconds_prepare: f64,
+    popular: PopularLists,
     idle: Mutex<Vec<PackMaker<'a>>>,
 }
 
@@ -73,7 +74,8 @@ impl<'a> ShardMaker<'a> {
     ) -> Self {
         let activity = Activity::new(&job.catalogue);
         let shared = job.plan.shared();
-        Self { job, prepared, subjects, activity, shared, seconds_prepare, idle: Mutex::default() }
+        let (popular, idle) = (PopularLists::default(), Mutex::default());
+        Self { job, prepared, subjects, activity, shared, seconds_prepare, popular, idle }
     }
 
     /// Makes shard `shard` of `of`; `late` says when nobody's list is made anew any more.
@@ -203,7 +205,8 @@ impl<'a> ShardMaker<'a> {
                 Some(Listed { ranked, how, made_ms: origin.map_or(i64::MIN, |origin| origin.made_ms) })
             }
             None if late => {
-                Some(Listed { ranked: popular(self.prepared, subject), how: How::Popular, made_ms })
+                let ranked = self.popular.of(self.prepared, subject);
+                Some(Listed { ranked, how: How::Popular, made_ms })
             }
             None => None,
         }

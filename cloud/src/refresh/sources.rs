@@ -105,18 +105,33 @@ pub struct Place {
     pub score: f32,
     /// What brought it.
     pub sources: Sources,
+    /// It stays whatever the ranker thinks of it: a new item whose turn it is.
+    pub is_sure: bool,
 }
 
-/// The first `count` of an ordered list, in which the best few of each source are sure to stay.
+impl Place {
+    /// One that a source brought.
+    #[must_use]
+    pub fn new(item: usize, score: f32, sources: impl Into<Sources>) -> Self {
+        Self { item, score, sources: sources.into(), is_sure: false }
+    }
+}
+
+/// New items whose turn it is in each pack; of the others the best stay, until there are as many as [`Source::keeps`].
+pub(super) const TURNS: usize = 12;
+
+/// The first `count` of an ordered list, in which those that are sure and the best few of each source are sure to stay.
 #[must_use]
 pub(super) fn keep(list: &[Place], count: usize) -> Vec<Place> {
     if list.len() <= count {
         return list.to_vec();
     }
-    let mut stays = vec![false; list.len()];
+    let mut stays: Vec<bool> = list.iter().map(|place| place.is_sure).collect();
     for source in Source::ALL {
         let its = (0..list.len()).filter(|place| list[*place].sources.contains(source));
-        its.take(source.keeps()).for_each(|place| stays[place] = true);
+        let sure = its.clone().filter(|place| list[*place].is_sure).count();
+        let its = its.filter(|place| !list[*place].is_sure);
+        its.take(source.keeps().saturating_sub(sure)).for_each(|place| stays[place] = true);
     }
     let sure = stays.iter().filter(|stays| **stays).count();
     let mut left = count.saturating_sub(sure);
@@ -159,16 +174,13 @@ mod tests {
 
     #[test]
     fn the_best_of_each_source_stay_in_order_and_the_rest_goes_by_rank() {
-        let place = |item: usize| Place {
-            item,
-            score: 1.0 - item as f32,
-            sources: if item >= 600 { Source::New.into() } else { Source::Taste.into() },
-        };
-        let list: Vec<Place> = (0..700).map(place).collect();
-        let kept = keep(&list, 500);
-        let items: Vec<usize> = kept.iter().map(|place| place.item).collect();
-        let wanted: Vec<usize> = (0..475).chain(600..625).collect();
-        assert_eq!(items, wanted);
+        let source = |item: usize| if item >= 600 { Source::New } else { Source::Taste };
+        let mut list: Vec<Place> =
+            (0..700).map(|item| Place::new(item, 1.0 - item as f32, source(item))).collect();
+        let kept = |list: &[Place]| keep(list, 500).iter().map(|place| place.item).collect::<Vec<_>>();
+        assert_eq!(kept(&list), (0..475).chain(600..625).collect::<Vec<_>>());
+        list[698].is_sure = true;
+        assert_eq!(kept(&list), (0..475).chain(600..624).chain([698]).collect::<Vec<_>>());
         assert_eq!(keep(&list[..10], 500).len(), 10);
     }
 }

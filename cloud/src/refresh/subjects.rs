@@ -67,22 +67,17 @@ fn fallbacks(catalogue: &Catalogue) -> Vec<Subject> {
 }
 
 fn of_region(country: Option<String>) -> Subject {
-    Subject {
-        name: format!("region:{}", country.as_deref().unwrap_or("all")),
-        viewer: Viewer::of_region(country.as_deref()),
-        segment: Segment { country, age_group: None },
-        category: None,
-    }
+    let name = format!("region:{}", country.as_deref().unwrap_or("all"));
+    of_segment(name, Segment { country, age_group: None })
 }
 
 fn of_age(region: &Subject, group: &str) -> Subject {
-    let somebody = User { age_group: Some(group.to_owned()), ..User::default() };
-    Subject {
-        name: format!("{}:age:{group}", region.name),
-        viewer: Viewer { age: Viewer::of_user(0, &somebody).age, ..region.viewer.clone() },
-        segment: Segment { age_group: somebody.age_group, ..region.segment.clone() },
-        category: None,
-    }
+    let segment = Segment { age_group: Some(group.to_owned()), ..region.segment.clone() };
+    of_segment(format!("{}:age:{group}", region.name), segment)
+}
+
+fn of_segment(name: String, segment: Segment) -> Subject {
+    Subject { name, viewer: Viewer::of_segment(&segment), segment, category: None }
 }
 
 /// Countries that have packs of their own: those of users.

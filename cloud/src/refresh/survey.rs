@@ -35,7 +35,7 @@ pub struct Starter {
 /// once, none for what is unknown.
 pub(super) fn starters(prepared: &Prepared<'_>, answers: &Answers) -> Vec<Starter> {
     let catalogue = prepared.catalogue;
-    let viewer = Viewer::of_region(answers.segment.country.as_deref());
+    let viewer = Viewer::of_segment(&answers.segment);
     let best = |wanted: &dyn Fn(&Item) -> bool| {
         prepared.popular.list(catalogue, &prepared.barred, (&viewer, &answers.segment), wanted, EACH)
     };

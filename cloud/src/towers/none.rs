@@ -3,7 +3,9 @@
 //! Each item is a row of TF-IDF weights over what is known about it (categories,
 //! attribute values, creator) and over who took it up (users and sessions before
 //! the moment asked for). The row's leading directions are its vector, so that an
-//! item nobody has played yet still lies beside what it resembles.
+//! item nobody has played yet still lies beside what it resembles. Newcomers
+//! ([`Catalogue::add_newcomers`]) are folded in: placed along the directions of the
+//! others by what is known about them (Deerwester et al., 1990).
 
 use std::collections::BTreeMap;
 
@@ -32,7 +34,7 @@ pub fn embed(catalogue: &Catalogue, histories: &Histories) -> Embeddings {
     Embeddings { dimension, items, users, towers: "none".into() }
 }
 
-/// The items' own vectors, when all of them have one of the same length.
+/// The items' own vectors, when all of them have one of the same length, newcomers included.
 fn given(catalogue: &Catalogue) -> Option<(usize, Vec<f32>)> {
     let dimension = catalogue.items.first()?.vector.as_ref()?.len();
     let mut items = Vec::with_capacity(catalogue.items.len() * dimension);
@@ -45,21 +47,25 @@ fn given(catalogue: &Catalogue) -> Option<(usize, Vec<f32>)> {
 }
 
 fn decomposed(catalogue: &Catalogue, histories: &Histories) -> (usize, Vec<f32>) {
-    let matrix = joined(&metadata(catalogue), &co_occurrence(histories, catalogue.items.len()));
+    let (all, settled) = (catalogue.items.len(), catalogue.settled());
+    let mut matrix = joined(&metadata(catalogue), &co_occurrence(histories, all, settled));
+    let newcomers = Sparse { width: matrix.width, entries: matrix.entries.split_off(settled) };
     let basis = svd::basis(&matrix, DIMENSION, SEED);
     if basis.rank == 0 {
-        return (1, vec![1.0; catalogue.items.len()]);
+        return (1, vec![1.0; all]);
     }
     let mut items = matrix.times(&basis.right, basis.rank);
+    items.extend(newcomers.times(&basis.right, basis.rank));
     normalise_rows(&mut items, basis.rank);
     (basis.rank, items)
 }
 
-/// What is known about each item, as weighted words.
+/// What is known about each item, as weighted words; of newcomers those that others have too.
 fn metadata(catalogue: &Catalogue) -> Sparse {
+    let (settled, newcomers) = catalogue.items.split_at(catalogue.settled());
     let mut words: BTreeMap<String, u32> = BTreeMap::new();
     let mut rows = Vec::with_capacity(catalogue.items.len());
-    for item in &catalogue.items {
+    for item in settled {
         let mut row = Vec::new();
         for word in item_words(catalogue, item) {
             let next = words.len() as u32;
@@ -67,8 +73,12 @@ fn metadata(catalogue: &Catalogue) -> Sparse {
         }
         rows.push(row);
     }
+    for item in newcomers {
+        let known = item_words(catalogue, item).into_iter().filter_map(|word| words.get(&word));
+        rows.push(known.map(|word| (*word, 1.0)).collect());
+    }
     let mut matrix = Sparse { width: words.len(), entries: rows };
-    weigh(&mut matrix, METADATA_SHARE);
+    weigh(&mut matrix, METADATA_SHARE, settled.len());
     matrix
 }
 
@@ -93,15 +103,16 @@ pub(crate) fn item_words(catalogue: &Catalogue, item: &Item) -> Vec<String> {
     words
 }
 
-/// Who took each item up: one column per user and per session with at least two items.
-fn co_occurrence(histories: &Histories, items: usize) -> Sparse {
+/// Who took each item up, newcomers aside: one column per user and per session with at least two items.
+fn co_occurrence(histories: &Histories, items: usize, settled: usize) -> Sparse {
     let mut rows: Vec<BTreeMap<u32, f32>> = vec![BTreeMap::new(); items];
     let mut width = 0;
     for group in histories.users.iter().chain(&histories.sessions) {
-        if !holds_two_items(group) {
+        let liked = || group.iter().filter(move |signal| signal.weight > 0.0 && signal.item < settled);
+        if !holds_two_items(liked()) {
             continue;
         }
-        for signal in group.iter().filter(|signal| signal.weight > 0.0) {
+        for signal in liked() {
             *rows[signal.item].entry(width).or_insert(0.0) += signal.weight;
         }
         width += 1;
@@ -109,20 +120,21 @@ fn co_occurrence(histories: &Histories, items: usize) -> Sparse {
     let damped = |(column, weight): (u32, f32)| (column, libm::log1pf(weight));
     let entries = rows.into_iter().map(|row| row.into_iter().map(damped).collect()).collect();
     let mut matrix = Sparse { width: width as usize, entries };
-    weigh(&mut matrix, 1.0);
+    weigh(&mut matrix, 1.0, settled);
     matrix
 }
 
-fn holds_two_items(group: &[Signal]) -> bool {
-    let mut liked = group.iter().filter(|signal| signal.weight > 0.0).map(|signal| signal.item);
+fn holds_two_items<'a>(liked: impl Iterator<Item = &'a Signal>) -> bool {
+    let mut liked = liked.map(|signal| signal.item);
     liked.next().is_some_and(|first| liked.any(|item| item != first))
 }
 
-/// Rare columns weigh more (inverse document frequency); then each row gets the length `share`.
-fn weigh(matrix: &mut Sparse, share: f32) {
+/// Columns that are rare among the first `settled` rows weigh more (inverse document frequency); then each row gets the
+/// length `share`.
+fn weigh(matrix: &mut Sparse, share: f32, settled: usize) {
     let mut frequency = vec![0.0_f32; matrix.width];
-    matrix.entries.iter().flatten().for_each(|&(column, _)| frequency[column as usize] += 1.0);
-    let rows = matrix.entries.len() as f32;
+    matrix.entries[..settled].iter().flatten().for_each(|&(column, _)| frequency[column as usize] += 1.0);
+    let rows = settled as f32;
     for row in &mut matrix.entries {
         for (column, value) in row.iter_mut() {
             *value *= libm::logf((1.0 + rows) / (1.0 + frequency[*column as usize])) + 1.0;
@@ -210,6 +222,26 @@ mod tests {
         let unplayed = samples::ITEMS - 1;
         let length: f32 = embeddings.item(unplayed).iter().map(|entry| entry * entry).sum();
         assert!((length - 1.0).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_newcomer_lies_beside_what_it_resembles_and_moves_nobody() {
+        let before = embedded();
+        let mut catalogue = samples::catalogue();
+        let like = catalogue.items[0].clone();
+        catalogue.add_newcomers(vec![
+            like.clone(),
+            Item { item: "new".into(), ..like },
+            Item { item: "unheard".into(), categories: vec!["none".into()], ..Item::default() },
+        ]);
+        let mut liked = samples::event("late", 0, 0, 1_000_000);
+        liked.item = "new".into();
+        catalogue.add_events(vec![liked]);
+        let after = embed(&catalogue, &Histories::before(&catalogue, None));
+        assert_eq!(after.items[..before.items.len()], before.items);
+        let new = samples::ITEMS;
+        assert_eq!(after.items.len() / after.dimension, new + 2);
+        assert!(cosine(&after, new, 0) > cosine(&after, new, 1));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::super::{Shared, blocking};
 use super::id_of;
 use crate::error::{ApiError, Code};
 use crate::jobs::{Job, Kind};
-use crate::refresh::{going_back, is_running};
+use crate::refresh::is_running;
 
 /// A job that has begun, and where to ask about it.
 type Begun = (StatusCode, [(HeaderName, String); 1], Json<Job>);
@@ -53,7 +53,7 @@ pub(in crate::api) async fn refresh(
 #[utoipa::path(
     post, path = "/v1/admin/rollback", operation_id = "rollback", tag = "admin",
     params((
-        "to" = Option<u64>, Query, description = "the generation; where absent the one before the one in force"
+        "to" = Option<u64>, Query, description = "the generation; where absent the one before the one in force that nobody went back from"
     )),
     responses((
         status = 202, description = "it has begun; ask where `location` says", body = Job,
@@ -73,8 +73,7 @@ pub(in crate::api) async fn rollback(
     state.config.callers.services.check_admin(&headers)?;
     let wanted = wanted(query.as_deref().unwrap_or_default())?;
     let of = state.clone();
-    let kept = blocking("the generations could not be listed", move || of.kept()).await?;
-    let to = going_back(&kept, wanted);
+    let to = blocking("the generations could not be listed", move || Ok(of.going_back(wanted))).await?;
     let to = to.map_err(|error| ApiError::new(Code::GenerationUnknown, error.to_string()))?;
     begin(state, Kind::Rollback, Some(to)).await
 }

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::app::router;
+use crate::auth::PersonTokens;
 use crate::config::Config;
 use crate::events::power_cut::PowerCutDisk;
 use crate::events::{EventStore, Limits, Senders, validate};
@@ -15,8 +16,12 @@ use crate::state::AppState;
 use crate::{erasure, monitor, server};
 
 /// Looks while `state` is served.
-async fn codes_of(mut world: World, state: std::sync::Arc<AppState>) -> (World, Vec<Code>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+async fn codes_of(world: World, state: std::sync::Arc<AppState>) -> (World, Vec<Code>) {
+    codes_at("127.0.0.1:0", world, state).await
+}
+
+async fn codes_at(listen: &str, mut world: World, state: std::sync::Arc<AppState>) -> (World, Vec<Code>) {
+    let listener = tokio::net::TcpListener::bind(listen).await.unwrap();
     world.examined.service = Some(listener.local_addr().unwrap().to_string());
     let (stop, stopped) = oneshot::channel::<()>();
     let limits = state.config.limits;
@@ -47,6 +52,26 @@ async fn a_service_that_does_not_answer_is_started_and_one_that_is_behind_takes_
     state.reload();
     let (_, codes) = codes_of(world, state).await;
     assert!(!codes.contains(&Code::ServiceBehind), "{codes:?}");
+}
+
+#[tokio::test]
+async fn a_service_that_is_open_to_other_machines_checks_who_asks() {
+    let mut world = World::new();
+    let data = world.data.path().to_owned();
+    let state = |people: Option<PersonTokens>| {
+        let mut config = Config::new(&data);
+        config.callers.people = people;
+        AppState::open(config).unwrap()
+    };
+    let everywhere = ["127.0.0.1:0", "0.0.0.0:0"];
+    for (listen, found) in everywhere.into_iter().zip([false, true]) {
+        let (again, codes) = codes_at(listen, world, state(None)).await;
+        assert_eq!(codes.contains(&Code::PeopleUnchecked), found, "{listen} {codes:?}");
+        world = again;
+    }
+    let tokens = PersonTokens::read(None, Some("0123456789abcdef0123456789abcdef"), None).unwrap();
+    let (_, codes) = codes_at("0.0.0.0:0", world, state(tokens)).await;
+    assert!(!codes.contains(&Code::PeopleUnchecked), "{codes:?}");
 }
 
 #[tokio::test]
