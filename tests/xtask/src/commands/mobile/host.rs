@@ -7,6 +7,7 @@ use crate::paths::Paths;
 use crate::shell;
 use crate::steps::{Step, Steps};
 use crate::tools::maven;
+use crate::wasm::fresh_folder;
 
 /// Writes bindings and header, builds the library, and the jar where Maven is there.
 pub(super) fn run(paths: &Paths, steps: &Steps) -> Option<PathBuf> {
@@ -36,6 +37,8 @@ fn collect(paths: &Paths, step: &Step, output: &Path) -> anyhow::Result<()> {
 
 /// Puts `dev.segue:segue` with the library inside into the local Maven repository, and the jar beside the libraries.
 fn jar(paths: &Paths, step: &Step, output: &Path) -> anyhow::Result<()> {
+    // Anew: what the compiler left of an older build would be in the jar too.
+    fresh_folder(&output.join("maven"))?;
     let mut command = maven::command(paths, &paths.file("mobile-ffi/kotlin"), &output.join("maven"));
     command.arg(format!("-Dsegue.natives={}", output.join("natives").display()));
     shell::run(step, command.args(["-DskipTests", "--projects", "segue", "--also-make", "install"]))?;

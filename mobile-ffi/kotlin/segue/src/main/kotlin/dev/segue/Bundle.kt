@@ -2,8 +2,6 @@ package dev.segue
 
 import dev.segue.bindings.Artefact
 import dev.segue.bindings.Engine
-import dev.segue.bindings.Manifest
-import dev.segue.bindings.PackInfo
 import dev.segue.bindings.SegueException
 import java.io.ByteArrayInputStream
 import java.io.ByteArrayOutputStream

@@ -3,9 +3,11 @@ package dev.segue
 import kotlinx.coroutines.suspendCancellableCoroutine
 import okhttp3.Call
 import okhttp3.Callback
+import okhttp3.Dispatcher
 import okhttp3.OkHttpClient
 import okhttp3.RequestBody.Companion.toRequestBody
 import java.io.IOException
+import java.util.concurrent.Executors
 import java.util.concurrent.TimeUnit
 import kotlin.coroutines.resume
 import kotlin.coroutines.resumeWithException
@@ -39,8 +41,12 @@ public class OkHttpTransport(private val client: OkHttpClient = patient()) : Tra
     }
 
     private companion object {
-        /** Silence ends a request soon, while a large pack on a slow network may take its time. */
+        /**
+         * Silence ends a request soon, while a large pack on a slow network may take its time. The threads keep no process
+         * alive: otherwise a program would go on for a minute after its end.
+         */
         fun patient() = OkHttpClient.Builder()
+            .dispatcher(Dispatcher(Executors.newCachedThreadPool { work -> Thread(work, "segue-http").apply { isDaemon = true } }))
             .connectTimeout(30, TimeUnit.SECONDS)
             .readTimeout(30, TimeUnit.SECONDS)
             .writeTimeout(30, TimeUnit.SECONDS)

@@ -25,6 +25,10 @@ internal suspend fun opened(
 ): Segue = withContext(Dispatchers.IO) {
     val held = mutableListOf<AutoCloseable>()
     try {
+        // Without its scheme no request can be made of it, which would look as if the network were off.
+        if (!Regex("https?://.+").matches(options.baseUrl)) {
+            throw HostException("request_invalid", "`baseUrl` is `${options.baseUrl}`; give it with its scheme, as `https://segue.example`.")
+        }
         // First, as it can be open once: a second host of the person is refused before it writes anything.
         val outbox = outboxAt(storage.outbox(options.subject).toString()).also(held::add)
         val engine = Engine(options.root).also(held::add)

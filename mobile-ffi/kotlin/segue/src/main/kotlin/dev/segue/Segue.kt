@@ -2,10 +2,7 @@ package dev.segue
 
 import dev.segue.bindings.Engine
 import dev.segue.bindings.Event
-import dev.segue.bindings.Manifest
-import dev.segue.bindings.PackInfo
 import dev.segue.bindings.RankRequest
-import dev.segue.bindings.Slate
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.SharedFlow
@@ -200,13 +197,19 @@ public class Segue internal constructor(
             item = event.item,
             user = options.user,
             session = session.id,
-            position = event.position?.toUInt() ?: seen?.second,
+            position = counted("position", event.position?.toLong())?.toUInt() ?: seen?.second,
             slate = event.slate ?: seen?.first,
-            playedMs = event.playedMs?.toULong(),
-            totalMs = event.totalMs?.toULong(),
+            playedMs = counted("playedMs", event.playedMs),
+            totalMs = counted("totalMs", event.totalMs),
             value = event.value,
             context = circumstances(options, time) + event.context,
         )
+    }
+
+    /** The engine has no sign: a number below nothing would become the largest there is. */
+    private fun counted(name: String, number: Long?): ULong? {
+        if (number != null && number < 0) throw HostException("event_invalid", "`$name` is $number, allowed is 0 and more.")
+        return number?.toULong()
     }
 
     public companion object {

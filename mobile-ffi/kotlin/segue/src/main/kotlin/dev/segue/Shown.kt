@@ -1,7 +1,5 @@
 package dev.segue
 
-import dev.segue.bindings.Place
-import dev.segue.bindings.Slate
 
 /** Lists further back are not acted upon any more. */
 private const val MOST_SLATES = 20

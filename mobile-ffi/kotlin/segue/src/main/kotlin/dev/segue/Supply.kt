@@ -1,8 +1,6 @@
 package dev.segue
 
 import dev.segue.bindings.Engine
-import dev.segue.bindings.Manifest
-import dev.segue.bindings.PackInfo
 import dev.segue.bindings.SegueException
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock

@@ -45,6 +45,23 @@ internal class HostFailureTest : HostCase() {
     }
 
     @Test
+    fun `amounts below nothing are refused before they are kept`() = test {
+        openHost(folder, service, clock).use { segue ->
+            val item = items(segue).first()
+            for (event in listOf(NewEvent("skip", item, playedMs = -3), NewEvent("skip", item, totalMs = -1), NewEvent("skip", item, position = -1))) {
+                assertEquals("event_invalid", refusal { segue.record(event) })
+            }
+            assertEquals(0L, segue.state.value.waiting)
+            assertEquals(item, items(segue).first())
+        }
+    }
+
+    @Test
+    fun `an address without its scheme is no network that is off`() = test {
+        assertEquals("request_invalid", refusal { openHost(folder, service, clock) { copy(baseUrl = "127.0.0.1:8787") } })
+    }
+
+    @Test
     fun `a session that cannot be kept costs no event`() = test {
         val storage = WatchedStorage(folder) { if (it == "session") throw IOException("no room") }
         openHost(folder, service, clock, storage).use { segue ->

@@ -76,6 +76,14 @@ internal class TransportTest {
     }
 
     @Test
+    fun `its threads keep no process alive`() {
+        serve { it.sendResponseHeaders(200, -1) }
+        ask()
+        val own = Thread.getAllStackTraces().keys.filter { it.name.startsWith("segue-http") }
+        assertTrue(own.isNotEmpty() && own.all(Thread::isDaemon), "$own")
+    }
+
+    @Test
     fun `no server is no answer`() {
         serve { }
         server.stop(0)

@@ -4,7 +4,7 @@ import dev.segue.FileStorage
 import dev.segue.NewEvent
 import dev.segue.Options
 import dev.segue.Segue
-import dev.segue.bindings.Slate
+import dev.segue.Slate
 import kotlinx.coroutines.runBlocking
 import java.nio.file.Files
 import java.nio.file.Path
