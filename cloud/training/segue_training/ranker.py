@@ -25,6 +25,8 @@ from .data import RankerData, by_group, forget
 HEADS = ["complete", "skip", "like", "next"]  # probabilities; amounts such as `watch_seconds` stand behind them
 NEXT = HEADS.index("next")
 MOST = 0.99  # of the known amounts lie below what an amount head says at the most
+SMOOTH = 0.1  # of its unit: where the error of an amount turns from squared to absolute
+LEAST_UNIT = 0.01  # of the most, for amounts that are nearly all alike
 
 
 @dataclass(frozen=True)
@@ -155,12 +157,14 @@ def linear(layer: nn.Linear, rows: torch.Tensor, scale: torch.Tensor) -> torch.T
 
 def for_data(data: RankerData, settings: Settings) -> Ranker:
     """A new ranker of the data's widths, untrained; columns are scaled to a deviation of about 1. It answers `next` by the
-    weights that rank where there is no ranker, so it only has to learn what is better than they are."""
+    weights that rank where there is no ranker, and amounts by their median, so it only has to learn what is better than that."""
     model = scaled(Ranker(widths(data), data.schema["slots"], settings), data)
     nn.init.zeros_(model.towers.weight)
     for layer, part, scale in ((model.wide, "candidate", model.candidate_scale), (model.wide_live, "live", model.live_scale)):
         nn.init.zeros_(layer.weight)
         layer.weight.data[NEXT] = settings.sharpness * data.linear_weights(part) / scale
+    shares = medians(data.labels) / model.most[len(HEADS) :]
+    model.wide.bias.data[len(HEADS) :] = torch.logit(shares.clamp(0.01, 0.99))
     return model
 
 
@@ -180,8 +184,18 @@ def widths(data: RankerData) -> Widths:
 
 def amounts(labels: torch.Tensor) -> tuple[float, ...]:
     """What nearly all known amounts lie below, by head; 1 where none is known."""
+    return tuple(quantile or 1.0 for quantile in quantiles(labels, MOST))
+
+
+def medians(labels: torch.Tensor) -> torch.Tensor:
+    """The median of the known amounts, by head; 0 where none is known."""
+    return torch.tensor(quantiles(labels, 0.5))
+
+
+def quantiles(labels: torch.Tensor, share: float) -> list[float]:
+    """What this share of the known amounts lies below, by head; 0 where none is known."""
     columns = [column[~torch.isnan(column)] for column in labels[..., len(HEADS) :].flatten(0, -2).T]
-    return tuple(float(np.quantile(column.numpy(), MOST)) or 1.0 if len(column) else 1.0 for column in columns)
+    return [float(np.quantile(column.numpy(), share)) if len(column) else 0.0 for column in columns]
 
 
 def scale(rows: torch.Tensor) -> torch.Tensor:
@@ -191,15 +205,26 @@ def scale(rows: torch.Tensor) -> torch.Tensor:
 
 
 def loss(logits: torch.Tensor, labels: torch.Tensor, most: torch.Tensor) -> torch.Tensor:
-    """`next` as a choice from the list and as a probability; the others where it is known what happened. Amounts are learned as
-    shares of `most`, by the same loss: what it is least for is their mean (Covington and others, "Deep Neural Networks for
-    YouTube Recommendations", 2016, learn watch time as odds likewise)."""
+    """`next` as a choice from the list and as a probability; the others where it is known what happened; amounts by `away`."""
     known = ~torch.isnan(labels)
     target = torch.where(known, labels / most, 0.0).clamp(0.0, 1.0)
-    each = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    heads = range(logits.shape[-1])
-    per_head = [(each[..., head] * known[..., head]).sum() / known[..., head].sum().clamp(min=1) for head in heads]
+    odds, right = logits[..., : len(HEADS)], target[..., : len(HEADS)]
+    each = nn.functional.binary_cross_entropy_with_logits(odds, right, reduction="none")
+    per_head = [(each[..., head] * known[..., head]).sum() / known[..., head].sum().clamp(min=1) for head in range(len(HEADS))]
+    heads = range(len(HEADS), logits.shape[-1])
+    per_head += [away(torch.sigmoid(logits[..., head]), target[..., head], known[..., head]) for head in heads]
     return listwise(logits[..., NEXT], target[..., NEXT], known[..., NEXT]) + sum(per_head)
+
+
+def away(shares: torch.Tensor, target: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    """How far an amount head is away, which is least at the median (Koenker and Bassett, "Regression Quantiles", 1978); without a
+    kink at nothing. In units of what always answering the median costs, so that a head weighs what one of probabilities does,
+    whatever its unit, and however few plays reach its most."""
+    shares, target = shares[known], target[known]
+    if not len(target):
+        return shares.sum() * 0.0
+    unit = float((target - target.median()).abs().mean().clamp(min=LEAST_UNIT))
+    return nn.functional.smooth_l1_loss(shares, target, beta=SMOOTH * unit) / unit
 
 
 def listwise(logits, target, known):
@@ -338,7 +363,8 @@ def stages_of(model, data, steps, settings):
     loss."""
     yield math.nan
     if settings.linear_first:
-        wide.fit(model, data, steps, loss, settings.held)
+        for heads in (slice(len(HEADS)), slice(len(HEADS), None)):
+            wide.fit(model, data, steps, loss, settings.held, heads)
     yield math.nan
     yield from epochs_of(model, data, steps, settings)
 

@@ -15,29 +15,37 @@ from .data import RankerData
 ITERATIONS = 60
 
 
-def fit(model: nn.Module, data: RankerData, steps: torch.Tensor, loss: Callable, held: float) -> None:
-    """Gives the weights of `wide` and `wide_live` least `loss` on these steps, held to where they are by `held` times the squared
-    distance. Vectors have no linear part: their entries mean nothing alone."""
+def fit(
+    model: nn.Module, data: RankerData, steps: torch.Tensor, loss: Callable, held: float, heads: slice = slice(None)
+) -> None:
+    """Gives the weights of `wide` and `wide_live` for these heads least `loss` on these steps, held to where they are by `held` times
+    the squared distance. Vectors have no linear part: their entries mean nothing alone. Heads have no weights in common, so that
+    one after the other comes to the same; those whose loss is not smooth do not stop the others on their way."""
+    columns = numbers(data)
     with torch.no_grad():
-        candidates = data.candidates[steps][..., numbers(data)] * model.candidate_scale[numbers(data)]
+        candidates = data.candidates[steps][..., columns] * model.candidate_scale[columns]
         live, labels = data.live[steps] * model.live_scale, data.labels[steps]
-    parts = [model.wide.weight.detach()[:, numbers(data)], model.wide_live.weight.detach(), model.wide.bias.detach()]
-    moves = [torch.zeros_like(part, requires_grad=True) for part in parts]
+        before = candidates @ model.wide.weight[:, columns].T + live @ model.wide_live.weight.T + model.wide.bias
+    parts = [model.wide.weight[heads][:, columns], model.wide_live.weight[heads], model.wide.bias[heads]]
+    if not len(parts[-1]):
+        return
+    moves = [torch.zeros_like(part).requires_grad_() for part in parts]
     optimiser = torch.optim.LBFGS(moves, max_iter=ITERATIONS, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimiser.zero_grad()
-        fixed, moving, bias = (part + move for part, move in zip(parts, moves))
-        logits = candidates @ fixed.T + live @ moving.T + bias
+        fixed, moving, bias = moves
+        logits = before.clone()
+        logits[..., heads] += candidates @ fixed.T + live @ moving.T + bias
         value = loss(logits, labels, model.most) + held * sum((move**2).sum() for move in moves[:2])
         value.backward()
         return value
 
     optimiser.step(closure)
     with torch.no_grad():
-        model.wide.weight[:, numbers(data)] += moves[0]
-        model.wide_live.weight += moves[1]
-        model.wide.bias += moves[2]
+        model.wide.weight[heads, columns] += moves[0]
+        model.wide_live.weight[heads] += moves[1]
+        model.wide.bias[heads] += moves[2]
 
 
 def numbers(data: RankerData) -> torch.Tensor:

@@ -234,18 +234,48 @@ def test_auc_counts_pairs_in_the_right_order():
     assert ranker.auc(torch.tensor([0.9, 0.1]), torch.tensor([0.0, 1.0])) == 0.0
 
 
-def test_an_amount_head_answers_in_its_unit_and_costs_the_others_nothing(tmp_path):
-    """What resembles the newest event is watched for 90 seconds, the rest for 10, one play of each step for 1,000."""
+def amounts(data: RankerData, seconds: torch.Tensor) -> RankerData:
+    """The same with an amount head."""
+    return replace(data, labels=torch.cat([data.labels, seconds[..., None]], -1))
+
+
+def test_amounts_are_learned_by_their_median_not_their_mean_in_any_unit():
+    """Three of four plays end after 10 seconds, the fourth after 90: the mean is 30."""
+    labels = torch.full((100, 1, 5), float("nan"))
+    labels[..., 4] = torch.where(torch.arange(100) < 75, 10.0, 90.0)[:, None]
+    most, found = torch.tensor([1.0, 1.0, 1.0, 1.0, 90.0]), {}
+    for seconds in (2.0, 10.0, 30.0, 50.0, 80.0):
+        logits = torch.zeros(100, 1, 5)
+        logits[..., 4] = torch.logit(torch.tensor(seconds / 90.0))
+        found[seconds] = ranker.loss(logits, labels, most).item()
+        in_minutes = ranker.loss(logits, labels / 60.0, most / torch.tensor([1.0, 1.0, 1.0, 1.0, 60.0])).item()
+        assert in_minutes == pytest.approx(found[seconds], rel=1e-4)
+    assert min(found, key=found.get) == 10.0 and found[10.0] == pytest.approx(1.0, abs=0.1)
+
+
+def test_an_untrained_ranker_answers_the_median_and_learns_the_linear_part_of_an_amount_apart():
     data = ranker_data()
-    seconds = torch.where(data.labels[..., ranker.NEXT] > 0.5, 90.0, 10.0)
+    data = amounts(data, torch.where(data.live[..., 0] > 0.5, 90.0, 10.0))
+    model, every = ranker.for_data(data, TINY), torch.arange(data.steps)
+    assert (ranker.answers(model, data, every)[..., 4] - 10.0).abs().max() < 0.01
+    before, rows = ranker.measure(model, data, every)["mae_of_amount_0"], model.wide_live.weight.detach().clone()
+    wide.fit(model, data, every, ranker.loss, TINY.held, slice(4, None))
+    assert ranker.measure(model, data, every)["mae_of_amount_0"] < before - 1.0
+    assert torch.equal(model.wide_live.weight[:4], rows[:4]) and not torch.equal(model.wide_live.weight[4:], rows[4:])
+
+
+def test_an_amount_head_answers_in_its_unit_and_costs_the_others_nothing(tmp_path):
+    """What the session speaks for is watched for 90 seconds, the rest for 10, one play of each step for 1,000."""
+    data = ranker_data()
+    seconds = torch.where(data.live[..., 0] > 0.5, 90.0, 10.0)
     seconds[torch.arange(0, data.steps, 50), 0] = 1000.0
-    data = replace(data, labels=torch.cat([data.labels, seconds[..., None]], -1))
+    data = amounts(data, seconds)
     model, metrics = ranker.train(data, TINY)
     assert ranker.widths(data).amounts == pytest.approx((90.0,))
     every = torch.nonzero(data.offsets[1:] > data.offsets[:-1]).flatten()
-    said, right = ranker.answers(model, data, every), data.labels[every][..., ranker.NEXT] > 0.5
+    said, long = ranker.answers(model, data, every), data.live[every][..., 0] > 0.5
     assert said.shape[-1] == 5 and 0.0 <= said[..., 4].min() and said[..., 4].max() <= 90.0
-    assert said[right][:, 4].mean() > said[~right][:, 4].mean() + 5.0
+    assert said[long][:, 4].mean() > said[~long][:, 4].mean() + 5.0
     assert metrics["ndcg_at_10"] > metrics["ndcg_at_10_before"] and metrics["mae_of_amount_0"] < 40.0
     path, (candidates, live, events, mask, context, _) = tmp_path / "ranker.onnx", (array[0] for array in data.batch(every[:1]))
     export.ranker(model, ranker.widths(data), 6, path)
