@@ -9,7 +9,7 @@ use segue_core::features::{Inputs, Schema};
 use segue_core::score::Scorer;
 use serde::Serialize;
 
-use super::bootstrap::Figures;
+use super::bootstrap::{Figures, Interval};
 use super::metrics::{COUNT, Metric};
 use super::replay::ScorerKind;
 use super::tally::Tally;
@@ -42,6 +42,8 @@ pub struct Finding {
     pub value: Option<f64>,
     /// What is asked: the most bytes or milliseconds, or the served model's NDCG@10.
     pub limit: Option<f64>,
+    /// The 95 % interval of `value` less `limit` where people were drawn.
+    pub interval: Option<Interval>,
     /// The same for people, with by how much it falls short, or why it could not be measured.
     pub detail: String,
 }
@@ -59,7 +61,7 @@ pub fn of_file(model: &ModelDirectory, limits: Limits, kind: ScorerKind) -> Vec<
         Ok(_) => (true, "the core reads it, and it fits its schema".to_owned()),
         Err(error) => (false, format!("{error:#}")),
     };
-    findings.push(Finding { check: "operators", passed, value: None, limit: None, detail });
+    findings.push(Finding { check: "operators", passed, value: None, limit: None, interval: None, detail });
     if let Ok(milliseconds) = timed {
         findings.push(at_most("latency", milliseconds, limits.milliseconds, "ms"));
     }
@@ -76,7 +78,7 @@ pub fn of_card(folder: &Path) -> Finding {
         Ok(None) => (true, "there is no card: what the model learned from is not known".to_owned()),
         Err(error) => (false, format!("{error:#}")),
     };
-    Finding { check: "card", passed, value: None, limit: None, detail }
+    Finding { check: "card", passed, value: None, limit: None, interval: None, detail }
 }
 
 /// Quality that nobody looked at, and why.
@@ -87,6 +89,7 @@ pub fn no_quality(reason: &str) -> Finding {
         passed: true,
         value: None,
         limit: None,
+        interval: None,
         detail: format!("not looked at: {reason}"),
     }
 }
@@ -97,7 +100,7 @@ fn at_most(check: &'static str, value: f64, limit: f64, unit: &str) -> Finding {
         true => format!("{value:.3} {unit}, allowed are {limit}"),
         false => format!("{value:.3} {unit}, {:.3} more than the {limit} allowed", value - limit),
     };
-    Finding { check, passed, value: Some(value), limit: Some(limit), detail }
+    Finding { check, passed, value: Some(value), limit: Some(limit), interval: None, detail }
 }
 
 /// Milliseconds of one scoring of a prepared pack, the median of many.
@@ -129,14 +132,21 @@ pub fn quality(model: &Tally, served: &Tally) -> Finding {
         (of(0), of(1), figures.difference(0, 1, Metric::Ndcg10))
     else {
         let detail = "no question was asked of both".to_owned();
-        return Finding { check: "quality", passed: false, value: None, limit: None, detail };
+        return Finding { check: "quality", passed: false, value: None, limit: None, interval: None, detail };
     };
     let detail = format!(
         "NDCG@10 {value:.4}, the served model's {limit:.4}: {:+.4} [{low:+.4}, {high:+.4}] by {} people",
         value - limit,
         units.len()
     );
-    Finding { check: "quality", passed: high >= 0.0, value: Some(value), limit: Some(limit), detail }
+    Finding {
+        check: "quality",
+        passed: high >= 0.0,
+        value: Some(value),
+        limit: Some(limit),
+        interval: Some((low, high)),
+        detail,
+    }
 }
 
 /// The document that `segue model check --json` writes.
@@ -174,6 +184,7 @@ mod tests {
         let served = tally(|person| 0.5 + noise(person));
         let worse = quality(&tally(|person| 0.4 + noise(person + 3)), &served);
         assert!(!worse.passed && worse.detail.contains("-0.1"), "{worse:?}");
+        assert!(worse.interval.is_some_and(|(low, high)| low < -0.09 && high < 0.0), "{worse:?}");
         assert!(quality(&tally(|person| 0.5 + noise(person + 3)), &served).passed);
         assert!(!quality(&Tally::default(), &served).passed);
     }
