@@ -30,15 +30,16 @@ def main() -> None:
     trained.add_argument("--before", type=Path, help="the model whose vectors the new ones go on from")
     vectors = "what makes the vectors: two towers over metadata and history, or what was taken up together"
     trained.add_argument("--retriever", choices=[TOWERS, ITEM2VEC], default=ITEM2VEC, help=vectors)
-    smaller = commands.add_parser("compress", help="train smaller rankers and print what each costs")
-    smaller.add_argument("--arrays", type=Path, required=True, help="what `segue features ranker --out` wrote")
-    smaller.add_argument("--out", type=Path, required=True, help="the table as JSON")
+    smaller = commands.add_parser("compress", help="train smaller rankers on a data folder and print what each costs")
+    smaller.add_argument("--data", type=Path, required=True)
+    smaller.add_argument("--out", type=Path, required=True, help="where the table and a model folder for each row go")
+    smaller.add_argument("--limit", type=int, default=500, help="held-out sessions to judge on; 0 is every one")
     arguments = parser.parse_args()
     if arguments.command == "demo":
         demo(arguments.segue, arguments.work, arguments.out, arguments.tracks, arguments.users)
     elif arguments.command == "compress":
         deterministic()
-        compress.run(arguments.arrays, arguments.out)
+        compress.run(arguments.segue, arguments.data, arguments.out, arguments.limit)
     else:
         facts = fit(arguments.segue, arguments.data, arguments.work, arguments.out, arguments.retriever, arguments.before)
         (arguments.work / "facts.json").write_text(json.dumps(known(facts), indent=2, allow_nan=False))

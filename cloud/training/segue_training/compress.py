@@ -1,40 +1,72 @@
 """Smaller rankers, and what each costs: fewer or narrower experts, taught by a large one, pruned, rounded to 8 bits.
 
-`python -m segue_training compress --arrays WORK/ranker --out FILE` trains them on one set of arrays and prints a table of
-experts x size x time x quality. All arithmetic of the core is f32, so 8 bits save bytes of the download and no time: weights
-are rounded to 255 levels per row of a layer, the file is measured with a byte for each.
+`python -m segue_training compress --data D --out DIR` trains them on one data folder and has each judged by `segue model check`:
+a table of experts x size x time x quality. All arithmetic of the core is f32, so 8 bits save bytes of the download and no time:
+weights are rounded to 255 levels for each row or column of a matrix, the file is measured with a byte for each.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-import statistics
-import time
-from dataclasses import replace
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import onnxruntime
+import numpy as np
+import onnx
 import torch
+from onnx import numpy_helper
 from torch import nn
 
-from . import export, ranker
+from . import export, generations, ranker
 from .data import RankerData, by_group
 from .ranker import Settings
+from .train import calibrated, fit_item2vec, segue
 
-CANDIDATES, RUNS = 500, 50
 PRUNED = 0.5  # of the weights of each layer
 TEACHER = replace(Settings(), experts=6, expert_size=32)
-SHAPES = [(1, 8), (1, 16), (2, 16), (3, 16), (4, 32)]
+SHAPES = [(1, 8), (2, 16), (4, 32)]  # beside the one that ships
+LEVELS = 127  # on each side of 0
+LARGEST = 500_000  # bytes of a ranker in 8 bits
+LOSS = 0.005  # of NDCG@10 that 8 bits may cost
+UNLIMITED = ("--bytes", 10**9, "--milliseconds", 10**6)  # the table says what a row costs, it refuses none
 
 
-def rounded(model: nn.Module) -> nn.Module:
-    """A copy with each row of a weight matrix rounded to 255 levels (int8 with one scale per row)."""
-    model = copy.deepcopy(model)
-    for weight in matrices(model):
-        scale = weight.abs().amax(1, keepdim=True).clamp(min=1e-12) / 127.0
-        weight.copy_((weight / scale).round() * scale)
-    return model
+@dataclass(frozen=True)
+class Variant:
+    """A row of the table."""
+
+    name: str
+    beside: str  # the row whose NDCG@10 its own is held against
+    model: nn.Module
+    schema: dict
+    bits: int = 32
+
+
+def rounded(source: Path, target: Path) -> int:
+    """Writes the file with each matrix rounded to 255 levels (int8 with one scale for each row, or column where that is nearer);
+    returns how many bytes it would be smaller with a byte for each weight."""
+    model, saved = onnx.load(source), 0
+    for tensor in model.graph.initializer:
+        weights = numpy_helper.to_array(tensor)
+        if weights.ndim != 2 or weights.dtype != np.float32:
+            continue
+        axis = min((0, 1), key=lambda axis: float(np.square(levels(weights, axis) - weights).sum()))
+        gained = 3 * weights.size - 4 * weights.shape[axis]
+        if gained > 0:
+            tensor.CopyFrom(numpy_helper.from_array(levels(weights, axis), tensor.name))
+            saved += gained
+    target.write_bytes(model.SerializeToString(deterministic=True))
+    return saved
+
+
+def levels(weights: np.ndarray, axis: int) -> np.ndarray:
+    """The weights with 255 levels for each place of `axis`."""
+    scale = np.abs(weights).max(axis=1 - axis, keepdims=True).clip(min=1e-12) / LEVELS
+    return (np.round(weights / scale) * scale).astype(np.float32)
 
 
 def pruned(model: nn.Module, share: float = PRUNED) -> nn.Module:
@@ -51,76 +83,121 @@ def matrices(model: nn.Module) -> list[torch.Tensor]:
     return [parameter.data for parameter in model.parameters() if parameter.dim() == 2]
 
 
-def taught(teacher: nn.Module, data: RankerData, steps: torch.Tensor, settings: Settings) -> nn.Module:
-    """A ranker of these settings that learns the teacher's answers as well as the outcomes (Hinton and others, 2015)."""
+def taught(teacher: nn.Module, data: RankerData, steps: torch.Tensor) -> RankerData:
+    """The same data where the outcomes of these steps are half of what the teacher answers (Hinton and others, 2015)."""
     known = ~torch.isnan(data.labels[steps])
     said = ranker.answers(teacher, data, steps)
     labels = data.labels.clone()
     labels[steps] = torch.where(known, 0.5 * data.labels[steps] + 0.5 * said, torch.nan)
-    torch.manual_seed(settings.seed)
-    student = ranker.for_data(data, settings)
-    for _ in ranker.epochs_of(student, replace(data, labels=labels), steps, settings):
-        pass
-    return student.eval()
+    return replace(data, labels=labels)
 
 
-def measured(name: str, model: nn.Module, data: RankerData, steps: torch.Tensor, folder: Path, bits: int = 32) -> dict:
-    """A row of the table: parameters, kilobytes, milliseconds of ONNX Runtime for 500 candidates, NDCG@10 on `steps`."""
+def variants(data: RankerData, settings: Settings = Settings(), teacher: Settings = TEACHER) -> Iterator[Variant]:
+    """The ranker that ships, a large teacher, rankers of several shapes, the shipped one taught by the teacher and pruned, and what
+    8 bits leave of each."""
+    learned, held_back = by_group(data.groups, 0.1, settings.seed)
+
+    def made(name: str, beside: str, chosen: Settings, data: RankerData = data) -> Variant:
+        model, metrics = ranker.early_stopped(data, learned, held_back, chosen, ranker.for_data)
+        return Variant(name, beside, model, calibrated(data.schema, metrics["calibration"]))
+
+    shipped = made(name := f"{shape(settings)}, shipped", name, settings)
+    yield from both(shipped)
+    large = made(f"{shape(teacher)}, teacher", name, teacher)
+    yield from both(large)
+    for experts, size in SHAPES:
+        smaller = replace(settings, experts=experts, expert_size=size)
+        yield from both(made(shape(smaller), name, smaller))
+    student = made(f"{shape(settings)}, taught", name, settings, taught(large.model, data, learned))
+    yield from both(student)
+    yield from both(replace(student, name=f"{student.name}, pruned by half", beside=student.name, model=pruned(student.model)))
+
+
+def both(variant: Variant) -> Iterator[Variant]:
+    """The ranker as it is, and in 8 bits."""
+    yield variant
+    yield replace(variant, name=f"{variant.name}, 8 bits", beside=variant.name, bits=8)
+
+
+def shape(settings: Settings) -> str:
+    """Its words."""
+    return f"{settings.experts} x {settings.expert_size}"
+
+
+def written(variant: Variant, data: RankerData, vectors: Path, folder: Path) -> dict:
+    """Writes a model folder with this ranker and the table of vectors, and returns what of its row is known without a judge."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "ranker.onnx"
-    export.ranker(model, ranker.widths(data), data.schema["slots"], path)
-    parameters = sum(weight.numel() for weight in model.parameters())
-    zeros = sum(int((weight == 0.0).sum()) for weight in matrices(model))
-    saved = sum(weight.numel() for weight in matrices(model)) * (32 - bits) // 8
+    export.ranker(variant.model, ranker.widths(data), data.schema["slots"], path)
+    saved = rounded(path, path) if variant.bits == 8 else 0
+    (folder / "schema.json").write_text(json.dumps(variant.schema, indent=2))
+    shutil.copyfile(vectors, folder / generations.TABLE)
     return {
-        "ranker": name,
-        "parameters": parameters,
-        "zeros": zeros,
-        "kilobytes": round((path.stat().st_size - saved) / 1000, 1),
-        "milliseconds": round(milliseconds(path, data), 3),
-        "ndcg_at_10": round(ranker.measure(model, data, steps)["ndcg_at_10"], 4),
+        "ranker": variant.name,
+        "parameters": sum(weight.numel() for weight in variant.model.parameters()),
+        "zeros": sum(int((weight == 0.0).sum()) for weight in matrices(variant.model)),
+        "bytes": path.stat().st_size - saved,
+        "beside": variant.beside,
     }
 
 
-def milliseconds(path: Path, data: RankerData) -> float:
-    """The median time of one thread of ONNX Runtime for 500 candidates and a full session."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    widths, slots = ranker.widths(data), data.schema["slots"]
-    shapes = [(CANDIDATES, widths.candidate), (CANDIDATES, widths.live), (slots, widths.event), (slots,), (widths.context,)]
-    inputs = {name: torch.rand(*shape).numpy() for name, shape in zip(export.RANKER_INPUTS, shapes)}
-    times = []
-    for _ in range(RUNS):
-        begun = time.perf_counter()
-        session.run(None, inputs)
-        times.append(time.perf_counter() - begun)
-    return statistics.median(times) * 1e3
+def checked(program: Path, folder: Path, beside: Path, data: Path, limit: int) -> dict:
+    """What `segue model check` says of the model in `folder` beside another one: time, NDCG@10, and the difference."""
+    report = folder / "check.json"
+    report.unlink(missing_ok=True)
+    command = [program, "model", "check", folder, "--data", data, "--served", beside, "--limit", limit, *UNLIMITED, "--json", report]
+    # That a model is worse than the one beside it is what the table is about, so it is no failure.
+    subprocess.run([str(word) for word in command], check=False, stdout=subprocess.DEVNULL)
+    if not report.exists():
+        raise RuntimeError(f"`segue model check` said nothing of {folder}: its own message stands above")
+    findings = {finding["check"]: finding for finding in json.loads(report.read_text())["checks"]}
+    quality = findings["quality"]
+    if quality["value"] is None or "latency" not in findings:
+        raise RuntimeError(f"{folder} cannot be judged: {[finding['detail'] for finding in findings.values()]}")
+    return {
+        "milliseconds": findings["latency"]["value"],
+        "ndcg_at_10": quality["value"],
+        "difference": quality["value"] - quality["limit"],
+        "interval": quality["interval"],
+    }
 
 
-def table(data: RankerData, folder: Path, settings: Settings = Settings(), teacher: Settings = TEACHER) -> list[dict]:
-    """A large teacher, rankers of several shapes, the shipped one taught by the teacher, pruned and rounded."""
-    learned, held_back = by_group(data.groups, 0.1, settings.seed)
-    fit = lambda chosen: ranker.early_stopped(data, learned, held_back, chosen, ranker.for_data)[0]
-    large = fit(teacher)
-    rows = [measured("teacher", large, data, held_back, folder)]
-    for experts, size in SHAPES:
-        model = fit(replace(settings, experts=experts, expert_size=size))
-        name = f"{experts} experts of {size}"
-        rows.append(measured(name, model, data, held_back, folder))
-        rows.append(measured(f"{name}, 8 bits", rounded(model), data, held_back, folder, bits=8))
-    shipped = taught(large, data, learned, settings)
-    rows.append(measured("shipped, taught", shipped, data, held_back, folder))
-    rows.append(measured("shipped, taught, pruned by half", pruned(shipped), data, held_back, folder))
-    rows.append(measured("shipped, taught, 8 bits", rounded(shipped), data, held_back, folder, bits=8))
-    return rows
-
-
-def run(arrays: Path, out: Path) -> None:
-    """Writes the table as JSON and prints it."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    rows = table(RankerData.load(arrays), out.parent)
-    out.write_text(json.dumps(rows, indent=2) + "\n")
-    columns = list(rows[0])
-    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
+def text(rows: list[dict]) -> str:
+    """The table for people, with what 8 bits cost at the most."""
+    lines = [
+        "| experts x size | parameters | of them 0 | bytes | ms | NDCG@10 | beside | difference |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for row in rows:
-        print("| " + " | ".join(str(row[column]) for column in columns) + " |")
+        low, high = row["interval"]
+        difference = "-" if row["beside"] == row["ranker"] else f"{row['difference']:+.4f} [{low:+.4f}, {high:+.4f}]"
+        figures = [row["ranker"], f"{row['parameters']:,}", f"{row['zeros']:,}", f"{row['bytes']:,}"]
+        figures += [f"{row['milliseconds']:.3f}", f"{row['ndcg_at_10']:.4f}", row["beside"], difference]
+        lines.append("| " + " | ".join(figures) + " |")
+    small = [row for row in rows if row["ranker"].endswith("8 bits")]
+    lost, largest = max(-row["difference"] for row in small), max(row["bytes"] for row in small)
+    kept = lambda value, most: "kept" if value <= most else "not kept"
+    return "\n".join([
+        *lines,
+        "",
+        f"- 8 bits cost {max(lost, 0.0):.4f} of NDCG@10 at the most; {LOSS} is allowed: {kept(lost, LOSS)}.",
+        f"- The largest ranker has {largest:,} bytes in 8 bits; {LARGEST:,} are allowed: {kept(largest, LARGEST)}.",
+        "",
+    ])
+
+
+def run(program: Path, data: Path, out: Path, limit: int) -> None:
+    """Writes `table.json` and `table.md` into `out`, with a model folder for each row, and prints the table."""
+    program, data, out = (path.absolute() for path in (program, data, out))
+    work = out / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    fit_item2vec(program, data, work, out, None)
+    segue(program, "features", "ranker", "--data", data, "--baskets", work / "baskets", "--out", work / "ranker")
+    arrays, rows, folders = RankerData.load(work / "ranker"), [], {}
+    for variant in variants(arrays):
+        folders[variant.name] = folder = out / "models" / variant.name.replace(", ", "-").replace(" ", "-")
+        row = written(variant, arrays, out / generations.TABLE, folder)
+        rows.append(row | checked(program, folder, folders[variant.beside], data, limit))
+    (out / "table.json").write_text(json.dumps(rows, indent=2) + "\n")
+    (out / "table.md").write_text(text(rows))
+    print(text(rows))

@@ -109,7 +109,12 @@ impl<'a> Judge<'a> {
         let mut text = format!("\n### {}\n\n```sh\nsegue {} --data D\n```\n", set.name, set.fill.join(" "));
         for model in set.models {
             let name = format!("{}: judge {}", set.name, model.word());
-            text += &self.steps.run(&name, |step| self.judge(*model, step, set, &folder))?;
+            text += &self.steps.run(&name, |step| {
+                if *model == Model::Smaller {
+                    return self.smaller(step, set, &folder);
+                }
+                self.judge(*model, step, set, &folder)
+            })?;
         }
         self.steps.run(&format!("{}: keep", set.name), |_| {
             fs::write(&section, &text).with_context(|| format!("cannot write {}", section.display()))?;
@@ -166,6 +171,19 @@ impl<'a> Judge<'a> {
         let (_, table) = text.split_once("\n\n").unwrap_or(("", text.as_str()));
         let (table, _) = table.split_once(REST).unwrap_or((table, ""));
         Ok(format!("\n`segue evaluate --data D --limit {}{shown}`:\n\n{table}", set.limit))
+    }
+
+    /// Trains smaller rankers, has each judged, and gives the command with the table below it.
+    fn smaller(&self, step: &Step, set: &Set, folder: &Path) -> anyhow::Result<String> {
+        let out = folder.join(Model::Smaller.word());
+        let mut command = shell::program(self.paths, &self.python, ["-m", "segue_training", "--segue"]);
+        command.arg(&self.segue.executable).arg("compress").arg("--data").arg(folder.join("data"));
+        command.arg("--out").arg(&out).args(["--limit", set.limit]);
+        command.current_dir(self.paths.file(training::FOLDER));
+        shell::run(step, command.env(onnxruntime::VARIABLE, &self.segue.library))?;
+        let table = read(&out.join("table.md"))?;
+        let shown = "python -m segue_training --segue SEGUE compress --data D --out OUT";
+        Ok(format!("\n`{shown} --limit {}`:\n\n{table}", set.limit))
     }
 }
 
