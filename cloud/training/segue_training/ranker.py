@@ -40,6 +40,7 @@ class Settings:
     batch: int = 128
     epochs: int = 10
     patience: int = 3
+    settled: float = 0.6  # of the epochs: before it nobody stops, since the rate rises for a third of them
     rate: float = 4e-3
     weight_decay: float = 1e-4
     empty_share: float = 0.15
@@ -318,7 +319,7 @@ def early_stopped(data, learned, held_back, settings, build) -> tuple[nn.Module,
         progress.set_postfix(loss=f"{total:.3f}", ndcg10=f"{score:.3f}")
         if score > best:
             best, best_state, best_stage = score, copy.deepcopy(model.state_dict()), stage
-        elif stage - best_stage >= settings.patience + (best_stage == 0):
+        elif stage - best_stage >= settings.patience + (best_stage == 0) and stage > 1 + settings.settled * settings.epochs:
             break
     model.load_state_dict(best_state)
     said, labels = answers(model, data, held_back), data.labels[held_back]

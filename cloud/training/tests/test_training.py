@@ -118,6 +118,22 @@ def test_few_people_are_each_held_back_once_and_a_large_number_is_divided():
     assert many["steps"] < data.steps
 
 
+def test_nobody_stops_while_the_rate_is_high(monkeypatch):
+    """What is learned first is the best until the last epochs, as where experts come to a linear part that is good already."""
+    data, seen = ranker_data(), []
+    scores = [0.1, 0.5, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.6, 0.3, 0.3]
+    said = lambda *_, with_session=True: {"ndcg_at_10": scores[len(seen)]}
+    monkeypatch.setattr(ranker, "measure", said)
+    monkeypatch.setattr(ranker, "stages_of", lambda *_: (seen.append(stage) or 0.0 for stage in range(12)))
+    scores.insert(0, 0.0)  # `seen` has the stage already when it is measured
+    _, metrics = ranker.early_stopped(data, torch.arange(100), torch.arange(100, 120), replace(TINY, epochs=10, patience=3), ranker.for_data)
+    assert (metrics["stage"], metrics["epochs"], len(seen)) == (1, 0, 9)
+    seen.clear()
+    scores[8] = 0.6
+    _, metrics = ranker.early_stopped(data, torch.arange(100), torch.arange(100, 120), replace(TINY, epochs=10, patience=3), ranker.for_data)
+    assert (metrics["stage"], len(seen)) == (7, 11)
+
+
 def test_ndcg_counts_all_that_is_right_and_gives_nothing_for_equal_scores():
     labels = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, float("nan")]])
     scores = torch.tensor([[0.9, 0.1, 0.5], [0.2, 0.2, 0.2], [0.1, 0.2, 0.3]])
