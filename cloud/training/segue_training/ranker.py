@@ -49,6 +49,7 @@ class Settings:
     sharpness: float = 4.0  # what the linear weights are multiplied by to be log odds
     linear_first: bool = True  # the linear part is learned alone before the experts
     held: float = 0.1  # how much it is held to the linear weights then
+    held_steps: int = 1_000  # where there are more, it is held less by each: more steps say more for themselves
     seed: int = 1
 
 
@@ -364,8 +365,9 @@ def stages_of(model, data, steps, settings):
     loss."""
     yield math.nan
     if settings.linear_first:
+        held = settings.held * min(1.0, settings.held_steps / max(len(steps), 1))
         for heads in (slice(len(HEADS)), slice(len(HEADS), None)):
-            wide.fit(model, data, steps, loss, settings.held, heads)
+            wide.fit(model, data, steps, loss, held, heads)
     yield math.nan
     yield from epochs_of(model, data, steps, settings)
 

@@ -110,6 +110,21 @@ def test_the_linear_part_learned_alone_is_better_than_where_it_begins_and_leaves
     assert torch.equal(model.wide.weight, vectors)
 
 
+def test_many_steps_move_the_linear_part_further_than_few():
+    """The same steps again and again: what is held to is worth the same number of them."""
+    data = ranker_data()
+    likeness = torch.where(data.labels[..., ranker.NEXT] > 0.5, 0.3, 0.0)[..., None] + 0.2 * data.live
+    data = replace(data, live=likeness, linear={"interest_similarity": -0.5})
+    settings, moved = replace(TINY, held=1.0, held_steps=100), []
+    for times in (1, 20):
+        model = ranker.for_data(data, settings)
+        before = model.wide_live.weight[ranker.NEXT].detach().clone()
+        stages = ranker.stages_of(model, data, torch.arange(100).repeat(times), settings)
+        next(stages), next(stages)
+        moved.append((model.wide_live.weight[ranker.NEXT] - before).abs().sum().item())
+    assert moved[1] > moved[0] + 0.1
+
+
 def test_few_people_are_each_held_back_once_and_a_large_number_is_divided():
     data = ranker_data()
     _, few = ranker.train(data, replace(TINY, epochs=3))
