@@ -82,6 +82,7 @@ fn numbers<'a>(
         LiveSource::AversionSimilarity => nearness(&state.aversion(), &mut all),
         LiveSource::LastPositiveSimilarity => nearness(newest(state, |strength| strength > 0.0), &mut all),
         LiveSource::LastNegativeSimilarity => nearness(newest(state, |strength| strength < 0.0), &mut all),
+        LiveSource::SessionSimilarity => nearness(&state.lasting_interest(), &mut all),
         LiveSource::CreatorAffinity => all.map(|one| state.creator_affinity(&one.creator)).collect(),
         LiveSource::CategoryAffinity => all.map(|one| state.category_affinity(&one.categories)).collect(),
         LiveSource::Impressions => all.map(|one| state.impressions(&one.item) as f32).collect(),

@@ -40,6 +40,8 @@ pub enum LiveSource {
     LastPositiveSimilarity,
     /// Cosine to the newest item that was refused.
     LastNegativeSimilarity,
+    /// Cosine to all that was liked and is remembered.
+    SessionSimilarity,
     /// Feedback on the creator.
     CreatorAffinity,
     /// Feedback on the categories.
@@ -103,6 +105,8 @@ pub const LIVE: &[Source<LiveSource>] = sources! { LiveSource:
     "aversion_similarity" AversionSimilarity, "cosine", "-1 to 1", "to the decayed sum of what was refused";
     "last_positive_similarity" LastPositiveSimilarity, "cosine", "-1 to 1", "to the newest item that was liked";
     "last_negative_similarity" LastNegativeSimilarity, "cosine", "-1 to 1", "to the newest item that was refused";
+    "session_similarity" SessionSimilarity, "cosine", "-1 to 1", "to the sum of what was liked among the remembered events, each \
+        counting the same";
     "creator_affinity" CreatorAffinity, "strength", "any", "decayed sum of event strengths on the creator's items";
     "category_affinity" CategoryAffinity, "strength", "any", "the same by category, mean over the item's categories";
     "impressions" Impressions, "times", "0 and more", "how often it was shown without reaction";

@@ -56,6 +56,18 @@ impl State {
         unit(&self.taste.now.interest)
     }
 
+    /// Direction of what was liked among the remembered events, each counting the same; unit length, empty before the first.
+    #[must_use]
+    pub fn lasting_interest(&self) -> Vec<f32> {
+        let mut sum: Vec<f32> = Vec::new();
+        for event in self.remembered().filter(|event| event.strength > 0.0 && !event.vector.is_empty()) {
+            sum.resize(event.vector.len(), 0.0);
+            sum.iter_mut().zip(&event.vector).for_each(|(sum, value)| *sum += value);
+        }
+        normalise(&mut sum);
+        sum
+    }
+
     /// Direction of what was refused lately, unit length; zeros before the first negative event.
     #[must_use]
     pub fn aversion(&self) -> Vec<f32> {

@@ -221,3 +221,18 @@ fn a_refused_event_changes_nothing() {
     player.state.apply(&event, None, &player.feedback).unwrap_err();
     assert_eq!(player.state, before);
 }
+
+#[test]
+fn in_the_lasting_interest_each_like_counts_the_same_and_in_the_decayed_one_the_newest_more() {
+    let angle = |vector: &[f32]| libm::atan2f(vector[1], vector[0]);
+    let mut player = Player::new();
+    assert!(player.state.lasting_interest().is_empty());
+    player.does(EventKind::Like, "ap");
+    player.does(EventKind::Like, "ao");
+    player.does(EventKind::Dislike, "bm");
+    let (lasting, decayed) = (player.state.lasting_interest(), player.state.interest());
+    assert!((angle(&lasting) - 0.75).abs() < 1e-5, "{lasting:?}");
+    assert!(angle(&decayed) > 0.76, "{decayed:?}");
+    player.does(EventKind::Unlike, "ao");
+    assert!(angle(&player.state.lasting_interest()).abs() < 1e-5);
+}
