@@ -374,7 +374,7 @@ mod tests {
             assert_eq!(step.iter().filter(|labels| labels[3] == 1.0).count(), 1);
         }
         assert_eq!(arrays.candidates.len(), arrays.steps() * CANDIDATES * (2 + 7));
-        assert_eq!(arrays.live.len(), arrays.steps() * CANDIDATES * 7);
+        assert_eq!(arrays.live.len(), arrays.steps() * CANDIDATES * 8);
     }
 
     /// Heads that differ from candidate to candidate.

@@ -12,11 +12,13 @@ pub const HEADS: [&str; PROBABILITIES + 1] = ["complete", "skip", "like", "next"
 pub const PROBABILITIES: usize = 4;
 
 /// The schema of a ranker over a table of item vectors: with what is taken up lately, since a table knows of no item when
-/// it was new, as towers do; and with the seconds that an item would be watched where the data tells them.
+/// it was new, as towers do; with all that the session spoke for, as neighbours go by; and with the seconds that an item would be
+/// watched where the data tells them.
 #[must_use]
 pub fn of_table(dataset: &Dataset, dimension: usize, tells_seconds: bool) -> Schema {
     let mut schema = schema(dataset, dimension);
     schema.candidate.push(feature(("column:recent_popularity", Transform::Identity)));
+    schema.live.push(feature(("session_similarity", Transform::Identity)));
     if tells_seconds {
         schema.heads.extend(HEADS[PROBABILITIES..].iter().map(|name| head(name, HeadKind::Amount)));
     }
@@ -107,16 +109,16 @@ mod tests {
     fn the_core_accepts_it() {
         let dataset = samples::catalogue().dataset;
         let schemas = [
-            (schema(&dataset, 64), 6, 4),
-            (of_table(&dataset, 64, false), 7, 4),
-            (of_table(&dataset, 64, true), 7, 5),
+            (schema(&dataset, 64), 6, 7, 4),
+            (of_table(&dataset, 64, false), 7, 8, 4),
+            (of_table(&dataset, 64, true), 7, 8, 5),
         ];
-        for (schema, numbers, heads) in schemas {
+        for (schema, numbers, live, heads) in schemas {
             let read = Schema::from_json(&serde_json::to_vec(&schema).unwrap()).unwrap();
             assert_eq!(read, schema);
             assert_eq!(
                 (read.candidate_width(), read.live_width(), read.heads.len()),
-                (64 + numbers, 7, heads)
+                (64 + numbers, live, heads)
             );
         }
     }
