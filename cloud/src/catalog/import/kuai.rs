@@ -37,7 +37,7 @@ pub(super) fn random(path: &Path, data: &Path, mut builder: Builder) -> anyhow::
     }
     for file in required(path, "log_", ".csv")? {
         let table = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        for_each_row(&file, &table, &[], &mut builder, |builder, row| view(builder, row, &table))?;
+        for_each_row(&file, &table, &[], &mut builder, view)?;
     }
     builder.finish(FEED, data)
 }
@@ -61,7 +61,7 @@ pub(super) fn recorded(path: &Path, data: &Path, mut builder: Builder) -> anyhow
                 played_ms: unsigned(row, "play_duration")?,
                 total_ms: unsigned(row, "video_duration")?,
             };
-            watched.add(builder, format!("k{}", row.line)).map(drop)
+            watched.add(builder).map(drop)
         })?;
     }
     builder.finish(FEED, data)
@@ -103,8 +103,10 @@ struct Watched<'a> {
 }
 
 impl Watched<'_> {
-    /// Adds what became of the video; one that was not played at all was only shown.
-    fn add(&self, builder: &mut Builder, id: String) -> Result<Event, Reject> {
+    /// Adds what became of the video; one that was not played at all was only shown. Its id is whose, of what and when it was, so
+    /// that a row told again is one view.
+    fn add(&self, builder: &mut Builder) -> Result<Event, Reject> {
+        let id = format!("k{}-{}-{}", self.user, self.video, self.time_ms);
         let kind = match self.played_ms {
             0 => EventKind::Impression,
             played if played >= self.total_ms => EventKind::Complete,
@@ -119,7 +121,7 @@ impl Watched<'_> {
     }
 }
 
-fn view(builder: &mut Builder, row: &Row<'_>, table: &str) -> Result<(), Reject> {
+fn view(builder: &mut Builder, row: &Row<'_>) -> Result<(), Reject> {
     let watched = Watched {
         user: row.text("user_id")?,
         video: row.text("video_id")?,
@@ -127,7 +129,7 @@ fn view(builder: &mut Builder, row: &Row<'_>, table: &str) -> Result<(), Reject>
         played_ms: unsigned(row, "play_time_ms")?,
         total_ms: unsigned(row, "duration_ms")?,
     };
-    let event = watched.add(builder, format!("{table}-{}", row.line))?;
+    let event = watched.add(builder)?;
     for ((column, kind), after) in GESTURES.into_iter().zip(1..) {
         if row.optional(column) == Some("1") {
             let id = format!("{}-{}", event.event_id, kind.name());

@@ -53,8 +53,11 @@ fn visit(
             return Err(Reject::new(Reason::ValueInvalid, detail));
         }
     };
-    let mut event = Event::new(format!("r{}", row.line), item, kind, row.integer("timestamp")?);
-    event.user = row.text("visitorid")?.to_owned();
+    let (visitor, time_ms) = (row.text("visitorid")?, row.integer("timestamp")?);
+    // Whose, of what, when and what it was: a row told again is one event.
+    let id = format!("r{visitor}-{item}-{time_ms}-{}", kind.name());
+    let mut event = Event::new(id, item, kind, time_ms);
+    event.user = visitor.to_owned();
     if !builder.has_item(item) {
         let category = categories.get(item).map(|(_, category)| format!("category {category}"));
         builder.item(Item {

@@ -452,6 +452,22 @@ fn retailrocket_visits_become_clicks_carts_and_purchases() {
     );
 }
 
+#[test]
+fn a_row_that_is_told_again_is_one_event_and_is_counted() {
+    let visits = b"timestamp,visitorid,event,itemid,transactionid\n5000,1,view,2,\n5000,1,view,2,\n5000,1,addtocart,2,\n\
+        5001,1,view,2,\n5000,3,view,2,\n" as &[u8];
+    let again =
+        b"timestamp,visitorid,event,itemid,transactionid\n9000,1,view,2,\n5000,3,view,2,\n" as &[u8];
+    let shop = import(Format::Retailrocket, &[("events.csv", visits), ("events_2.csv", again)]);
+    assert_eq!((shop.catalogue.events.len(), shop.reasons()), (5, vec![("id_duplicate", 2)]));
+    let log = b"user_id,video_id,time_ms,is_like,play_time_ms,duration_ms\n7,10,5000,1,9000,8000\n7,10,5000,1,9000,8000\n\
+        7,10,6000,0,0,8000\n7,11,5000,0,0,8000\n" as &[u8];
+    let feed = import(Format::Kuairand, &[("log_a.csv", log)]);
+    let kinds: Vec<&str> = feed.catalogue.events.iter().map(|event| event.kind.name()).collect();
+    assert_eq!((kinds.len(), kinds.iter().filter(|kind| **kind == "like").count()), (4, 1));
+    assert_eq!(feed.reasons(), [("id_duplicate", 1)]);
+}
+
 fn yambda_listens(path: &Path) {
     let schema = "message listens {
         required int64 uid; required int64 timestamp; required int64 item_id;
