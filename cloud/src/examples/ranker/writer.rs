@@ -1,181 +1,29 @@
-//! What the session ranker learns from: steps of training sessions, as the core feeds them to the ranker
-//! (`Arrays`).
-//!
-//! A step is a question as the judge asks it, about a training session: with the candidates that were logged where there are
-//! any, else the next item that did well and the one that was really played among others that would have been offered.
+//! One session after the other, as the core feeds its steps to the ranker.
 
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, ensure};
 use rayon::prelude::*;
 use segue_core::features::{Assembler, Schema};
 use segue_core::pack::{PackSource, VerifiedPack};
 use segue_core::policy::Policy;
 use segue_core::session::State;
-use serde::Serialize;
 
-use super::arrays::{Arrays, Labels};
-use super::choice::{CANDIDATES, Came, Chooser, Reach, Vectors};
-use super::schema::{of_table, schema};
-use super::{Snapshot, group_of, npy, sample};
 use crate::candidates::CandidateFacts;
 use crate::catalog::{Catalogue, SessionLog};
 use crate::evaluate::LabelRules;
 use crate::evaluate::tasks::{Source, Task, tasks};
-use crate::index::normalise;
+use crate::examples::arrays::{Arrays, Labels};
+use crate::examples::choice::{CANDIDATES, Came, Chooser, Reach, Vectors};
+use crate::examples::schema::{of_table, schema};
+use crate::examples::{Snapshot, group_of, sample};
 use crate::progress;
-use crate::towers::features::{FeatureMatrix, user_columns};
-use crate::towers::none;
-use crate::towers::onnx::Tower;
 
-/// Most sessions that are learned from.
-const SESSIONS: usize = 20_000;
-/// Steps that are aimed at, and the fewest of one session.
-const STEPS: usize = 40_000;
+/// The fewest steps of one session that are learned from, where it has as many.
 const STEPS_OF_A_SESSION: usize = 4;
-/// Popular items whose mean stands for the taste of somebody unknown.
-const TASTE: usize = 100;
 
-/// What makes the vectors.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Retrieval {
-    /// The folder with `item_tower.onnx` and `user_tower.onnx`.
-    Towers(PathBuf),
-    /// The folder with `N/vectors.npy` for each part of the sessions ([`super::baskets`]).
-    Baskets(PathBuf),
-}
-
-/// What was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Summary {
-    /// Sessions learned from.
-    pub sessions: usize,
-    /// Steps written.
-    pub steps: usize,
-    /// Steps left out because the right item would not have been retrieved.
-    pub not_retrieved: usize,
-}
-
-/// Writes the arrays into `out`, with the strengths of `policy`, which must be the one that is served, and its linear weights
-/// as `linear.json`: what ranks without a ranker is where one starts from.
-///
-/// # Errors
-/// When there is nothing to learn from, the vectors do not fit, or a file cannot be written.
-pub fn write(
-    catalogue: &Catalogue,
-    policy: &Policy,
-    retrieval: &Retrieval,
-    out: &Path,
-) -> anyhow::Result<Summary> {
-    std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    let snapshots = match retrieval {
-        Retrieval::Towers(_) => vec![Snapshot::new(catalogue)?],
-        Retrieval::Baskets(_) => Snapshot::parts(catalogue)?,
-    };
-    let mut summary = Summary { sessions: 0, steps: 0, not_retrieved: 0 };
-    let mut all: Option<Arrays> = None;
-    for (at, snapshot) in snapshots.iter().enumerate() {
-        let sessions = snapshot.sessions(catalogue, SESSIONS / snapshots.len());
-        let (vectors, users) = vectors(catalogue, snapshot, &sessions, retrieval, at)?;
-        let facts = CandidateFacts::new(catalogue, snapshot.known.iter().copied(), snapshot.time_ms);
-        let writer = match retrieval {
-            Retrieval::Towers(_) => Writer {
-                popularity: &snapshot.counts,
-                reach: Reach::PACK,
-                schema: schema(&catalogue.dataset, vectors.dimension),
-                ..Writer::new(catalogue, policy, &facts, &vectors)?
-            },
-            Retrieval::Baskets(_) => Writer::new(catalogue, policy, &facts, &vectors)?,
-        };
-        for (part, not_retrieved) in writer.sessions(snapshot, &sessions, &users, STEPS / snapshots.len())? {
-            summary.not_retrieved += not_retrieved;
-            all.get_or_insert_with(|| Arrays::new(&writer.schema, CANDIDATES)).append(part);
-        }
-        summary.sessions += sessions.len();
-    }
-    let all = all.filter(|all| all.steps() > 0);
-    let all = all.context("no training session has a step whose next item would have been retrieved")?;
-    all.write(out)?;
-    std::fs::write(out.join("linear.json"), serde_json::to_vec(&policy.linear)?)?;
-    Ok(Summary { steps: all.steps(), ..summary })
-}
-
-/// Whether training events say how long items were played.
-fn tells_seconds(catalogue: &Catalogue) -> bool {
-    catalogue.training_events().any(|index| catalogue.events[index].played_ms.is_some())
-}
-
-/// Vectors of the items, and of each session's person just before the steps that are learned from.
-fn vectors(
-    catalogue: &Catalogue,
-    snapshot: &Snapshot,
-    sessions: &[SessionLog],
-    retrieval: &Retrieval,
-    part: usize,
-) -> anyhow::Result<(Vectors, Vec<f32>)> {
-    let (dimension, items, mut users) = match retrieval {
-        Retrieval::Towers(folder) => {
-            let (dimension, items) = tower(folder, "item")?.run(&snapshot.items)?;
-            (dimension, items, towered(catalogue, snapshot, sessions, folder)?)
-        }
-        Retrieval::Baskets(folder) => {
-            let (dimension, items) = npy::read_rows(&folder.join(part.to_string()), "vectors")?;
-            let popular = none::popular_signals(&snapshot.counts);
-            let of = |session| {
-                let history = none::known_or(snapshot.history(catalogue, session), &popular);
-                none::user_vector(history, &items, dimension)
-            };
-            let users = sessions.iter().flat_map(of).collect();
-            (dimension, items, users)
-        }
-    };
-    ensure!(users.len() == sessions.len() * dimension, "the towers give vectors of different dimensions");
-    ensure!(items.len() == catalogue.items.len() * dimension, "there must be one vector for each item");
-    let taste = taste(&items, dimension, &snapshot.counts);
-    for (session, user) in sessions.iter().zip(users.chunks_exact_mut(dimension)) {
-        if session.user.is_none() {
-            user.copy_from_slice(&taste);
-        }
-    }
-    Ok((Vectors { dimension, items }, users))
-}
-
-fn tower(folder: &Path, name: &'static str) -> anyhow::Result<Tower> {
-    let path = folder.join(format!("{name}_tower.onnx"));
-    let bytes = std::fs::read(&path)
-        .with_context(|| format!("cannot read {}: train the towers first", path.display()))?;
-    Tower::open(&bytes, name)
-}
-
-fn towered(
-    catalogue: &Catalogue,
-    snapshot: &Snapshot,
-    sessions: &[SessionLog],
-    towers: &Path,
-) -> anyhow::Result<Vec<f32>> {
-    let mut rows = FeatureMatrix { columns: user_columns(&catalogue.dataset), values: Vec::new() };
-    for session in sessions {
-        rows.values.extend(snapshot.user_row(catalogue, session));
-    }
-    Ok(tower(towers, "user")?.run(&rows)?.1)
-}
-
-/// What a refresh takes for the vector of people about whom nothing is known: the mean of what is most popular.
-fn taste(items: &[f32], dimension: usize, counts: &[f32]) -> Vec<f32> {
-    let mut order: Vec<usize> = (0..counts.len()).collect();
-    order.sort_by(|one, other| counts[*other].total_cmp(&counts[*one]).then(one.cmp(other)));
-    let mut mean = vec![0.0; dimension];
-    for item in order.into_iter().take(TASTE) {
-        let vector = &items[item * dimension..][..dimension];
-        mean.iter_mut().zip(vector).for_each(|(sum, value)| *sum += value);
-    }
-    normalise(&mut mean);
-    mean
-}
-
-struct Writer<'a> {
+/// Writes the arrays of sessions.
+pub(super) struct Writer<'a> {
     catalogue: &'a Catalogue,
-    schema: Schema,
+    /// What the arrays follow.
+    pub(super) schema: Schema,
     rules: LabelRules,
     policy: &'a Policy,
     facts: &'a CandidateFacts,
@@ -188,7 +36,7 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     /// For a table of vectors.
-    fn new(
+    pub(super) fn new(
         catalogue: &'a Catalogue,
         policy: &'a Policy,
         facts: &'a CandidateFacts,
@@ -207,9 +55,21 @@ impl<'a> Writer<'a> {
         })
     }
 
+    /// For vectors of two towers, which know what items are like whoever took them up; `popularity` is how often each was taken up.
+    pub(super) fn of_towers(
+        catalogue: &'a Catalogue,
+        policy: &'a Policy,
+        facts: &'a CandidateFacts,
+        vectors: &'a Vectors,
+        popularity: &'a [f32],
+    ) -> anyhow::Result<Self> {
+        let schema = schema(&catalogue.dataset, vectors.dimension);
+        Ok(Self { popularity, schema, reach: Reach::PACK, ..Self::new(catalogue, policy, facts, vectors)? })
+    }
+
     /// The arrays of each session, about `aim` steps in all, and how many of its steps had a target that would not have been
     /// retrieved.
-    fn sessions(
+    pub(super) fn sessions(
         &self,
         snapshot: &Snapshot,
         sessions: &[SessionLog],
@@ -335,6 +195,11 @@ impl<'a> Writer<'a> {
         let place = |item: u32| pack.candidates().iter().position(|candidate| candidate.item == id(item));
         rows.iter().filter_map(|(item, labels)| Some((place(*item)?, *labels))).collect()
     }
+}
+
+/// Whether training events say how long items were played.
+fn tells_seconds(catalogue: &Catalogue) -> bool {
+    catalogue.training_events().any(|index| catalogue.events[index].played_ms.is_some())
 }
 
 #[cfg(test)]
