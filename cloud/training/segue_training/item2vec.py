@@ -5,8 +5,10 @@ Baskets are what one person took up, sessions and collections; where it helps to
 also the items that share a word of metadata. An item that nobody took up starts from those it shares words with, but stands
 back: a mean of many is near to everybody, and would push what people are known to like out of every list. Skip-gram with negative sampling factorises the table of who lies
 in which basket, implicitly (Levy and Goldberg, "Neural Word Embedding as Implicit Matrix Factorization", 2014). Here it is
-factorised as such, in closed form: vectors are the table's leading directions, weighed by the square root of their singular
-values. That takes seconds, has no rate to tune, and baskets of a few thousand people are too few to draw pairs from.
+factorised as such, in closed form: vectors are the table's leading directions, weighed by a power of their singular values: the
+square root, which is symmetric between items and baskets (Levy and others, "Improving Distributional Similarity", 2015), or the values
+themselves, with which cosines are nearest to those of the table, where that finds held-back items better. That takes seconds, has no
+rate to tune, and baskets of a few thousand people are too few to draw pairs from.
 
 Tables learned from parts of the data are turned onto that of all of it (`generations`), so that one ranker reads them all,
 and so is a new generation onto the one before.
@@ -17,6 +19,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +38,8 @@ class Settings:
     dimension: int = 64  # the last entry is the axis on which new items stand back
     new_item: float = 0.5  # a new item's share of its neighbours' direction
     word_shares: tuple[float, ...] = (0.0, 0.2, 0.5)  # what metadata may weigh beside what people took up
-    held_back: float = 0.1  # of the people, to choose a share by
+    powers: tuple[float, ...] = (0.5, 1.0)  # of the singular values, that directions may be weighed by
+    held_back: float = 0.1  # of the people, to choose a share and a power by
     judged: int = 4096  # entries of theirs
     places: int = 10
     passes: int = 6  # over the table, which sharpen the directions
@@ -66,9 +70,11 @@ class Baskets:
         return Baskets(tensor(folder, "entries").long(), tensor(folder, "weights"), tensor(folder, "groups").long())
 
 
-def learn(baskets: Baskets, items: int, word_share: float, settings: Settings = Settings()) -> torch.Tensor:
+def learn(
+    baskets: Baskets, items: int, word_share: float, settings: Settings = Settings(), power: float = 0.5
+) -> torch.Tensor:
     """A unit vector for each item, f32 [items, dimension]; zeros for one that lies in no basket."""
-    vectors = torch.nn.functional.normalize(directions(table(baskets, items, word_share), settings), dim=1)
+    vectors = torch.nn.functional.normalize(directions(table(baskets, items, word_share), settings, power), dim=1)
     lone = ~known(baskets, items)
     if word_share > 0.0 or not bool(lone.any()):
         return vectors
@@ -96,18 +102,19 @@ def neighbours(vectors: torch.Tensor, baskets: Baskets) -> torch.Tensor:
     return torch.zeros_like(vectors).index_add_(0, item, centre[basket])
 
 
-def chosen_share(baskets: Baskets, items: int, settings: Settings) -> tuple[float, dict[str, float]]:
-    """What words should weigh, by how well the rest of a basket finds each item of it, for people who were not learned from;
-    and what each share comes to."""
+def chosen(baskets: Baskets, items: int, settings: Settings) -> tuple[tuple[float, float], dict[str, float]]:
+    """What words should weigh, and the power of the singular values, by how well the rest of a basket finds each item of it, for
+    people who were not learned from; and what each choice comes to."""
     people = torch.unique(baskets.groups[baskets.groups >= 0])
     people = people[torch.randperm(len(people), generator=torch.Generator().manual_seed(settings.seed))]
     learned, held_back = baskets.of(people[: max(1, int(len(people) * settings.held_back))])
     warm = known(learned, items)
     found = {}
-    for share in settings.word_shares:
-        vectors = learn(learned, items, share, settings)
-        found[share] = gain(torch.where(warm[:, None], vectors, 0.0), held_back, settings)
-    return max(found, key=found.get), {f"ndcg_at_10_with_words_{share}": value for share, value in found.items()}
+    for choice in product(settings.word_shares, settings.powers):
+        vectors = learn(learned, items, choice[0], settings, choice[1])
+        found[choice] = gain(torch.where(warm[:, None], vectors, 0.0), held_back, settings)
+    metrics = {f"ndcg_at_10_with_words_{share}_power_{power}": value for (share, power), value in found.items()}
+    return max(found, key=found.get), metrics
 
 
 def gain(vectors: torch.Tensor, baskets: Baskets, settings: Settings) -> float:
@@ -142,7 +149,7 @@ def table(baskets: Baskets, items: int, word_share: float) -> torch.Tensor:
     return torch.sparse_coo_tensor(torch.stack([item, basket]), values, shape).coalesce()
 
 
-def directions(table: torch.Tensor, settings: Settings) -> torch.Tensor:
+def directions(table: torch.Tensor, settings: Settings, power: float) -> torch.Tensor:
     """The rows in their leading directions (Halko, Martinsson and Tropp, 2011), f32 [items, dimension]; the last entry is 0."""
     generator = torch.Generator().manual_seed(settings.seed)
     width = min(settings.dimension + 9, *table.shape)
@@ -150,7 +157,7 @@ def directions(table: torch.Tensor, settings: Settings) -> torch.Tensor:
     for _ in range(settings.passes):
         basis = torch.linalg.qr(table @ torch.linalg.qr(table.T @ basis).Q).Q
     left, values, _ = torch.linalg.svd((table.T @ basis).T, full_matrices=False)
-    vectors = (basis @ left * values.sqrt())[:, : settings.dimension - 1]
+    vectors = (basis @ left * values**power)[:, : settings.dimension - 1]
     return torch.nn.functional.pad(vectors, (0, settings.dimension - vectors.shape[1]))
 
 
@@ -175,16 +182,16 @@ def fit(work: Path, out: Path, before: Path | None = None, settings: Settings = 
     onto that of the model folder `before`."""
     items = json.loads((work / "items.json").read_text())
     baskets = Baskets.load(work / "all")
-    share, metrics = chosen_share(baskets, len(items), settings)
-    whole = learn(baskets, len(items), share, settings)
+    (share, power), metrics = chosen(baskets, len(items), settings)
+    whole = learn(baskets, len(items), share, settings, power)
     onto = generations.table(before, items, settings.dimension)
     if onto is not None:
         whole = turned(whole, onto)
         metrics["alike_before"] = generations.alike(whole, onto)
     alike = []
     for part in sorted(folder for folder in work.iterdir() if folder.name.isdigit()):
-        vectors = turned(learn(Baskets.load(part), len(items), share, settings), whole)
+        vectors = turned(learn(Baskets.load(part), len(items), share, settings, power), whole)
         alike.append((vectors * whole).sum(1).mean().item())
         np.save(part / "vectors.npy", vectors.numpy())
     write(out / generations.TABLE, items, whole, settings)
-    return metrics | {"word_share": share, "items": len(items), "parts_alike": sum(alike) / len(alike)}
+    return metrics | {"word_share": share, "power": power, "items": len(items), "parts_alike": sum(alike) / len(alike)}

@@ -51,9 +51,21 @@ def test_words_weigh_nothing_where_they_mislead():
     words = [(40 + item % 2, item) for item in range(20)]
     entries = torch.cat([people.entries, torch.tensor(words)])
     misled = Baskets(entries, torch.ones(len(entries)), torch.cat([torch.arange(40), torch.tensor([-1, -1])]))
-    settings = Settings(dimension=3, held_back=0.3, word_shares=(0.0, 3.0))
-    share, metrics = item2vec.chosen_share(misled, 22, settings)
-    assert share == 0.0 and metrics["ndcg_at_10_with_words_0.0"] > metrics["ndcg_at_10_with_words_3.0"]
+    settings = Settings(dimension=3, held_back=0.3, word_shares=(0.0, 3.0), powers=(0.5,))
+    choice, metrics = item2vec.chosen(misled, 22, settings)
+    assert choice == (0.0, 0.5)
+    assert metrics["ndcg_at_10_with_words_0.0_power_0.5"] > metrics["ndcg_at_10_with_words_3.0_power_0.5"]
+
+
+def test_with_the_values_themselves_likenesses_are_those_of_the_table():
+    """What is lost is only what the directions left out say."""
+    people = baskets().of(torch.arange(40))[1]
+    whole = torch.nn.functional.normalize(item2vec.table(people, 22, 0.0).to_dense()[:20], dim=1)
+    away = []
+    for power in (0.5, 1.0):
+        vectors = item2vec.learn(people, 22, 0.5, Settings(dimension=30), power)[:20]
+        away.append((vectors @ vectors.T - whole @ whole.T).abs().max().item())
+    assert away[1] < 1e-3 < away[0]
 
 
 def test_a_turned_table_lies_on_the_other_and_keeps_its_likenesses():
