@@ -27,7 +27,7 @@ use crate::monitor;
 use crate::packs::{Generation, PackStore};
 use crate::refresh::{self, Report, Viewer, settled_changes};
 use crate::served::{Served as ServedPack, ServedPacks};
-use crate::training_log::Slates;
+use crate::training_log::{Slates, written_until_ms};
 use crate::weekly::Weekly;
 use crate::workshop::Workshop;
 
@@ -490,6 +490,16 @@ impl AppState {
         }
     }
 
+    /// Where the service writes the training log; it is 0 as long as it was never written.
+    fn set_training_log_gauge(&self) {
+        if self.config.training_log_every.is_some()
+            && let Ok(Some(until_ms)) = written_until_ms(&self.config.data)
+        {
+            let age_ms = now_ms().saturating_sub(until_ms).max(0);
+            metrics::gauge!("segue_training_log_age_seconds").set(age_ms as f64 / 1000.0);
+        }
+    }
+
     /// Sets the gauges that change by themselves.
     pub fn refresh_gauges(&self) {
         metrics::gauge!("segue_events_stored").set(self.events.count() as f64);
@@ -498,6 +508,7 @@ impl AppState {
         metrics::gauge!("segue_events_waiting_bytes").set(self.events.waiting_bytes() as f64);
         metrics::gauge!("segue_event_lag_seconds", "consumer" => "log").set(self.events.lag().as_secs_f64());
         monitor::set_machine_gauges(&self.config.data);
+        self.set_training_log_gauge();
         if let Ok(published) = self.published()
             && let Some(verified) = &published.verified
         {

@@ -98,8 +98,14 @@ async fn what_was_acknowledged_before_a_backup_is_there_after_its_restore_and_se
     assert_eq!(stored(world.data.path()), ["e1", "e2"]);
     let packs = |data: &Path| PackStore::new(data).open_current().unwrap().unwrap().get("user:u1").unwrap();
     assert_eq!(packs(&data), packs(world.data.path()));
-    let examined =
-        Examined { data: data.clone(), now_ms: NOW, late_ms: i64::MAX, service: None, runtime: None };
+    let examined = Examined {
+        data: data.clone(),
+        now_ms: NOW,
+        late_ms: i64::MAX,
+        training_late_ms: None,
+        service: None,
+        runtime: None,
+    };
     let codes: Vec<&str> = examine(&examined).iter().map(|finding| finding.code.name()).collect();
     let expected = ["clock_behind", "disk_full", "disk_nearly_full"];
     assert!(codes.iter().all(|code| expected.contains(code)), "{codes:?}");

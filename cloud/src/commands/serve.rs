@@ -21,6 +21,7 @@ use crate::jobs::{Job, Kind, Runner, Timer};
 use crate::near::is_loopback;
 use crate::server;
 use crate::state::AppState;
+use crate::training_log::Keeper;
 
 /// How often the service looks for a new generation.
 const LOOK: Duration = Duration::from_secs(1);
@@ -72,9 +73,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let state = AppState::open(settings.config()?)?;
     metrics::gauge!("segue_generation_period_seconds").set(settings.serve.refresh_period().as_secs_f64());
     let runner = start_runner(arguments, &state, settings.serve.refresh_every)?;
+    let keeper = start_keeper(arguments, &state)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(serve(&settings.serve.listen, tls, Arc::clone(&state)));
-    drop(runner);
+    drop((runner, keeper));
     // Ends every task that holds the state; dropping the last hold then waits for the event writer.
     drop(runtime);
     result
@@ -89,6 +91,22 @@ fn start_runner(arguments: &Arguments, state: &AppState, every: Option<Duration>
     let folder = data.clone();
     let command = move |job: &Job| job_command(&program, &folder, config.as_deref(), job);
     Runner::start(Arc::clone(&state.jobs), data, timer, command).context("starting the thread of refreshes")
+}
+
+fn start_keeper(arguments: &Arguments, state: &AppState) -> anyhow::Result<Option<Keeper>> {
+    let Some(every) = state.config.training_log_every else { return Ok(None) };
+    let program = std::env::current_exe().context("finding this program, to write the training log")?;
+    let (data, config) = (state.config.data.clone(), arguments.from.config.clone());
+    let command = move || {
+        let mut command = Command::new(&program);
+        command.arg("training-log").arg("--data").arg(&data);
+        if let Some(config) = &config {
+            command.arg("--config").arg(config);
+        }
+        command
+    };
+    let keeper = Keeper::start(&state.config.data, every, command);
+    keeper.map(Some).context("starting the thread of the training log")
 }
 
 /// The command that an operator would give: `segue refresh` or `segue rollback`.

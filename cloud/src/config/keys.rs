@@ -171,6 +171,11 @@ pub const KEYS: &[Key] = &[
         serve.refresh_every,
         "how old a generation becomes before the service starts a refresh"
     ),
+    time_or_none!(
+        "serve.training_log_every",
+        serve.training_log_every,
+        "how often the service writes the hours of the training log that are due"
+    ),
     number!(
         "serve.kept_lists",
         serve.kept_lists: u32,

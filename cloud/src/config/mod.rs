@@ -32,6 +32,8 @@ pub struct Config {
     pub client_header: Option<String>,
     /// What admits services, and people to what is their own.
     pub callers: Callers,
+    /// How often the hours of the training log are written that are due; none where the service does not write it.
+    pub training_log_every: Option<Duration>,
     /// How many of a thousand lists are kept with what the model saw.
     pub kept_lists: u32,
     /// Whether packs are made on demand and questions about items answered, which takes the memory of a refresh.
@@ -52,6 +54,7 @@ impl Config {
             cors_origins: Vec::new(),
             client_header: None,
             callers: Callers::default(),
+            training_log_every: None,
             kept_lists: 0,
             on_demand: true,
             limits: Limits::default(),

@@ -76,6 +76,8 @@ pub struct Serve {
     pub person_audience: Option<String>,
     /// How old the generation in force becomes before the service starts a refresh.
     pub refresh_every: Option<Duration>,
+    /// How often the hours of the training log are written that are due.
+    pub training_log_every: Option<Duration>,
     /// How many of a thousand lists are kept with what the model saw.
     pub kept_lists: u32,
     /// Whether packs are made on demand and questions about items answered.
@@ -123,6 +125,7 @@ impl Default for Settings {
                 person_key_file: None,
                 person_audience: None,
                 refresh_every: None,
+                training_log_every: Some(Duration::from_secs(3_600)),
                 kept_lists: 0,
                 on_demand: true,
             },
@@ -160,6 +163,7 @@ impl Settings {
             cors_origins: self.serve.cors_origins.clone(),
             client_header: self.serve.client_header.clone(),
             callers: Callers { services: self.service_keys()?, people: self.people()? },
+            training_log_every: self.serve.training_log_every,
             kept_lists: self.serve.kept_lists,
             on_demand: self.serve.on_demand,
             limits: self.limits,

@@ -92,6 +92,8 @@ codes! {
     LogTorn = "log_torn", Warning, "nothing: the next start of the service cuts it off and keeps what was cut";
     /// Events were refused three times.
     DeadLetters = "dead_letters", Warning, "read `segue dead-letters list`; mend their senders or start the newer segue, then stop the service and run `segue dead-letters replay`, or remove D/dead_letters";
+    /// Hours of the training log that are due are not written.
+    TrainingLogLate = "training_log_late", Warning, "start the service, whose log says why it does not write them, or run `segue training-log --data D`";
     /// Nobody can say who is to be forgotten.
     TombstonesDamaged = "tombstones_damaged", Error, "put D/erased.jsonl back from a backup; nothing is served from the folder until then";
     /// The changes of items cannot be read.

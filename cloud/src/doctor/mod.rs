@@ -11,6 +11,7 @@ mod log;
 mod model;
 mod service;
 mod status;
+mod training;
 
 use std::path::PathBuf;
 
@@ -30,6 +31,9 @@ pub struct Examined {
     pub now_ms: i64,
     /// After so long without another generation the refresh is late, in milliseconds.
     pub late_ms: i64,
+    /// The training log is late where the newest hour that it has ended so long ago, in milliseconds; it is not looked at
+    /// where the service does not write it.
+    pub training_late_ms: Option<i64>,
     /// Where the service should answer, `127.0.0.1:8787`; it is not looked for without it.
     pub service: Option<String>,
     /// The file that `ORT_DYLIB_PATH` names.
@@ -46,6 +50,7 @@ impl Examined {
             data: settings.data()?.to_owned(),
             now_ms: now_ms(),
             late_ms: i64::try_from(2 * settings.serve.refresh_period().as_millis()).unwrap_or(i64::MAX),
+            training_late_ms: settings.serve.training_log_every.map(training::late_ms),
             service: Some(settings.serve.listen.clone()),
             runtime: std::env::var_os(crate::towers::onnx::LIBRARY).map(PathBuf::from),
         })
@@ -60,6 +65,7 @@ pub fn examine(examined: &Examined) -> Vec<Finding> {
         findings.extend(keys::examine(examined));
         findings.extend(generation::examine(examined));
         findings.extend(log::examine(examined));
+        findings.extend(training::examine(examined));
         findings.extend(model::examine(examined));
         findings.extend(service::examine(examined));
     }

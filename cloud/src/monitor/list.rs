@@ -231,6 +231,20 @@ pub const METRICS: &[Metric] = &[
         &["succeeded", "failed", "stopped"],
         "refreshes started by the service, on request too, by result",
     ),
+    metric(
+        Kind::Gauge,
+        "segue_training_log_age_seconds",
+        &[],
+        &[],
+        "time since the end of the newest hour that the training log has, a day and an hour where all is well",
+    ),
+    metric(
+        Kind::Counter,
+        "segue_training_log_runs_total",
+        &["result"],
+        &["succeeded", "failed", "stopped"],
+        "times that the service had the training log written, by result",
+    ),
     metric(Kind::Gauge, "segue_pack_bytes_median", &[], &[], "median bytes of a served pack"),
     metric(Kind::Gauge, "segue_pack_bytes_max", &[], &[], "bytes of the largest served pack"),
     metric(

@@ -4,21 +4,25 @@
 //! row each, written once their label windows are over. An hour is an hour of the service's clock: nothing comes into it
 //! later, so that its file follows from the log alone and may be written again at any time. Lists that the service made
 //! are kept with the very numbers that the model saw ([`Slates`]); their rows carry them. Who is forgotten is taken out
-//! of all files ([`erase()`]).
+//! of all files ([`erase()`]). The service has a [`Keeper`] write what is due.
 
 pub(crate) mod calendar;
 mod erase;
 mod export;
 mod hours;
+mod keeper;
 mod labels;
 mod rows;
 mod slates;
+mod state;
 mod table;
 mod write;
 
 pub use erase::{Guard, erase};
 pub(crate) use export::{export, lists};
+pub use keeper::Keeper;
 pub use slates::{Kept, KeptPlace, Slates};
+pub(crate) use state::written_until_ms;
 pub use write::{Summary, write};
 
 use std::path::{Path, PathBuf};
@@ -26,7 +30,7 @@ use std::path::{Path, PathBuf};
 /// How long it is waited for what becomes of something shown, in hours.
 pub const LABEL_HOURS: i64 = 24;
 
-const HOUR_MS: i64 = 3_600_000;
+pub(crate) const HOUR_MS: i64 = 3_600_000;
 
 /// Where the training log of a data folder lies.
 #[must_use]

@@ -2,24 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
-use serde::{Deserialize, Serialize};
+use anyhow::Context as _;
+use serde::Serialize;
 
 use super::calendar::partition;
 use super::hours::Hours;
+use super::state::State;
 use super::table::Value;
 use super::{HOUR_MS, LABEL_HOURS, folder, rows, slates, table};
 use crate::dead_letters;
 use crate::erasure::Erased;
 use crate::events::{Arrival, Conduct, Filter, LeftOut, Tail};
 use crate::lock::FileLock;
-use crate::packs::{create_folder, write_synced};
+use crate::packs::create_folder;
 
 /// Events read between two looks at which hours are over.
 const AT_ONCE: u64 = 50_000;
-
-/// The version of the state's file.
-const FORMAT: u32 = 1;
 
 /// Column of the label that every outcome has, and of the features' schema.
 const LABEL: usize = 11;
@@ -42,17 +40,6 @@ pub struct Summary {
     pub cut_off: usize,
     /// Events among those read that are in no row, as no person acts so.
     pub left_out: LeftOut,
-}
-
-/// How far the log was written.
-#[derive(Debug, Serialize, Deserialize)]
-struct State {
-    format: u32,
-    /// The first hour that is not written.
-    next: i64,
-    /// The last event of the hours that nothing to come asks for, and its hour.
-    after: u64,
-    clock: i64,
 }
 
 /// Writes every hour that ended more than the label window before `now_ms` and was not written, without what `filter`
@@ -90,6 +77,8 @@ pub fn write(data: &Path, now_ms: i64, filter: Filter) -> anyhow::Result<Summary
             break;
         }
     }
+    writer.state.run_ms = Some(now_ms);
+    writer.state.write(data)?;
     writer.summary.waiting = writer.hours.between(writer.state.next, i64::MAX).count();
     Ok(writer.summary)
 }
@@ -104,24 +93,7 @@ struct Writer {
 
 impl Writer {
     fn open(data: &Path) -> anyhow::Result<Self> {
-        let path = state_of(data);
-        let state = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                State { format: FORMAT, next: i64::MIN, after: 0, clock: i64::MIN }
-            }
-            read => {
-                let bytes = read.with_context(|| format!("cannot read {}", path.display()))?;
-                serde_json::from_slice(&bytes).with_context(|| {
-                    format!("{} is damaged; remove it: every hour is written anew", path.display())
-                })?
-            }
-        };
-        ensure!(
-            state.format == FORMAT,
-            "{} has format {}; start a newer segue",
-            path.display(),
-            state.format
-        );
+        let state = State::read(data)?;
         let (hours, erased) = (Hours::from(state.clock), Erased::read(data)?);
         Ok(Self { data: data.to_owned(), state, hours, erased, summary: Summary::default() })
     }
@@ -157,13 +129,7 @@ impl Writer {
             (self.state.clock, self.state.after) = (clock, after);
         }
         self.state.next = next;
-        let path = state_of(&self.data);
-        write_synced(&path, &serde_json::to_vec(&self.state)?)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        self.state.write(&self.data)?;
         slates::forget(&self.data, first)
     }
-}
-
-fn state_of(data: &Path) -> PathBuf {
-    folder(data).join("state.json")
 }

@@ -32,6 +32,7 @@ impl World {
             data: data.path().to_owned(),
             now_ms: NOW + 60_000,
             late_ms: HOUR,
+            training_late_ms: Some(27 * HOUR),
             service: None,
             runtime: None,
         };

@@ -8,7 +8,8 @@ use super::*;
 use crate::catalog::Dataset;
 use crate::catalog::changes::{Journal, What};
 use crate::erasure::{Erased, Tombstones};
-use crate::events::{EventStore, Limits, Senders, validate};
+use crate::events::{EventStore, Filter, Limits, Senders, validate};
+use crate::training_log;
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -85,6 +86,29 @@ fn changes_of_items_that_cannot_be_read_are_put_back_or_moved_away() {
     fs::write(&file, &whole[5..]).unwrap();
     fs::rename(&file, world.path("away")).unwrap();
     assert_eq!(world.codes(), []);
+}
+
+#[test]
+fn a_training_log_that_nobody_writes_or_can_read_is_late_until_it_is_written() {
+    let mut world = World::new();
+    world.examined.late_ms = i64::MAX;
+    let write = |world: &World| {
+        training_log::write(world.data.path(), world.examined.now_ms, Filter::default()).unwrap();
+        assert_eq!(world.codes(), []);
+    };
+    write(&world);
+    world.examined.now_ms += 2 * HOUR;
+    assert_eq!(world.codes(), []);
+    world.examined.now_ms += 2 * HOUR;
+    assert_eq!(world.codes(), [Code::TrainingLogLate]);
+    let is_off = Examined { training_late_ms: None, ..world.examined.clone() };
+    assert!(examine(&is_off).iter().all(|finding| finding.code != Code::TrainingLogLate));
+    write(&world);
+    let state = world.path("training/state.json");
+    fs::write(&state, "damaged").unwrap();
+    assert_eq!(world.codes(), [Code::TrainingLogLate]);
+    fs::remove_file(&state).unwrap();
+    write(&world);
 }
 
 #[test]

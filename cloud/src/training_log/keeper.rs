@@ -1,0 +1,157 @@
+//! Writes hours by itself when they are due, beside the service.
+//!
+//! The writing is a process of its own: it holds the events of some fifty hours, which the service shall not, and one that
+//! fails or is killed never takes the service with it. What is killed is gone on with by the next one.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::state::last_run_ms;
+use crate::clock::now_ms;
+
+/// How often a running process is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+/// How soon after a start of the service, which reads the log itself.
+const START: Duration = Duration::from_secs(60);
+
+/// The thread that starts the processes and waits for them; dropping it ends one that is running.
+#[derive(Debug)]
+pub struct Keeper {
+    /// Nothing is ever sent: it is dropped when the thread has to end.
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    /// Writes the training log of data folder `data` every so often, by the process that `command` describes.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start(
+        data: &Path,
+        every: Duration,
+        command: impl Fn() -> Command + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let (stop, stopped) = channel();
+        let mut wait = first_wait(every, last_run_ms(data), now_ms());
+        let thread = std::thread::Builder::new().name("training-log".to_owned()).spawn(move || {
+            while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                let result = run(command(), &stopped);
+                metrics::counter!("segue_training_log_runs_total", "result" => result).increment(1);
+                wait = every;
+            }
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of the training log panicked");
+        }
+    }
+}
+
+/// What is left until the last run is `every` old, however often the service is started again.
+fn first_wait(every: Duration, last_ms: Option<i64>, now_ms: i64) -> Duration {
+    // A run of the future was by a clock that was set back since.
+    let age_ms =
+        last_ms.map_or(u64::MAX, |last_ms| u64::try_from(now_ms.saturating_sub(last_ms)).unwrap_or(0));
+    every.saturating_sub(Duration::from_millis(age_ms)).max(every.min(START))
+}
+
+/// What became of it.
+fn run(mut command: Command, stopped: &Receiver<()>) -> &'static str {
+    match command.stdin(Stdio::null()).stdout(Stdio::null()).spawn() {
+        Ok(child) => wait(child, stopped),
+        Err(error) => {
+            tracing::error!(%error, "what writes the training log could not be started");
+            "failed"
+        }
+    }
+}
+
+fn wait(mut child: Child, stopped: &Receiver<()>) -> &'static str {
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => return "succeeded",
+            Ok(Some(status)) => {
+                tracing::error!(%status, "the training log could not be written; trying again later");
+                return "failed";
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, "what writes the training log cannot be watched"),
+        }
+        if stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Disconnected) {
+            // Both fail only when it has ended; hours that are not finished are written by the next run.
+            let _ = child.kill();
+            let _ = child.wait();
+            return "stopped";
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn it_runs_again_and_again_until_it_is_dropped() {
+        let data = tempfile::tempdir().unwrap();
+        let begun = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&begun);
+        let command = move || {
+            // One that fails is tried again like one that does not.
+            let programs = ["true", "false", "/does/not/exist"];
+            Command::new(programs[counted.fetch_add(1, Ordering::SeqCst) % programs.len()])
+        };
+        let keeper = Keeper::start(data.path(), Duration::from_millis(1), command).unwrap();
+        let started = Instant::now();
+        while begun.load(Ordering::SeqCst) < 7 {
+            assert!(started.elapsed() < Duration::from_secs(60), "it does not run again");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        drop(keeper);
+        let ended = begun.load(Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(begun.load(Ordering::SeqCst), ended);
+    }
+
+    #[test]
+    fn what_is_running_ends_with_the_service() {
+        let data = tempfile::tempdir().unwrap();
+        let (begun, begins) = channel();
+        let keeper = Keeper::start(data.path(), Duration::from_millis(1), move || {
+            begun.send(()).unwrap();
+            let mut command = Command::new("sleep");
+            command.arg("600");
+            command
+        });
+        begins.recv().unwrap();
+        let stopped = Instant::now();
+        drop(keeper.unwrap());
+        assert!(stopped.elapsed() < Duration::from_secs(300), "it was waited for");
+    }
+
+    #[test]
+    fn a_restart_puts_off_nothing_that_is_due_but_the_start_comes_first() {
+        let hour = Duration::from_secs(3_600);
+        assert_eq!(first_wait(hour, None, 5), START);
+        assert_eq!(first_wait(hour, Some(0), 600_000), Duration::from_secs(3_000));
+        assert_eq!(first_wait(hour, Some(0), 9_000_000), START);
+        assert_eq!(first_wait(Duration::from_secs(1), None, 5), Duration::from_secs(1));
+        // A clock that was set back.
+        assert_eq!(first_wait(hour, Some(5_000), 0), hour);
+    }
+}
