@@ -37,6 +37,9 @@ pub mod refresh;
 pub mod score;
 pub mod served;
 pub mod server;
+#[cfg(test)]
+#[path = "../tests/support/skipped.rs"]
+mod skipped;
 pub mod state;
 pub mod tls;
 pub mod towers;

@@ -1,5 +1,8 @@
 //! Each operator a ranker may use gives what ONNX Runtime gives, alone and among others, for few candidates and many.
 
+#[path = "../../cloud/tests/support/skipped.rs"]
+mod skipped;
+
 use segue_cloud::score::OrtScorer;
 use segue_conformance::draws::Draws;
 use segue_conformance::onnx::{Attribute, Graph};
@@ -265,7 +268,7 @@ const GRAPHS: &[(&str, Nodes<'_>)] = &[
 #[test]
 fn every_graph_gives_what_onnx_runtime_gives() {
     if std::env::var_os(segue_cloud::towers::onnx::LIBRARY).is_none() {
-        return eprintln!("skipped: no ONNX Runtime is named; `cargo xtask test` sets it");
+        return skipped::note("no ONNX Runtime is named", "cargo xtask test");
     }
     let apart = GRAPHS.iter().map(|(name, nodes)| (name, difference(nodes)));
     let wrong: Vec<_> = apart.filter(|(_, largest)| *largest > 2e-6).collect();

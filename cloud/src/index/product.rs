@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn the_graph_finds_what_exact_search_finds_in_one_part_or_in_several() {
         if std::env::var_os(onnx::LIBRARY).is_none() {
-            return eprintln!("skipped: {} names no library; `cargo xtask test` sets it", onnx::LIBRARY);
+            return crate::skipped::note("no ONNX Runtime is named", "cargo xtask test");
         }
         let vectors = Arc::new(clustered(1_000, 16, 4));
         let exact = Exact::new(Arc::clone(&vectors));

@@ -137,10 +137,10 @@ mod tests {
         let (Ok(ranker), Ok(schema)) =
             (std::fs::read(model.join("ranker.onnx")), std::fs::read(model.join("schema.json")))
         else {
-            return eprintln!("skipped: no model in {}", model.display());
+            return crate::skipped::note("the demo's model is missing", "cargo xtask train");
         };
         if std::env::var_os(onnx::LIBRARY).is_none() {
-            return eprintln!("skipped: {} names no library; `cargo xtask test` sets it", onnx::LIBRARY);
+            return crate::skipped::note("no ONNX Runtime is named", "cargo xtask test");
         }
         let schema = Schema::from_json(&schema).unwrap();
         let mut server = OrtScorer::new(&ranker, &schema).unwrap();

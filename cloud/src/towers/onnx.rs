@@ -275,7 +275,7 @@ mod tests {
     fn the_smallest_graph_is_one_and_runs_on_what_is_there() {
         if std::env::var_os(LIBRARY).is_none() {
             assert_eq!(provider(), Provider::Cpu);
-            return eprintln!("skipped: {LIBRARY} names no library; `cargo xtask test` sets it");
+            return crate::skipped::note("no ONNX Runtime is named", "cargo xtask test");
         }
         let mut session = session_on(IDENTITY, 1, provider()).unwrap();
         let values = Tensor::from_array(([2_usize], vec![3.0_f32, 4.0])).unwrap();
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn kept_vectors_are_those_the_tower_gives_and_damaged_ones_are_made_again() {
         if std::env::var_os(LIBRARY).is_none() {
-            return eprintln!("skipped: {LIBRARY} names no library; `cargo xtask test` sets it");
+            return crate::skipped::note("no ONNX Runtime is named", "cargo xtask test");
         }
         let mut catalogue = generated();
         let folder = tempfile::tempdir().unwrap();

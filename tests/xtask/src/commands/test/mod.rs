@@ -6,6 +6,7 @@ mod mobile;
 mod path;
 mod platforms;
 pub(crate) mod rust;
+mod skips;
 pub(crate) mod summary;
 mod training;
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::bail;
 
-use super::summary;
+use super::{skips, summary};
 use crate::paths::Paths;
 use crate::shell;
 use crate::steps::{Counts, Step, Steps};
@@ -41,6 +41,7 @@ pub(super) fn all(paths: &Paths, steps: &Steps, library: Option<PathBuf>) -> Opt
     steps.run("lints", |step| lints(paths, step));
     steps.run_counted("each feature alone", |step| features_alone(paths, step));
     steps.run_counted("Rust tests", |step| tests(paths, step, library.as_ref()));
+    skips::read(paths).iter().for_each(|skip| steps.skip(&skip.test, &skip.reason, &skip.command));
     steps.run("documentation", |step| documentation(paths, step));
     let executable = steps.run("server: compile", |step| build(paths, step))?;
     Some(Segue { executable, library: library? })
@@ -71,7 +72,11 @@ fn tests(paths: &Paths, step: &Step, library: Option<&PathBuf>) -> anyhow::Resul
     if paths.file(PUBLIC_DATA).is_dir() {
         command.args(["--", "--include-ignored"]);
     }
-    counted(step, &mut command, summary::of_cargo)
+    command.env(skips::VARIABLE, skips::begin(paths)?);
+    let ((), mut counts) = counted(step, &mut command, summary::of_cargo)?;
+    // To cargo they are passed; each is a row of its own.
+    counts.passed = counts.passed.saturating_sub(skips::tests(&skips::read(paths)));
+    Ok(((), counts))
 }
 
 /// Runs a test runner and reads its counts; a runner that fails without a count is an error.
