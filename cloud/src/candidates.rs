@@ -79,6 +79,12 @@ impl CandidateFacts {
         }
     }
 
+    /// From now on the posteriors go by these tallies, one for each item; rates and what creators lend stay as they are,
+    /// which a model learned from.
+    pub(crate) fn recount(&mut self, tallies: Vec<Tally>) {
+        self.tallies = tallies;
+    }
+
     /// What the events of item `item` come to.
     #[must_use]
     pub fn tally(&self, item: usize) -> Tally {

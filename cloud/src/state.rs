@@ -414,10 +414,13 @@ impl AppState {
         now_ms: i64,
     ) -> Result<ServedPack, ApiError> {
         let (asked, lately) = (user.to_owned(), self.sessions.of(user));
-        let current = Arc::clone(published);
-        let made = self.workshop.ask(move |on_demand| match &current.verified {
-            Some(verified) => on_demand.pack(&asked, &lately, verified, now_ms),
-            None => Ok(None),
+        let (current, counting) = (Arc::clone(published), self.counting.clone());
+        let made = self.workshop.ask(move |on_demand| {
+            on_demand.count(&counting);
+            match &current.verified {
+                Some(verified) => on_demand.pack(&asked, &lately, verified, now_ms),
+                None => Ok(None),
+            }
         });
         let made = made
             .await?

@@ -130,6 +130,37 @@ async fn what_is_taken_up_between_two_refreshes_is_trending_before_the_next_one(
 }
 
 #[tokio::test]
+async fn a_pack_on_demand_knows_how_well_did_what_others_tried_since_the_refresh() {
+    let data = published();
+    let state = serve(data.path());
+    ready(&state).await;
+    let counts = async |item: &str| -> (f32, f32) {
+        let pack = pack(&state, "user:u0").await;
+        let columns = &pack.find(item).unwrap().columns;
+        (columns["explore_successes"], columns["explore_failures"])
+    };
+    let before = pack(&state, "user:u0").await;
+    let is_tried = |one: &&segue_core::pack::Candidate| one.columns.contains_key("explore_successes");
+    let item = before.candidates().iter().find(is_tried).unwrap().item.clone();
+    let (well, not) = counts(&item).await;
+    let told = |id: usize| {
+        let kind = if id < 12 { "complete" } else { "skip" };
+        json!({"event_id": format!("t{id}"), "user": "u1", "item": item, "kind": kind, "time_ms": now_ms() - 1_000 * id as i64})
+    };
+    let events: Vec<Value> = (0..16).map(told).collect();
+    let (status, _) = ask(&state, "POST", "/api/v1/events", Some(json!({ "events": events }))).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    while !state.counting.catch_up(&state).unwrap() {}
+    assert_eq!(counts(&item).await, (well, not), "the pack is the refresh's");
+    assert_eq!(ask(&state, "POST", "/api/v1/packs/u0", None).await.0, StatusCode::OK);
+    let (well_now, not_now) = counts(&item).await;
+    assert!(
+        (well_now - well - 12.0).abs() < 0.5 && (not_now - not - 4.0).abs() < 0.5,
+        "{well_now} {not_now}"
+    );
+}
+
+#[tokio::test]
 async fn somebody_new_who_answers_a_survey_has_a_pack_of_their_own_at_once_and_after_the_next_refresh() {
     let data = published();
     let state = serve(data.path());

@@ -13,6 +13,7 @@ mod gates;
 mod gather;
 mod inventory;
 mod job;
+mod lately;
 mod maker;
 mod moment;
 mod on_demand;

@@ -13,6 +13,7 @@ use segue_core::pack::VerifiedPack;
 use segue_core::trust::hash;
 
 use super::gather::{Person, gather};
+use super::lately::Lately;
 use super::maker::Stamp;
 use super::survey::{Answers, Starter, starters};
 use super::trending::Trending;
@@ -110,6 +111,7 @@ pub struct OnDemand<'a> {
     /// Ids of the events of each person that was asked for, those of the tables among them.
     known: HashMap<usize, HashSet<String>>,
     trending: Trending,
+    lately: Lately,
 }
 
 impl<'a> OnDemand<'a> {
@@ -129,8 +131,16 @@ impl<'a> OnDemand<'a> {
         let histories = Histories::before(catalogue, None);
         let encoder = PersonEncoder::new(catalogue, &histories, model)?;
         let engine = Some(PackMaker::new(&prepared)?.into_engine());
-        let trending = Trending::new(catalogue);
-        Ok(Self { basis, prepared, histories, encoder, engine, known: HashMap::new(), trending })
+        let (known, trending, lately) = (HashMap::new(), Trending::new(catalogue), Lately::default());
+        Ok(Self { basis, prepared, histories, encoder, engine, known, trending, lately })
+    }
+
+    /// Takes what `counting` counted since into account: how well new and little known items did.
+    pub fn count(&mut self, counting: &Counting) {
+        let basis = self.basis;
+        if let Some(tallies) = self.lately.tallies(&basis.catalogue, &basis.imported, counting) {
+            self.prepared.recount(tallies);
+        }
     }
 
     /// A signed pack for `user` with what they did lately, checked as their client will; none for somebody of whom nothing

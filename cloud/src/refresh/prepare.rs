@@ -12,6 +12,7 @@ use super::sources::{Place, Source};
 use super::{Barred, Inventories, Moment, People, Pools, Popular, Together, Viewer};
 use crate::candidates::{CandidateFacts, ranks};
 use crate::catalog::Catalogue;
+use crate::consumers::Tally;
 use crate::index::{self, ItemVectors};
 use crate::towers::projection::project;
 use crate::towers::{Embeddings, ModelDirectory, embed};
@@ -141,6 +142,11 @@ impl<'a> Prepared<'a> {
             put(&mut self.short);
         }
         put(&mut self.embeddings);
+    }
+
+    /// From now on posteriors go by what the events of each item come to by now.
+    pub(super) fn recount(&mut self, tallies: Vec<Tally>) {
+        self.facts.recount(tallies);
     }
 
     /// The share of tries that item `index` is expected to do well in.
