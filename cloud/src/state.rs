@@ -22,7 +22,7 @@ use crate::error::{ApiError, Code};
 use crate::events::EventStore;
 use crate::jobs::Jobs;
 use crate::keys::KeyStore;
-use crate::live::{Engines, Items, Sessions};
+use crate::live::{Engines, Items, OpenedPacks, Sessions};
 use crate::monitor;
 use crate::packs::{Generation, PackStore};
 use crate::refresh::{self, Report, Viewer, settled_changes};
@@ -43,6 +43,8 @@ pub struct Published {
     pub earlier: Vec<Generation>,
     /// The last change of an item that its packs know of.
     pub changed: u64,
+    /// Packs of its subjects that lists were made from.
+    pub opened: OpenedPacks,
     /// The signed manifest.
     pub manifest: Bytes,
     /// Its hash.
@@ -243,6 +245,7 @@ impl AppState {
             packs,
             earlier,
             changed,
+            opened: OpenedPacks::default(),
             manifest,
             manifest_hash,
             rotations,
@@ -473,6 +476,9 @@ impl AppState {
             let generation = state.published().map_or(0, |published| published.packs.number());
             let receipt = state.tombstones.ask(&user, now_ms(), generation)?;
             state.sessions.forget(&user);
+            if let Ok(published) = state.published() {
+                published.opened.forget(&format!("user:{user}"));
+            }
             Ok(receipt)
         });
         let receipt = noted.await?;

@@ -159,6 +159,24 @@ impl Items {
         blocked.or_else(|| self.read(|known| known.ends.get(item).copied()))
     }
 
+    /// Those of `items`, each with its creator, that ended until `now_ms` by what changed or is blocked: a whole pack is asked
+    /// about at once.
+    #[must_use]
+    pub fn ended<'a>(&self, items: impl Iterator<Item = (&'a str, &'a str)>, now_ms: i64) -> Vec<&'a str> {
+        if !self.has_ends() {
+            return Vec::new();
+        }
+        self.decided(|editorial| {
+            self.read(|known| {
+                let end_of = |(item, creator): (&str, &str)| {
+                    editorial.end_of(item, creator).or_else(|| known.ends.get(item).copied())
+                };
+                let ended = items.filter(|item| end_of(*item).is_some_and(|end| end <= now_ms));
+                ended.map(|(item, _)| item).collect()
+            })
+        })
+    }
+
     fn read<T>(&self, ask: impl FnOnce(&Known) -> T) -> T {
         ask(&self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -181,6 +199,8 @@ mod tests {
         }
         assert_eq!(items.change(vec![row()], 20).unwrap(), 4);
         assert_eq!((items.end_of("a", ""), items.has_ends()), (None, true));
+        assert!(items.ended([("a", ""), ("b", "")].into_iter(), 9).is_empty(), "not yet");
+        assert_eq!(items.ended([("a", ""), ("b", "")].into_iter(), 10), ["b"]);
         std::fs::remove_file(data.path().join(changes::FILE)).unwrap();
         items.reload().unwrap();
         assert_eq!((items.version(), items.has_ends()), ((0, 0), false));
@@ -207,6 +227,7 @@ mod tests {
         assert!(items.decide(|editorial| editorial.block(Blocked::Creator, "c", 10)).unwrap());
         items.change(vec![row], 20).unwrap();
         assert_eq!((items.end_of("a", "c"), items.end_of("a", "d")), (Some(0), None));
+        assert_eq!(items.ended([("a", "c"), ("a", "d")].into_iter(), 0), ["a"]);
         std::fs::remove_file(data.path().join(changes::FILE)).unwrap();
         for items in [&items, &Items::open(data.path()).unwrap()] {
             items.reload().unwrap();

@@ -4,8 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::*;
+use crate::catalog::changes::What;
 use crate::catalog::{Event, EventKind};
 use crate::config::Config;
+use crate::editorial::Blocked;
 use crate::error::Code;
 use crate::refresh::run as refresh;
 use crate::refresh::tests::{NOW, event, folder, options, write};
@@ -152,4 +154,51 @@ fn an_unknown_surface_is_named_beside_the_known_ones() {
         recommend(&serve(data.path()), &Wanted { surface: "cinema".into(), ..wanted("u0") }).unwrap_err();
     assert_eq!(error.code, Code::SurfaceUnknown);
     assert!(error.detail.contains("cinema") && error.detail.contains("radio"), "{error:?}");
+}
+
+/// Whether the pack of `user` has not to be opened anew.
+fn is_opened(state: &AppState, user: &str) -> bool {
+    let (published, subject) = (state.published().unwrap(), format!("user:{user}"));
+    let hash = published.packs.entry(&subject).unwrap().hash_hex();
+    published.opened.get(&subject, &hash, || anyhow::bail!("it is not opened")).is_ok()
+}
+
+#[test]
+fn a_pack_that_was_opened_hides_no_end_no_block_and_no_next_generation() {
+    let data = published();
+    let state = serve(data.path());
+    let list = || -> (u64, Vec<String>) {
+        let list = recommend(&state, &Wanted { count: 30, ..wanted("u0") }).unwrap();
+        (list.generation, items(&list).into_iter().map(str::to_owned).collect())
+    };
+    let holds = |item: &String| list().1.contains(item);
+    assert!(!is_opened(&state, "u0"));
+    let (_, first) = list();
+    assert!(is_opened(&state, "u0"));
+    assert_eq!(list().1, first);
+    state.items.change(vec![What::Withdrawn(first[0].clone())], 1).unwrap();
+    assert!(!holds(&first[0]) && holds(&first[1]));
+    assert!(state.items.decide(|editorial| editorial.block(Blocked::Item, &first[1], 1)).unwrap());
+    assert!(!holds(&first[0]) && !holds(&first[1]) && holds(&first[2]));
+    state.items.decide(|editorial| editorial.unblock(Blocked::Item, &first[1])).unwrap();
+    assert!(!holds(&first[0]) && holds(&first[1]));
+    refresh(data.path(), &options()).unwrap();
+    state.reload();
+    assert!(!is_opened(&state, "u0"));
+    let (generation, next) = list();
+    assert!(generation == 2 && !next.contains(&first[0]), "{next:?}");
+}
+
+#[tokio::test]
+async fn the_pack_of_somebody_who_is_forgotten_is_let_go_of() {
+    let data = published();
+    let state = super::item_tests::serve(data.path());
+    for user in ["u0", "u1"] {
+        recommend(&state, &wanted(user)).unwrap();
+    }
+    state.forget("u0".to_owned()).await.unwrap();
+    assert_eq!([is_opened(&state, "u0"), is_opened(&state, "u1")], [false, true]);
+    let refused =
+        super::item_tests::ask(&state, "GET", "/api/v1/recommendations?user=u0&surface=radio", None);
+    assert_ne!(refused.await.0, axum::http::StatusCode::OK);
 }

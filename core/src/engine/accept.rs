@@ -128,7 +128,7 @@ impl Engine {
         let manifest = self.trust.manifest()?;
         let opened = VerifiedPack::open(bytes, self.trust.key(), manifest, subject, now_ms);
         self.faults.pack = opened.is_err();
-        self.replace_pack(opened?);
+        self.replace_pack(opened?.into());
         self.dismiss_ranker()?;
         self.pack()
     }

@@ -20,6 +20,7 @@ pub use slate::{Listed, Order, Place, Request, Slate};
 pub(crate) use surface::Surface;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::error::{Code, Error, Result};
 #[cfg(feature = "encode")]
@@ -68,7 +69,7 @@ pub struct Engine {
     linear_meanwhile: bool,
     /// The accepted ranker as manifests name it.
     appointed: Option<Appointed>,
-    pack: Option<VerifiedPack>,
+    pack: Option<Arc<VerifiedPack>>,
     /// What list rules ask of the pack's candidates.
     traits: Option<Traits>,
     state: State,
@@ -109,11 +110,11 @@ impl Engine {
         Self { ranker_wanted: true, ..self }
     }
 
-    /// Starts a new session on `pack`, for servers.
+    /// Starts a new session on `pack`, for servers; several engines may share one.
     #[cfg(feature = "encode")]
-    pub fn begin(&mut self, pack: VerifiedPack) {
+    pub fn begin(&mut self, pack: impl Into<Arc<VerifiedPack>>) {
         self.state = State::default();
-        self.replace_pack(pack);
+        self.replace_pack(pack.into());
     }
 
     fn trusting(root: PublicKey) -> Result<Self> {
@@ -138,7 +139,7 @@ impl Engine {
     /// # Errors
     /// `pack_missing` before the first one was accepted.
     pub fn pack(&self) -> Result<&VerifiedPack> {
-        self.pack.as_ref().ok_or_else(|| Error::new(Code::PackMissing, "no pack has been accepted."))
+        self.pack.as_deref().ok_or_else(|| Error::new(Code::PackMissing, "no pack has been accepted."))
     }
 
     /// What the session remembers.
@@ -156,11 +157,11 @@ impl Engine {
     pub fn apply(&mut self, event: &Event) -> Result<Applied> {
         let neutral = Feedback::neutral();
         let feedback = feedback(&self.surfaces, event, self.surface.as_ref()).unwrap_or(&neutral);
-        let candidate = self.pack.as_ref().and_then(|pack| pack.find(&event.item));
+        let candidate = self.pack.as_deref().and_then(|pack| pack.find(&event.item));
         let applied = self.state.apply(event, candidate, feedback)?;
         // What was let go of may be near to something else that is refused.
         let decides = event.bars("", &[]).is_some();
-        if let Some(pack) = self.pack.as_ref().filter(|_| decides) {
+        if let Some(pack) = self.pack.as_deref().filter(|_| decides) {
             self.state.bar_neighbours(pack.candidates());
         }
         Ok(applied)
@@ -255,7 +256,7 @@ impl Engine {
         self.ranker.is_some() && self.pack.as_ref().is_none_or(|pack| pack.generation() >= since)
     }
 
-    fn replace_pack(&mut self, pack: VerifiedPack) {
+    fn replace_pack(&mut self, pack: Arc<VerifiedPack>) {
         self.state.adopt(&pack);
         self.traits = Some(Traits::new(pack.candidates(), pack.created_ms()).with_profile(pack.profile()));
         self.pack = Some(pack);

@@ -99,7 +99,7 @@ impl Engine {
     fn utilities_within(&mut self, request: &Request, budget: &mut Budget<'_>) -> Result<Vec<f32>> {
         let fits = self.ranker_fits();
         let Self { surfaces, ranker, pack, state, .. } = self;
-        utilities(surfaces, ranker.as_mut().filter(|_| fits), pack.as_ref(), state, request, budget)
+        utilities(surfaces, ranker.as_mut().filter(|_| fits), pack.as_deref(), state, request, budget)
     }
 
     /// The utilities of another session, however long it takes.
@@ -107,7 +107,7 @@ impl Engine {
         let fits = self.ranker_fits();
         let Self { surfaces, ranker, pack, .. } = self;
         let ranker = ranker.as_mut().filter(|_| fits);
-        utilities(surfaces, ranker, pack.as_ref(), state, request, &mut Budget::unlimited())
+        utilities(surfaces, ranker, pack.as_deref(), state, request, &mut Budget::unlimited())
     }
 
     /// The utilities of these candidates in another session.
@@ -119,7 +119,7 @@ impl Engine {
     ) -> Result<Vec<f32>> {
         let fits = self.ranker_fits();
         let Self { surfaces, ranker, pack, .. } = self;
-        let parts = (ranker.as_mut().filter(|_| fits), surfaces.get(&request.surface), pack.as_ref());
+        let parts = (ranker.as_mut().filter(|_| fits), surfaces.get(&request.surface), pack.as_deref());
         if let (Some(ranker), Some(surface), Some(pack)) = parts {
             let some = ranker.utilities_of_some(&surface.policy, pack, rows, state, &request.context)?;
             if let Some(utilities) = some {

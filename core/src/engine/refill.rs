@@ -41,7 +41,7 @@ impl Engine {
     /// Accepting the new pack goes on with the session: see [`Engine::accept_pack`].
     #[must_use]
     pub fn refill(&self, now_ms: i64) -> Option<Refill> {
-        let pack = self.pack.as_ref()?;
+        let pack = self.pack.as_deref()?;
         let surface = self.surface.as_ref().and_then(|surface| self.surfaces.get(surface));
         let rules = surface.or(self.surfaces.values().next()).and_then(|surface| surface.policy.refill);
         let rules = rules.unwrap_or_default();
