@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use crate::http;
 use crate::paths::Paths;
 use crate::server::Server;
 use crate::shell;
-use crate::steps::{Step, Steps};
+use crate::steps::{Counts, Step, Steps};
 use crate::tools::python;
 use crate::whole_path::{self, Segue};
 
@@ -21,9 +22,32 @@ const REQUIREMENTS: &str = "tests/api/requirements.lock";
 /// Admits the fuzzer to what services may ask; nothing outside of this process ever sees it.
 const KEY: &str = "the-key-of-a-fuzzer-with-its-thirty-two-bytes";
 
-/// Requests for each operation, and where their chance begins: a failure comes again.
-const EXAMPLES: &str = "100";
+/// Signs the token of a person, likewise.
+const SECRET: &str = "the-secret-of-people-with-its-thirty-two-bytes";
+
+/// Prints that token (RFC 7519, HS256), as an app's sign-in would give it.
+const SIGN_IN: &str = "
+import base64, hashlib, hmac, json, sys, time
+def text(data): return base64.urlsafe_b64encode(data).rstrip(b'=')
+claims = {'sub': 'u1', 'exp': int(time.time()) + 86400}
+said = b'.'.join(text(json.dumps(part).encode()) for part in ({'alg': 'HS256', 'typ': 'JWT'}, claims))
+print((said + b'.' + text(hmac.new(sys.argv[1].encode(), said, hashlib.sha256).digest())).decode())
+";
+
+/// Where the chance of requests begins: a failure comes again.
 const SEED: &str = "7";
+
+/// How much is sent.
+struct Extent {
+    /// Requests for each operation.
+    examples: &'static str,
+    /// Ways to find them.
+    phases: &'static str,
+}
+
+/// What fits into every run, and all there is.
+const FEW: Extent = Extent { examples: "15", phases: "examples,fuzzing" };
+const MANY: Extent = Extent { examples: "100", phases: "examples,coverage,fuzzing,stateful" };
 
 /// What an answer has to keep; it is refused with a 4xx or answered, and as described.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
@@ -32,34 +56,75 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 /// How long the service may take to get ready for what needs vectors.
 const READY: Duration = Duration::from_secs(120);
 
-/// Runs it on a copy of `data`, or counts it as skipped.
+/// Runs it on a copy of `data`, few requests unless `all` are asked for.
 pub(super) fn run(paths: &Paths, steps: &Steps, all: bool, segue: &Segue, data: &Path) {
     const NAME: &str = "requests made of the API's description";
-    if !all {
-        return steps.skip(NAME, "its Python packages are installed first", "cargo xtask test --all");
-    }
-    steps.run(NAME, |step| {
-        let python = python::with_requirements(paths, step, &paths.file(REQUIREMENTS))?;
+    const COMMAND: &str = "cargo xtask test --all";
+    let installed = steps.run("requests of the API: Python packages", |step| {
+        match python::with_requirements(paths, step, &paths.file(REQUIREMENTS)) {
+            // Where there is no network or no Python, the rest is tested all the same.
+            Err(error) if !all => Ok(Err(format!("{error:#}"))),
+            python => Ok(Ok(python?)),
+        }
+    });
+    let python = match installed {
+        Some(Ok(python)) => python,
+        Some(Err(why)) => {
+            return steps.skip(NAME, &format!("its packages cannot be had: {why}"), COMMAND);
+        }
+        None => return,
+    };
+    let extent = if all { MANY } else { FEW };
+    steps.run_counted(NAME, |step| {
         let apart = paths.cache.join(format!("fuzz-api-{}", std::process::id()));
         whole_path::share(data, &apart).with_context(|| format!("cannot make {}", apart.display()))?;
-        let fuzzed = fuzz(paths, step, segue, &python, &apart);
+        let fuzzed = fuzz(paths, step, segue, (python.as_path(), &extent), &apart);
         fs::remove_dir_all(&apart).with_context(|| format!("cannot remove {}", apart.display()))?;
         fuzzed
     });
 }
 
-fn fuzz(paths: &Paths, step: &Step, segue: &Segue, python: &Path, data: &Path) -> anyhow::Result<()> {
+/// As a service, as a person and as nobody: what each may ask is another part of the description.
+fn fuzz(
+    paths: &Paths,
+    step: &Step,
+    segue: &Segue,
+    (python, extent): (&Path, &Extent),
+    data: &Path,
+) -> anyhow::Result<((), Counts)> {
     let mut serve = segue.serve_command(paths, data, None);
-    serve.env("SEGUE_SERVICE_KEYS", KEY);
+    // A person may ask for less in a second than the fuzzer does.
+    serve.env("SEGUE_SERVICE_KEYS", KEY).env("SEGUE_PERSON_SECRET", SECRET);
+    serve.env("SEGUE_LIMITS_PERSON_RATE", "0");
     let server = Server::start(step, serve, 0)?;
     wait_for_vectors(&server)?;
-    let document = format!("{}/api/v1/openapi.json", server.url());
+    let token = shell::answer(&mut shell::program(paths, python, ["-c", SIGN_IN, SECRET]));
+    let token = token.context("no token could be made")?;
+    let mut counts = Counts::default();
+    for (who, credentials) in [("a service", Some(KEY)), ("a person", Some(token.as_str())), ("nobody", None)]
+    {
+        let mut command = requests(paths, &server, (python, extent), credentials);
+        shell::run(step, command.current_dir(data)).with_context(|| format!("asked as {who}"))?;
+        counts.add(Counts::ONE);
+    }
+    Ok(((), counts))
+}
+
+fn requests(
+    paths: &Paths,
+    server: &Server,
+    (python, extent): (&Path, &Extent),
+    credentials: Option<&str>,
+) -> Command {
     let arguments = ["-m", "schemathesis.cli", "run", "--no-color", "--checks", CHECKS, "--seed", SEED];
     let mut command = shell::program(paths, python, arguments);
-    command.args(["--max-examples", EXAMPLES, "--generation-database", "none", "--header"]);
-    command.arg(format!("Authorization: Bearer {KEY}")).arg(document);
-    shell::run(step, command.current_dir(data))?;
-    Ok(())
+    command.args(["--max-examples", extent.examples, "--phases", extent.phases]);
+    command.args(["--generation-database", "none"]);
+    if let Some(credentials) = credentials {
+        command.arg("--header").arg(format!("Authorization: Bearer {credentials}"));
+    }
+    command.arg(format!("{}/api/v1/openapi.json", server.url()));
+    command
 }
 
 /// Until then some operations are answered with 503, as described.
