@@ -255,6 +255,7 @@ mod tests {
             items: vec![1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0],
             users: Vec::new(),
             towers: "none".into(),
+            reused: 0,
         };
         let facts = Facts { counts: &[3.0, 1.0, 0.0, 3.0], total: 7.0, vectors: &vectors };
         let scores = list.iter().enumerate().map(|(place, item)| (*item, -(place as f32))).collect();

@@ -225,6 +225,13 @@ pub const METRICS: &[Metric] = &[
         "lists of the served generation, by how they came about",
     ),
     metric(
+        Kind::Gauge,
+        "segue_refresh_vectors",
+        &["how"],
+        &[],
+        "item vectors of the served generation: reused from before, or made",
+    ),
+    metric(
         Kind::Counter,
         "segue_refresh_runs_total",
         &["result"],

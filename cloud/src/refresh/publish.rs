@@ -222,6 +222,8 @@ fn report(
     let whole = median_and_largest(shards.iter().flat_map(|shard| shard.pack_bytes.clone()).collect());
     let (load, prepare) = (most(|shard| shard.seconds_load), most(|shard| shard.seconds_prepare));
     let making: f64 = shards.iter().map(|shard| shard.seconds_packs).sum();
+    // What one process made the others reuse.
+    let vectors_reused = shards.iter().map(|shard| shard.vectors_reused).min().unwrap_or(0);
     Report {
         generation: plan.generation,
         run: plan.run.clone(),
@@ -242,6 +244,8 @@ fn report(
         events: first.events,
         packs,
         towers: manifest.towers.clone(),
+        vectors_reused,
+        vectors_made: first.items.saturating_sub(vectors_reused),
         ranker: manifest.ranker.as_ref().map(|ranker| ranker.model.hash.clone()),
         index: first.index.clone(),
         provider: first.provider.clone(),

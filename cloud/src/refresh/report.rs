@@ -49,6 +49,9 @@ pub struct ShardReport {
     pub events: usize,
     /// Hash of the two-tower model that made the vectors, or `none`.
     pub towers: String,
+    /// Items whose vectors were kept from before.
+    #[serde(default)]
+    pub vectors_reused: usize,
     /// `hnsw`, `usearch` or `exact`.
     pub index: String,
     /// What towers and exact search ran on: `cpu` or `cuda`.
@@ -133,6 +136,12 @@ pub struct Report {
     pub region_packs: usize,
     /// Hash of the two-tower model that made the vectors, or `none`.
     pub towers: String,
+    /// Items whose vectors were kept from the refresh before, as nothing that towers read of them changed.
+    #[serde(default)]
+    pub vectors_reused: usize,
+    /// Items whose vectors were made in this run.
+    #[serde(default)]
+    pub vectors_made: usize,
     /// Hash of the ranker, if one ranked.
     pub ranker: Option<String>,
     /// `hnsw`, `usearch` or `exact`: what was built, not always what was asked for.
@@ -222,6 +231,9 @@ impl Report {
         metrics::gauge!("segue_refresh_recall_at_100").set(self.recall_at_100);
         metrics::gauge!("segue_pack_bytes_median").set(self.pack_bytes_median as f64);
         metrics::gauge!("segue_pack_bytes_max").set(self.pack_bytes_max as f64);
+        for (how, count) in [("reused", self.vectors_reused), ("made", self.vectors_made)] {
+            metrics::gauge!("segue_refresh_vectors", "how" => how).set(count as f64);
+        }
         for (how, count) in &self.lists {
             metrics::gauge!("segue_refresh_lists", "how" => how.name()).set(*count as f64);
         }
@@ -242,7 +254,8 @@ impl fmt::Display for Report {
         let lists = self.lists.iter().map(|(how, count)| format!("{count} {}", how.word()));
         writeln!(formatter, "  lists    {}", lists.collect::<Vec<_>>().join(", "))?;
         writeln!(formatter, "  items    {}, events {}", self.items, self.events)?;
-        writeln!(formatter, "  towers   {towers}")?;
+        let (reused, made) = (self.vectors_reused, self.vectors_made);
+        writeln!(formatter, "  towers   {towers}: {made} vectors made, {reused} kept")?;
         writeln!(formatter, "  ranker   {ranker}")?;
         writeln!(
             formatter,

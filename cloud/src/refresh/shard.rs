@@ -136,6 +136,7 @@ impl<'a> ShardMaker<'a> {
             users: prepared.catalogue.users.len(),
             events: prepared.catalogue.events.len(),
             towers: prepared.embeddings.towers.clone(),
+            vectors_reused: prepared.embeddings.reused,
             index: inventories.method().to_owned(),
             provider: onnx::provider().name().to_owned(),
             self_recall: inventories.quality().self_recall,

@@ -36,6 +36,8 @@ pub struct Embeddings {
     pub users: Vec<f32>,
     /// Hash of the towers or the table that made them, or `none`.
     pub towers: String,
+    /// How many of the items' vectors were kept from before, since nothing that towers read of them changed.
+    pub reused: usize,
 }
 
 impl Embeddings {

@@ -31,7 +31,7 @@ const POPULAR: usize = 100;
 pub fn embed(catalogue: &Catalogue, histories: &Histories) -> Embeddings {
     let (dimension, items) = given(catalogue).unwrap_or_else(|| decomposed(catalogue, histories));
     let users = user_vectors(histories, &items, dimension);
-    Embeddings { dimension, items, users, towers: "none".into() }
+    Embeddings { dimension, items, users, towers: "none".into(), reused: 0 }
 }
 
 /// The items' own vectors, when all of them have one of the same length, newcomers included.

@@ -10,7 +10,7 @@ use ort::ep::{CUDA, ExecutionProvider as _};
 use ort::session::Session;
 use ort::value::Tensor;
 
-use super::cache::VectorCache;
+use super::cache::{VectorCache, Vectors};
 use super::features::{self, FeatureMatrix};
 use super::history::Histories;
 use super::unit::normalise_rows;
@@ -226,9 +226,14 @@ pub fn embed(
 ) -> anyhow::Result<Embeddings> {
     let rows = features::item_matrix(catalogue, histories);
     let mut tower = Tower::open(item, "item")?;
-    let (dimension, items) = match &model.kept_vectors {
-        Some(folder) => VectorCache::open(folder, &model.towers_hash()).run(&mut tower, &rows)?,
-        None => tower.run(&rows)?,
+    let Vectors { dimension, values: items, reused } = match &model.kept_vectors {
+        Some(folder) => {
+            VectorCache::open(folder, &model.towers_hash()).run(&rows, |missing| tower.run(missing))?
+        }
+        None => {
+            let (dimension, values) = tower.run(&rows)?;
+            Vectors { dimension, values, reused: 0 }
+        }
     };
     let rows = features::user_matrix(catalogue, histories, &rows);
     let (user_dimension, users) = Tower::open(user, "user")?.run(&rows)?;
@@ -236,7 +241,7 @@ pub fn embed(
         users.is_empty() || user_dimension == dimension,
         "the item tower gives {dimension} dimensions, the user tower {user_dimension}"
     );
-    Ok(Embeddings { dimension, items, users, towers: model.towers_hash() })
+    Ok(Embeddings { dimension, items, users, towers: model.towers_hash(), reused })
 }
 
 #[cfg(test)]
@@ -296,10 +301,12 @@ mod tests {
         let first = embed(&catalogue, None, Some(&kept)).unwrap();
         let near = |one: &[f32], other: &[f32]| one.iter().zip(other).all(|(a, b)| (a - b).abs() < 1e-5);
         assert!(near(&plain.items, &first.items));
-        assert_eq!(embed(&catalogue, None, Some(&kept)).unwrap(), first);
+        let again = embed(&catalogue, None, Some(&kept)).unwrap();
+        assert_eq!((again.reused, &again.items), (300, &first.items));
         // One item is another one now: the others' vectors are the kept ones, to the last bit.
         catalogue.items[3].duration_ms = Some(1);
         let changed = embed(&catalogue, None, Some(&kept)).unwrap();
+        assert_eq!(changed.reused, 299);
         assert_eq!(changed.items[..3 * 64], first.items[..3 * 64]);
         assert_eq!(changed.items[4 * 64..], first.items[4 * 64..]);
         assert_ne!(changed.item(3), first.item(3));

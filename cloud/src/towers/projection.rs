@@ -37,6 +37,7 @@ pub fn project(embeddings: &Embeddings) -> Projection {
         items: short(&embeddings.items),
         users: short(&embeddings.users),
         towers: embeddings.towers.clone(),
+        reused: embeddings.reused,
     };
     Projection { recall_at_10: recall(embeddings, &projected), embeddings: projected }
 }
@@ -83,12 +84,24 @@ mod tests {
             .map(|(r, c)| entry(r, c))
             .collect();
         normalise_rows(&mut rows, 100);
-        Embeddings { dimension: 100, users: rows[..1000].to_vec(), items: rows, towers: "none".into() }
+        Embeddings {
+            dimension: 100,
+            users: rows[..1000].to_vec(),
+            items: rows,
+            towers: "none".into(),
+            reused: 0,
+        }
     }
 
     #[test]
     fn short_vectors_are_left_alone() {
-        let given = Embeddings { dimension: 2, items: vec![1.0, 0.0], users: vec![], towers: "none".into() };
+        let given = Embeddings {
+            dimension: 2,
+            items: vec![1.0, 0.0],
+            users: vec![],
+            towers: "none".into(),
+            reused: 0,
+        };
         assert_eq!(project(&given), Projection { embeddings: given, recall_at_10: 1.0 });
     }
 
