@@ -51,6 +51,11 @@ impl CandidateFacts {
             let Some(item) = catalogue.event_items[index] else { continue };
             tallies[item as usize] += Tally::of(&catalogue.events[index]);
         }
+        for (item, tally, _) in catalogue.folded.items() {
+            if let Some(item) = catalogue.item_index(item) {
+                tallies[item] += tally;
+            }
+        }
         let counts =
             |of: fn(&Tally) -> u32| tallies.iter().map(|tally| of(tally) as f32).collect::<Vec<f32>>();
         let (plays, completed) = (counts(|tally| tally.played), counts(|tally| tally.well));
@@ -180,15 +185,26 @@ fn logarithms(plays: &[f32]) -> Vec<f32> {
 /// that has passed since; all the same where times mean nothing.
 fn recent_plays(catalogue: &Catalogue, events: &[usize], now_ms: i64) -> Vec<f32> {
     let time = |index: usize| catalogue.events[index].time_ms;
+    let all = events.len() + catalogue.folded.about_items();
     let begins = events.get(events.len() / STRAGGLERS).map_or(now_ms, |index| time(*index));
+    let begins = catalogue.folded.begins_ms(all / STRAGGLERS).map_or(begins, |first| first.min(begins));
     let half_life = (now_ms.saturating_sub(begins) / HALF_LIVES).max(1) as f32;
+    let left = |time_ms: i64| match catalogue.dataset.timed {
+        true => libm::exp2f(-(now_ms.saturating_sub(time_ms).max(0) as f32) / half_life),
+        false => 1.0,
+    };
     let mut plays = vec![0.0; catalogue.items.len()];
     for &index in events {
         let Some(item) = catalogue.event_items[index] else { continue };
-        let age =
-            if catalogue.dataset.timed { now_ms.saturating_sub(time(index)).max(0) as f32 } else { 0.0 };
-        plays[item as usize] +=
-            Tally::of(&catalogue.events[index]).played as f32 * libm::exp2f(-age / half_life);
+        plays[item as usize] += Tally::of(&catalogue.events[index]).played as f32 * left(time(index));
+    }
+    // What is not held any more is known by the day, and counts as of noon.
+    for (noon_ms, counts) in catalogue.folded.plays() {
+        for (item, played) in counts {
+            if let Some(item) = catalogue.item_index(item) {
+                plays[item] += played as f32 * left(noon_ms);
+            }
+        }
     }
     plays
 }

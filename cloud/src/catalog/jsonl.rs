@@ -1,13 +1,16 @@
 //! JSON Lines: one object per line.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufRead as _, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use rayon::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+/// Rows of [`each`] that are read at a time: bounds the memory.
+const AT_A_TIME: usize = 1 << 14;
 
 /// Reads a whole table that this program wrote; a missing file is an empty table.
 ///
@@ -30,6 +33,47 @@ pub fn read<T: DeserializeOwned + Send>(path: &Path) -> anyhow::Result<Vec<T>> {
             })
         })
         .collect()
+}
+
+/// As [`read`], but shows row after row to `each` instead of holding all of them.
+///
+/// # Errors
+/// As [`read`]; the rows before the one that cannot be read were shown.
+pub fn each<T: DeserializeOwned + Send>(path: &Path, mut each: impl FnMut(T)) -> anyhow::Result<()> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let mut reader = BufReader::with_capacity(1 << 20, file);
+    let mut before = 0;
+    loop {
+        let mut lines: Vec<Vec<u8>> = Vec::new();
+        while lines.len() < AT_A_TIME {
+            let mut line = Vec::new();
+            let read = reader.read_until(b'\n', &mut line);
+            if read.with_context(|| format!("cannot read {}", path.display()))? == 0 {
+                break;
+            }
+            lines.push(line);
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let row = |(index, line): (usize, &Vec<u8>)| -> anyhow::Result<Option<T>> {
+            if line.trim_ascii().is_empty() {
+                return Ok(None);
+            }
+            serde_json::from_slice(line).map(Some).with_context(|| {
+                let number = before + index + 1;
+                format!("{}, line {number}: not a row of this table; import again", path.display())
+            })
+        };
+        let rows = lines.par_iter().enumerate().with_min_len(1_024).map(row);
+        let rows: Vec<Option<T>> = rows.collect::<anyhow::Result<_>>()?;
+        before += lines.len();
+        rows.into_iter().flatten().for_each(&mut each);
+    }
 }
 
 /// Writes a table row by row.

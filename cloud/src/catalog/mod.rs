@@ -7,6 +7,7 @@
 
 pub mod changes;
 pub mod dataset;
+mod folded;
 pub mod generate;
 pub mod import;
 pub mod jsonl;
@@ -17,6 +18,7 @@ pub mod tables;
 pub mod writer;
 
 pub use dataset::{Attribute, AttributeKind, Counts, Dataset};
+pub use folded::Folded;
 pub use segue_core::session::event::{Event, EventKind};
 pub use split::{Rule, Split};
 pub use store::{Catalogue, SessionLog};

@@ -7,6 +7,7 @@ use segue_core::session::event::Event;
 
 use super::changes;
 use super::dataset::Dataset;
+use super::folded::Folded;
 use super::jsonl;
 use super::sessions;
 use super::split::{Rule, Split};
@@ -34,6 +35,8 @@ pub struct Catalogue {
     pub event_items: Vec<Option<u32>>,
     /// For each event the index of its user; none for anonymous people.
     pub event_users: Vec<Option<u32>>,
+    /// What older events come to that are not held; nothing where all of them are.
+    pub folded: Folded,
     /// How many of the last items came when everything else was settled.
     newcomers: usize,
     item_indices: HashMap<String, usize>,
@@ -65,6 +68,21 @@ impl Catalogue {
     /// # Errors
     /// As [`Self::load`].
     pub fn load_with(data: &Path, last: u64) -> anyhow::Result<Self> {
+        let mut catalogue = Self::load_without_events(data, last)?;
+        let mut events: Vec<Event> = jsonl::read(&data.join("events.jsonl"))?;
+        let erased = Erased::read(data)?;
+        if !erased.is_empty() {
+            events.retain(|row| !erased.contains(&row.user));
+        }
+        catalogue.add_events(events);
+        Ok(catalogue)
+    }
+
+    /// As [`Self::load_with`], before anything happened.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_without_events(data: &Path, last: u64) -> anyhow::Result<Self> {
         let dataset = Dataset::read(data)?;
         let split = Split::read(data)?;
         let mut items = jsonl::read(&data.join("items.jsonl"))?;
@@ -72,15 +90,13 @@ impl Catalogue {
         changes.retain(|change| change.number <= last);
         changes::apply(&mut items, changes);
         let mut users: Vec<User> = jsonl::read(&data.join("users.jsonl"))?;
-        let mut events: Vec<Event> = jsonl::read(&data.join("events.jsonl"))?;
         let mut collections: Vec<Collection> = jsonl::read(&data.join("collections.jsonl"))?;
         let erased = Erased::read(data)?;
         if !erased.is_empty() {
             users.retain(|row| !erased.contains(&row.user));
-            events.retain(|row| !erased.contains(&row.user));
             collections.retain(|row| !erased.contains(row.user.as_deref().unwrap_or_default()));
         }
-        Ok(Self::new(dataset, items, users, events, collections, split))
+        Ok(Self::new(dataset, items, users, Vec::new(), collections, split))
     }
 
     /// A catalogue of rows at hand; `events` need not be sorted.
@@ -105,6 +121,7 @@ impl Catalogue {
             held_out: Vec::new(),
             event_items: Vec::new(),
             event_users: Vec::new(),
+            folded: Folded::default(),
             newcomers: 0,
             item_indices,
             user_indices,

@@ -63,6 +63,9 @@ struct Making {
     /// How old the list of somebody about whom nothing changed may be; `none` makes all of them anew, 6h without it.
     #[arg(long, value_name = "TIME")]
     reuse: Option<String>,
+    /// How many of a person's latest events are held while reading; 1000 without it.
+    #[arg(long, value_name = "N")]
+    history: Option<usize>,
 }
 
 /// How a run is published.
@@ -148,12 +151,13 @@ impl Whole {
 }
 
 impl Making {
-    fn flags(&self) -> [Flag; 4] {
+    fn flags(&self) -> [Flag; 5] {
         [
             ("refresh.index", self.index.clone()),
             ("refresh.lifetime", self.lifetime.clone()),
             ("refresh.deadline", self.deadline.clone()),
             ("refresh.reuse", self.reuse.clone()),
+            ("refresh.history", self.history.map(|history| history.to_string())),
         ]
     }
 
@@ -166,6 +170,7 @@ impl Making {
             lifetime_ms: milliseconds(set.lifetime)?,
             deadline_ms: set.deadline.map(milliseconds).transpose()?,
             reuse_ms: set.reuse.map_or(Ok(0), milliseconds)?,
+            history: set.history,
             filter: settings.filter,
             ..Options::default()
         })

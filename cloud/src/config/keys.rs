@@ -259,6 +259,12 @@ pub const KEYS: &[Key] = &[
     time!("refresh.lifetime", refresh.lifetime, "how long clients accept packs and manifest"),
     time_or_none!("refresh.deadline", refresh.deadline, "from then on nobody's list is made anew"),
     time_or_none!("refresh.reuse", refresh.reuse, "how old the list of somebody unchanged may be"),
+    number!(
+        "refresh.history",
+        refresh.history: usize,
+        1..=1_000_000,
+        "how many of a person's latest events are held while reading; older ones are counted"
+    ),
     number!("refresh.keep", refresh.keep: usize, 1..=1_000, "generations kept, to roll back to"),
     number!(
         "filter.actions_per_hour",

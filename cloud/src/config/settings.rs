@@ -12,6 +12,7 @@ use crate::auth::{self, Callers, PersonTokens, ServiceKeys};
 use crate::events::Filter;
 use crate::index;
 use crate::packs::GENERATIONS;
+use crate::refresh::HISTORY;
 use crate::tls;
 
 /// How the log is written.
@@ -103,6 +104,8 @@ pub struct Refresh {
     pub deadline: Option<Duration>,
     /// How old an unchanged person's list may be; all are made anew without it.
     pub reuse: Option<Duration>,
+    /// How many of a person's latest events are held while reading.
+    pub history: usize,
     /// Generations kept, to roll back to.
     pub keep: usize,
 }
@@ -135,6 +138,7 @@ impl Default for Settings {
                 lifetime: Duration::from_secs(7 * 86_400),
                 deadline: None,
                 reuse: Some(Duration::from_secs(6 * 3_600)),
+                history: HISTORY,
                 keep: GENERATIONS,
             },
             filter: Filter::default(),

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::power_cut::PowerCutDisk;
 use super::reader::read;
 use super::validate::{Batch, validate};
-use super::{Disk as _, EventStore, FolderDisk, Limits, Senders, StoreError, read_since, read_until};
+use super::{Disk as _, EventStore, FolderDisk, Limits, Senders, StoreError, last, read_since, read_until};
 use crate::erasure::{Erased, Tombstones};
 
 const SMALL: Limits =
@@ -308,6 +308,7 @@ async fn the_log_is_read_beside_its_writer_and_only_one_process_writes() {
     );
     assert_eq!(seen.first(), Some(&(56, "e55".to_owned())));
     assert_eq!(seen.len(), 5);
+    assert_eq!(last(data.path()).unwrap(), 60);
     assert!(matches!(EventStore::open(data.path(), SMALL), Err(StoreError::Locked(_))));
     drop(store);
     assert_eq!(EventStore::open(data.path(), SMALL).unwrap().count(), 60);
@@ -340,4 +341,5 @@ async fn whoever_has_enough_reads_no_further_segment() {
 fn a_folder_without_a_log_has_no_events() {
     let data = tempfile::tempdir().unwrap();
     assert_eq!(read_since(data.path(), 0, |_, _| ()).unwrap(), 0);
+    assert_eq!(last(data.path()).unwrap(), 0);
 }

@@ -30,7 +30,7 @@ pub use check::{Checked, check};
 pub use conduct::{Conduct, Filter, LeftOut, Rule};
 pub use disk::{Disk, FolderDisk};
 pub use error::StoreError;
-pub use reader::{read_likely, read_since, read_until};
+pub use reader::{last, read_likely, read_since, read_until};
 pub use segue_core::session::row::clock_error_ms;
 pub use sign_in::hand_over;
 pub(crate) use sign_in::is_sign_in;

@@ -26,6 +26,24 @@ pub fn read_since(data: &Path, after: u64, mut each: impl FnMut(u64, Event)) -> 
     read_arrivals(data, after, |arrival| each(arrival.number, arrival.event))
 }
 
+/// The sequence number of the last stored event, by the last segment alone; 0 where there is none.
+///
+/// # Errors
+/// As [`read_since`].
+pub fn last(data: &Path) -> Result<u64, StoreError> {
+    let disk = FolderDisk::new(super::folder(data));
+    let names = segment_names(&disk)?;
+    let Some(name) = names.last() else { return Ok(0) };
+    // Nothing may be in it yet: its name says what came before.
+    let mut last = first_of(name).map_or(0, |first| first.saturating_sub(1));
+    let bytes = disk.read(name).map_err(|error| StoreError::disk("read", name, &error))?;
+    scan(name, &bytes, true, |frame| {
+        last = last.max(frame.first + frame.events - 1);
+        Ok(())
+    })?;
+    Ok(last)
+}
+
 /// As [`read_since`], up to event number `last` and but for what breaks a rule of `filter` ([`Conduct`]); how many those
 /// were.
 ///

@@ -6,7 +6,8 @@ use segue_core::limits::ID_BYTES;
 use segue_core::policy::Seen;
 use segue_core::session::About;
 
-use super::Moment;
+use super::subjects::mine;
+use super::{Moment, Whose};
 use crate::catalog::{Catalogue, Event, EventKind, Item, User};
 use crate::consumers::Segment;
 
@@ -107,6 +108,12 @@ impl Barred {
     /// Reads what is known at `moment`.
     #[must_use]
     pub fn new(catalogue: &Catalogue, seen: &Seen, moment: Moment) -> Self {
+        Self::of(catalogue, seen, moment, &mine(catalogue, Whose::Everybody))
+    }
+
+    /// As [`Self::new`], of the users alone who are `mine`.
+    #[must_use]
+    pub fn of(catalogue: &Catalogue, seen: &Seen, moment: Moment, mine: &[bool]) -> Self {
         let users = catalogue.users.len();
         let since_ms = match seen {
             Seen::Never => i64::MIN,
@@ -120,7 +127,7 @@ impl Barred {
             since_ms,
         };
         for index in moment.known(catalogue) {
-            if let Some(user) = catalogue.event_users[index] {
+            if let Some(user) = catalogue.event_users[index].filter(|user| mine[*user as usize]) {
                 barred.meet(catalogue, user as usize, &catalogue.events[index], catalogue.event_items[index]);
             }
         }

@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 
-use super::{Moment, Plan, Policies, Prepared, Ranking, plan};
-use crate::catalog::{Catalogue, Dataset, Event};
-use crate::events::{Filter, LeftOut};
+use super::latest::{Latest, Reading};
+use super::{Moment, Plan, Policies, Prepared, Ranking, Whose, plan};
+use crate::catalog::{Catalogue, Dataset};
+use crate::events::LeftOut;
 use crate::keys::{KeyStore, Keys};
 use crate::progress;
 use crate::towers::ModelDirectory;
@@ -30,16 +31,18 @@ pub(super) struct Job {
     pub(super) model: Option<ModelDirectory>,
     /// The policies in force.
     pub(super) policies: Policies,
+    /// Whose packs it makes.
+    pub(super) whose: Whose,
     /// Seconds it took to load all this.
     pub(super) seconds_load: f64,
 }
 
 impl Job {
-    /// Loads what `plan` names.
+    /// Loads what `plan` names, for the packs of some people.
     ///
     /// # Errors
     /// When something is missing, damaged or not what was planned with.
-    pub(super) fn open(data: &Path, plan: Plan) -> anyhow::Result<Self> {
+    pub(super) fn open(data: &Path, plan: Plan, whose: Whose) -> anyhow::Result<Self> {
         let started = Instant::now();
         let keys = KeyStore::new(data).load().context("the signing keys")?;
         let policies = Policies::read(data)?;
@@ -47,12 +50,12 @@ impl Job {
         let kept_vectors = Some(data.join("refresh").join("vectors"));
         let model = model.map(|model| ModelDirectory { kept_vectors, ..model });
         plan.check(&plan::inputs(data, model.as_ref(), &policies, &keys)?)?;
-        let (mut catalogue, left_out) = load(data, &plan)?;
+        let (mut catalogue, left_out) = load(data, &plan, whose)?;
         plan.editorial.apply(&mut catalogue, plan.created_ms);
         let folder = plan::folder(data, &plan.run)?;
         let data = data.to_owned();
         let seconds_load = started.elapsed().as_secs_f64();
-        Ok(Self { plan, folder, data, keys, catalogue, left_out, model, policies, seconds_load })
+        Ok(Self { plan, folder, data, keys, catalogue, left_out, model, policies, whose, seconds_load })
     }
 
     /// Vectors, a checked index, counts.
@@ -65,7 +68,8 @@ impl Job {
         let bar = progress::bar("index", self.catalogue.items.len());
         let moment = Moment { until_ms: None, now_ms: self.plan.created_ms };
         let model = self.model.as_ref();
-        let prepared = Prepared::new(&self.catalogue, model, ranking, self.plan.index, moment, &|done| {
+        let (index, whose) = (self.plan.index, self.whose);
+        let prepared = Prepared::of(&self.catalogue, model, ranking, index, moment, whose, &|done| {
             bar.set_position(done as u64);
         })?;
         bar.finish_and_clear();
@@ -82,19 +86,20 @@ impl Job {
 
 /// The tables, and what the service received since they were written, as far as the plan says; how many of those events no
 /// person did.
-fn load(data: &Path, plan: &Plan) -> anyhow::Result<(Catalogue, LeftOut)> {
-    let mut catalogue = Catalogue::load_with(data, plan.changed)?;
-    let (events, left_out) = received(data, plan.received, plan.filter)?;
-    catalogue.add_events(events);
+fn load(data: &Path, plan: &Plan, whose: Whose) -> anyhow::Result<(Catalogue, LeftOut)> {
+    let mut catalogue = Catalogue::load_without_events(data, plan.changed)?;
+    let reading = Reading {
+        last: plan.received,
+        filter: plan.filter,
+        history: plan.history,
+        whose,
+        now_ms: plan.created_ms,
+    };
+    let Latest { tables, received, folded, left_out } = Latest::read(data, &catalogue, reading)?;
+    catalogue.folded = folded;
+    catalogue.add_events(tables);
+    catalogue.add_events(received);
     Ok((catalogue, left_out))
-}
-
-/// What the service received, up to number `last`, but for what `filter` leaves out.
-pub(super) fn received(data: &Path, last: u64, filter: Filter) -> anyhow::Result<(Vec<Event>, LeftOut)> {
-    let mut received = Vec::new();
-    let left_out = crate::events::read_likely(data, last, filter, |event| received.push(event))?;
-    crate::events::hand_over(&mut received);
-    Ok((received, left_out))
 }
 
 /// The model in `folder`, which must fit, or the one that fits the data.

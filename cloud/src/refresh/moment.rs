@@ -1,7 +1,7 @@
 //! Which events are known, and what time it is.
 
 use crate::catalog::Catalogue;
-use crate::towers::history::end_of_log;
+use crate::towers::history::end_of_longer_log;
 
 /// Which events are known, and what time it is.
 #[derive(Debug, Clone, Copy)]
@@ -25,13 +25,14 @@ impl Moment {
         (0..catalogue.events.len()).filter(known)
     }
 
-    /// The time that ages are counted to: where knowledge ends, else the end of the log ([`end_of_log`]), so that an
+    /// The time that ages are counted to: where knowledge ends, else the end of the log ([`end_of_longer_log`]), so that an
     /// old log is treated as it was when it ended. Events about unknown items do not count.
     #[must_use]
     pub fn as_of_ms(self, catalogue: &Catalogue) -> i64 {
         let end = || {
             let about_items = self.known(catalogue).filter(|index| catalogue.event_items[*index].is_some());
-            end_of_log(&about_items.map(|index| catalogue.events[index].time_ms).collect::<Vec<_>>())
+            let times: Vec<i64> = about_items.map(|index| catalogue.events[index].time_ms).collect();
+            end_of_longer_log(&times, catalogue.folded.about_items())
         };
         self.until_ms.or_else(end).unwrap_or(self.now_ms)
     }

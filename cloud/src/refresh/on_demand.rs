@@ -13,11 +13,12 @@ use segue_core::pack::VerifiedPack;
 use segue_core::trust::hash;
 
 use super::gather::{Person, gather};
-use super::lately::Lately;
+use super::latest::{Latest, Reading};
 use super::maker::Stamp;
 use super::survey::{Answers, Starter, starters};
+use super::tallies::Tallies;
 use super::trending::Trending;
-use super::{Moment, PackMaker, Policies, Prepared, Ranking, Report, Subject, Viewer, job};
+use super::{Moment, PackMaker, Policies, Prepared, Ranking, Report, Subject, Viewer, Whose, job};
 use crate::catalog::{Catalogue, Dataset, Event, Item, User, changes};
 use crate::consumers::{Counters, Counting, Segment};
 use crate::editorial::Editorial;
@@ -39,7 +40,7 @@ pub type Scored = (String, f32);
 /// What packs on demand are made from.
 pub struct Basis {
     catalogue: Catalogue,
-    /// What the tables come to without what the log holds too.
+    /// What the events of the tables that are held come to, without what the log holds too.
     imported: Counters,
     model: Option<ModelDirectory>,
     ranking: Ranking,
@@ -63,9 +64,18 @@ impl Basis {
         let is_timeless = model.is_some();
         let (received, changed) =
             if is_timeless { (u64::MAX, u64::MAX) } else { (report.received, report.changed) };
-        let mut catalogue = Catalogue::load_with(data, changed)?;
+        let mut catalogue = Catalogue::load_without_events(data, changed)?;
         catalogue.add_newcomers(newcomers(data, changed, &catalogue)?);
-        let (received, _) = job::received(data, received, report.filter)?;
+        let reading = Reading {
+            last: received,
+            filter: report.filter,
+            history: report.history,
+            whose: Whose::Everybody,
+            now_ms,
+        };
+        let Latest { tables, received, folded, .. } = Latest::read(data, &catalogue, reading)?;
+        catalogue.folded = folded;
+        catalogue.add_events(tables);
         let imported = imported(&catalogue, &received, now_ms);
         catalogue.add_events(received);
         Editorial::read(data)?.apply(&mut catalogue, now_ms);
@@ -111,7 +121,7 @@ pub struct OnDemand<'a> {
     /// Ids of the events of each person that was asked for, those of the tables among them.
     known: HashMap<usize, HashSet<String>>,
     trending: Trending,
-    lately: Lately,
+    tallies: Tallies,
 }
 
 impl<'a> OnDemand<'a> {
@@ -131,14 +141,14 @@ impl<'a> OnDemand<'a> {
         let histories = Histories::before(catalogue, None);
         let encoder = PersonEncoder::new(catalogue, &histories, model)?;
         let engine = Some(PackMaker::new(&prepared)?.into_engine());
-        let (known, trending, lately) = (HashMap::new(), Trending::new(catalogue), Lately::default());
-        Ok(Self { basis, prepared, histories, encoder, engine, known, trending, lately })
+        let (known, trending, tallies) = (HashMap::new(), Trending::new(catalogue), Tallies::default());
+        Ok(Self { basis, prepared, histories, encoder, engine, known, trending, tallies })
     }
 
     /// Takes what `counting` counted since into account: how well new and little known items did.
     pub fn count(&mut self, counting: &Counting) {
         let basis = self.basis;
-        if let Some(tallies) = self.lately.tallies(&basis.catalogue, &basis.imported, counting) {
+        if let Some(tallies) = self.tallies.by_now(&basis.catalogue, &basis.imported, counting) {
             self.prepared.recount(tallies);
         }
     }
@@ -267,7 +277,8 @@ impl<'a> OnDemand<'a> {
         category: Option<&str>,
         count: usize,
     ) -> Vec<Scored> {
-        self.trending.count(&self.basis.catalogue, &self.basis.imported, counting);
+        let catalogue = &self.basis.catalogue;
+        self.trending.count(catalogue, &[&self.basis.imported, &catalogue.folded.tables], counting);
         self.trending.list(&self.prepared, segment, category, count).to_vec()
     }
 

@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use segue_core::limits;
 
-use super::Moment;
 use super::barred::is_seen;
+use super::subjects::mine;
+use super::{Moment, Whose};
 use crate::catalog::{Catalogue, Event, EventKind};
 use crate::towers::history::profile_weight;
 
@@ -29,6 +30,12 @@ impl People {
     /// Reads what is known at `moment`.
     #[must_use]
     pub fn new(catalogue: &Catalogue, moment: Moment) -> Self {
+        Self::of(catalogue, moment, &mine(catalogue, Whose::Everybody))
+    }
+
+    /// As [`Self::new`], of the users alone who are `mine`.
+    #[must_use]
+    pub fn of(catalogue: &Catalogue, moment: Moment, mine: &[bool]) -> Self {
         let users = catalogue.users.len();
         let mut people = Self {
             recent: vec![Vec::new(); users],
@@ -36,7 +43,7 @@ impl People {
             seen_ms: vec![HashMap::new(); users],
         };
         for index in moment.known(catalogue) {
-            if let Some(user) = catalogue.event_users[index] {
+            if let Some(user) = catalogue.event_users[index].filter(|user| mine[*user as usize]) {
                 people.note(catalogue, user as usize, &catalogue.events[index], catalogue.event_items[index]);
             }
         }

@@ -52,6 +52,9 @@ pub struct Plan {
     pub deadline_ms: Option<i64>,
     /// How old an unchanged person's list may be.
     pub reuse_ms: i64,
+    /// How many of a person's latest events are held; a plan of before there was a bound has none.
+    #[serde(default = "unbounded")]
+    pub history: usize,
     /// How candidates are retrieved.
     pub index: Kind,
     /// The model's folder, where one was named.
@@ -122,9 +125,10 @@ impl Plan {
             expires_ms: created_ms.saturating_add(options.lifetime_ms),
             deadline_ms: options.deadline_ms.map(|deadline| clock::now_ms().saturating_add(deadline)),
             reuse_ms: options.reuse_ms,
+            history: options.history,
             index: options.index,
             model: options.model.clone(),
-            received: crate::events::read_since(data, 0, |_, _| ())?,
+            received: crate::events::last(data)?,
             changed: changes::last(data)?,
             editorial: Editorial::read(data)?,
             filter: options.filter,
@@ -177,9 +181,14 @@ impl Plan {
             digest.update(format!("{name} {hash}\n"));
         }
         let bounds = [super::RETRIEVED, super::KEPT, super::KEPT_OF_REGION];
-        digest.update(format!("{bounds:?} {:?}", self.editorial));
+        digest.update(format!("{bounds:?} {} {:?}", self.history, self.editorial));
         hex(&digest.finalize())
     }
+}
+
+/// The bound of what was made before there was one.
+pub(super) fn unbounded() -> usize {
+    usize::MAX
 }
 
 /// The last change of an item that every kept generation and every run has seen; who asks for changes asks for these at

@@ -40,7 +40,7 @@ impl Popular {
     #[must_use]
     pub fn new(catalogue: &Catalogue, moment: Moment) -> Self {
         let counters = Counters::of(catalogue, moment.known(catalogue), moment.now_ms);
-        Self::of(catalogue, &[&counters])
+        Self::of(catalogue, &[&counters, &catalogue.folded.tables, &catalogue.folded.received])
     }
 
     /// Adds counters up, in the window [`Decayed`](crate::consumers::Window::Decayed). Without real times their distances

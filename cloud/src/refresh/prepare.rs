@@ -9,16 +9,15 @@ use segue_core::policy::Policy;
 
 use super::gather::FOR_UNKNOWN;
 use super::sources::{Place, Source};
-use super::{Barred, Inventories, Moment, People, Pools, Popular, Together, Viewer};
+use super::subjects::mine;
+use super::{Barred, Inventories, Moment, People, Pools, Popular, Together, Viewer, Whose};
 use crate::candidates::{CandidateFacts, ranks};
 use crate::catalog::Catalogue;
 use crate::consumers::Tally;
 use crate::index::{self, ItemVectors};
-use crate::towers::projection::project;
-use crate::towers::{Embeddings, ModelDirectory, embed};
+use crate::towers::projection::{project, step};
+use crate::towers::{Embeddings, ModelDirectory, embed_some};
 
-/// Users whose vectors the index is checked with.
-const QUERIES: usize = 200;
 const DAY_MS: f32 = 86_400_000.0;
 
 /// How packs are ordered: the policy, and the ranker where there is one.
@@ -96,8 +95,29 @@ impl<'a> Prepared<'a> {
         moment: Moment,
         progress: &dyn Fn(usize),
     ) -> anyhow::Result<Self> {
+        Self::of(catalogue, model, ranking, kind, moment, Whose::Everybody, progress)
+    }
+
+    /// As [`Self::new`], for the packs of some people: what follows from one person alone is made of them, what follows
+    /// from all is the same.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of(
+        catalogue: &'a Catalogue,
+        model: Option<&ModelDirectory>,
+        ranking: Ranking,
+        kind: index::Kind,
+        moment: Moment,
+        whose: Whose,
+        progress: &dyn Fn(usize),
+    ) -> anyhow::Result<Self> {
         ensure!(!catalogue.items.is_empty(), "the catalogue has no items: import or generate some");
-        let embeddings = embed(catalogue, moment.until_ms, model)?;
+        let mine = mine(catalogue, whose);
+        // Index and shortening are checked with people spread over all, whoever's packs these are.
+        let step = step(mine.len());
+        let embeddings =
+            embed_some(catalogue, moment.until_ms, model, &|user| mine[user] || user % step == 0)?;
         let projection = project(&embeddings);
         if let Some((_, schema)) = &ranking.ranker {
             let dimension = projection.embeddings.dimension;
@@ -115,10 +135,10 @@ impl<'a> Prepared<'a> {
         let popular = Popular::new(catalogue, moment);
         let facts = CandidateFacts::new(catalogue, moment.known(catalogue), as_of_ms);
         Ok(Self {
-            barred: Barred::new(catalogue, &ranking.policy.seen, moment),
+            barred: Barred::of(catalogue, &ranking.policy.seen, moment, &mine),
             trending_rank: ranks(popular.scores()),
             popular,
-            people: People::new(catalogue, moment),
+            people: People::of(catalogue, moment, &mine),
             together: Together::new(catalogue, moment),
             pools: Pools::new(catalogue, &facts, as_of_ms, made_ms),
             favourites: best(facts.recent_popularity(), FOR_UNKNOWN),
@@ -198,6 +218,8 @@ fn best(values: &[f32], count: usize) -> Vec<usize> {
 /// Vectors of users spread evenly over the table, or of items where there are no users.
 fn queries(embeddings: &Embeddings) -> Vec<Vec<f32>> {
     let rows = if embeddings.users.is_empty() { &embeddings.items } else { &embeddings.users };
-    let step = (rows.len() / embeddings.dimension).div_ceil(QUERIES).max(1);
-    rows.chunks_exact(embeddings.dimension).step_by(step).map(<[f32]>::to_vec).collect()
+    rows.chunks_exact(embeddings.dimension)
+        .step_by(step(rows.len() / embeddings.dimension))
+        .map(<[f32]>::to_vec)
+        .collect()
 }

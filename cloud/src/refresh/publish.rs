@@ -242,6 +242,8 @@ fn report(
         items: first.items,
         users: first.users,
         events: first.events,
+        events_held: first.events_held,
+        history: plan.history,
         packs,
         towers: manifest.towers.clone(),
         vectors_reused,

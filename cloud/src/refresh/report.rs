@@ -47,6 +47,9 @@ pub struct ShardReport {
     pub users: usize,
     /// Events read.
     pub events: usize,
+    /// Those of them that were held; the others were counted and let go of.
+    #[serde(default)]
+    pub events_held: usize,
     /// Hash of the two-tower model that made the vectors, or `none`.
     pub towers: String,
     /// Items whose vectors were kept from before.
@@ -130,6 +133,12 @@ pub struct Report {
     pub users: usize,
     /// Events read, those received by the service among them.
     pub events: usize,
+    /// Those of them that were held; the others were counted and let go of.
+    #[serde(default)]
+    pub events_held: usize,
+    /// How many of a person's latest events were held.
+    #[serde(default = "super::plan::unbounded")]
+    pub history: usize,
     /// Packs written, those of regions among them.
     pub packs: usize,
     /// Packs of regions.
@@ -253,7 +262,7 @@ impl fmt::Display for Report {
         )?;
         let lists = self.lists.iter().map(|(how, count)| format!("{count} {}", how.word()));
         writeln!(formatter, "  lists    {}", lists.collect::<Vec<_>>().join(", "))?;
-        writeln!(formatter, "  items    {}, events {}", self.items, self.events)?;
+        writeln!(formatter, "  items    {}, events {} ({} held)", self.items, self.events, self.events_held)?;
         let (reused, made) = (self.vectors_reused, self.vectors_made);
         writeln!(formatter, "  towers   {towers}: {made} vectors made, {reused} kept")?;
         writeln!(formatter, "  ranker   {ranker}")?;

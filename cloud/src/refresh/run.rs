@@ -9,7 +9,7 @@ use super::job::Job;
 use super::publish::{Terms, is_refused, publish};
 use super::shard::{ShardMaker, finished};
 use super::subjects::{shards_for, subjects};
-use super::{Plan, Report, plan};
+use super::{Plan, Report, Whose, plan};
 use crate::clock;
 use crate::events::Filter;
 use crate::index;
@@ -19,6 +19,9 @@ use crate::packs::{self, PackStore};
 
 /// A run that was begun longer ago than this is not gone on with, since events came in meanwhile.
 const RESUME_MS: i64 = 60 * 60_000;
+
+/// How many of a person's latest events are held, unless told otherwise.
+pub(crate) const HISTORY: usize = 1_000;
 
 /// How to refresh.
 #[derive(Debug, Clone)]
@@ -35,6 +38,8 @@ pub struct Options {
     pub deadline_ms: Option<i64>,
     /// How old the list of somebody about whom nothing changed may be, in milliseconds; 0 makes all of them anew.
     pub reuse_ms: i64,
+    /// How many of a person's latest events are held while reading; older ones are counted.
+    pub history: usize,
     /// Shards; about one for every 10,000 subjects when absent.
     pub shards: Option<usize>,
     /// Which received events count for nothing.
@@ -52,6 +57,7 @@ impl Default for Options {
             now_ms: None,
             deadline_ms: None,
             reuse_ms: 6 * 3_600_000,
+            history: HISTORY,
             shards: None,
             filter: Filter::default(),
             terms: Terms::default(),
@@ -73,7 +79,7 @@ pub fn run(data: &Path, options: &Options) -> anyhow::Result<Report> {
     })?;
     let plan = plan(data, options, &keys)?;
     let name = plan.run.clone();
-    make_shards(&Job::open(data, plan)?, options)?;
+    make_shards(&Job::open(data, plan, Whose::Everybody)?, options)?;
     let mut report = publish(data, &name, &options.terms)?;
     if made {
         report.remarks.insert(0, new_keys(data));
@@ -122,7 +128,7 @@ fn still_holds(data: &Path, plan: &Plan, options: &Options, keys: &Keys) -> anyh
         && !is_refused(&plan::folder(data, &plan.run)?)
         && plan.base == PackStore::new(data).current()?
         && (plan.index, plan.reuse_ms, &plan.model) == (options.index, options.reuse_ms, &options.model)
-        && plan.filter == options.filter
+        && (plan.filter, plan.history) == (options.filter, options.history)
         && plan.check(&inputs).is_ok())
 }
 

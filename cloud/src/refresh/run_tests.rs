@@ -45,6 +45,47 @@ fn shards_made_by_themselves_are_the_packs_of_a_whole_refresh() {
 }
 
 #[test]
+fn a_bound_above_every_history_changes_no_byte_and_a_small_one_only_what_people_did_long_ago() {
+    let (data, catalogue) = folder();
+    let mut made = Vec::new();
+    for (name, history) in [("unbounded", usize::MAX), ("bounded", 31), ("small", 5)] {
+        let options = Options { history, ..options() };
+        let report = run_shard(data.path(), name, (0, 1), &options).unwrap();
+        let blob = data.path().join("refresh/runs").join(name).join(shard_file(0, 1, "blob"));
+        made.push((report.events, report.events_held, fs::read(blob).unwrap()));
+    }
+    assert!(made[0] == made[1], "a bound that nobody reaches");
+    assert_eq!([made[0].0, made[2].0], [catalogue.events.len(); 2]);
+    assert_eq!((made[0].1, made[2].1), (catalogue.events.len(), 3 * 5));
+    assert!(made[0].2 != made[2].2);
+}
+
+#[test]
+fn what_is_counted_of_items_is_the_same_whatever_is_held_and_shards_agree() {
+    let (data, _) = folder();
+    let counted = |data: &Path| {
+        let pack = open(data, "region:all");
+        let columns = |one: &Candidate| {
+            let names = ["popularity", "popularity_rank", "completion_rate", "like_rate"];
+            (one.item.clone(), names.map(|name| one.columns.get(name).copied()))
+        };
+        pack.candidates().iter().map(columns).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    run(data.path(), &options()).unwrap();
+    let all = counted(data.path());
+    let bounded = Options { history: 25, reuse_ms: 0, ..options() };
+    let report = run(data.path(), &bounded).unwrap();
+    assert_eq!((report.events, report.events_held, report.history), (90, 75, 25));
+    assert_eq!(counted(data.path()), all);
+    let whole = lists(data.path());
+    for shard in 0..3 {
+        run_shard(data.path(), "nightly", (shard, 3), &bounded).unwrap();
+    }
+    publish(data.path(), "nightly", &Terms::default()).unwrap();
+    assert_eq!(lists(data.path()), whole);
+}
+
+#[test]
 fn a_shard_is_made_once_and_again_when_it_is_damaged() {
     let (data, _) = folder();
     shards(data.path(), "r", 2);

@@ -19,7 +19,7 @@ use super::regional::{PopularLists, regional};
 use super::report::{How, ShardReport};
 use super::sources::Place;
 use super::subjects::{Activity, Subject, is_young};
-use super::{PackMaker, Plan, Prepared, plan};
+use super::{PackMaker, Plan, Prepared, Whose, plan};
 use crate::index;
 use crate::lock::FileLock;
 use crate::packs::{self, ShardReader, ShardWriter, shard_file};
@@ -134,7 +134,8 @@ impl<'a> ShardMaker<'a> {
             subjects: self.subjects.len(),
             items: prepared.catalogue.items.len(),
             users: prepared.catalogue.users.len(),
-            events: prepared.catalogue.events.len(),
+            events: prepared.catalogue.events.len() + prepared.catalogue.folded.events(),
+            events_held: prepared.catalogue.events.len(),
             towers: prepared.embeddings.towers.clone(),
             vectors_reused: prepared.embeddings.reused,
             index: inventories.method().to_owned(),
@@ -300,7 +301,7 @@ pub fn run_shard(
     if let Some(report) = finished(&plan::folder(data, run)?, shard, of)? {
         return Ok(report);
     }
-    let job = Job::open(data, plan)?;
+    let job = Job::open(data, plan, Whose::Shard { shard, of })?;
     let started = Instant::now();
     let prepared = job.prepare()?;
     let subjects = super::subjects::subjects(&job.catalogue);

@@ -32,6 +32,36 @@ pub struct Subject {
     pub category: Option<String>,
 }
 
+/// Whose packs a process makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Everybody's.
+    Everybody,
+    /// Those of one shard, from 0, of so many.
+    Shard {
+        /// Which one.
+        shard: usize,
+        /// How many there are.
+        of: usize,
+    },
+}
+
+impl Whose {
+    /// Whether the pack of `user` is among them.
+    #[must_use]
+    pub fn has(self, user: &str) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Shard { shard, of } => shard_of(&format!("user:{user}"), of) == shard,
+        }
+    }
+}
+
+/// For each user of the catalogue whether a process makes their pack.
+pub(super) fn mine(catalogue: &Catalogue, whose: Whose) -> Vec<bool> {
+    catalogue.users.iter().map(|user| whose.has(&user.user)).collect()
+}
+
 /// Everyone who gets a pack, in order of the subject's name.
 pub(super) fn subjects(catalogue: &Catalogue) -> Vec<Subject> {
     let mut subjects = fallbacks(catalogue);

@@ -97,13 +97,15 @@ impl Trending {
     }
 
     /// Takes into account what was counted since the last time, if that is not too soon.
-    pub(super) fn count(&mut self, catalogue: &Catalogue, imported: &Counters, counting: &Counting) {
+    pub(super) fn count(&mut self, catalogue: &Catalogue, imported: &[&Counters], counting: &Counting) {
         let begun = Instant::now();
         let is_new = |seen: u64| {
             self.counted.as_ref().is_none_or(|counted| counted.seen != seen && counted.again <= begun)
         };
-        let counted = counting
-            .ask(|lately, seen| is_new(seen).then(|| (seen, Popular::of(catalogue, &[imported, lately]))));
+        let counted = counting.ask(|lately, seen| {
+            let all: Vec<&Counters> = imported.iter().copied().chain([lately]).collect();
+            is_new(seen).then(|| (seen, Popular::of(catalogue, &all)))
+        });
         if let Some(Some((seen, popular))) = counted {
             let again = begun + begun.elapsed() * REST;
             self.counted = Some(Counted { seen, again, popular });

@@ -135,13 +135,18 @@ fn scaled(value: Option<f64>, minimum: f64, maximum: f64) -> f32 {
     }
 }
 
-/// Every user's row.
+/// The rows of the users at these places.
 #[must_use]
-pub fn user_matrix(catalogue: &Catalogue, histories: &Histories, items: &FeatureMatrix) -> FeatureMatrix {
+pub fn user_matrix(
+    catalogue: &Catalogue,
+    histories: &Histories,
+    items: &FeatureMatrix,
+    users: &[usize],
+) -> FeatureMatrix {
     let columns = user_columns(&catalogue.dataset);
-    let mut values = Vec::with_capacity(columns.len() * catalogue.users.len());
-    for (user, signals) in catalogue.users.iter().zip(&histories.users) {
-        values.extend(user_row(user, signals, items));
+    let mut values = Vec::with_capacity(columns.len() * users.len());
+    for user in users {
+        values.extend(user_row(&catalogue.users[*user], &histories.users[*user], items));
     }
     FeatureMatrix { columns, values }
 }
@@ -195,7 +200,7 @@ mod tests {
         let catalogue = samples::catalogue();
         let histories = Histories::before(&catalogue, None);
         let items = item_matrix(&catalogue, &histories);
-        let users = user_matrix(&catalogue, &histories, &items);
+        let users = user_matrix(&catalogue, &histories, &items, &(0..samples::USERS).collect::<Vec<_>>());
         assert_eq!((items.rows(), items.columns.len()), (samples::ITEMS, 9));
         assert_eq!((users.rows(), users.columns.len()), (samples::USERS, 3 * 9 + 2 + 32));
         assert!(items.values.iter().chain(&users.values).all(|value| (0.0..=1.0).contains(value)));

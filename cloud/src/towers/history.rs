@@ -77,7 +77,13 @@ const STRAGGLERS: usize = 1_000;
 /// everything else old; on a service in use a thousandth of the log is an hour or two.
 #[must_use]
 pub fn end_of_log(times: &[i64]) -> Option<i64> {
-    times.iter().rev().nth(times.len() / STRAGGLERS).copied()
+    end_of_longer_log(times, 0)
+}
+
+/// As [`end_of_log`], where so many events more happened before the latest thousandth of all.
+#[must_use]
+pub fn end_of_longer_log(times: &[i64], before: usize) -> Option<i64> {
+    times.iter().rev().nth((times.len() + before) / STRAGGLERS).or(times.first()).copied()
 }
 
 /// Everyone's signals before a moment, oldest first.
@@ -142,7 +148,13 @@ impl Histories {
                 histories.sessions[session].push(signal);
             }
         }
-        histories.reference_ms = end_of_log(&times).unwrap_or_default();
+        for (item, _, taken_up) in catalogue.folded.items() {
+            if let Some(item) = catalogue.item_index(item) {
+                histories.counts[item] += taken_up as f32;
+            }
+        }
+        let end = end_of_longer_log(&times, catalogue.folded.about_items());
+        histories.reference_ms = end.unwrap_or_default();
         histories
     }
 
@@ -180,6 +192,8 @@ mod tests {
         let mut times: Vec<i64> = (0..2_000).collect();
         times.extend([1_000_000, 1_000_001]);
         assert_eq!(end_of_log(&times), Some(1_999));
+        assert_eq!(end_of_longer_log(&times[1_000..], 1_000), Some(1_999));
+        assert_eq!(end_of_longer_log(&[7, 8], 9_000), Some(7));
     }
 
     #[test]

@@ -65,9 +65,22 @@ pub fn embed(
     until_ms: Option<i64>,
     model: Option<&ModelDirectory>,
 ) -> anyhow::Result<Embeddings> {
+    embed_some(catalogue, until_ms, model, &|_| true)
+}
+
+/// As [`embed`], with a tower's vectors only of the users whose place `is_wanted` says; those of others are all zero.
+///
+/// # Errors
+/// As [`embed`].
+pub fn embed_some(
+    catalogue: &Catalogue,
+    until_ms: Option<i64>,
+    model: Option<&ModelDirectory>,
+    is_wanted: &dyn Fn(usize) -> bool,
+) -> anyhow::Result<Embeddings> {
     let histories = history::Histories::before(catalogue, until_ms);
     match model {
-        Some(model) => by_model(catalogue, &histories, model),
+        Some(model) => by_model(catalogue, &histories, model, is_wanted),
         None => Ok(none::embed(catalogue, &histories)),
     }
 }
@@ -76,6 +89,7 @@ fn by_model(
     catalogue: &Catalogue,
     histories: &history::Histories,
     model: &ModelDirectory,
+    is_wanted: &dyn Fn(usize) -> bool,
 ) -> anyhow::Result<Embeddings> {
     anyhow::ensure!(
         model.fits(&catalogue.dataset)?,
@@ -83,7 +97,7 @@ fn by_model(
         model.origin
     );
     match &model.retriever {
-        Retriever::Towers { item, user } => onnx::embed(catalogue, histories, model, (item, user)),
+        Retriever::Towers { item, user } => onnx::embed(catalogue, histories, model, (item, user), is_wanted),
         Retriever::Table(bytes) => {
             let table = table::ItemTable::from_bytes(bytes)?;
             Ok(table::embed(catalogue, histories, &table, model.towers_hash()))

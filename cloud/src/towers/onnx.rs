@@ -214,7 +214,7 @@ impl Tower {
     }
 }
 
-/// Vectors of all items and users by the model's towers, `(item, user)`.
+/// Vectors of all items, and of the users whose place `is_wanted` says, by the model's towers, `(item, user)`.
 ///
 /// # Errors
 /// As [`super::embed`].
@@ -223,6 +223,7 @@ pub fn embed(
     histories: &Histories,
     model: &ModelDirectory,
     (item, user): (&[u8], &[u8]),
+    is_wanted: &dyn Fn(usize) -> bool,
 ) -> anyhow::Result<Embeddings> {
     let rows = features::item_matrix(catalogue, histories);
     let mut tower = Tower::open(item, "item")?;
@@ -235,12 +236,17 @@ pub fn embed(
             Vectors { dimension, values, reused: 0 }
         }
     };
-    let rows = features::user_matrix(catalogue, histories, &rows);
-    let (user_dimension, users) = Tower::open(user, "user")?.run(&rows)?;
+    let wanted: Vec<usize> = (0..catalogue.users.len()).filter(|user| is_wanted(*user)).collect();
+    let rows = features::user_matrix(catalogue, histories, &rows, &wanted);
+    let (user_dimension, vectors) = Tower::open(user, "user")?.run(&rows)?;
     ensure!(
-        users.is_empty() || user_dimension == dimension,
+        vectors.is_empty() || user_dimension == dimension,
         "the item tower gives {dimension} dimensions, the user tower {user_dimension}"
     );
+    let mut users = vec![0.0; catalogue.users.len() * dimension];
+    for (user, vector) in wanted.iter().zip(vectors.chunks_exact(dimension.max(1))) {
+        users[user * dimension..][..dimension].copy_from_slice(vector);
+    }
     Ok(Embeddings { dimension, items, users, towers: model.towers_hash(), reused })
 }
 

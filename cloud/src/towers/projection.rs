@@ -5,7 +5,7 @@ use super::unit::{dot, normalise_rows};
 use super::{DIMENSION, Embeddings};
 
 const SEED: u64 = 0x9407;
-/// Users whose best ten are compared before and after.
+/// Users whose best ten are compared before and after, and whom an index is checked with.
 const SAMPLE: usize = 200;
 /// Places that are compared.
 const PLACES: usize = 10;
@@ -17,6 +17,12 @@ pub struct Projection {
     pub embeddings: Embeddings,
     /// Share of the best ten items by the whole vectors that are among the best ten by the short ones.
     pub recall_at_10: f64,
+}
+
+/// Every how manyth of so many users is looked at where a sample is enough, beginning with the first.
+#[must_use]
+pub fn step(users: usize) -> usize {
+    users.div_ceil(SAMPLE).max(1)
 }
 
 /// Projects on the items' 64 leading directions where there are more.
@@ -47,10 +53,9 @@ fn recall(whole: &Embeddings, short: &Embeddings) -> f64 {
     let users = whole.users.len() / whole.dimension;
     let items = whole.items.len() / whole.dimension;
     let queries = if users > 0 { users } else { items };
-    let step = queries.div_ceil(SAMPLE).max(1);
     let query = |of: &Embeddings, at| best(of, if users > 0 { of.user(at) } else { of.item(at) });
     let (mut found, mut wanted) = (0, 0);
-    for at in (0..queries).step_by(step) {
+    for at in (0..queries).step_by(step(queries)) {
         let (left, right) = (query(whole, at), query(short, at));
         found += left.iter().filter(|item| right.contains(item)).count();
         wanted += left.len();

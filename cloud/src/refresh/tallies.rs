@@ -11,11 +11,11 @@ const REST: u32 = 10;
 
 /// How far the log had come when it was summed, and when that may be done again: what takes long is done less often.
 #[derive(Debug, Default)]
-pub(super) struct Lately(Option<(u64, Instant)>);
+pub(super) struct Tallies(Option<(u64, Instant)>);
 
-impl Lately {
+impl Tallies {
     /// The tallies of all items, where something was counted since the last time and that was not just now.
-    pub(super) fn tallies(
+    pub(super) fn by_now(
         &mut self,
         catalogue: &Catalogue,
         imported: &Counters,

@@ -1,0 +1,277 @@
+//! Reading tables and log without holding them: of each person the latest events, of all others what they count for.
+//!
+//! What packs are made from needs two kinds of knowledge. What was seen, refused and taken up last, and vectors of people,
+//! follow from each person's own latest events. Popularity, what is known of items, and where the log ends follow from all
+//! events; of those that are let go of they come from [`Folded`], which grows with days and items and not with events. What
+//! is taken up in the same sessions, and vectors without a model, follow from the latest events of everybody, whichever
+//! shard is made: a shard therefore reads the same as the others, but keeps of other people's events only what that needs.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use super::Whose;
+use crate::catalog::{Catalogue, Event, Folded, jsonl};
+use crate::consumers::Segment;
+use crate::erasure::Erased;
+use crate::events::{Filter, LeftOut, is_sign_in, read_likely};
+
+/// How many people's events are kept of those that are nobody's.
+const NOBODYS: usize = 1_000;
+
+/// How much is read, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    /// The last event received by the service that counts.
+    pub(super) last: u64,
+    /// Which of those count for nothing.
+    pub(super) filter: Filter,
+    /// How many of a person's latest events are held.
+    pub(super) history: usize,
+    /// Whose are held whole.
+    pub(super) whose: Whose,
+    /// The clock, in milliseconds since 1970.
+    pub(super) now_ms: i64,
+}
+
+/// What was read.
+pub(super) struct Latest {
+    /// Those of the tables.
+    pub(super) tables: Vec<Event>,
+    /// Those that the service received, in the order of arrival.
+    pub(super) received: Vec<Event>,
+    /// What the others count for.
+    pub(super) folded: Folded,
+    /// Received events that no person did.
+    pub(super) left_out: LeftOut,
+}
+
+impl Latest {
+    /// Reads the events of data folder `data` about the items and people of `catalogue`, which has none yet.
+    ///
+    /// # Errors
+    /// When a table or the log cannot be read or is damaged.
+    pub(super) fn read(data: &Path, catalogue: &Catalogue, reading: Reading) -> anyhow::Result<Self> {
+        let erased = Erased::read(data)?;
+        let mut held = Held::new(catalogue, reading);
+        jsonl::each(&data.join("events.jsonl"), |event: Event| {
+            if !erased.contains(&event.user) {
+                held.add(event, false);
+            }
+        })?;
+        let left_out = read_likely(data, reading.last, reading.filter, |event| held.add(event, true))?;
+        Ok(held.finish(left_out))
+    }
+}
+
+/// When an event happened and its id, then whether the service received it.
+type Key = (i64, String, bool);
+
+/// The latest events of one person.
+#[derive(Debug, Default)]
+struct Person {
+    /// With the number of their arrival.
+    events: BTreeMap<Key, (u64, Event)>,
+    /// The latest one that was let go of.
+    gone: Option<Key>,
+}
+
+/// The latest events of everybody while reading.
+struct Held<'a> {
+    reading: Reading,
+    catalogue: &'a Catalogue,
+    /// Of each user of the table.
+    segments: Vec<Segment>,
+    /// By id; those that are nobody's under the empty one.
+    people: HashMap<String, Person>,
+    /// Who signed in in which session.
+    signed_in: HashMap<String, String>,
+    folded: Folded,
+    arrived: u64,
+}
+
+impl<'a> Held<'a> {
+    fn new(catalogue: &'a Catalogue, reading: Reading) -> Self {
+        Self {
+            reading,
+            catalogue,
+            segments: catalogue.users.iter().map(Segment::of_user).collect(),
+            people: HashMap::new(),
+            signed_in: HashMap::new(),
+            folded: Folded::default(),
+            arrived: 0,
+        }
+    }
+
+    /// Takes the next event in.
+    fn add(&mut self, mut event: Event, is_received: bool) {
+        self.arrived += 1;
+        if is_received && is_sign_in(&event) {
+            self.signed_in.entry(event.session.clone()).or_insert_with(|| event.user.clone());
+        }
+        if is_received && event.user.is_empty() {
+            // As `hand_over` does with all of them at hand.
+            if let Some(user) = self.signed_in.get(&event.session) {
+                event.user.clone_from(user);
+            }
+        }
+        self.hold(self.arrived, event, is_received);
+    }
+
+    fn hold(&mut self, arrived: u64, mut event: Event, is_received: bool) {
+        let key = (event.time_ms, event.event_id.clone(), is_received);
+        let is_nobodys = event.user.is_empty();
+        let person = self.people.entry(event.user.clone()).or_default();
+        // It was read before, or comes after a whole history that is later.
+        let is_gone = |gone: &Key| (key.0, &key.1) <= (gone.0, &gone.1);
+        if !is_nobodys && person.gone.as_ref().is_some_and(is_gone) {
+            return;
+        }
+        if !is_nobodys && !self.reading.whose.has(&event.user) {
+            // Counters ask for the region; nobody else asks about other shards' people.
+            event.context.retain(|name, _| name == "region");
+        }
+        person.events.entry(key).or_insert((arrived, event));
+        let most = self.reading.history.saturating_mul(if is_nobodys { NOBODYS } else { 1 });
+        if person.events.len() > most
+            && let Some((key, (_, event))) = person.events.pop_first()
+        {
+            // Of what is in the tables and in the log one counts.
+            let again = person.events.first_key_value().map(|(next, _)| (next.0, &next.1));
+            let is_there_again = again == Some((key.0, &key.1));
+            let is_received = key.2;
+            person.gone = Some(key);
+            if !is_there_again {
+                self.fold(&event, is_received);
+            }
+        }
+    }
+
+    fn fold(&mut self, event: &Event, is_received: bool) {
+        let nobody = Segment::default();
+        let user = self.catalogue.user_index(&event.user);
+        let segment = user.and_then(|user| self.segments.get(user)).unwrap_or(&nobody);
+        let is_known = self.catalogue.item_index(&event.item).is_some();
+        self.folded.add(event, segment, (is_known, is_received), self.reading.now_ms);
+    }
+
+    /// How many events are held.
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.people.values().map(|person| person.events.len()).sum()
+    }
+
+    /// Gives what was nobody's before somebody signed in to them, and everything away.
+    fn finish(mut self, left_out: LeftOut) -> Latest {
+        let nobody = self.people.remove("").unwrap_or_default();
+        for (key, (arrived, mut event)) in nobody.events {
+            if let Some(user) = self.signed_in.get(&event.session).filter(|_| key.2) {
+                event.user.clone_from(user);
+                self.hold(arrived, event, true);
+            } else {
+                self.people.entry(String::new()).or_default().events.insert(key, (arrived, event));
+            }
+        }
+        let (mut tables, mut received) = (Vec::new(), Vec::new());
+        for (key, row) in self.people.into_values().flat_map(|person| person.events) {
+            if key.2 { received.push(row) } else { tables.push(row) }
+        }
+        Latest { tables: in_order(tables), received: in_order(received), folded: self.folded, left_out }
+    }
+}
+
+/// Events in the order of arrival.
+fn in_order(mut rows: Vec<(u64, Event)>) -> Vec<Event> {
+    rows.sort_unstable_by_key(|(arrived, _)| *arrived);
+    rows.into_iter().map(|(_, event)| event).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{catalogue, event};
+    use super::*;
+    use crate::catalog::EventKind;
+    use crate::events::hand_over;
+
+    fn reading(history: usize) -> Reading {
+        let filter = Filter::default();
+        Reading { last: u64::MAX, filter, history, whose: Whose::Everybody, now_ms: i64::MAX / 2 }
+    }
+
+    fn finish(held: Held<'_>) -> Latest {
+        held.finish(LeftOut::default())
+    }
+
+    #[test]
+    fn what_is_held_does_not_grow_with_the_log_and_what_goes_is_counted() {
+        let catalogue = catalogue(12, 3);
+        for events in [100, 1_000, 10_000] {
+            let mut held = Held::new(&catalogue, reading(10));
+            let mut most = 0;
+            for at in 0..events {
+                held.add(event(&format!("{at:05}"), at % 3, at % 12, EventKind::Like, at as i64), true);
+                most = most.max(held.len());
+            }
+            assert_eq!(most, 3 * 10, "{events}");
+            let latest = finish(held);
+            assert_eq!(latest.received.len() + latest.folded.events(), events);
+            assert_eq!(latest.received[0].event_id, format!("{:05}", events - 30));
+            let liked: u32 = latest.folded.items().map(|(_, tally, _)| tally.liked).sum();
+            assert_eq!(liked as usize, events - 30);
+            assert_eq!(latest.folded.about_items(), events - 30);
+        }
+    }
+
+    #[test]
+    fn late_ones_and_copies_of_the_tables_are_held_where_they_belong_and_none_counts_twice() {
+        let catalogue = catalogue(4, 1);
+        let mut held = Held::new(&catalogue, reading(4));
+        let like = |at: i64| event(&format!("e{at}"), 0, 1, EventKind::Like, at);
+        (0..6).for_each(|at| held.add(like(at), false));
+        // All of them once more, and one that comes late.
+        (0..6).for_each(|at| held.add(like(at), true));
+        held.add(like(7), true);
+        held.add(like(6), true);
+        let latest = finish(held);
+        let ids = |events: &[Event]| events.iter().map(|event| event.event_id.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            (ids(&latest.tables), ids(&latest.received)),
+            (vec!["e5".into()], ["e5", "e7", "e6"].map(String::from).into())
+        );
+        let counted: u32 = latest.folded.items().map(|(_, tally, _)| tally.liked).sum();
+        assert_eq!(counted, 5, "the five before");
+    }
+
+    #[test]
+    fn a_session_is_handed_over_as_it_is_with_everything_at_hand() {
+        let catalogue = catalogue(4, 2);
+        let nobodys = |id: &str, session: &str, time_ms| {
+            let mut event = event(id, 0, 1, EventKind::Like, time_ms);
+            (event.user, event.session) = (String::new(), session.to_owned());
+            event
+        };
+        let mut sign_in = event("3", 1, 0, EventKind::Custom("sign_in".into()), 3);
+        sign_in.session = "a".into();
+        let events = vec![nobodys("1", "a", 1), nobodys("2", "b", 2), sign_in, nobodys("4", "a", 4)];
+        let mut held = Held::new(&catalogue, reading(100));
+        events.iter().for_each(|event| held.add(event.clone(), true));
+        let mut wanted = events;
+        hand_over(&mut wanted);
+        assert_eq!(finish(held).received, wanted);
+    }
+
+    #[test]
+    fn of_other_shards_people_only_what_counters_ask_for_is_held() {
+        let catalogue = catalogue(4, 2);
+        let theirs =
+            (0..2).map(|shard| Whose::Shard { shard, of: 2 }).find(|whose| !whose.has("u0")).unwrap();
+        for (whose, context) in [(Whose::Everybody, 2), (theirs, 1)] {
+            let mut held = Held::new(&catalogue, Reading { whose, ..reading(10) });
+            let mut told = event("1", 0, 1, EventKind::Follow, 1);
+            told.context = [("region", "DE"), ("creator", "c0")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into();
+            held.add(told, true);
+            assert_eq!(finish(held).received[0].context.len(), context);
+        }
+    }
+}
