@@ -124,12 +124,15 @@ def shape(settings: Settings) -> str:
     return f"{settings.experts} x {settings.expert_size}"
 
 
-def written(variant: Variant, data: RankerData, vectors: Path, folder: Path) -> dict:
-    """Writes a model folder with this ranker and the table of vectors, and returns what of its row is known without a judge."""
+def written(variant: Variant, data: RankerData, vectors: Path, folder: Path, beside: Path) -> dict:
+    """Writes a model folder with this ranker, in 8 bits from the one `beside`, and the table of vectors; returns what of its row is
+    known without a judge."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "ranker.onnx"
-    export.ranker(variant.model, ranker.widths(data), data.schema["slots"], path)
-    saved = rounded(path, path) if variant.bits == 8 else 0
+    path, saved = folder / "ranker.onnx", 0
+    if variant.bits == 8:
+        saved = rounded(beside / path.name, path)
+    else:
+        export.ranker(variant.model, ranker.widths(data), data.schema["slots"], path)
     (folder / "schema.json").write_text(json.dumps(variant.schema, indent=2))
     shutil.copyfile(vectors, folder / generations.TABLE)
     return {
@@ -191,13 +194,14 @@ def run(program: Path, data: Path, out: Path, limit: int) -> None:
     program, data, out = (path.absolute() for path in (program, data, out))
     work = out / "work"
     work.mkdir(parents=True, exist_ok=True)
-    fit_item2vec(program, data, work, out, None)
+    fit_item2vec(program, data, work, work, None)
     segue(program, "features", "ranker", "--data", data, "--baskets", work / "baskets", "--out", work / "ranker")
     arrays, rows, folders = RankerData.load(work / "ranker"), [], {}
     for variant in variants(arrays):
         folders[variant.name] = folder = out / "models" / variant.name.replace(", ", "-").replace(" ", "-")
-        row = written(variant, arrays, out / generations.TABLE, folder)
-        rows.append(row | checked(program, folder, folders[variant.beside], data, limit))
+        beside = folders[variant.beside]
+        row = written(variant, arrays, work / generations.TABLE, folder, beside)
+        rows.append(row | checked(program, folder, beside, data, limit))
     (out / "table.json").write_text(json.dumps(rows, indent=2) + "\n")
     (out / "table.md").write_text(text(rows))
     print(text(rows))

@@ -63,10 +63,10 @@ def test_there_is_a_model_folder_for_each_ranker_and_in_eight_bits_it_is_smaller
     data, vectors = ranker_data(), tmp_path / "vectors"
     data = replace(data, schema=data.schema | {"heads": [{"name": name, "kind": "probability"} for name in ranker.HEADS]})
     vectors.write_bytes(b"a table")
-    rows = {}
+    rows, folders = {}, {}
     for at, variant in enumerate(compress.variants(data, replace(TINY, epochs=2), replace(TINY, epochs=2, experts=4))):
-        folder = tmp_path / str(at)
-        rows[variant.name] = compress.written(variant, data, vectors, folder)
+        folders[variant.name] = folder = tmp_path / str(at)
+        rows[variant.name] = compress.written(variant, data, vectors, folder, folders[variant.beside])
         assert {file.name for file in folder.iterdir()} == {"ranker.onnx", "schema.json", "item_vectors.bin"}
     names = ["3 x 16, shipped", "4 x 16, teacher", "1 x 8", "3 x 16, taught", "3 x 16, taught, pruned by half"]
     assert list(rows) == [whole for name in names for whole in (name, f"{name}, 8 bits")]
