@@ -15,6 +15,8 @@ from . import card, export, gbdt, item2vec, parts, ranker, reference, two_tower
 from .data import RankerData, TowerData
 
 TOWERS, ITEM2VEC = "towers", "item2vec"
+# How the committed models were learned: all of the ranker at once, until it gains nothing for a few epochs.
+PLAIN = ranker.Settings(linear_first=False, settled=0.0)
 TRAINING_SEED = 1001
 JUDGED_SEED = 7
 JUDGED_USERS = 2_000
@@ -57,7 +59,7 @@ def fit(
     place = ("--towers", out) if retriever == TOWERS else ("--baskets", work / "baskets")
     facts["counts"] |= segue(program, "features", "ranker", "--data", data, *place, "--out", work / "ranker")
     ranker_data = RankerData.load(work / "ranker")
-    settings = ranker.Settings(linear_first=not plain)
+    settings = PLAIN if plain else ranker.Settings()
     model, facts["ranker"] = ranker.train(ranker_data, settings)
     facts["gbdt"] = {} if plain else gbdt.train(ranker_data, out)
     facts["differences"] |= export_ranker(model, ranker_data, out)
@@ -140,7 +142,7 @@ def train_reference(data: RankerData, model: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in ("item_tower.onnx", "user_tower.onnx", "schema.json"):
         shutil.copyfile(model / name, out / name)
-    module, _ = ranker.train(data, ranker.Settings(linear_first=False), build=reference.for_data)
+    module, _ = ranker.train(data, PLAIN, build=reference.for_data)
     export_ranker(module, data, out)
 
 
