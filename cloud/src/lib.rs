@@ -33,6 +33,7 @@ pub mod monitor;
 mod near;
 pub mod packs;
 pub mod progress;
+pub mod published;
 pub mod refresh;
 pub mod score;
 pub mod served;

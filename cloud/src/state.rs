@@ -6,12 +6,11 @@ use std::time::Instant;
 
 use axum::body::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
-use segue_core::trust::{Manifest, PrivateKey, PublicKey, Ranker, Trust, VerifiedManifest, hash};
 use tokio::sync::{Notify, Semaphore};
 use tracing::Instrument as _;
 
 use crate::api;
-use crate::catalog::{Dataset, Item};
+use crate::catalog::Item;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::consumers::{Counting, Segment};
@@ -21,56 +20,19 @@ use crate::erasure::Tombstones;
 use crate::error::{ApiError, Code};
 use crate::events::EventStore;
 use crate::jobs::Jobs;
-use crate::keys::KeyStore;
-use crate::live::{Engines, Items, OpenedPacks, Sessions};
+use crate::live::{Engines, Items, Sessions};
 use crate::monitor;
-use crate::packs::{Generation, PackStore};
+use crate::packs::PackStore;
 use crate::refresh::{self, Report, Viewer, settled_changes};
 use crate::served::{Served as ServedPack, ServedPacks};
 use crate::training_log::{Slates, written_until_ms};
 use crate::weekly::Weekly;
 use crate::workshop::Workshop;
 
+pub use crate::published::{Published, Verified};
+
 /// Models, schemas and policies kept in memory; there are a handful per generation.
 const CACHED_ARTEFACTS: usize = 32;
-
-/// One generation as it is served.
-#[derive(Debug)]
-pub struct Published {
-    /// Packs on the disk.
-    pub packs: Generation,
-    /// The generations before that are kept, the newest first: clients may have a pack of theirs.
-    pub earlier: Vec<Generation>,
-    /// The last change of an item that its packs know of.
-    pub changed: u64,
-    /// Packs of its subjects that lists were made from.
-    pub opened: OpenedPacks,
-    /// The signed manifest.
-    pub manifest: Bytes,
-    /// Its hash.
-    pub manifest_hash: String,
-    /// The signed key rotations.
-    pub rotations: Bytes,
-    /// Their hash.
-    pub rotations_hash: String,
-    /// What is known by the keys; none where the data folder has no key.
-    pub verified: Option<Verified>,
-    /// The surface that the data's events come from.
-    pub surface: Option<String>,
-}
-
-/// A generation's manifest, checked as a client does.
-#[derive(Debug)]
-pub struct Verified {
-    /// The manifest.
-    pub manifest: VerifiedManifest,
-    /// What it and its packs are signed with.
-    pub key: PublicKey,
-    /// Its private half, where the service has it.
-    pub signer: Option<PrivateKey>,
-    /// The ranker of the generation that one would go back to, where that is another one.
-    pub previous_ranker: Option<Ranker>,
-}
 
 #[derive(Debug, Default)]
 struct Served {
@@ -214,7 +176,7 @@ impl AppState {
         let problem = match self.packs.current() {
             Ok(current) if current == serving => None,
             Ok(None) => Some("its pointer is gone".to_owned()),
-            Ok(Some(number)) => match self.load() {
+            Ok(Some(number)) => match Published::load(&self.packs, &self.config.data) {
                 Ok(published) => return self.swap(published),
                 Err(error) => Some(format!("generation {number}: {error:#}")),
             },
@@ -228,55 +190,6 @@ impl AppState {
             }
             served.problem = problem;
         }
-    }
-
-    fn load(&self) -> anyhow::Result<Option<Published>> {
-        let Some(packs) = self.packs.open_current()? else { return Ok(None) };
-        let manifest = Bytes::copy_from_slice(packs.manifest());
-        let rotations = Bytes::copy_from_slice(packs.rotations());
-        let verified = self.verify(&packs)?;
-        // A damaged one is none that a client could ask for the changes from.
-        let before = self.packs.kept()?.into_iter().rev().filter(|number| *number < packs.number());
-        let earlier = before.filter_map(|number| self.packs.open(number).ok().flatten()).collect();
-        let (manifest_hash, rotations_hash) = (hash(&manifest), hash(&rotations));
-        let changed = Report::read(packs.folder()).map_or(0, |report| report.changed);
-        let surface = Dataset::read(&self.config.data).ok().map(|dataset| dataset.surface);
-        Ok(Some(Published {
-            packs,
-            earlier,
-            changed,
-            opened: OpenedPacks::default(),
-            manifest,
-            manifest_hash,
-            rotations,
-            rotations_hash,
-            verified,
-            surface,
-        }))
-    }
-
-    /// Checks the manifest as a client would (but for its expiry: an old generation is better than none).
-    fn verify(&self, packs: &Generation) -> anyhow::Result<Option<Verified>> {
-        let Some(root) = KeyStore::new(&self.config.data).root()? else { return Ok(None) };
-        let (manifest, key) = manifest_of(packs, root.clone())?;
-        let number = packs.number();
-        anyhow::ensure!(
-            manifest.generation == number,
-            "its manifest says generation {}",
-            manifest.generation
-        );
-        let previous_ranker = self.previous_ranker(number, &root);
-        let previous_ranker = previous_ranker.filter(|ranker| manifest.ranker.as_ref() != Some(ranker));
-        let keys = KeyStore::new(&self.config.data).load().ok();
-        let signer = keys.map(|keys| keys.signing().clone()).filter(|signer| signer.public() == key);
-        Ok(Some(Verified { manifest, key, signer, previous_ranker }))
-    }
-
-    /// The ranker of the generation that one would go back to from `number`; a damaged one is none to fall back on.
-    fn previous_ranker(&self, number: u64, root: &PublicKey) -> Option<Ranker> {
-        let before = refresh::generation_before(&self.packs, &self.packs.kept().ok()?, number)?;
-        let packs = self.packs.open(before).ok().flatten()?;
-        manifest_of(&packs, root.clone()).ok()?.0.ranker.clone()
     }
 
     fn swap(&self, published: Option<Published>) {
@@ -538,11 +451,4 @@ fn is_for_fewer(now: &Item, before: &Item) -> bool {
         (now, before) => before.iter().any(|region| !now.contains(region)),
     };
     regions || now.age_rating > before.age_rating
-}
-
-/// A generation's manifest, and the key it is signed with.
-fn manifest_of(packs: &Generation, root: PublicKey) -> anyhow::Result<(VerifiedManifest, PublicKey)> {
-    let mut trust = Trust::new(root)?;
-    trust.accept_rotations(packs.rotations())?;
-    Ok((Manifest::verify(packs.manifest(), trust.key())?, trust.key().clone()))
 }

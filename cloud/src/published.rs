@@ -1,0 +1,114 @@
+//! One generation as the service hands it out: read and checked as a whole before anything of it is.
+
+use std::path::Path;
+
+use axum::body::Bytes;
+use segue_core::trust::{Manifest, PrivateKey, PublicKey, Ranker, Trust, VerifiedManifest, hash};
+
+use crate::catalog::Dataset;
+use crate::keys::KeyStore;
+use crate::live::OpenedPacks;
+use crate::packs::{Generation, PackStore};
+use crate::refresh::{self, Report};
+
+/// One generation as it is served.
+#[derive(Debug)]
+pub struct Published {
+    /// Packs on the disk.
+    pub packs: Generation,
+    /// The generations before that are kept, the newest first: clients may have a pack of theirs.
+    pub earlier: Vec<Generation>,
+    /// The last change of an item that its packs know of.
+    pub changed: u64,
+    /// Packs of its subjects that lists were made from.
+    pub opened: OpenedPacks,
+    /// The signed manifest.
+    pub manifest: Bytes,
+    /// Its hash.
+    pub manifest_hash: String,
+    /// The signed key rotations.
+    pub rotations: Bytes,
+    /// Their hash.
+    pub rotations_hash: String,
+    /// What is known by the keys; none where the data folder has no key.
+    pub verified: Option<Verified>,
+    /// The surface that the data's events come from.
+    pub surface: Option<String>,
+}
+
+/// A generation's manifest, checked as a client does.
+#[derive(Debug)]
+pub struct Verified {
+    /// The manifest.
+    pub manifest: VerifiedManifest,
+    /// What it and its packs are signed with.
+    pub key: PublicKey,
+    /// Its private half, where the service has it.
+    pub signer: Option<PrivateKey>,
+    /// The ranker of the generation that one would go back to, where that is another one.
+    pub previous_ranker: Option<Ranker>,
+}
+
+impl Published {
+    /// The generation in force of `store`, which lies in data folder `data`; none before the first.
+    ///
+    /// # Errors
+    /// When it cannot be read, or its manifest is not what a client would accept.
+    pub(crate) fn load(store: &PackStore, data: &Path) -> anyhow::Result<Option<Self>> {
+        let Some(packs) = store.open_current()? else { return Ok(None) };
+        let manifest = Bytes::copy_from_slice(packs.manifest());
+        let rotations = Bytes::copy_from_slice(packs.rotations());
+        let verified = Verified::of(&packs, store, data)?;
+        // A damaged one is none that a client could ask for the changes from.
+        let before = store.kept()?.into_iter().rev().filter(|number| *number < packs.number());
+        let earlier = before.filter_map(|number| store.open(number).ok().flatten()).collect();
+        let (manifest_hash, rotations_hash) = (hash(&manifest), hash(&rotations));
+        let changed = Report::read(packs.folder()).map_or(0, |report| report.changed);
+        let surface = Dataset::read(data).ok().map(|dataset| dataset.surface);
+        Ok(Some(Self {
+            packs,
+            earlier,
+            changed,
+            opened: OpenedPacks::default(),
+            manifest,
+            manifest_hash,
+            rotations,
+            rotations_hash,
+            verified,
+            surface,
+        }))
+    }
+}
+
+impl Verified {
+    /// Checks the manifest as a client would (but for its expiry: an old generation is better than none).
+    fn of(packs: &Generation, store: &PackStore, data: &Path) -> anyhow::Result<Option<Self>> {
+        let Some(root) = KeyStore::new(data).root()? else { return Ok(None) };
+        let (manifest, key) = manifest_of(packs, root.clone())?;
+        let number = packs.number();
+        anyhow::ensure!(
+            manifest.generation == number,
+            "its manifest says generation {}",
+            manifest.generation
+        );
+        let previous_ranker = previous_ranker(store, number, &root);
+        let previous_ranker = previous_ranker.filter(|ranker| manifest.ranker.as_ref() != Some(ranker));
+        let keys = KeyStore::new(data).load().ok();
+        let signer = keys.map(|keys| keys.signing().clone()).filter(|signer| signer.public() == key);
+        Ok(Some(Self { manifest, key, signer, previous_ranker }))
+    }
+}
+
+/// The ranker of the generation that one would go back to from `number`; a damaged one is none to fall back on.
+fn previous_ranker(store: &PackStore, number: u64, root: &PublicKey) -> Option<Ranker> {
+    let before = refresh::generation_before(store, &store.kept().ok()?, number)?;
+    let packs = store.open(before).ok().flatten()?;
+    manifest_of(&packs, root.clone()).ok()?.0.ranker.clone()
+}
+
+/// A generation's manifest, and the key it is signed with.
+fn manifest_of(packs: &Generation, root: PublicKey) -> anyhow::Result<(VerifiedManifest, PublicKey)> {
+    let mut trust = Trust::new(root)?;
+    trust.accept_rotations(packs.rotations())?;
+    Ok((Manifest::verify(packs.manifest(), trust.key())?, trust.key().clone()))
+}
