@@ -2,7 +2,7 @@
 //!
 //! The rules are data (`labels.json` beside this file, or a file of one's own): which kinds are a positive of which
 //! weight, from which rating on, and for each surface which share of an item has to be played for a completion and
-//! which is still a skip.
+//! which is still a skip. For training they say too how much of a skip a late one is.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,6 +23,8 @@ struct File {
     kinds: BTreeMap<String, i8>,
     rating: Rating,
     played: BTreeMap<String, Vec<Played>>,
+    #[serde(default)]
+    skips: BTreeMap<String, Fading>,
 }
 
 /// Bounds of a rating, 0 to 5.
@@ -45,12 +47,23 @@ struct Played {
     below_fraction: Option<f64>,
 }
 
+/// How the label of a skip falls from 1 to 0 in a straight line while more is played; by seconds alone where the item's length is
+/// not known.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fading {
+    whole_up_to_seconds: f64,
+    none_from_fraction: f64,
+    none_from_seconds: f64,
+}
+
 /// The label rules of one surface.
 #[derive(Debug, Clone)]
 pub struct LabelRules {
     kinds: BTreeMap<String, i8>,
     rating: Rating,
     played: Vec<Played>,
+    skips: Option<Fading>,
 }
 
 impl LabelRules {
@@ -75,7 +88,8 @@ impl LabelRules {
         let mut file: File = serde_json::from_slice(bytes)?;
         ensure!(file.format == FORMAT, "format {}, this program reads {FORMAT}", file.format);
         let played = file.played.remove(surface).unwrap_or_default();
-        Ok(Self { kinds: file.kinds, rating: file.rating, played })
+        let skips = file.skips.remove(surface);
+        Ok(Self { kinds: file.kinds, rating: file.rating, played, skips })
     }
 
     /// Above 0: how good the item was (purchase 3, like 2, completion 1); below: it was refused; 0: nothing is said.
@@ -93,6 +107,18 @@ impl LabelRules {
     #[must_use]
     pub fn is_positive(&self, event: &Event) -> bool {
         self.grade(event) > 0
+    }
+
+    /// How much of a skip this skip was, 1 to 0: what was left after most of it is hardly refused. Whole where nothing says how
+    /// much was played. The head `skip` learns from it; the judge counts every skip.
+    #[must_use]
+    pub fn skip(&self, event: &Event) -> f32 {
+        let (Some(fading), Some(played_ms)) = (self.skips, event.played_ms) else { return 1.0 };
+        let seconds = |milliseconds: u64| milliseconds as f64 / 1_000.0;
+        let total = event.total_ms.filter(|total| *total > 0).map(seconds);
+        let end = total.map_or(fading.none_from_seconds, |total| total * fading.none_from_fraction);
+        let fall = (end - fading.whole_up_to_seconds).max(f64::EPSILON);
+        ((end - seconds(played_ms)) / fall).clamp(0.0, 1.0) as f32
     }
 
     fn rated(&self, value: Option<f64>) -> i8 {
@@ -172,6 +198,21 @@ mod tests {
         let of = |kind| grade("shop", &Event::new("e", "a", kind, 0));
         assert_eq!([of(EventKind::Purchase), of(EventKind::Like), of(EventKind::Click)], [3, 2, 1]);
         assert_eq!([of(EventKind::Dislike), of(EventKind::Stop), of(EventKind::Impression)], [-1, 0, 0]);
+    }
+
+    #[test]
+    fn a_late_skip_is_less_of_a_skip_than_an_early_one() {
+        let rules = LabelRules::of("radio").unwrap();
+        let skip = |seconds, total| rules.skip(&played(EventKind::Skip, seconds, total));
+        assert_eq!(
+            [skip(2, Some(200)), skip(170, Some(200)), skip(2, None), skip(130, None)],
+            [1.0, 0.0, 1.0, 0.0]
+        );
+        assert!(skip(100, Some(200)) < skip(30, Some(200)) && skip(30, Some(200)) < 1.0);
+        assert_eq!(rules.skip(&Event::new("e", "a", EventKind::Skip, 0)), 1.0);
+        assert_eq!([skip(1, Some(3)), skip(3, Some(3))], [1.0, 0.0], "what is shorter than the beginning");
+        let shop = LabelRules::of("shop").unwrap();
+        assert_eq!(shop.skip(&played(EventKind::Skip, 190, Some(200))), 1.0);
     }
 
     #[test]

@@ -10,14 +10,18 @@
 //! | `offsets.npy` i32 `[B + 1]` | where each step's events begin and end |
 //! | `context.npy` f32 `[B, K]` | the context of each step |
 //! | `groups.npy` i32 `[B]` | whose session it is |
+//!
+//! Beside them lies what is told of the steps ([`Circumstances`]).
 
 use std::path::Path;
 
 use anyhow::Context;
 use segue_core::features::{Head, Inputs, Schema};
 
+use super::circumstances::{Circumstances, Told};
 use super::npy;
 use super::schema::HEADS;
+use super::window::Waited;
 
 /// What is known of one candidate by head; NaN where nothing is.
 pub(super) type Labels = [f32; HEADS.len()];
@@ -34,6 +38,9 @@ pub(super) struct Arrays {
     pub(super) counts: Vec<u32>,
     pub(super) context: Vec<f32>,
     groups: Vec<u32>,
+    circumstances: Circumstances,
+    /// What was waited for.
+    pub(super) waited: Waited,
 }
 
 impl Arrays {
@@ -48,6 +55,8 @@ impl Arrays {
             counts: Vec::new(),
             context: Vec::new(),
             groups: Vec::new(),
+            circumstances: Circumstances::default(),
+            waited: Waited::default(),
         }
     }
 
@@ -76,6 +85,12 @@ impl Arrays {
         self.events.extend(&inputs.events[..used * self.schema.event_width()]);
         self.counts.push(used as u32);
         self.context.extend(&inputs.context);
+        self.circumstances.begin(self.rows);
+    }
+
+    /// Notes what is told of the last step, whose candidates are `items` and where `right` is among them.
+    pub(super) fn tell<'a>(&mut self, told: &Told<'_>, items: impl Iterator<Item = &'a str>, right: &[&str]) {
+        self.circumstances.tell(self.rows, told, items, right);
     }
 
     pub(super) fn append(&mut self, mut other: Self) {
@@ -86,6 +101,8 @@ impl Arrays {
         self.counts.append(&mut other.counts);
         self.context.append(&mut other.context);
         self.groups.append(&mut other.groups);
+        self.circumstances.append(&mut other.circumstances);
+        self.waited.add(other.waited);
     }
 
     /// Writes the files into `out`.
@@ -111,6 +128,7 @@ impl Arrays {
         npy::write_integers(out, "offsets", &[steps + 1], &offsets)?;
         npy::write_floats(out, "context", &[steps, schema.context_width()], &self.context)?;
         npy::write_integers(out, "groups", &[steps], &self.groups)?;
+        self.circumstances.write(out, self.rows)?;
         std::fs::write(out.join("schema.json"), serde_json::to_vec_pretty(schema)?)
             .context("cannot write schema.json")
     }

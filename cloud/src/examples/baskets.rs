@@ -17,6 +17,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
+use super::programs::People;
 use super::{Snapshot, npy};
 use crate::catalog::{Catalogue, Collection};
 use crate::towers::history::{Histories, Signal};
@@ -31,6 +32,8 @@ pub struct Summary {
     pub baskets: usize,
     /// Parts of the sessions.
     pub parts: usize,
+    /// Sessions left out of `all/` because a program did them, as for the towers.
+    pub automatic: usize,
     /// Collections left out: nothing says that they are from before the boundary.
     pub collections_left_out: usize,
 }
@@ -55,6 +58,7 @@ pub fn write(catalogue: &Catalogue, out: &Path) -> anyhow::Result<Summary> {
         items: ids.len(),
         baskets: all.groups.len(),
         parts: parts.len(),
+        automatic: all.automatic,
         collections_left_out: catalogue.collections.len() - known,
     })
 }
@@ -69,6 +73,7 @@ struct Baskets {
     entries: Vec<u32>,
     weights: Vec<f32>,
     groups: Vec<i32>,
+    automatic: usize,
 }
 
 /// The group of words, which are nobody's.
@@ -81,13 +86,19 @@ impl Baskets {
         for (user, signals) in histories.users.iter().enumerate() {
             baskets.add(&taken_up(signals), user as i32);
         }
+        let mut people = People::default();
         let mut strangers = catalogue.users.len() as i32..;
         let mut group = |user: Option<usize>| match user {
             Some(user) => user as i32,
             None => strangers.next().unwrap_or(i32::MAX),
         };
-        for (user, signals) in histories.session_users.iter().zip(&histories.sessions) {
-            baskets.add(&taken_up(signals), group(*user));
+        for (at, (user, signals)) in (0u32..).zip(histories.session_users.iter().zip(&histories.sessions)) {
+            let (items, group) = (taken_up(signals), group(*user));
+            if people.did(at, items.keys().map(|item| *item as u32).collect()) {
+                baskets.add(&items, group);
+            } else {
+                baskets.automatic += 1;
+            }
         }
         for collection in catalogue.collections.iter().filter(|one| is_before(one, end_ms)) {
             let items = collection.items.iter().filter_map(|item| catalogue.item_index(item));
@@ -152,6 +163,24 @@ mod tests {
         let is_rock =
             |basket: u32| items(basket) == (0..samples::ITEMS as u32).step_by(2).collect::<Vec<_>>();
         assert!((0u32..).zip(&baskets.groups).any(|(basket, group)| *group == WORD && is_rock(basket)));
+    }
+
+    #[test]
+    fn a_session_that_a_program_repeated_is_one_basket() {
+        let mut catalogue = samples::catalogue();
+        catalogue.events.clear();
+        let again = |user: usize| {
+            (0..6).map(move |item| samples::event(&format!("{user}-{item}"), user, item, 1_000))
+        };
+        catalogue.add_events(again(0).chain(again(1)).collect());
+        let events: Vec<usize> = (0..catalogue.events.len()).collect();
+        let baskets = Baskets::of(&catalogue, &events, None);
+        assert_eq!(baskets.automatic, 1);
+        assert_eq!(
+            baskets.groups.iter().filter(|group| **group != WORD).count(),
+            3,
+            "two people, one session"
+        );
     }
 
     #[test]

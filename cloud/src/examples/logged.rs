@@ -1,17 +1,19 @@
 //! What the session ranker learns from where hosts keep feature logs: the very numbers that were served, labelled by
 //! what people did with the slate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
 use segue_core::features::{FeatureLog, Schema};
 use segue_core::limits;
-use segue_core::session::Event;
+use segue_core::session::{Event, EventKind};
 use serde::{Deserialize, Serialize};
 
 use super::arrays::{Arrays, Labels};
+use super::circumstances::Told;
 use super::sample::{self, Outcome};
+use super::window::{Shown, Waited, Window};
 use crate::catalog::{Catalogue, jsonl};
 use crate::evaluate::LabelRules;
 
@@ -33,6 +35,12 @@ pub struct Summary {
     pub steps: usize,
     /// Slates left out because nothing is known of what became of their places.
     pub without_outcome: usize,
+    /// Places seen and not taken up within the label window: they are refused.
+    pub refused: usize,
+    /// Places taken up later than their list: they are no negatives.
+    pub taken_up_late: usize,
+    /// Places left out because their label window is not over.
+    pub too_young: usize,
 }
 
 /// Writes the arrays of the slates in `logs` (JSON lines) into `out`, with the training events as outcomes.
@@ -44,14 +52,17 @@ pub fn write(catalogue: &Catalogue, schema: &Schema, logs: &Path, out: &Path) ->
     let slates: Vec<LoggedSlate> = jsonl::read(logs)?;
     let events = by_slate(catalogue);
     let rules = LabelRules::of(&catalogue.dataset.surface)?;
+    let window = Window::of(catalogue);
     let mut arrays = Arrays::new(schema, limits::LOGGED_PLACES);
     for slate in &slates {
         let about = events.get(&(slate.user.as_str(), slate.slate.as_str())).map_or(&[][..], Vec::as_slice);
-        push(&mut arrays, catalogue, &rules, slate, about)?;
+        push(&mut arrays, catalogue, (&rules, window.as_ref()), slate, about)?;
     }
     ensure!(arrays.steps() > 0, "no slate of {} has an outcome among the training events", logs.display());
     arrays.write(out)?;
-    Ok(Summary { steps: arrays.steps(), without_outcome: slates.len() - arrays.steps() })
+    let Waited { refused, late: taken_up_late, young: too_young } = arrays.waited;
+    let without_outcome = slates.len() - arrays.steps();
+    Ok(Summary { steps: arrays.steps(), without_outcome, refused, taken_up_late, too_young })
 }
 
 /// The training events about each slate, by user and slate.
@@ -68,7 +79,7 @@ fn by_slate(catalogue: &Catalogue) -> BTreeMap<(&str, &str), Vec<&Event>> {
 fn push(
     arrays: &mut Arrays,
     catalogue: &Catalogue,
-    rules: &LabelRules,
+    (rules, window): (&LabelRules, Option<&Window<'_>>),
     slate: &LoggedSlate,
     events: &[&Event],
 ) -> anyhow::Result<()> {
@@ -83,11 +94,63 @@ fn push(
         [complete, skip, like, chosen, seconds.get(item).copied().unwrap_or(f32::NAN)]
     };
     let places = slate.features.places.iter().enumerate();
-    let places: Vec<(usize, Labels)> = places.map(|(at, place)| (at, label(&place.item))).collect();
+    let mut places: Vec<(usize, Labels)> = places.map(|(at, place)| (at, label(&place.item))).collect();
+    let item = |at: usize| slate.features.places[at].item.as_str();
+    if let Some(window) = window {
+        arrays.waited.add(wait(window, &mut places, item, events));
+    }
     if places.iter().any(|(_, labels)| labels.iter().any(|label| !label.is_nan())) {
         // People the catalogue does not know are one group: they stay on one side when some are held back.
         let group = catalogue.user_index(&slate.user).unwrap_or(catalogue.users.len());
         arrays.push(&inputs, &places, group as u32);
+        let told = Told::of(events.iter().copied(), rules);
+        arrays.tell(&told, (0..places.len()).map(item), next.as_slice());
     }
     Ok(())
+}
+
+/// Waits for what was seen of a slate, as its impressions tell, and not acted on.
+fn wait<'a>(
+    window: &Window<'_>,
+    places: &mut [(usize, Labels)],
+    item: impl Fn(usize) -> &'a str,
+    events: &[&Event],
+) -> Waited {
+    let is_seen = |event: &&&Event| event.kind == EventKind::Impression;
+    let Some(first) = events.iter().find(is_seen) else { return Waited::default() };
+    let seen: BTreeSet<&str> = events.iter().filter(is_seen).map(|event| event.item.as_str()).collect();
+    window.wait(Shown::of(first), places, |at| Some(item(*at)).filter(|item| seen.contains(item)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Rule;
+    use crate::towers::samples;
+
+    const DAY_MS: i64 = 86_400_000;
+
+    #[test]
+    fn what_was_seen_of_a_slate_is_waited_for_and_what_nobody_scrolled_to_is_not() {
+        let mut catalogue = samples::catalogue();
+        catalogue.events.clear();
+        let seen = |item: usize| {
+            let mut event = samples::event(&format!("seen-{item}"), 0, item, item as i64);
+            (event.kind, event.slate) = (EventKind::Impression, Some("list".into()));
+            event
+        };
+        catalogue.add_events(vec![seen(0), seen(1), samples::event("late", 0, 1, DAY_MS / 2)]);
+        let mut known_until = |boundary_ms| {
+            catalogue.divide(Rule::Time { boundary_ms });
+            let about: Vec<&Event> = catalogue.events.iter().filter(|event| event.slate.is_some()).collect();
+            let mut places: Vec<(usize, Labels)> = (0..3).map(|at| (at, [f32::NAN; 5])).collect();
+            let window = Window::of(&catalogue).unwrap();
+            (wait(&window, &mut places, |at| ["i0", "i1", "i2"][at], &about), places)
+        };
+        let (waited, places) = known_until(2 * DAY_MS);
+        assert_eq!(waited, Waited { refused: 1, late: 1, young: 0 });
+        assert_eq!((places[0].1[0], places[1].1[0]), (0.0, 1.0));
+        assert!(places[1].1[3].is_nan() && places[2].1.iter().all(|label| label.is_nan()));
+        assert_eq!(known_until(DAY_MS / 4).0, Waited { refused: 0, late: 0, young: 2 });
+    }
 }

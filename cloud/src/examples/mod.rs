@@ -9,12 +9,15 @@
 mod arrays;
 pub mod baskets;
 mod choice;
+mod circumstances;
 pub mod logged;
 pub mod npy;
+mod programs;
 pub mod ranker;
 mod sample;
 pub mod schema;
 pub mod towers;
+pub(crate) mod window;
 
 use std::collections::BTreeMap;
 

@@ -7,6 +7,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use segue_core::session::{Event, EventKind};
 
 use crate::catalog::{Catalogue, SessionLog};
+use crate::evaluate::LabelRules;
 
 /// What became of an item that was played: labels of the heads `complete`, `skip`, `like`.
 pub(crate) type Outcome = [f32; 3];
@@ -74,6 +75,20 @@ pub(crate) fn outcomes<'a, I: Ord + Copy>(
         outcomes.entry(item).or_insert([1.0, 0.0, 0.0])[2] = 1.0;
     }
     outcomes
+}
+
+/// How much of a skip it was that broke off each item's play: of the event that says how it ended, as in [`outcomes`]; nothing
+/// for items whose play ended otherwise.
+pub(super) fn skips<'a, I: Ord + Copy>(
+    events: impl Iterator<Item = (I, &'a Event)>,
+    rules: &LabelRules,
+) -> BTreeMap<I, f32> {
+    let mut ended = BTreeMap::new();
+    for (item, event) in events.filter(|(_, event)| completed(event).is_some()) {
+        let skip = (event.kind == EventKind::Skip).then(|| rules.skip(event));
+        ended.entry(item).or_insert(skip);
+    }
+    ended.into_iter().filter_map(|(item, skip)| Some((item, skip?))).collect()
 }
 
 /// Seconds that each item was played in these events, at the most; only where they tell.
@@ -153,6 +168,24 @@ mod tests {
         let events = [play(Some(2_000)), play(Some(500)), play(None)];
         let found = seconds([1, 1, 2].into_iter().zip(&events));
         assert_eq!(found, [(1, 2.0)].into());
+    }
+
+    #[test]
+    fn the_first_end_of_a_play_says_how_much_of_a_skip_it_was() {
+        let play = |kind, played_ms| {
+            let mut play = samples::event("play", 0, 0, 0);
+            (play.kind, play.played_ms, play.total_ms) = (kind, Some(played_ms), Some(100_000));
+            play
+        };
+        let events = [
+            play(EventKind::Skip, 70_000),
+            play(EventKind::Skip, 1_000),
+            play(EventKind::Complete, 100_000),
+            play(EventKind::Dislike, 0),
+        ];
+        let found = skips([1, 1, 2, 3].into_iter().zip(&events), &LabelRules::of("radio").unwrap());
+        assert_eq!(found.keys().copied().collect::<Vec<_>>(), [1]);
+        assert!(found[&1] < 0.5);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | `users.npy` f32 `[S, Fu]` | a user's row just before one of his later sessions |
 //! | `groups.npy` i32 `[S]` | whose row it is |
 //! | `positives.npy` i32 `[P, 2]` | row of `users` and row of `items`: taken up in that session |
+//! | `refused.npy` i32 `[R, 2]` | row of `users` and row of `items`: shown and refused in that session, and not taken up |
 //! | `weights.npy` f32 `[P]` | how much it says (a save 5, a completion 1) |
 //! | `ages.npy` f32 `[P]` | how long before the last of them, as a share of the time they were taken up in |
 //! | `columns.json` | names of the columns of both |
@@ -17,6 +18,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
+use super::programs::{People, taken_up};
 use super::{Snapshot, group_of, npy};
 use crate::catalog::Catalogue;
 use crate::towers::features::user_columns;
@@ -24,11 +26,6 @@ use crate::towers::history::feedback_weight;
 
 /// Most sessions that are written.
 const SESSIONS: usize = 30_000;
-
-/// From so many items on, two sessions that take up the same are no accident: a program repeats itself, or a log.
-const ALIKE: usize = 5;
-/// Most that is learned from one person; nobody takes up more by hand in the time that is learned from.
-const OF_A_PERSON: usize = 5_000;
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -59,10 +56,11 @@ pub fn write(catalogue: &Catalogue, out: &Path) -> anyhow::Result<Summary> {
     let snapshot = Snapshot::new(catalogue)?;
     let (mut users, mut groups, mut positives, mut weights) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut times, mut people, mut automatic) = (Vec::new(), People::default(), 0);
+    let (mut times, mut hard, mut people, mut automatic) = (Vec::new(), Vec::new(), People::default(), 0);
     for session in snapshot.sessions(catalogue, SESSIONS) {
         let learned = &session.events[snapshot.learns_from(catalogue, &session)..];
         let taken = taken_up(catalogue, learned);
+        let skipped = refused(catalogue, learned, &taken);
         let group = group_of(catalogue, &session);
         if taken.is_empty() {
             continue;
@@ -76,6 +74,7 @@ pub fn write(catalogue: &Catalogue, out: &Path) -> anyhow::Result<Summary> {
             positives.extend([groups.len() as u32, item]);
             weights.push(weight);
         }
+        hard.extend(skipped.into_iter().flat_map(|item| [groups.len() as u32, item]));
         users.extend(snapshot.user_row(catalogue, &session));
         groups.push(group);
     }
@@ -90,31 +89,13 @@ pub fn write(catalogue: &Catalogue, out: &Path) -> anyhow::Result<Summary> {
     npy::write_floats(out, "users", &[groups.len(), columns.len()], &users)?;
     npy::write_integers(out, "groups", &[groups.len()], &groups)?;
     npy::write_integers(out, "positives", &[weights.len(), 2], &positives)?;
+    npy::write_integers(out, "refused", &[hard.len() / 2, 2], &hard)?;
     npy::write_floats(out, "weights", &[weights.len()], &weights)?;
     npy::write_floats(out, "ages", &[times.len()], &ages(&times, catalogue.dataset.timed))?;
     let named =
         Columns { dataset: catalogue.dataset.schema_hash(), items: &snapshot.items.columns, users: &columns };
     std::fs::write(out.join("columns.json"), serde_json::to_vec_pretty(&named)?)?;
     Ok(Summary { items: snapshot.items.rows(), snapshots: groups.len(), positives: weights.len(), automatic })
-}
-
-/// What people and programs did so far.
-#[derive(Debug, Default)]
-struct People {
-    /// Items of the sessions that are long enough to tell.
-    sessions: BTreeSet<Vec<u32>>,
-    /// How much each group took up.
-    taken: BTreeMap<u32, usize>,
-}
-
-impl People {
-    /// Notes a session of these items, in order; whether a person may have done it.
-    fn did(&mut self, group: u32, items: Vec<u32>) -> bool {
-        let taken = self.taken.entry(group).or_default();
-        *taken += items.len();
-        let by_hand = *taken <= OF_A_PERSON;
-        (items.len() < ALIKE || self.sessions.insert(items)) && by_hand
-    }
 }
 
 /// How long before the last of these times each is, as a share of the time from the first to the last; 0 where times mean
@@ -125,21 +106,19 @@ fn ages(times: &[i64], timed: bool) -> Vec<f32> {
     times.iter().map(|time| last.saturating_sub(*time) as f32 / whole as f32).collect()
 }
 
-/// Items that these events took up, each with its largest weight.
-fn taken_up(catalogue: &Catalogue, events: &[u32]) -> BTreeMap<u32, f32> {
-    let mut taken = BTreeMap::new();
-    for &index in events {
-        let weight = feedback_weight(&catalogue.events[index as usize]);
-        if let (Some(item), true) = (catalogue.event_items[index as usize], weight > 0.0) {
-            let largest = taken.entry(item).or_insert(0.0_f32);
-            *largest = largest.max(weight);
-        }
-    }
-    taken
+/// Items that these events refused and did not take up.
+fn refused(catalogue: &Catalogue, events: &[u32], taken: &BTreeMap<u32, f32>) -> BTreeSet<u32> {
+    let item = |&index: &u32| {
+        let item = catalogue.event_items[index as usize].filter(|item| !taken.contains_key(item));
+        item.filter(|_| feedback_weight(&catalogue.events[index as usize]) < 0.0)
+    };
+    events.iter().filter_map(item).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use segue_core::session::{Event, EventKind};
+
     use super::*;
     use crate::towers::samples;
 
@@ -153,16 +132,6 @@ mod tests {
     }
 
     #[test]
-    fn a_long_session_that_comes_again_and_one_person_without_end_are_programs() {
-        let mut people = People::default();
-        let items = |from: u32| (from..from + ALIKE as u32).collect::<Vec<u32>>();
-        assert!(people.did(1, items(0)) && people.did(1, items(1)));
-        assert!(!people.did(2, items(0)));
-        assert!(people.did(2, vec![7]) && people.did(3, vec![7]), "short ones are alike by chance");
-        assert!(!people.did(4, (0..=OF_A_PERSON as u32).collect()));
-    }
-
-    #[test]
     fn ages_are_shares_of_the_time() {
         assert_eq!(ages(&[100, 300, 200], true), [1.0, 0.0, 0.5]);
         assert!(ages(&[100, 300], false).iter().all(|age| *age < 1e-9));
@@ -170,13 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn an_item_taken_up_twice_counts_once() {
+    fn what_was_skipped_is_refused_and_what_was_taken_up_after_all_is_not() {
         let mut catalogue = samples::catalogue();
-        catalogue
-            .add_events(vec![samples::event("again", 0, 2, 100_500), samples::event("more", 0, 2, 100_900)]);
+        let skip = |id: &str, item| Event { kind: EventKind::Skip, ..samples::event(id, 0, item, 100_500) };
+        catalogue.add_events(vec![skip("one", 3), skip("two", 2), samples::event("after", 0, 2, 100_900)]);
         let sessions = catalogue.sessions();
         let session = sessions.iter().find(|session| session.user == Some(0)).unwrap();
         let taken = taken_up(&catalogue, &session.events);
-        assert_eq!(taken.get(&2), Some(&1.0));
+        assert_eq!(refused(&catalogue, &session.events, &taken), [3].into());
     }
 }

@@ -1,18 +1,11 @@
 //! What became of something that was shown.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use super::{HOUR_MS, LABEL_HOURS};
 use crate::catalog::{Event, EventKind};
 use crate::events::Arrival;
 use crate::examples::outcomes_of_events;
-
-/// Who did something: a person, or a session of nobody.
-type Who<'a> = (&'a str, &'a str);
-
-fn who(event: &Event) -> Who<'_> {
-    if event.user.is_empty() { ("", &event.session) } else { (&event.user, "") }
-}
+use crate::examples::window::{self, Shown, Who, who};
 
 /// A place of a list that somebody saw.
 type Sight<'a> = (Who<'a>, &'a str, &'a str);
@@ -49,27 +42,16 @@ pub(super) struct Label {
 }
 
 /// Events about items, by who did it.
-pub(super) struct Followed<'a>(HashMap<(Who<'a>, &'a str), Vec<&'a Event>>);
+pub(super) struct Followed<'a>(window::Followed<'a>);
 
 impl<'a> Followed<'a> {
     pub(super) fn new(arrivals: impl Iterator<Item = &'a Arrival>) -> Self {
-        let mut events: HashMap<(Who<'_>, &str), Vec<&Event>> = HashMap::new();
-        for event in arrivals.map(|arrival| &arrival.event).filter(|event| !event.item.is_empty()) {
-            events.entry((who(event), &event.item)).or_default().push(event);
-        }
-        events.values_mut().for_each(|events| events.sort_by_key(|event| event.time_ms));
-        Self(events)
+        Self(window::Followed::new(arrivals.map(|arrival| &arrival.event)))
     }
 
     /// What followed within the label window from the same list, or without a word of any list.
     pub(super) fn label(&self, shown: &Event) -> Label {
-        let window = shown.time_ms..=shown.time_ms.saturating_add(LABEL_HOURS * HOUR_MS);
-        let all = self.0.get(&(who(shown), shown.item.as_str())).map_or(&[][..], Vec::as_slice);
-        let is_about = |event: &&&Event| {
-            let same_list = event.slate.is_none() || event.slate == shown.slate;
-            same_list && window.contains(&event.time_ms) && event.kind != EventKind::Impression
-        };
-        let events: Vec<&Event> = all.iter().filter(is_about).copied().collect();
+        let events = self.0.of(Shown::of(shown));
         let outcome = outcomes_of_events(events.iter().map(|event| (event.item.as_str(), *event)));
         let kinds: Vec<&str> = events.iter().map(|event| event.kind.name()).collect();
         Label {

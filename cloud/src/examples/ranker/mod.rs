@@ -15,9 +15,10 @@ use serde::Serialize;
 
 use self::people::vectors;
 use self::writer::Writer;
-use super::Snapshot;
 use super::arrays::Arrays;
 use super::choice::CANDIDATES;
+use super::window::{Waited, Window};
+use super::{Snapshot, programs};
 use crate::candidates::CandidateFacts;
 use crate::catalog::Catalogue;
 
@@ -36,7 +37,7 @@ pub enum Retrieval {
 }
 
 /// What was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Sessions learned from.
     pub sessions: usize,
@@ -44,6 +45,14 @@ pub struct Summary {
     pub steps: usize,
     /// Steps left out because the right item would not have been retrieved.
     pub not_retrieved: usize,
+    /// Sessions left out because a program did them, as for the towers.
+    pub sessions_automatic: usize,
+    /// Candidates shown and not taken up within the label window: they are refused.
+    pub refused: usize,
+    /// Candidates taken up later than their list: they are no negatives.
+    pub taken_up_late: usize,
+    /// Candidates left out because their label window is not over.
+    pub too_young: usize,
 }
 
 /// Writes the arrays into `out`, with the strengths of `policy`, which must be the one that is served, and its linear weights
@@ -62,16 +71,19 @@ pub fn write(
         Retrieval::Towers(_) => vec![Snapshot::new(catalogue)?],
         Retrieval::Baskets(_) => Snapshot::parts(catalogue)?,
     };
-    let mut summary = Summary { sessions: 0, steps: 0, not_retrieved: 0 };
+    let mut summary = Summary::default();
+    let window = Window::of(catalogue);
     let mut all: Option<Arrays> = None;
     for (at, snapshot) in snapshots.iter().enumerate() {
-        let sessions = snapshot.sessions(catalogue, SESSIONS / snapshots.len());
+        let mut sessions = snapshot.sessions(catalogue, SESSIONS / snapshots.len());
+        summary.sessions_automatic += programs::leave_out(catalogue, &mut sessions);
         let (vectors, users) = vectors(catalogue, snapshot, &sessions, retrieval, at)?;
         let facts = CandidateFacts::new(catalogue, snapshot.known.iter().copied(), snapshot.time_ms);
         let writer = match retrieval {
             Retrieval::Towers(_) => Writer::of_towers(catalogue, policy, &facts, &vectors, &snapshot.counts)?,
             Retrieval::Baskets(_) => Writer::new(catalogue, policy, &facts, &vectors)?,
         };
+        let writer = writer.waiting(window.as_ref());
         for (part, not_retrieved) in writer.sessions(snapshot, &sessions, &users, STEPS / snapshots.len())? {
             summary.not_retrieved += not_retrieved;
             all.get_or_insert_with(|| Arrays::new(&writer.schema, CANDIDATES)).append(part);
@@ -82,5 +94,6 @@ pub fn write(
     let all = all.context("no training session has a step whose next item would have been retrieved")?;
     all.write(out)?;
     std::fs::write(out.join("linear.json"), serde_json::to_vec(&policy.linear)?)?;
-    Ok(Summary { steps: all.steps(), ..summary })
+    let Waited { refused, late: taken_up_late, young: too_young } = all.waited;
+    Ok(Summary { steps: all.steps(), refused, taken_up_late, too_young, ..summary })
 }

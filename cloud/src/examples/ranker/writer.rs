@@ -7,12 +7,14 @@ use segue_core::policy::Policy;
 use segue_core::session::State;
 
 use crate::candidates::CandidateFacts;
-use crate::catalog::{Catalogue, SessionLog};
+use crate::catalog::{Catalogue, Event, SessionLog};
 use crate::evaluate::LabelRules;
 use crate::evaluate::tasks::{Source, Task, tasks};
 use crate::examples::arrays::{Arrays, Labels};
 use crate::examples::choice::{CANDIDATES, Came, Chooser, Reach, Vectors};
+use crate::examples::circumstances::Told;
 use crate::examples::schema::{of_table, schema};
+use crate::examples::window::{Shown, Window};
 use crate::examples::{Snapshot, group_of, sample};
 use crate::progress;
 
@@ -32,6 +34,8 @@ pub(super) struct Writer<'a> {
     popularity: &'a [f32],
     reach: Reach,
     source: Source,
+    /// What is known of what was shown; none where it is not waited for.
+    window: Option<&'a Window<'a>>,
 }
 
 impl<'a> Writer<'a> {
@@ -49,6 +53,7 @@ impl<'a> Writer<'a> {
             policy,
             popularity: facts.recent_popularity(),
             reach: Reach::GATHERED,
+            window: None,
             facts,
             catalogue,
             vectors,
@@ -65,6 +70,11 @@ impl<'a> Writer<'a> {
     ) -> anyhow::Result<Self> {
         let schema = schema(&catalogue.dataset, vectors.dimension);
         Ok(Self { popularity, schema, reach: Reach::PACK, ..Self::new(catalogue, policy, facts, vectors)? })
+    }
+
+    /// The same, waiting for what becomes of what was shown.
+    pub(super) fn waiting(self, window: Option<&'a Window<'a>>) -> Self {
+        Self { window, ..self }
     }
 
     /// The arrays of each session, about `aim` steps in all, and how many of its steps had a target that would not have been
@@ -154,11 +164,31 @@ impl<'a> Writer<'a> {
                 state.apply(event, pack.find(&event.item), &self.policy.feedback)?;
                 applied += 1;
             }
-            let event = session.events[task.known] as usize;
-            let inputs = assembler.assemble(pack, &state, &self.catalogue.events[event].context);
-            arrays.push(inputs, &self.placed(&rows(task), pack), group_of(self.catalogue, session));
+            let event = &self.catalogue.events[session.events[task.known] as usize];
+            let mut rows = rows(task);
+            if let Some(window) = self.window.filter(|_| task.candidates.is_some()) {
+                arrays.waited.add(window.wait(Shown::of(event), &mut rows, |item| Some(self.id(*item))));
+            }
+            let places = self.placed(&rows, pack);
+            let inputs = assembler.assemble(pack, &state, &event.context);
+            arrays.push(inputs, &places, group_of(self.catalogue, session));
+            let told = Told::of(self.events(session, task.known), &self.rules);
+            let right: Vec<&str> = task.relevant.iter().map(|(item, _)| self.id(*item)).collect();
+            let items = places.iter().map(|(place, _)| pack.candidates()[*place].item.as_str());
+            arrays.tell(&told, items, &right);
         }
         Ok(())
+    }
+
+    /// The events of a session from a place on.
+    fn events(&self, session: &SessionLog, from: usize) -> impl Iterator<Item = &'a Event> + Clone {
+        let catalogue = self.catalogue;
+        session.events[from..].iter().map(move |event| &catalogue.events[*event as usize])
+    }
+
+    /// The id of an item.
+    fn id(&self, item: u32) -> &str {
+        &self.catalogue.items[item as usize].item
     }
 
     /// A pack of these items and of everything the session was about.
@@ -191,8 +221,8 @@ impl<'a> Writer<'a> {
 
     /// The rows' places in the pack.
     fn placed(&self, rows: &[(u32, Labels)], pack: &VerifiedPack) -> Vec<(usize, Labels)> {
-        let id = |item: u32| self.catalogue.items[item as usize].item.as_str();
-        let place = |item: u32| pack.candidates().iter().position(|candidate| candidate.item == id(item));
+        let place =
+            |item: u32| pack.candidates().iter().position(|candidate| candidate.item == self.id(item));
         rows.iter().filter_map(|(item, labels)| Some((place(*item)?, *labels))).collect()
     }
 }
