@@ -7,7 +7,7 @@ import json
 import math
 from pathlib import Path
 
-from . import compress
+from . import compress, devices
 from .train import ITEM2VEC, TOWERS, demo, deterministic, fit
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,7 +42,7 @@ def main() -> None:
         compress.run(arguments.segue, arguments.data, arguments.out, arguments.limit)
     else:
         facts = fit(arguments.segue, arguments.data, arguments.work, arguments.out, arguments.retriever, arguments.before)
-        (arguments.work / "facts.json").write_text(json.dumps(known(facts), indent=2, allow_nan=False))
+        devices.alone((arguments.work / "facts.json").write_text, json.dumps(known(facts), indent=2, allow_nan=False))
 
 
 def known(value):

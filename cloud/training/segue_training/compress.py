@@ -7,7 +7,6 @@ weights are rounded to 255 levels for each row or column of a matrix, the file i
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
 import subprocess
@@ -21,12 +20,11 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from . import export, generations, ranker
+from . import distill, export, generations, prune, ranker
 from .data import RankerData, by_group
 from .ranker import Settings
 from .train import calibrated, fit_item2vec, segue
 
-PRUNED = 0.5  # of the weights of each layer
 TEACHER = replace(Settings(), experts=6, expert_size=32)
 SHAPES = [(1, 8), (2, 16), (4, 32)]  # beside the one that ships
 LEVELS = 127  # on each side of 0
@@ -69,36 +67,13 @@ def levels(weights: np.ndarray, axis: int) -> np.ndarray:
     return (np.round(weights / scale) * scale).astype(np.float32)
 
 
-def pruned(model: nn.Module, share: float = PRUNED) -> nn.Module:
-    """A copy without the smallest weights of each matrix (Han and others, 2015)."""
-    model = copy.deepcopy(model)
-    for weight in matrices(model):
-        least = weight.abs().flatten().kthvalue(max(1, int(weight.numel() * share))).values
-        weight[weight.abs() <= least] = 0.0
-    return model
-
-
-def matrices(model: nn.Module) -> list[torch.Tensor]:
-    """The weight matrices, to be changed in place."""
-    return [parameter.data for parameter in model.parameters() if parameter.dim() == 2]
-
-
-def taught(teacher: nn.Module, data: RankerData, steps: torch.Tensor) -> RankerData:
-    """The same data where the outcomes of these steps are half of what the teacher answers (Hinton and others, 2015)."""
-    known = ~torch.isnan(data.labels[steps])
-    said = ranker.answers(teacher, data, steps)
-    labels = data.labels.clone()
-    labels[steps] = torch.where(known, 0.5 * data.labels[steps] + 0.5 * said, torch.nan)
-    return replace(data, labels=labels)
-
-
 def variants(data: RankerData, settings: Settings = Settings(), teacher: Settings = TEACHER) -> Iterator[Variant]:
-    """The ranker that ships, a large teacher, rankers of several shapes, the shipped one taught by the teacher and pruned, and what
-    8 bits leave of each."""
-    learned, held_back = by_group(data.groups, 0.1, settings.seed)
+    """The ranker that ships, a large teacher, rankers of several shapes, the shipped one taught by the teacher, the same narrowed and
+    taught on, and what 8 bits leave of each."""
+    sides = by_group(data.groups, 0.1, settings.seed)
 
-    def made(name: str, beside: str, chosen: Settings, data: RankerData = data) -> Variant:
-        model, metrics = ranker.early_stopped(data, learned, held_back, chosen, ranker.for_data)
+    def made(name: str, beside: str, chosen: Settings, data: RankerData = data, build=ranker.for_data) -> Variant:
+        model, metrics = ranker.early_stopped(data, *sides, chosen, build)
         return Variant(name, beside, model, calibrated(data.schema, metrics["calibration"]))
 
     shipped = made(name := f"{shape(settings)}, shipped", name, settings)
@@ -108,9 +83,12 @@ def variants(data: RankerData, settings: Settings = Settings(), teacher: Setting
     for experts, size in SHAPES:
         smaller = replace(settings, experts=experts, expert_size=size)
         yield from both(made(shape(smaller), name, smaller))
-    student = made(f"{shape(settings)}, taught", name, settings, taught(large.model, data, learned))
+    heard = replace(data, heard=distill.Listening(large.model))
+    student = made(f"{shape(settings)}, taught", name, settings, heard)
     yield from both(student)
-    yield from both(replace(student, name=f"{student.name}, pruned by half", beside=student.name, model=pruned(student.model)))
+    narrow = lambda *_: prune.narrowed(student.model, ranker.widths(data), settings.expert_size // 2)
+    onward = replace(settings, linear_first=False)
+    yield from both(made(f"{student.name}, pruned by half", student.name, onward, heard, narrow))
 
 
 def both(variant: Variant) -> Iterator[Variant]:
@@ -138,7 +116,6 @@ def written(variant: Variant, data: RankerData, vectors: Path, folder: Path, bes
     return {
         "ranker": variant.name,
         "parameters": sum(weight.numel() for weight in variant.model.parameters()),
-        "zeros": sum(int((weight == 0.0).sum()) for weight in matrices(variant.model)),
         "bytes": path.stat().st_size - saved,
         "beside": variant.beside,
     }
@@ -168,13 +145,13 @@ def checked(program: Path, folder: Path, beside: Path, data: Path, limit: int) -
 def text(rows: list[dict]) -> str:
     """The table for people, with what 8 bits cost at the most."""
     lines = [
-        "| experts x size | parameters | of them 0 | bytes | ms | NDCG@10 | beside | difference |",
-        "|---|---|---|---|---|---|---|---|",
+        "| experts x size | parameters | bytes | ms | NDCG@10 | beside | difference |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         low, high = row["interval"]
         difference = "-" if row["beside"] == row["ranker"] else f"{row['difference']:+.4f} [{low:+.4f}, {high:+.4f}]"
-        figures = [row["ranker"], f"{row['parameters']:,}", f"{row['zeros']:,}", f"{row['bytes']:,}"]
+        figures = [row["ranker"], f"{row['parameters']:,}", f"{row['bytes']:,}"]
         figures += [f"{row['milliseconds']:.3f}", f"{row['ndcg_at_10']:.4f}", row["beside"], difference]
         lines.append("| " + " | ".join(figures) + " |")
     small = [row for row in rows if row["ranker"].endswith("8 bits")]

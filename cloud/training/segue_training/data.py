@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ class TowerData:
     weights: torch.Tensor  # f32 [P]: how much the positive says
     groups: torch.Tensor  # int64 [S]: whose snapshot it is
     ages: torch.Tensor  # f32 [P]: how long before the last positive, as a share of the time
+    refused: torch.Tensor | None = None  # int64 [R, 2]: row of `users`, row of `items`: shown in that session and refused
 
     @staticmethod
     def load(folder: Path) -> "TowerData":
@@ -33,6 +35,7 @@ class TowerData:
             weights=tensor(folder, "weights"),
             groups=tensor(folder, "groups").long(),
             ages=tensor(folder, "ages"),
+            refused=optional(folder, "refused", torch.int64),
         )
 
 
@@ -49,6 +52,11 @@ class RankerData:
     offsets: torch.Tensor  # int64 [B + 1]: rows of `events` of each step
     context: torch.Tensor  # f32 [B, K]
     groups: torch.Tensor  # int64 [B]: whose session it is
+    # What is told of the steps, where the log tells it; NaN where it does not.
+    positions: torch.Tensor | None = None  # f32 [B, C]: the place at which each candidate was shown, from 0
+    skips: torch.Tensor | None = None  # f32 [B, C]: how much of a skip its skip was, 1 to 0
+    propensities: torch.Tensor | None = None  # f32 [B]: how likely it was that what is right was shown
+    heard: Callable | None = None  # what is learned beside the outcomes, of a teacher (`distill`)
 
     @staticmethod
     def load(folder: Path) -> "RankerData":
@@ -64,6 +72,9 @@ class RankerData:
             offsets=tensor(folder, "offsets").long(),
             context=tensor(folder, "context"),
             groups=tensor(folder, "groups").long(),
+            positions=optional(folder, "positions"),
+            skips=optional(folder, "skips"),
+            propensities=optional(folder, "propensities"),
         )
 
     @property
@@ -107,6 +118,11 @@ def tensor(folder: Path, name: str) -> torch.Tensor:
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing: write it with `segue features`")
     return torch.from_numpy(np.load(path))
+
+
+def optional(folder: Path, name: str, kind: torch.dtype = torch.float32) -> torch.Tensor | None:
+    """One array where there is one."""
+    return tensor(folder, name).to(kind) if (folder / f"{name}.npy").exists() else None
 
 
 def by_group(groups: torch.Tensor, share: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

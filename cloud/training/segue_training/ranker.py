@@ -18,9 +18,10 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from . import wide
+from . import devices, wide
 from .calibrate import platt
 from .data import RankerData, by_group, forget
+from .step import Step, softened, weighted
 
 HEADS = ["complete", "skip", "like", "next"]  # probabilities; amounts such as `watch_seconds` stand behind them
 NEXT = HEADS.index("next")
@@ -50,6 +51,7 @@ class Settings:
     linear_first: bool = True  # the linear part is learned alone before the experts
     held: float = 0.1  # how much it is held to the linear weights then
     held_steps: int = 1_000  # where there are more, it is held less by each: more steps say more for themselves
+    told: bool = True  # places, late skips and propensities count where the data tells them
     seed: int = 1
 
 
@@ -206,16 +208,18 @@ def scale(rows: torch.Tensor) -> torch.Tensor:
     return torch.where(deviation > 0.02, 1.0 / deviation.clamp(min=0.02), 1.0).clamp(max=10.0)
 
 
-def loss(logits: torch.Tensor, labels: torch.Tensor, most: torch.Tensor) -> torch.Tensor:
-    """`next` as a choice from the list and as a probability; the others where it is known what happened; amounts by `away`."""
+def loss(logits: torch.Tensor, labels: torch.Tensor, most: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+    """`next` as a choice from the list and as a probability; the others where it is known what happened; amounts by `away`. A step
+    counts as much for probabilities as `weights` says, f32 [B], 1 on average."""
     known = ~torch.isnan(labels)
     target = torch.where(known, labels / most, 0.0).clamp(0.0, 1.0)
     odds, right = logits[..., : len(HEADS)], target[..., : len(HEADS)]
     each = nn.functional.binary_cross_entropy_with_logits(odds, right, reduction="none")
+    each = each if weights is None else each * weights[:, None, None]
     per_head = [(each[..., head] * known[..., head]).sum() / known[..., head].sum().clamp(min=1) for head in range(len(HEADS))]
     heads = range(len(HEADS), logits.shape[-1])
     per_head += [away(torch.sigmoid(logits[..., head]), target[..., head], known[..., head]) for head in heads]
-    return listwise(logits[..., NEXT], target[..., NEXT], known[..., NEXT]) + sum(per_head)
+    return listwise(logits[..., NEXT], target[..., NEXT], known[..., NEXT], weights) + sum(per_head)
 
 
 def away(shares: torch.Tensor, target: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
@@ -229,13 +233,14 @@ def away(shares: torch.Tensor, target: torch.Tensor, known: torch.Tensor) -> tor
     return nn.functional.smooth_l1_loss(shares, target, beta=SMOOTH * unit) / unit
 
 
-def listwise(logits, target, known):
+def listwise(logits, target, known, weights=None):
     """Softmax cross-entropy over each list that has something right, shared among all of that."""
     chosen = target.sum(-1) > 0
     if not bool(chosen.any()):
         return logits.sum() * 0.0
     logarithms = torch.log_softmax(logits.masked_fill(~known, -1e9), -1)
-    return -((logarithms * target).sum(-1) / target.sum(-1).clamp(min=1.0))[chosen].mean()
+    each = (logarithms * target).sum(-1) / target.sum(-1).clamp(min=1.0)
+    return -(each if weights is None else each * weights)[chosen].mean()
 
 
 @torch.no_grad()
@@ -244,10 +249,10 @@ def answers(model: nn.Module, data: RankerData, steps: torch.Tensor, with_sessio
     model.eval()
     said = []
     for part in steps.split(256):
-        candidates, live, events, mask, context, _ = data.batch(part)
+        candidates, live, events, mask, context, _ = devices.moved(model, data.batch(part))
         if not with_session:
             live, mask, context = forget(live, mask, context)
-        said.append(model(candidates, live, events, mask, context))
+        said.append(model(candidates, live, events, mask, context).cpu())
     model.train()
     return torch.cat(said)
 
@@ -306,7 +311,7 @@ def train(data: RankerData, settings: Settings = Settings(), build=for_data) -> 
     model, everything = build(data, settings), torch.arange(data.steps)
     for _ in zip(range(stage + 1), stages_of(model, data, everything, settings)):
         pass
-    return model.eval(), metrics | {"stage": stage, "epochs": max(stage - 1, 0), "steps": data.steps}
+    return model.eval().cpu(), metrics | {"stage": stage, "epochs": max(stage - 1, 0), "steps": data.steps}
 
 
 def early_stopped(data, learned, held_back, settings, build) -> tuple[nn.Module, dict[str, float]]:
@@ -322,7 +327,7 @@ def early_stopped(data, learned, held_back, settings, build) -> tuple[nn.Module,
             best, best_state, best_stage = score, copy.deepcopy(model.state_dict()), stage
         elif stage - best_stage >= settings.patience + (best_stage == 0) and stage > 1 + settings.settled * settings.epochs:
             break
-    model.load_state_dict(best_state)
+    model.cpu().load_state_dict(best_state)
     said, labels = answers(model, data, held_back), data.labels[held_back]
     metrics = measured(said, labels) | {"calibration": calibrations(said, labels)}
     metrics["ndcg_at_10_empty_session"] = measure(model, data, held_back, with_session=False)["ndcg_at_10"]
@@ -366,32 +371,36 @@ def stages_of(model, data, steps, settings):
     yield math.nan
     if settings.linear_first:
         held = settings.held * min(1.0, settings.held_steps / max(len(steps), 1))
+        heard, by_step = softened(data, settings.told), weighted(loss, data, steps, settings.told)
         for heads in (slice(len(HEADS)), slice(len(HEADS), None)):
-            wide.fit(model, data, steps, loss, held, heads)
+            wide.fit(model, heard, steps, by_step, held, heads)
     yield math.nan
     yield from epochs_of(model, data, steps, settings)
 
 
 def epochs_of(model, data, steps, settings):
     """Trains, and yields the mean loss after each epoch."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
+    learner = Step(model, data, settings.told, loss, len(HEADS), NEXT).to(devices.device())
+    data, learner = softened(data, settings.told), devices.parallel(learner)
+    optimiser = torch.optim.AdamW(learner.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
     batches = max(1, math.ceil(len(steps) / settings.batch))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.rate, total_steps=settings.epochs * batches)
     for _ in range(settings.epochs):
-        yield one_epoch(model, data, steps, optimiser, schedule, settings)
+        yield one_epoch(learner, data, steps, optimiser, schedule, settings)
 
 
-def one_epoch(model, data, steps, optimiser, schedule, settings) -> float:
+def one_epoch(learner, data, steps, optimiser, schedule, settings) -> float:
     """One pass over the steps; some batches forget the session, so that the order without one is sound too."""
     total, batches = 0.0, 0
     for part in steps[torch.randperm(len(steps))].split(settings.batch):
-        candidates, live, events, mask, context, labels = data.batch(part)
+        part = devices.share(part)
+        candidates, live, events, mask, context, labels = devices.moved(learner, data.batch(part))
         if torch.rand(()) < settings.empty_share:
             live, mask, context = forget(live, mask, context)
         optimiser.zero_grad()
-        value = loss(model.logits(candidates, live, events, mask, context), labels, model.most)
+        value = learner(part, (candidates, live, events, mask, context), labels)
         value.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
         optimiser.step()
         schedule.step()
         total, batches = total + value.item(), batches + 1

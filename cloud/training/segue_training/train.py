@@ -11,12 +11,12 @@ from pathlib import Path
 
 import torch
 
-from . import card, export, gbdt, item2vec, parts, ranker, reference, two_tower
+from . import card, devices, export, gbdt, item2vec, parts, ranker, reference, two_tower
 from .data import RankerData, TowerData
 
 TOWERS, ITEM2VEC = "towers", "item2vec"
 # How the committed models were learned: all of the ranker at once, until it gains nothing for a few epochs.
-PLAIN = ranker.Settings(linear_first=False, settled=0.0)
+PLAIN = ranker.Settings(linear_first=False, settled=0.0, told=False)
 TRAINING_SEED = 1001
 JUDGED_SEED = 7
 JUDGED_USERS = 2_000
@@ -28,12 +28,18 @@ def deterministic() -> None:
 
     One thread: the models are so small that a second one mostly waits.
     """
+    devices.begin()
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)
 
 
 def segue(program: Path, *arguments: object) -> dict:
-    """Runs a `segue` command; its last line when that is JSON."""
+    """Runs a `segue` command, in one of the processes that train; its last line when that is JSON."""
+    return devices.alone(run, program, *arguments)
+
+
+def run(program: Path, *arguments: object) -> dict:
+    """Runs a `segue` command."""
     if not program.exists():
         raise FileNotFoundError(f"{program} is missing: build it with `cargo build -p segue-cloud`")
     command = [str(program), *map(str, arguments)]
@@ -48,12 +54,13 @@ def fit(
 ) -> dict:
     """Trains vectors and ranker on a data folder; writes the model folder without a card and returns what to say. Vectors go on
     from those of the model folder `before`. A `plain` model, as the demo's, is learned from a few weeks of made data: nothing is old,
-    its linear part is learned with the rest, its heads are not corrected, and it has no trees beside it."""
+    its linear part is learned with the rest, its heads are not corrected, it has no trees beside it, and what is told of its steps and
+    what was refused do not count: made lists show nothing in a place that people would not look at."""
     deterministic()
     out.mkdir(parents=True, exist_ok=True)
     if retriever == TOWERS:
-        recency = 0.0 if plain else two_tower.Settings().recency
-        facts = fit_towers(program, data, work, out, before, two_tower.Settings(recency=recency))
+        tower_settings = two_tower.Settings(recency=0.0, hard_negatives=0) if plain else two_tower.Settings()
+        facts = fit_towers(program, data, work, out, before, tower_settings)
     else:
         facts = fit_item2vec(program, data, work, out, before)
     place = ("--towers", out) if retriever == TOWERS else ("--baskets", work / "baskets")
@@ -61,10 +68,10 @@ def fit(
     ranker_data = RankerData.load(work / "ranker")
     settings = PLAIN if plain else ranker.Settings()
     model, facts["ranker"] = ranker.train(ranker_data, settings)
-    facts["gbdt"] = {} if plain else gbdt.train(ranker_data, out)
-    facts["differences"] |= export_ranker(model, ranker_data, out)
+    facts["gbdt"] = {} if plain else devices.alone(gbdt.train, ranker_data, out)
+    facts["differences"] |= devices.alone(export_ranker, model, ranker_data, out)
     schema = ranker_data.schema if plain else calibrated(ranker_data.schema, facts["ranker"]["calibration"])
-    (out / "schema.json").write_text(json.dumps(schema, indent=2))
+    devices.alone((out / "schema.json").write_text, json.dumps(schema, indent=2))
     facts["parameters"] = sum(parameter.numel() for parameter in model.parameters())
     facts["settings"]["ranker"] = asdict(settings)
     return facts
@@ -84,7 +91,7 @@ def fit_towers(program: Path, data: Path, work: Path, out: Path, before: Path | 
     return {
         "counts": counts,
         TOWERS: metrics,
-        "differences": export_towers(towers, tower_data, out),
+        "differences": devices.alone(export_towers, towers, tower_data, out),
         "columns": json.loads((work / "towers" / "columns.json").read_text()),
         "settings": {"two_tower": asdict(settings)},
     }
@@ -93,7 +100,7 @@ def fit_towers(program: Path, data: Path, work: Path, out: Path, before: Path | 
 def fit_item2vec(program: Path, data: Path, work: Path, out: Path, before: Path | None) -> dict:
     """A vector for each item from what was taken up together with it."""
     counts = segue(program, "features", "baskets", "--data", data, "--out", work / "baskets")
-    metrics = item2vec.fit(work / "baskets", out, before)
+    metrics = devices.alone(item2vec.fit, work / "baskets", out, before)
     settings = {"item2vec": asdict(item2vec.Settings())}
     return {"counts": counts, ITEM2VEC: metrics, "differences": {}, "settings": settings}
 

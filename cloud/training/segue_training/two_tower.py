@@ -2,7 +2,8 @@
 
 No id is a feature, so a new item or user gets a vector and the model serves any catalogue with the same declarations.
 Trained by in-batch sampled softmax; an item's chance of being in the batch is taken out of its logit
-(Yi et al., "Sampling-bias-corrected neural modeling", RecSys 2019).
+(Yi et al., "Sampling-bias-corrected neural modeling", RecSys 2019). Beside the batch's own items stand some that are drawn from
+the whole catalogue and some that the person refused (`negatives`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from . import generations
+from . import devices, generations, negatives
 from .data import TowerData, by_group
 
 DIMENSION = 64
@@ -33,9 +34,22 @@ class Settings:
     weight_decay: float = 1e-4
     temperature: float = 0.07
     mixed_negatives: int = 256
+    hard_negatives: int = 2  # of what a person refused in a session, beside each thing he took up in it
     recency: float = 1.0  # halvings of a positive's weight over the time that is learned from
     judged: int = 2048
     seed: int = 1
+
+
+class Loss(nn.Module):
+    """The towers' loss over one data set, as what several processes share."""
+
+    def __init__(self, model: "TwoTower", data: TowerData, recency: float) -> None:
+        super().__init__()
+        self.model, self.data, self.recency = model, data, recency
+
+    def forward(self, rows: torch.Tensor, extra: torch.Tensor, hard: torch.Tensor | None) -> torch.Tensor:
+        """The loss of these positives."""
+        return loss(self.model, self.data, rows, extra, self.recency, hard)
 
 
 class Tower(nn.Module):
@@ -65,18 +79,24 @@ class TwoTower(nn.Module):
         return self.users(users) @ self.items(items).T / self.logarithm.exp()
 
 
-def loss(model: TwoTower, data: TowerData, rows: torch.Tensor, extra: torch.Tensor, recency: float) -> torch.Tensor:
-    """Sampled softmax over the batch's own items and uniformly drawn ones; what was taken up lately says more."""
+def loss(
+    model: TwoTower, data: TowerData, rows: torch.Tensor, extra: torch.Tensor, recency: float, hard: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Sampled softmax over the batch's own items, uniformly drawn ones and those that each row's person refused (`hard`, -1 where
+    there is none); what was taken up lately says more."""
     snapshots, items = data.positives[rows].T
-    pool = torch.cat([items, extra])
+    pool = torch.cat([items, extra.to(items.device)])
     logits = model.logits(data.users[snapshots], data.items[pool])
-    drawn = torch.cat([chances(data, items), torch.full((len(extra),), len(extra) / len(data.items))])
+    uniform = torch.full((len(extra),), len(extra) / len(data.items), device=items.device)
+    drawn = torch.cat([chances(data, items), uniform])
     logits = logits - drawn.log()[None, :]
     # The same item elsewhere in the pool is no negative.
     same = pool[None, :] == items[:, None]
     same[torch.arange(len(rows)), torch.arange(len(rows))] = False
     logits = logits.masked_fill(same, -1e9)
-    each = nn.functional.cross_entropy(logits, torch.arange(len(rows)), reduction="none")
+    if hard is not None:
+        logits = torch.cat([logits, negatives.logits(model, data, snapshots, items, hard)], 1)
+    each = nn.functional.cross_entropy(logits, torch.arange(len(rows), device=items.device), reduction="none")
     weights = data.weights[rows] * torch.exp2(-recency * data.ages[rows])
     return (each * weights).sum() / weights.sum()
 
@@ -108,13 +128,17 @@ def train(data: TowerData, settings: Settings = Settings(), before: Path | None 
     onto = model.items(data.items).detach() if generations.begin(model, before) else None
     learned, held_back = by_group(data.groups[data.positives[:, 0]], 0.1, settings.seed)
     held_back = held_back[:: max(1, len(held_back) // settings.judged)]
+    at_home, data = data, devices.placed(data)
+    refused = negatives.of(data, settings.hard_negatives)
+    model.to(devices.device())
+    learner = devices.parallel(Loss(model, data, settings.recency))
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
     best, best_state, best_epoch, waited = -1.0, copy.deepcopy(model.state_dict()), 0, 0
     if onto is not None:
         best = recall(model, data, held_back)
     progress = tqdm(range(settings.epochs), desc="two towers", unit="epoch")
     for epoch in progress:
-        total = one_epoch(model, data, learned, optimiser, settings)
+        total = one_epoch(learner, data, learned, refused, optimiser, settings)
         score = recall(model, data, held_back)
         progress.set_postfix(loss=f"{total:.3f}", recall100=f"{score:.3f}")
         if score > best:
@@ -123,8 +147,8 @@ def train(data: TowerData, settings: Settings = Settings(), before: Path | None 
         waited += 1
         if waited >= settings.patience:
             break
-    model.load_state_dict(best_state)
-    metrics = {}
+    model.cpu().load_state_dict(best_state)
+    data, metrics = at_home, {}
     if onto is not None:
         generations.turn(model, data.items, onto)
         metrics["alike_before"] = generations.alike(model.items(data.items).detach(), onto)
@@ -138,13 +162,15 @@ def train(data: TowerData, settings: Settings = Settings(), before: Path | None 
     }
 
 
-def one_epoch(model, data, rows, optimiser, settings) -> float:
+def one_epoch(learner, data, rows, refused, optimiser, settings) -> float:
     """One pass over the positives; the mean loss."""
     total, batches = 0.0, 0
     for part in rows[torch.randperm(len(rows))].split(settings.batch):
         extra = torch.randint(len(data.items), (min(settings.mixed_negatives, len(data.items)),))
+        part = devices.share(part)
+        hard = refused and refused.draw(data.positives[part, 0], settings.hard_negatives)
         optimiser.zero_grad()
-        value = loss(model, data, part, extra, settings.recency)
+        value = learner(part, extra, hard)
         value.backward()
         optimiser.step()
         total, batches = total + value.item(), batches + 1
