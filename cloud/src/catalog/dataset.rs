@@ -58,6 +58,11 @@ pub enum AttributeKind {
         /// The words, sorted.
         values: Vec<String>,
     },
+    /// The vector given with each item: of its sound, text or picture.
+    Vector {
+        /// Entries.
+        dimension: usize,
+    },
 }
 
 /// Rows per table.
@@ -124,6 +129,9 @@ fn canonical_attribute(text: &mut String, attribute: &Attribute) {
             canonical_strings(text, values);
             text.write_char('}')
         }
+        AttributeKind::Vector { dimension } => {
+            write!(text, r#"{{"dimension":{dimension},"kind":"vector","name":{name}}}"#)
+        }
     };
 }
 
@@ -179,6 +187,11 @@ mod tests {
         let mut wider = one.clone();
         wider.attributes[0].kind = AttributeKind::Number { minimum: 60.0, maximum: 191.0 };
         assert_ne!(one.schema_hash(), wider.schema_hash());
+        let mut heard = one.clone();
+        heard
+            .attributes
+            .push(Attribute { name: "vector".into(), kind: AttributeKind::Vector { dimension: 64 } });
+        assert_ne!(one.schema_hash(), heard.schema_hash());
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! 2. for each declared attribute, in the file's order, either `attribute:NAME=VALUE` for each
 //!    declared value (1 where it holds), or for a number `attribute:NAME` (scaled to 0..1 within
 //!    its range, 0.5 when missing) and `attribute:NAME:square` (the square of its distance from
-//!    the middle, so that a tower can prefer the middle of a range);
+//!    the middle, so that a tower can prefer the middle of a range), or for the given vectors (of sound,
+//!    text or picture) `attribute:NAME:0` and so on: the item's at unit length, zeros where it has none;
 //! 3. `log_popularity` (1 for the most popular item), `age` (logarithm of days since release) and
 //!    `duration` (logarithm of minutes), all within 0..1; the first two in steps of 1/256, so that
 //!    half an hour and a few events leave nearly every row as it was.
@@ -19,6 +20,7 @@
 use super::history::{Histories, Signal};
 use super::unit::add_scaled;
 use crate::catalog::{Attribute, AttributeKind, AttributeValue, Catalogue, Dataset, Item, User};
+use crate::index::normalise;
 
 /// Positive signals that count as recent.
 pub const RECENT: usize = 20;
@@ -68,6 +70,9 @@ pub fn item_columns(dataset: &Dataset) -> Vec<String> {
             }
             AttributeKind::Category { values } => {
                 columns.extend(values.iter().map(|value| format!("attribute:{name}={value}")));
+            }
+            AttributeKind::Vector { dimension } => {
+                columns.extend((0..*dimension).map(|entry| format!("attribute:{name}:{entry}")));
             }
         }
     }
@@ -124,8 +129,19 @@ fn declared_values(dataset: &Dataset, item: &Item, row: &mut Vec<f32>) {
                 let word = value.and_then(AttributeValue::text);
                 row.extend(values.iter().map(|value| f32::from(u8::from(word == Some(value)))));
             }
+            AttributeKind::Vector { dimension } => given_vector(item, *dimension, row),
         }
     }
+}
+
+/// The item's given vector at unit length; zeros where it has none of this length.
+fn given_vector(item: &Item, dimension: usize, row: &mut Vec<f32>) {
+    let begin = row.len();
+    match item.vector.as_deref().filter(|vector| vector.len() == dimension) {
+        Some(vector) => row.extend(vector),
+        None => row.resize(begin + dimension, 0.0),
+    }
+    normalise(&mut row[begin..]);
 }
 
 fn scaled(value: Option<f64>, minimum: f64, maximum: f64) -> f32 {
@@ -232,6 +248,21 @@ mod tests {
         assert_eq!([0.0, 1.0].map(in_steps), [0.0, 1.0]);
         let off = |at: u32| (in_steps(at as f32 / 1_000.0) - at as f32 / 1_000.0).abs();
         assert!((0..=1_000).all(|at| off(at) <= 0.5 / STEPS + f32::EPSILON));
+    }
+
+    #[test]
+    fn given_vectors_are_columns_of_unit_length_and_zeros_where_there_is_none() {
+        let mut catalogue = samples::catalogue();
+        let kind = AttributeKind::Vector { dimension: 2 };
+        catalogue.dataset.attributes.push(Attribute { name: "vector".into(), kind });
+        catalogue.items[1].vector = Some(vec![3.0, 4.0]);
+        catalogue.items[2].vector = Some(vec![1.0]);
+        let items = item_matrix(&catalogue, &Histories::before(&catalogue, None));
+        let at = items.columns.iter().position(|name| name == "attribute:vector:0").unwrap();
+        assert_eq!(items.columns[at + 1], "attribute:vector:1");
+        let row = &items.row(1)[at..at + 2];
+        assert!((row[0] - 0.6).abs() < 1e-6 && (row[1] - 0.8).abs() < 1e-6, "{row:?}");
+        assert!([0, 2].iter().all(|item| items.row(*item)[at..at + 2] == [0.0, 0.0]));
     }
 
     #[test]

@@ -32,7 +32,7 @@ def test_a_batch_is_divided_among_processes_and_a_small_one_is_not(monkeypatch):
 
 def trained(rank: int, folder: str) -> None:
     """One of two processes."""
-    os.environ |= {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank)}
+    os.environ |= {"WORLD_SIZE": "2", "RANK": str(rank), "LOCAL_RANK": str(rank), "GLOO_SOCKET_IFNAME": "lo"}
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
     towers, _ = two_tower.train(tower_data(), two_tower.Settings(batch=32, epochs=2, mixed_negatives=16))

@@ -30,7 +30,6 @@ def test_a_student_comes_nearer_to_its_teacher_than_the_outcomes_bring_it():
     said = ranker.answers(teacher, data, SIDES[0])
     away = lambda model: (ranker.answers(model, data, SIDES[0]) - said).abs().mean().item()
     assert away(taught) < away(plain), (away(taught), away(plain))
-    assert ranker.measure(taught, data, SIDES[0])["ndcg_at_10"] > 0.5
 
 
 def test_doubts_are_least_where_student_and_teacher_agree():

@@ -269,6 +269,7 @@ mod tests {
                     AttributeKind::Category { values } => {
                         assert!(values.iter().any(|known| Some(known.as_str()) == value.text()));
                     }
+                    AttributeKind::Vector { .. } => unreachable!("{} is no vector", attribute.name),
                 }
             }
         }

@@ -9,6 +9,10 @@ use crate::catalog::{Attribute, AttributeKind, AttributeValue, Item};
 pub const WORDS: usize = 256;
 /// Most declared attributes.
 pub const ATTRIBUTES: usize = 64;
+/// Most entries of given vectors that are declared.
+pub const ENTRIES: usize = 256;
+/// What given vectors are declared as.
+const VECTOR: &str = "vector";
 
 /// What goes into `dataset.json`.
 #[derive(Debug, Default)]
@@ -41,6 +45,15 @@ pub fn discover(items: &mut [Item]) -> Vocabulary {
                 }
                 vocabulary.dropped.push(format!("{name}: {reason}"));
             }
+        }
+    }
+    if let Some(dimension) = items.iter().find_map(|item| item.vector.as_ref()).map(Vec::len) {
+        if dimension > ENTRIES || vocabulary.attributes.len() == ATTRIBUTES {
+            vocabulary.dropped.push(format!("{VECTOR}: {dimension} entries, at most {ENTRIES} are used"));
+        } else {
+            let kind = AttributeKind::Vector { dimension };
+            vocabulary.attributes.push(Attribute { name: VECTOR.to_owned(), kind });
+            vocabulary.attributes.sort_by(|one, other| one.name.cmp(&other.name));
         }
     }
     vocabulary
@@ -100,6 +113,16 @@ fn declare(items: &[Item], name: &str) -> Result<AttributeKind, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn given_vectors_are_declared_as_far_as_they_are_not_too_long() {
+        let of = |entries: usize| Item { vector: Some(vec![1.0; entries]), ..Item::default() };
+        let found = discover(&mut [Item::default(), of(3)]);
+        let declared = Attribute { name: VECTOR.into(), kind: AttributeKind::Vector { dimension: 3 } };
+        assert_eq!((found.attributes, found.dropped.len()), (vec![declared], 0));
+        let long = discover(&mut [of(ENTRIES + 1)]);
+        assert!(long.attributes.is_empty() && long.dropped[0].contains("256"));
+    }
 
     fn item(name: &str, value: AttributeValue) -> Item {
         Item { attributes: BTreeMap::from([(name.to_owned(), value)]), ..Item::default() }
