@@ -39,6 +39,8 @@ pub struct CandidateFacts {
     tallies: Vec<Tally>,
     /// The rate of each item's creator, drawn towards the catalogue's mean.
     prior: Vec<f32>,
+    /// Completions and likes per play in the whole catalogue.
+    means: (f32, f32),
 }
 
 impl CandidateFacts {
@@ -81,6 +83,27 @@ impl CandidateFacts {
             like_rate: rates(&liked, mean_likes),
             prior: catalogue.items.iter().map(prior).collect(),
             tallies,
+            means: (mean, mean_likes),
+        }
+    }
+
+    /// Takes in the item at `place`, which is new and the last one, or has another row now: nothing happened to a new
+    /// one, and what happened to the others stays.
+    pub(crate) fn put(&mut self, catalogue: &Catalogue, place: usize) {
+        let creator = &catalogue.items[place].creator;
+        let is_sibling = |other: usize| other != place && catalogue.items[other].creator == *creator;
+        let siblings = (0..self.prior.len()).find(|other| !creator.is_empty() && is_sibling(*other));
+        let prior = siblings.map_or(self.means.0, |other| self.prior[other]);
+        if let Some(known) = self.prior.get_mut(place) {
+            *known = prior;
+            return;
+        }
+        self.prior.push(prior);
+        self.tallies.push(Tally::default());
+        self.completion_rate.push(self.means.0);
+        self.like_rate.push(self.means.1);
+        for none in [&mut self.popularity, &mut self.popularity_rank, &mut self.recent_popularity] {
+            none.push(0.0);
         }
     }
 

@@ -1,7 +1,8 @@
 //! A thread that is ready to make one person's pack on demand and to answer questions about items.
 //!
-//! What it needs takes seconds to minutes to prepare, so another thread prepares it anew when a generation is published or
-//! items change, and takes over when it is done. Who asks meanwhile is served by the one before.
+//! What it needs takes seconds to minutes to prepare, so another thread prepares it anew when a generation is published, and
+//! takes over when it is done; who asks meanwhile is served by the one before. Items that change in between are taken in one
+//! by one by the thread that answers, as far as nothing else has to be made anew for that.
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -20,8 +21,13 @@ const WAITING: usize = 64;
 /// How soon after the last one everything is prepared anew, where items changed or the last one failed.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// What a question is to the thread.
-type Order = Box<dyn FnOnce(&mut OnDemand<'_>) + Send>;
+/// What is asked of the thread.
+enum Order {
+    /// A question.
+    Answer(Box<dyn FnOnce(&mut OnDemand<'_>) + Send>),
+    /// To take in the items that changed.
+    CatchUp(Of),
+}
 
 /// What everything was prepared from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +49,36 @@ struct Known {
     is_preparing: bool,
     /// Why the latest one failed.
     problem: Option<String>,
+    /// What the thread was told to catch up with.
+    told: Option<Of>,
+    /// Whether it could not, so that everything has to be prepared anew.
+    is_stuck: bool,
+    /// How many times everything was prepared, and how many items were taken in since the last time.
+    prepared: (u64, u64),
+}
+
+impl Known {
+    /// Tells the thread to take in the items that changed, where that is all that did; false where it is not.
+    fn catches_up(&mut self, of: Of) -> bool {
+        let is_near = |have: Of| have.generation == of.generation && have.items.1 == of.items.1;
+        if self.is_stuck || !self.of.is_some_and(is_near) {
+            return false;
+        }
+        let Some(orders) = &self.orders else { return false };
+        if self.told == Some(of) {
+            return true;
+        }
+        match orders.try_send(Order::CatchUp(of)) {
+            Ok(()) => self.told = Some(of),
+            // When there is room.
+            Err(TrySendError::Full(_)) => {}
+            Err(TrySendError::Disconnected(_)) => {
+                (self.orders, self.of) = (None, None);
+                return false;
+            }
+        }
+        true
+    }
 }
 
 impl Workshop {
@@ -57,7 +93,7 @@ impl Workshop {
         let mut known = lock(&self.0);
         let is_other = |(_, latest): &(Instant, Of)| latest.generation != of.generation;
         let is_due = known.begun.is_none_or(|begun| is_other(&begun) || begun.0.elapsed() >= AGAIN);
-        if known.is_preparing || known.of == Some(of) || !is_due {
+        if known.is_preparing || known.of == Some(of) || known.catches_up(of) || !is_due {
             return;
         }
         known.begun = Some((Instant::now(), of));
@@ -66,8 +102,14 @@ impl Workshop {
         let data = state.config.data.clone();
         self.begin(of, move |preparing| {
             let basis = Basis::load(&data, &published, now_ms())?;
-            prepare(preparing, &basis)
+            prepare(preparing, basis)
         });
+    }
+
+    /// How many times everything was prepared, and how many items were taken in by themselves since the last time.
+    #[must_use]
+    pub fn prepared(&self) -> (u64, u64) {
+        lock(&self.0).prepared
     }
 
     /// Starts the thread that prepares and then answers.
@@ -94,7 +136,7 @@ impl Workshop {
         question: impl FnOnce(&mut OnDemand<'_>) -> T + Send + 'static,
     ) -> Result<T, ApiError> {
         let (answer, answered) = oneshot::channel();
-        let order: Order = Box::new(move |on_demand| drop(answer.send(question(on_demand))));
+        let order = Order::Answer(Box::new(move |on_demand| drop(answer.send(question(on_demand)))));
         self.send(order)?;
         answered.await.map_err(|_| ApiError::internal("the question was not answered", &"the thread ended"))
     }
@@ -140,7 +182,26 @@ impl Preparing {
         // The one before ends as its sender goes.
         (known.orders, known.of) = (Some(orders), Some(self.of));
         (known.is_preparing, known.problem) = (false, None);
+        (known.told, known.is_stuck, known.prepared) = (None, false, (known.prepared.0 + 1, 0));
         true
+    }
+
+    /// So many items were taken in and what answers is now made of `of`; without a number, everything has to be prepared
+    /// anew.
+    fn caught_up(&self, of: Of, items: Option<usize>) {
+        let Some(known) = self.shared.upgrade() else { return };
+        let mut known = lock(&known);
+        if known.of.is_none_or(|have| have.generation != of.generation) {
+            // Another one took over meanwhile.
+            return;
+        }
+        match items {
+            Some(items) => {
+                known.of = Some(of);
+                known.prepared.1 += items as u64;
+            }
+            None => known.is_stuck = true,
+        }
     }
 
     fn failed(&mut self, problem: &str) {
@@ -162,8 +223,8 @@ impl Drop for Preparing {
 }
 
 /// Prepares, takes over, and answers until another one does.
-fn prepare(preparing: &mut Preparing, basis: &Basis) -> anyhow::Result<()> {
-    let mut on_demand = OnDemand::new(basis)?;
+fn prepare(preparing: &mut Preparing, mut basis: Basis) -> anyhow::Result<()> {
+    let mut parts = OnDemand::new(&basis)?.into_parts();
     let (sender, orders) = sync_channel(WAITING);
     if !preparing.take_over(sender) {
         return Ok(());
@@ -171,13 +232,28 @@ fn prepare(preparing: &mut Preparing, basis: &Basis) -> anyhow::Result<()> {
     let (seconds, of) = (preparing.begun.elapsed().as_secs_f64(), preparing.of);
     metrics::gauge!("segue_on_demand_prepare_seconds").set(seconds);
     tracing::info!(generation = of.generation, changes = ?of.items, seconds, "ready to make packs on demand");
-    answer(&orders, &mut on_demand);
-    Ok(())
+    loop {
+        let mut on_demand = OnDemand::with(&basis, parts);
+        let Some(of) = answer(&orders, &mut on_demand) else { return Ok(()) };
+        parts = on_demand.into_parts();
+        match parts.catch_up(&mut basis, now_ms()) {
+            Ok(items) => preparing.caught_up(of, items),
+            Err(error) => {
+                tracing::warn!("changed items cannot be taken in, everything is prepared anew: {error:#}");
+                preparing.caught_up(of, None);
+                return Ok(());
+            }
+        }
+    }
 }
 
-fn answer(orders: &Receiver<Order>, on_demand: &mut OnDemand<'_>) {
-    while let Ok(order) = orders.recv() {
-        order(on_demand);
+/// Answers until there is something to catch up with; none when nobody is left to ask.
+fn answer(orders: &Receiver<Order>, on_demand: &mut OnDemand<'_>) -> Option<Of> {
+    loop {
+        match orders.recv().ok()? {
+            Order::Answer(question) => question(on_demand),
+            Order::CatchUp(of) => return Some(of),
+        }
     }
 }
 

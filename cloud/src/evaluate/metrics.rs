@@ -256,6 +256,7 @@ mod tests {
             users: Vec::new(),
             towers: "none".into(),
             reused: 0,
+            directions: None,
         };
         let facts = Facts { counts: &[3.0, 1.0, 0.0, 3.0], total: 7.0, vectors: &vectors };
         let scores = list.iter().enumerate().map(|(place, item)| (*item, -(place as f32))).collect();

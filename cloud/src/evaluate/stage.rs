@@ -91,7 +91,7 @@ impl<'a> Stage<'a> {
     /// is left.
     #[must_use]
     pub fn retrieve(&self, viewer: &Viewer, vector: &[f32], count: usize) -> Vec<u32> {
-        let Prepared { barred, inventories, .. } = &self.prepared;
+        let (barred, inventories) = (&self.prepared.barred, &self.prepared.inventories);
         let allowed = |item: usize| !barred.bars(viewer, item, &self.catalogue().items[item]);
         let fresh = |item: usize| !barred.is_seen(viewer, item) && allowed(item);
         let search = |filter| inventories.search(&[(viewer, Query { vector, filter })], count, None).pop();

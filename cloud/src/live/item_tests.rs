@@ -153,6 +153,48 @@ async fn what_is_put_in_is_known_to_whoever_asks_for_more_like_it_before_the_nex
     assert!(pack(&state, "user:u0").await.find("fresh").is_some());
 }
 
+/// Waits until so many changed items were taken in.
+async fn caught_up(state: &Arc<AppState>, items: u64) {
+    let begun = std::time::Instant::now();
+    while state.workshop.prepared().1 < items {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", state.workshop.prepared());
+        state.workshop.look(state);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_put_in_while_the_service_is_ready_is_taken_in_without_preparing_anew() {
+    let data = published();
+    let state = serve(data.path());
+    ready(&state).await;
+    assert_eq!(state.workshop.prepared(), (1, 0));
+    let similar = async |item: &str| -> Vec<String> {
+        let (status, body) = ask(&state, "GET", &format!("/api/v1/items/{item}/similar"), None).await;
+        assert_eq!(status, StatusCode::OK, "{item}: {}", String::from_utf8_lossy(&body));
+        let answer: Value = serde_json::from_slice(&body).unwrap();
+        let items = answer["items"].as_array().unwrap().iter();
+        items.map(|row| row["item"].as_str().unwrap().to_owned()).collect()
+    };
+    let like = Catalogue::load(data.path()).unwrap().items[0].clone();
+    for (number, id) in ["fresh", "fresher"].into_iter().enumerate() {
+        change(&state, json!({"upsert": [Item { item: id.into(), ..like.clone() }]})).await;
+        caught_up(&state, number as u64 + 1).await;
+        let neighbours = similar(id).await;
+        assert!(similar(&neighbours[0]).await.contains(&id.to_owned()), "{neighbours:?}");
+    }
+    assert_eq!(ask(&state, "POST", "/api/v1/packs/u0", None).await.0, StatusCode::OK);
+    let pack = pack(&state, "user:u0").await;
+    assert!(pack.find("fresh").is_some() && pack.find("fresher").is_some());
+    // Its row changes, and it goes again.
+    change(&state, json!({"upsert": [Item { item: "fresh".into(), title: "Again".into(), ..like }]})).await;
+    caught_up(&state, 3).await;
+    change(&state, json!({"withdraw": ["fresh"]})).await;
+    caught_up(&state, 4).await;
+    assert!(!similar("fresher").await.contains(&"fresh".to_owned()));
+    assert_eq!(state.workshop.prepared(), (1, 4), "everything was prepared once");
+}
+
 #[tokio::test]
 async fn what_is_for_fewer_people_leaves_the_packs_of_the_others_at_once() {
     let data = published();

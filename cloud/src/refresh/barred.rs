@@ -134,6 +134,15 @@ impl Barred {
         barred
     }
 
+    /// Takes in the item at `place`, which is new and the last one, or has another row now.
+    pub(super) fn put(&mut self, place: usize, item: &Item, now_ms: i64) {
+        let is_closed = is_closed(item, now_ms);
+        match self.closed.get_mut(place) {
+            Some(known) => *known = is_closed,
+            None => self.closed.push(is_closed),
+        }
+    }
+
     /// Forgets what is known of `user`.
     pub(super) fn clear(&mut self, user: usize) {
         self.refused[user] = Refused::default();

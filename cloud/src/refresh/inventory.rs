@@ -30,6 +30,27 @@ pub struct Inventories {
     limited: Vec<Inventory>,
     /// Each country's inventory among the limited ones, where it has one.
     of_country: BTreeMap<String, usize>,
+    /// Items that were put in or changed since, by place: compared one by one, whatever an index says of them.
+    fresh: BTreeMap<usize, Fresh>,
+}
+
+/// An item that no index knows.
+struct Fresh {
+    vector: Vec<f32>,
+    /// Where it may be shown; everywhere without any.
+    regions: Vec<String>,
+}
+
+impl Fresh {
+    fn is_for(&self, viewer: &Viewer) -> bool {
+        self.regions.is_empty()
+            || viewer.country.as_ref().is_some_and(|country| self.regions.contains(country))
+    }
+
+    /// `1 - cosine` of unit vectors.
+    fn distance(&self, query: &[f32]) -> f32 {
+        1.0 - self.vector.iter().zip(query).map(|(one, other)| one * other).sum::<f32>()
+    }
 }
 
 /// How inventories are made into indices.
@@ -56,7 +77,17 @@ impl Inventories {
         let making = Making { kind, vectors, queries, k };
         let everywhere = (!everywhere.is_empty()).then(|| making.inventory(everywhere, progress));
         let limited = limited.into_iter().map(|items| making.inventory(items, &|_| ())).collect();
-        Self { everywhere, limited, of_country }
+        Self { everywhere, limited, of_country, fresh: BTreeMap::new() }
+    }
+
+    /// Takes in the item at `place` with this unit vector, which is new or has another row now.
+    pub(super) fn put(&mut self, place: usize, vector: &[f32], regions: &[String]) {
+        self.fresh.insert(place, Fresh { vector: vector.to_vec(), regions: regions.to_vec() });
+    }
+
+    /// How many items are compared one by one since they were put in or changed.
+    pub(super) fn fresh(&self) -> usize {
+        self.fresh.len()
     }
 
     /// The `k` items nearest to each viewer's query within the viewer's inventory; a graph looks at `breadth` items, or
@@ -71,7 +102,8 @@ impl Inventories {
         let all: Vec<usize> = (0..queries.len()).collect();
         let mut found = vec![Vec::new(); queries.len()];
         let mut add = |inventory: &Inventory, here: &[usize]| {
-            for (query, answer) in here.iter().zip(inventory.search(queries, here, k, breadth)) {
+            for (query, answer) in here.iter().zip(inventory.search(queries, here, (k, breadth), &self.fresh))
+            {
                 found[*query].extend(answer);
             }
         };
@@ -80,6 +112,11 @@ impl Inventories {
             let here: Vec<usize> =
                 all.iter().copied().filter(|query| self.place(queries[*query].0) == Some(place)).collect();
             add(inventory, &here);
+        }
+        for (found, (viewer, query)) in found.iter_mut().zip(queries) {
+            let here =
+                self.fresh.iter().filter(|(place, fresh)| fresh.is_for(viewer) && (query.filter)(**place));
+            found.extend(here.map(|(place, fresh)| (*place, fresh.distance(query.vector))));
         }
         found.into_iter().map(|found| nearest(found, k)).collect()
     }
@@ -141,12 +178,15 @@ impl Inventory {
         &self,
         queries: &[(&Viewer, Query<'_>)],
         here: &[usize],
-        k: usize,
-        breadth: Option<usize>,
+        (k, breadth): (usize, Option<usize>),
+        fresh: &BTreeMap<usize, Fresh>,
     ) -> Vec<Vec<Found>> {
         let filter = |query: &usize| {
             let filter = queries[*query].1.filter;
-            move |item: usize| filter(self.items[item] as usize)
+            move |item: usize| {
+                let item = self.items[item] as usize;
+                !fresh.contains_key(&item) && filter(item)
+            }
         };
         let filters: Vec<_> = here.iter().map(filter).collect();
         let local: Vec<Query<'_>> = here
@@ -207,6 +247,25 @@ mod tests {
         assert_eq!(everywhere, (3..12).collect::<Vec<u32>>());
         assert_eq!(limited, [[0, 1, 2]]);
         assert_eq!(of_country.keys().collect::<Vec<_>>(), ["DE", "FR"]);
+    }
+
+    #[test]
+    fn what_was_put_in_or_changed_since_is_found_by_its_new_vector_where_it_may_be_shown() {
+        let catalogue = limited();
+        let values = (0..12).flat_map(|item| [1.0, item as f32 / 12.0]).collect();
+        let vectors = Arc::new(ItemVectors::normalised(2, values).unwrap());
+        let mut inventories = Inventories::new(Kind::Exact, &catalogue, &vectors, &[], 12, &|_| ());
+        inventories.put(5, &[-1.0, 0.0], &[]);
+        inventories.put(12, &[1.0, 0.0], &["DE".to_owned()]);
+        let anything = |_: usize| true;
+        let first_and_last = |country| {
+            let viewer = Viewer::of_region(Some(country));
+            let query = Query { vector: vectors.get(0), filter: &anything };
+            let found = inventories.search(&[(&viewer, query)], 20, None).pop().unwrap();
+            (found[0].0, found.last().unwrap().0, found.iter().filter(|(item, _)| *item == 12).count())
+        };
+        assert_eq!((first_and_last("DE").1, first_and_last("DE").2), (5, 1));
+        assert_eq!(first_and_last("IT"), (3, 5, 0));
     }
 
     #[test]

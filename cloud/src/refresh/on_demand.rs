@@ -4,8 +4,9 @@
 //! be compared whenever they were made, so the newest items and events are loaded. Without a model they mean something
 //! within one generation only, so exactly what that one was made from is loaded, and new items are placed beside it.
 
-use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 use segue_core::Engine;
@@ -18,16 +19,17 @@ use super::maker::Stamp;
 use super::survey::{Answers, Starter, starters};
 use super::tallies::Tallies;
 use super::trending::Trending;
-use super::{Moment, PackMaker, Policies, Prepared, Ranking, Report, Subject, Viewer, Whose, job};
-use crate::catalog::{Catalogue, Dataset, Event, Item, User, changes};
+use super::{Made, Moment, PackMaker, Policies, Prepared, Ranking, Report, Subject, Viewer, Whose, job};
+use crate::catalog::changes::{self, Change, What};
+use crate::catalog::{Catalogue, Dataset, Event, Item, User};
 use crate::consumers::{Counters, Counting, Segment};
 use crate::editorial::Editorial;
 use crate::index::{Kind, Query};
 use crate::progress;
 use crate::state::{Published, Verified};
-use crate::towers::ModelDirectory;
 use crate::towers::history::{Histories, Signal, is_onboarding, profile_weight};
 use crate::towers::person::PersonEncoder;
+use crate::towers::{ModelDirectory, embed_one};
 
 /// The constant of reciprocal rank fusion (Cormack et al., 2009).
 const FUSION: f32 = 60.0;
@@ -37,8 +39,19 @@ const BREADTH: usize = 4;
 /// An item and how well it fits, 0 to 1; more is better.
 pub type Scored = (String, f32);
 
+/// Items that are compared one by one since they were put in or changed; beyond that everything is prepared anew.
+const FRESH: usize = 1_000;
+
 /// What packs on demand are made from.
 pub struct Basis {
+    data: PathBuf,
+    /// The last change of an item that was looked at.
+    changed: u64,
+    /// The table of items that the changes are about.
+    table: Option<(u64, u64)>,
+    /// Whether vectors can be compared whenever they were made.
+    is_timeless: bool,
+    editorial: Editorial,
     catalogue: Catalogue,
     /// What the events of the tables that are held come to, without what the log holds too.
     imported: Counters,
@@ -61,6 +74,8 @@ impl Basis {
         let named = verified.manifest.ranker.as_ref().map(|ranker| ranker.model.hash.clone());
         ensure!(ranker == named, "the model changed since the generation was made; refresh");
         let policies = Policies::read(data)?;
+        // What comes in beside reading is read again, which changes nothing.
+        let (table, last) = (table(data), changes::last(data)?);
         let is_timeless = model.is_some();
         let (received, changed) =
             if is_timeless { (u64::MAX, u64::MAX) } else { (report.received, report.changed) };
@@ -78,15 +93,89 @@ impl Basis {
         catalogue.add_events(tables);
         let imported = imported(&catalogue, &received, now_ms);
         catalogue.add_events(received);
-        Editorial::read(data)?.apply(&mut catalogue, now_ms);
+        let editorial = Editorial::read(data)?;
+        editorial.apply(&mut catalogue, now_ms);
         // The place of whoever is new when a pack is asked for.
         catalogue.users.push(User::default());
         let ranking = Ranking::new(policies.of(&catalogue.dataset.surface)?, model.as_ref())?;
         let kept_vectors = Some(data.join("refresh").join("vectors"));
         let model = model.map(|model| ModelDirectory { kept_vectors, ..model });
         let now_ms = if is_timeless { now_ms } else { verified.manifest.created_ms };
-        Ok(Self { catalogue, imported, model, ranking, index: report.asked_index, now_ms })
+        let (data, index) = (data.to_owned(), report.asked_index);
+        Ok(Self {
+            data,
+            changed: last,
+            table,
+            is_timeless,
+            editorial,
+            catalogue,
+            imported,
+            model,
+            ranking,
+            index,
+            now_ms,
+        })
     }
+
+    /// Takes in the items that changed since: the places of rows that are new or others now, as a whole preparation at
+    /// `now_ms` would have them. None where that takes everything anew: other tables, or too many changes.
+    fn catch_up(&mut self, now_ms: i64) -> anyhow::Result<Option<BTreeSet<usize>>> {
+        let mut changes = changes::read(&self.data)?;
+        let last = changes.last().map_or(0, |change| change.number);
+        if table(&self.data) != self.table || last < self.changed {
+            return Ok(None);
+        }
+        changes.retain(|change| change.number > self.changed);
+        if changes.len() > FRESH {
+            return Ok(None);
+        }
+        if self.is_timeless {
+            self.now_ms = now_ms;
+        }
+        self.changed = last;
+        Ok(Some(changes.into_iter().filter_map(|change| self.put(change)).collect()))
+    }
+
+    /// Carries out one change; the place of its item, where its row is another one now.
+    fn put(&mut self, change: Change) -> Option<usize> {
+        let catalogue = &mut self.catalogue;
+        let place = match &change.what {
+            What::Item(item) => catalogue.item_index(&item.item),
+            What::Withdrawn(id) => catalogue.item_index(id),
+        };
+        // Without a model the generation's own items stay as they were when it was made.
+        if place.is_some_and(|place| !self.is_timeless && place < catalogue.settled()) {
+            return None;
+        }
+        let place = match (change.what, place) {
+            (What::Item(item), Some(place)) => {
+                catalogue.items[place] = *item;
+                place
+            }
+            (What::Item(item), None) => {
+                let length = |item: &Item| item.vector.as_ref().map(Vec::len);
+                let given = catalogue.items.first().and_then(length);
+                if given.is_some() && length(&item) != given {
+                    return None;
+                }
+                catalogue.add_newcomers(vec![*item]);
+                catalogue.items.len() - 1
+            }
+            (What::Withdrawn(_), place) => {
+                changes::withdraw(&mut catalogue.items[place?], change.time_ms);
+                place?
+            }
+        };
+        let item = &mut catalogue.items[place];
+        item.available_until_ms =
+            self.editorial.end_of(&item.item, &item.creator).or(item.available_until_ms);
+        Some(place)
+    }
+}
+
+/// Which file the table of items is.
+fn table(data: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(data.join("items.jsonl")).ok().map(|file| (file.dev(), file.ino()))
 }
 
 /// Items that were put in after change number `changed`. Where the table's items come with vectors, those without one wait
@@ -108,6 +197,44 @@ fn imported(catalogue: &Catalogue, received: &[Event], now_ms: i64) -> Counters 
     let events = 0..catalogue.events.len();
     let apart = events.filter(|index| !received.contains(catalogue.events[*index].event_id.as_str()));
     Counters::of(catalogue, apart, now_ms)
+}
+
+/// What was prepared, without what it was prepared from.
+pub struct Parts {
+    made: Made,
+    histories: Histories,
+    encoder: PersonEncoder,
+    engine: Option<Engine>,
+    known: HashMap<usize, HashSet<String>>,
+    trending: Trending,
+    tallies: Tallies,
+}
+
+impl Parts {
+    /// Takes in the items that changed since `basis` was loaded, each by itself; how many. None where everything has to be
+    /// prepared anew; nothing has changed then.
+    ///
+    /// # Errors
+    /// When the changes cannot be read or an item gets no vector: it fits together no more then.
+    pub fn catch_up(&mut self, basis: &mut Basis, now_ms: i64) -> anyhow::Result<Option<usize>> {
+        if self.made.is_shortened() || self.made.inventories.fresh() >= FRESH {
+            return Ok(None);
+        }
+        let Some(places) = basis.catch_up(now_ms)? else { return Ok(None) };
+        let (catalogue, model) = (&basis.catalogue, basis.model.as_ref());
+        self.made.made_ms = basis.now_ms;
+        for place in &places {
+            let items = self.histories.counts.len().max(place + 1);
+            self.histories.counts.resize(items, 0.0);
+            let item = &catalogue.items[*place];
+            let vector = embed_one(catalogue, &self.histories, model, &self.made.embeddings, *place)?;
+            let vector = vector.with_context(|| format!("item {} gets no vector", item.item))?;
+            self.made.put(catalogue, *place, &vector);
+            self.encoder.put(catalogue, &self.histories, *place);
+            self.trending.put(item);
+        }
+        Ok(Some(places.len()))
+    }
 }
 
 /// Everything that packs on demand and questions about items need.
@@ -151,6 +278,21 @@ impl<'a> OnDemand<'a> {
         if let Some(tallies) = self.tallies.by_now(&basis.catalogue, &basis.imported, counting) {
             self.prepared.recount(tallies);
         }
+    }
+
+    /// What was prepared, so that its basis may change.
+    #[must_use]
+    pub fn into_parts(self) -> Parts {
+        let Self { basis: _, prepared, histories, encoder, engine, known, trending, tallies } = self;
+        Parts { made: prepared.into_made(), histories, encoder, engine, known, trending, tallies }
+    }
+
+    /// What was prepared from `basis`, or caught up with it, ready for questions.
+    #[must_use]
+    pub fn with(basis: &'a Basis, parts: Parts) -> Self {
+        let Parts { made, histories, encoder, engine, known, trending, tallies } = parts;
+        let prepared = Prepared::with(&basis.catalogue, made);
+        Self { basis, prepared, histories, encoder, engine, known, trending, tallies }
     }
 
     /// A signed pack for `user` with what they did lately, checked as their client will; none for somebody of whom nothing

@@ -35,39 +35,92 @@ impl Pools {
     /// came out in between, while the log tells of an earlier time, is as new as can be.
     #[must_use]
     pub fn new(catalogue: &Catalogue, facts: &CandidateFacts, as_of_ms: i64, made_ms: i64) -> Self {
-        let is_new = |item: &usize| {
-            let released = catalogue.items[*item].released_ms.filter(|released| *released <= made_ms);
-            released.is_some_and(|released| as_of_ms.saturating_sub(released) < NEW_DAYS * DAY_MS)
-                && facts.tally(*item).shown < EXPOSURE
-        };
-        let (new, others): (Vec<usize>, Vec<usize>) = (0..catalogue.items.len()).partition(is_new);
-        let little_known =
-            others.into_iter().filter(|item| facts.tally(*item).played < LITTLE_KNOWN).collect();
-        // By the mean of their posteriors: of what nobody tried those whose creators do well come first, and what was
-        // tried in vain leaves. Then by id, so that the same items are tried until they are known.
-        let better = |one: &usize, other: &usize| {
-            let id = |item: usize| &catalogue.items[item].item;
-            let expected = facts.expected(*other).total_cmp(&facts.expected(*one));
-            expected.then_with(|| id(*one).cmp(id(*other)))
-        };
-        let pool = |mut items: Vec<usize>, order: &dyn Fn(&usize, &usize) -> Ordering| {
-            items.sort_by(order);
-            items.truncate(POOL);
-            items
-        };
-        let shown = |item: &usize| facts.tally(*item).shown;
+        let known = Known { catalogue, facts, as_of_ms, made_ms };
+        let (new, others): (Vec<usize>, Vec<usize>) =
+            (0..catalogue.items.len()).partition(|item| known.is_new(*item));
+        let little_known = others.into_iter().filter(|item| known.is_little_known(*item)).collect();
         Self {
-            // Each gets its impressions, however it begins.
-            new: pool(new, &|one, other| shown(one).cmp(&shown(other)).then_with(|| better(one, other))),
-            explored: pool(little_known, &better),
+            new: known.newest(new),
+            explored: known.to_explore(little_known),
             editorial: editorial(catalogue),
             by_creator: by_creator(catalogue),
+        }
+    }
+
+    /// Takes in the item at `place`, which is new or has another row now.
+    pub(super) fn put(&mut self, known: &Known<'_>, place: usize) {
+        let (catalogue, item) = (known.catalogue, &known.catalogue.items[place]);
+        let others = |items: &[usize]| -> Vec<usize> {
+            items.iter().copied().filter(|other| *other != place).collect()
+        };
+        let (mut new, mut little_known) = (others(&self.new), others(&self.explored));
+        if known.is_new(place) {
+            new.push(place);
+        } else if known.is_little_known(place) {
+            little_known.push(place);
+        }
+        (self.new, self.explored) = (known.newest(new), known.to_explore(little_known));
+        self.editorial = editorial(catalogue);
+        self.by_creator.values_mut().for_each(|items| items.retain(|other| *other != place));
+        if !item.creator.is_empty() {
+            let items = self.by_creator.entry(item.creator.clone()).or_default();
+            items.push(place);
+            newest_first(catalogue, items);
         }
     }
 
     /// The items of `creator`, the newest first.
     pub(super) fn of_creator(&self, creator: &str) -> &[usize] {
         self.by_creator.get(creator).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What is known of items when they are sorted.
+pub(super) struct Known<'a> {
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) facts: &'a CandidateFacts,
+    /// When ages are counted to.
+    pub(super) as_of_ms: i64,
+    /// The clock.
+    pub(super) made_ms: i64,
+}
+
+impl Known<'_> {
+    fn is_new(&self, item: usize) -> bool {
+        let released = self.catalogue.items[item].released_ms.filter(|released| *released <= self.made_ms);
+        released.is_some_and(|released| self.as_of_ms.saturating_sub(released) < NEW_DAYS * DAY_MS)
+            && self.shown(item) < EXPOSURE
+    }
+
+    fn is_little_known(&self, item: usize) -> bool {
+        self.facts.tally(item).played < LITTLE_KNOWN
+    }
+
+    fn shown(&self, item: usize) -> u32 {
+        self.facts.tally(item).shown
+    }
+
+    /// Each gets its impressions, however it begins.
+    fn newest(&self, mut items: Vec<usize>) -> Vec<usize> {
+        items.sort_by(|one, other| {
+            self.shown(*one).cmp(&self.shown(*other)).then_with(|| self.better(*one, *other))
+        });
+        items.truncate(POOL);
+        items
+    }
+
+    fn to_explore(&self, mut items: Vec<usize>) -> Vec<usize> {
+        items.sort_by(|one, other| self.better(*one, *other));
+        items.truncate(POOL);
+        items
+    }
+
+    /// By the mean of their posteriors: of what nobody tried those whose creators do well come first, and what was tried in
+    /// vain leaves. Then by id, so that the same items are tried until they are known.
+    fn better(&self, one: usize, other: usize) -> Ordering {
+        let id = |item: usize| &self.catalogue.items[item].item;
+        let expected = self.facts.expected(other).total_cmp(&self.facts.expected(one));
+        expected.then_with(|| id(one).cmp(id(other)))
     }
 }
 
@@ -90,10 +143,12 @@ fn by_creator(catalogue: &Catalogue) -> HashMap<String, Vec<usize>> {
     for (index, item) in catalogue.items.iter().enumerate().filter(|(_, item)| !item.creator.is_empty()) {
         creators.entry(item.creator.clone()).or_default().push(index);
     }
-    for items in creators.values_mut() {
-        items.sort_by_key(|item| (std::cmp::Reverse(catalogue.items[*item].released_ms), *item));
-    }
+    creators.values_mut().for_each(|items| newest_first(catalogue, items));
     creators
+}
+
+fn newest_first(catalogue: &Catalogue, items: &mut [usize]) {
+    items.sort_by_key(|item| (std::cmp::Reverse(catalogue.items[*item].released_ms), *item));
 }
 
 #[cfg(test)]

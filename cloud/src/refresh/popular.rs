@@ -57,6 +57,11 @@ impl Popular {
         worth.scaled()
     }
 
+    /// Takes in an item more, which nobody took up yet.
+    pub(super) fn push(&mut self) {
+        self.scores.push(0.0);
+    }
+
     /// Recent popularity of each item, 0 to 1.
     #[must_use]
     pub fn scores(&self) -> &[f32] {

@@ -1,5 +1,6 @@
 //! Everything that is computed once for all packs: vectors, a checked index, popularity, what is barred.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
@@ -8,6 +9,7 @@ use segue_core::pack::CandidateSource;
 use segue_core::policy::Policy;
 
 use super::gather::FOR_UNKNOWN;
+use super::pools::Known;
 use super::sources::{Place, Source};
 use super::subjects::mine;
 use super::{Barred, Inventories, Moment, People, Pools, Popular, Together, Viewer, Whose};
@@ -47,10 +49,15 @@ impl Ranking {
     }
 }
 
-/// What packs are made from.
+/// What packs are made from: a catalogue, and what was made of it.
 pub struct Prepared<'a> {
     /// The catalogue.
     pub catalogue: &'a Catalogue,
+    made: Made,
+}
+
+/// What was made of a catalogue.
+pub struct Made {
     /// Vectors as retrieval uses them.
     pub embeddings: Embeddings,
     /// Vectors as packs carry them, at most 64 dimensions.
@@ -80,6 +87,48 @@ pub struct Prepared<'a> {
     facts: CandidateFacts,
     /// Share of the catalogue that was less played lately, 0 to 1.
     trending_rank: Vec<f32>,
+}
+
+impl Made {
+    /// Whether packs carry other vectors than retrieval uses, made of all of them together.
+    pub(super) fn is_shortened(&self) -> bool {
+        self.short.dimension != self.embeddings.dimension
+    }
+
+    /// Takes in the item at `place` of the catalogue with this vector: it is new and the last one, or has another row now.
+    /// Not where vectors are shortened.
+    pub(super) fn put(&mut self, catalogue: &Catalogue, place: usize, vector: &[f32]) {
+        let item = &catalogue.items[place];
+        for of in [&mut self.embeddings, &mut self.short] {
+            match of.items.get_mut(place * of.dimension..(place + 1) * of.dimension) {
+                Some(known) => known.copy_from_slice(vector),
+                None => of.items.extend_from_slice(vector),
+            }
+        }
+        if place == self.trending_rank.len() {
+            self.trending_rank.push(0.0);
+            self.popular.push();
+        }
+        self.inventories.put(place, vector, &item.regions);
+        self.barred.put(place, item, self.made_ms);
+        self.facts.put(catalogue, place);
+        let (facts, as_of_ms, made_ms) = (&self.facts, self.as_of_ms, self.made_ms);
+        self.pools.put(&Known { catalogue, facts, as_of_ms, made_ms }, place);
+    }
+}
+
+impl Deref for Prepared<'_> {
+    type Target = Made;
+
+    fn deref(&self) -> &Made {
+        &self.made
+    }
+}
+
+impl DerefMut for Prepared<'_> {
+    fn deref_mut(&mut self) -> &mut Made {
+        &mut self.made
+    }
 }
 
 impl<'a> Prepared<'a> {
@@ -134,7 +183,7 @@ impl<'a> Prepared<'a> {
         let (as_of_ms, made_ms) = (moment.as_of_ms(catalogue), moment.until_ms.unwrap_or(moment.now_ms));
         let popular = Popular::new(catalogue, moment);
         let facts = CandidateFacts::new(catalogue, moment.known(catalogue), as_of_ms);
-        Ok(Self {
+        let made = Made {
             barred: Barred::of(catalogue, &ranking.policy.seen, moment, &mine),
             trending_rank: ranks(popular.scores()),
             popular,
@@ -147,18 +196,28 @@ impl<'a> Prepared<'a> {
             made_ms,
             short_recall_at_10: projection.recall_at_10,
             short: projection.embeddings,
-            catalogue,
             embeddings,
             inventories,
             ranking,
-        })
+        };
+        Ok(Self { catalogue, made })
+    }
+
+    /// What was made of a catalogue that it was taken from, with that catalogue.
+    pub(super) fn with(catalogue: &'a Catalogue, made: Made) -> Self {
+        Self { catalogue, made }
+    }
+
+    /// What was made, without the catalogue.
+    pub(super) fn into_made(self) -> Made {
+        self.made
     }
 
     /// Puts a user at another place, given as retrieval has it. Where packs carry shorter vectors, theirs stays.
     pub(super) fn place(&mut self, user: usize, vector: &[f32]) {
         let put =
             |of: &mut Embeddings| of.users[user * of.dimension..][..of.dimension].copy_from_slice(vector);
-        if self.short.dimension == self.embeddings.dimension {
+        if !self.is_shortened() {
             put(&mut self.short);
         }
         put(&mut self.embeddings);

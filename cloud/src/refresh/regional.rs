@@ -15,9 +15,9 @@ const SHARED: usize = 2 * KEPT;
 
 /// What is popular in the subject's segment, of its category where it is one's: the first `count`.
 fn popular(prepared: &Prepared<'_>, subject: &Subject, count: usize) -> Vec<Place> {
-    let Prepared { catalogue, barred, popular, .. } = prepared;
     let wanted = |item: &Item| is_of(subject, item);
-    let list = popular.list(catalogue, barred, (&subject.viewer, &subject.segment), &wanted, count);
+    let (catalogue, barred) = (prepared.catalogue, &prepared.barred);
+    let list = prepared.popular.list(catalogue, barred, (&subject.viewer, &subject.segment), &wanted, count);
     let place = |(item, score)| Place::new(item, score, Source::Trending);
     list.into_iter().map(place).collect()
 }

@@ -55,6 +55,15 @@ impl Trending {
         }
     }
 
+    /// Takes in an item that is new or has another row now. What is trending is counted anew when somebody asks.
+    pub(super) fn put(&mut self, item: &Item) {
+        self.regions.extend(item.regions.iter().cloned());
+        self.ratings.extend(item.age_rating);
+        self.categories.extend(item.categories.iter().cloned());
+        self.counted = None;
+        self.lists.clear();
+    }
+
     /// What is taken up most lately in a segment, of one category where it is named: at most 100, the best has 1. What
     /// [`Trending::count`] counted decides, and before that what the generation was made from.
     pub(super) fn list(

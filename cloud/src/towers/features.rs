@@ -101,14 +101,29 @@ pub fn item_matrix(catalogue: &Catalogue, histories: &Histories) -> FeatureMatri
     let columns = item_columns(&catalogue.dataset);
     let mut values = Vec::with_capacity(columns.len() * catalogue.items.len());
     for (item, popularity) in catalogue.items.iter().zip(histories.popularity()) {
-        let age_days = item.released_ms.map_or(0.0, |time| (histories.reference_ms - time) as f32 / DAY_MS);
-        let minutes = item.duration_ms.map_or(0.0, |duration| duration as f32 / 60_000.0);
-        declared_values(&catalogue.dataset, item, &mut values);
-        values.push(in_steps(popularity));
-        values.push(in_steps((libm::log1pf(age_days.max(0.0)) / 10.0).min(1.0)));
-        values.push((libm::log1pf(minutes) / 6.0).min(1.0));
+        push_item(&catalogue.dataset, item, (popularity, histories.reference_ms), &mut values);
     }
     FeatureMatrix { columns, values }
+}
+
+/// The row of the item at `place`.
+#[must_use]
+pub fn item_row(catalogue: &Catalogue, histories: &Histories, place: usize) -> Vec<f32> {
+    let mut row = Vec::new();
+    let popularity = histories.popularity().get(place).copied().unwrap_or_default();
+    let measured = (popularity, histories.reference_ms);
+    push_item(&catalogue.dataset, &catalogue.items[place], measured, &mut row);
+    row
+}
+
+/// Adds the row of an item as popular as this, its age counted to `reference_ms`.
+fn push_item(dataset: &Dataset, item: &Item, (popularity, reference_ms): (f32, i64), values: &mut Vec<f32>) {
+    let age_days = item.released_ms.map_or(0.0, |time| (reference_ms - time) as f32 / DAY_MS);
+    let minutes = item.duration_ms.map_or(0.0, |duration| duration as f32 / 60_000.0);
+    declared_values(dataset, item, values);
+    values.push(in_steps(popularity));
+    values.push(in_steps((libm::log1pf(age_days.max(0.0)) / 10.0).min(1.0)));
+    values.push((libm::log1pf(minutes) / 6.0).min(1.0));
 }
 
 /// The nearest of the [`STEPS`].
@@ -220,6 +235,7 @@ mod tests {
         assert_eq!((items.rows(), items.columns.len()), (samples::ITEMS, 9));
         assert_eq!((users.rows(), users.columns.len()), (samples::USERS, 3 * 9 + 2 + 32));
         assert!(items.values.iter().chain(&users.values).all(|value| (0.0..=1.0).contains(value)));
+        assert_eq!(item_row(&catalogue, &histories, 3), items.row(3));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! [`embed`] is the one way in. Whatever made the vectors is named in
 //! [`Embeddings::towers`] and travels with the manifest and every pack.
 
+use std::sync::Arc;
+
 use crate::catalog::Catalogue;
 
 mod cache;
@@ -38,6 +40,8 @@ pub struct Embeddings {
     pub towers: String,
     /// How many of the items' vectors were kept from before, since nothing that towers read of them changed.
     pub reused: usize,
+    /// What places one item more, where vectors are made of all items together.
+    pub(crate) directions: Option<Arc<none::Directions>>,
 }
 
 impl Embeddings {
@@ -83,6 +87,35 @@ pub fn embed_some(
         Some(model) => by_model(catalogue, &histories, model, is_wanted),
         None => Ok(none::embed(catalogue, &histories)),
     }
+}
+
+/// The vector of the item at `place` alone, beside those that there are; none where it takes all of them anew.
+///
+/// # Errors
+/// As [`embed`].
+pub fn embed_one(
+    catalogue: &Catalogue,
+    histories: &history::Histories,
+    model: Option<&ModelDirectory>,
+    embeddings: &Embeddings,
+    place: usize,
+) -> anyhow::Result<Option<Vec<f32>>> {
+    let (item, dimension) = (&catalogue.items[place], embeddings.dimension);
+    let vector = match model.map(|model| &model.retriever) {
+        Some(Retriever::Towers { item: tower, .. }) => {
+            let row = features::item_row(catalogue, histories, place);
+            Some(onnx::Tower::open(tower, "item")?.one(&row)?)
+        }
+        Some(Retriever::Table(bytes)) => {
+            let table = table::ItemTable::from_bytes(bytes)?;
+            table.vectors(catalogue).chunks_exact(table.dimension).nth(place).map(<[f32]>::to_vec)
+        }
+        None => match &embeddings.directions {
+            Some(directions) => Some(directions.place(catalogue, item)),
+            None => none::given_to(item, dimension),
+        },
+    };
+    Ok(vector.filter(|vector| vector.len() == dimension))
 }
 
 fn by_model(

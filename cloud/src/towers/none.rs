@@ -8,6 +8,7 @@
 //! others by what is known about them (Deerwester et al., 1990).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::history::{Histories, Signal};
 use super::svd::{self, Matrix, Sparse};
@@ -29,9 +30,47 @@ const POPULAR: usize = 100;
 /// Vectors given with the data where every item has one, else those of metadata and co-occurrence.
 #[must_use]
 pub fn embed(catalogue: &Catalogue, histories: &Histories) -> Embeddings {
-    let (dimension, items) = given(catalogue).unwrap_or_else(|| decomposed(catalogue, histories));
+    let given = given(catalogue).map(|(dimension, items)| (dimension, items, None));
+    let (dimension, items, directions) = given.unwrap_or_else(|| decomposed(catalogue, histories));
     let users = user_vectors(histories, &items, dimension);
-    Embeddings { dimension, items, users, towers: "none".into(), reused: 0 }
+    Embeddings {
+        dimension,
+        items,
+        users,
+        towers: "none".into(),
+        reused: 0,
+        directions: directions.map(Arc::new),
+    }
+}
+
+/// What places a newcomer: the words of the others, how much each weighs, and where it leads.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Directions {
+    words: BTreeMap<String, u32>,
+    weights: Vec<f32>,
+    /// A row for each word.
+    right: Vec<f32>,
+    rank: usize,
+}
+
+impl Directions {
+    /// The vector of an item of which nothing is known but its row, as [`embed`] gives it to a newcomer.
+    pub(crate) fn place(&self, catalogue: &Catalogue, item: &Item) -> Vec<f32> {
+        let known = item_words(catalogue, item).into_iter().filter_map(|word| self.words.get(&word));
+        let mut row: Vec<(u32, f32)> = known.map(|word| (*word, self.weights[*word as usize])).collect();
+        scale(&mut row, METADATA_SHARE);
+        let matrix = Sparse { width: self.words.len(), entries: vec![row] };
+        let mut vector = matrix.times(&self.right, self.rank);
+        normalise_rows(&mut vector, self.rank);
+        vector
+    }
+}
+
+/// The vector that comes with an item, where it has one of this dimension.
+pub(crate) fn given_to(item: &Item, dimension: usize) -> Option<Vec<f32>> {
+    let mut vector = item.vector.clone().filter(|vector| vector.len() == dimension && dimension > 0)?;
+    normalise_rows(&mut vector, dimension);
+    Some(vector)
 }
 
 /// The items' own vectors, when all of them have one of the same length, newcomers included.
@@ -46,22 +85,25 @@ fn given(catalogue: &Catalogue) -> Option<(usize, Vec<f32>)> {
     Some((dimension, items))
 }
 
-fn decomposed(catalogue: &Catalogue, histories: &Histories) -> (usize, Vec<f32>) {
+fn decomposed(catalogue: &Catalogue, histories: &Histories) -> (usize, Vec<f32>, Option<Directions>) {
     let (all, settled) = (catalogue.items.len(), catalogue.settled());
-    let mut matrix = joined(&metadata(catalogue), &co_occurrence(histories, all, settled));
+    let (known, words, weights) = metadata(catalogue);
+    let mut matrix = joined(&known, &co_occurrence(histories, all, settled));
     let newcomers = Sparse { width: matrix.width, entries: matrix.entries.split_off(settled) };
     let basis = svd::basis(&matrix, DIMENSION, SEED);
     if basis.rank == 0 {
-        return (1, vec![1.0; all]);
+        return (1, vec![1.0; all], None);
     }
     let mut items = matrix.times(&basis.right, basis.rank);
     items.extend(newcomers.times(&basis.right, basis.rank));
     normalise_rows(&mut items, basis.rank);
-    (basis.rank, items)
+    let right = basis.right[..words.len() * basis.rank].to_vec();
+    (basis.rank, items, Some(Directions { words, weights, right, rank: basis.rank }))
 }
 
-/// What is known about each item, as weighted words; of newcomers those that others have too.
-fn metadata(catalogue: &Catalogue) -> Sparse {
+/// What is known about each item, as weighted words, of newcomers those that others have too; the words, and what each
+/// weighs.
+fn metadata(catalogue: &Catalogue) -> (Sparse, BTreeMap<String, u32>, Vec<f32>) {
     let (settled, newcomers) = catalogue.items.split_at(catalogue.settled());
     let mut words: BTreeMap<String, u32> = BTreeMap::new();
     let mut rows = Vec::with_capacity(catalogue.items.len());
@@ -78,8 +120,8 @@ fn metadata(catalogue: &Catalogue) -> Sparse {
         rows.push(known.map(|word| (*word, 1.0)).collect());
     }
     let mut matrix = Sparse { width: words.len(), entries: rows };
-    weigh(&mut matrix, METADATA_SHARE, settled.len());
-    matrix
+    let weights = weigh(&mut matrix, METADATA_SHARE, settled.len());
+    (matrix, words, weights)
 }
 
 /// What is known about an item beforehand, as words: its categories, creator and declared attributes.
@@ -130,19 +172,25 @@ fn holds_two_items<'a>(liked: impl Iterator<Item = &'a Signal>) -> bool {
 }
 
 /// Columns that are rare among the first `settled` rows weigh more (inverse document frequency); then each row gets the
-/// length `share`.
-fn weigh(matrix: &mut Sparse, share: f32, settled: usize) {
+/// length `share`. Returns what each column weighs.
+fn weigh(matrix: &mut Sparse, share: f32, settled: usize) -> Vec<f32> {
     let mut frequency = vec![0.0_f32; matrix.width];
     matrix.entries[..settled].iter().flatten().for_each(|&(column, _)| frequency[column as usize] += 1.0);
     let rows = settled as f32;
+    let weight = |frequency: &f32| libm::logf((1.0 + rows) / (1.0 + frequency)) + 1.0;
+    let weights: Vec<f32> = frequency.iter().map(weight).collect();
     for row in &mut matrix.entries {
-        for (column, value) in row.iter_mut() {
-            *value *= libm::logf((1.0 + rows) / (1.0 + frequency[*column as usize])) + 1.0;
-        }
-        let length = row.iter().map(|(_, value)| value * value).sum::<f32>().sqrt();
-        if length > 0.0 {
-            row.iter_mut().for_each(|(_, value)| *value *= share / length);
-        }
+        row.iter_mut().for_each(|(column, value)| *value *= weights[*column as usize]);
+        scale(row, share);
+    }
+    weights
+}
+
+/// Gives a row the length `share`; zeros stay zeros.
+fn scale(row: &mut [(u32, f32)], share: f32) {
+    let length = row.iter().map(|(_, value)| value * value).sum::<f32>().sqrt();
+    if length > 0.0 {
+        row.iter_mut().for_each(|(_, value)| *value *= share / length);
     }
 }
 
@@ -242,6 +290,10 @@ mod tests {
         let new = samples::ITEMS;
         assert_eq!(after.items.len() / after.dimension, new + 2);
         assert!(cosine(&after, new, 0) > cosine(&after, new, 1));
+        for place in [new, new + 1] {
+            let alone = before.directions.as_ref().unwrap().place(&catalogue, &catalogue.items[place]);
+            assert_eq!(alone, after.item(place), "by itself as with all of them");
+        }
     }
 
     #[test]

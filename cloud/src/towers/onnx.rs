@@ -247,7 +247,7 @@ pub fn embed(
     for (user, vector) in wanted.iter().zip(vectors.chunks_exact(dimension.max(1))) {
         users[user * dimension..][..dimension].copy_from_slice(vector);
     }
-    Ok(Embeddings { dimension, items, users, towers: model.towers_hash(), reused })
+    Ok(Embeddings { dimension, items, users, towers: model.towers_hash(), reused, directions: None })
 }
 
 #[cfg(test)]

@@ -36,6 +36,16 @@ impl PersonEncoder {
         }))
     }
 
+    /// Takes in the item at `place`, which is new and the last one, or has another row now.
+    pub fn put(&mut self, catalogue: &Catalogue, histories: &Histories, place: usize) {
+        let How::Tower(_, rows) = &mut self.0 else { return };
+        let (width, row) = (rows.columns.len(), features::item_row(catalogue, histories, place));
+        match rows.values.get_mut(place * width..(place + 1) * width) {
+            Some(known) => known.copy_from_slice(&row),
+            None => rows.values.extend(row),
+        }
+    }
+
     /// The unit vector of `person` with this history, oldest first; none while nothing in it says what they like.
     ///
     /// # Errors

@@ -44,6 +44,7 @@ pub fn project(embeddings: &Embeddings) -> Projection {
         users: short(&embeddings.users),
         towers: embeddings.towers.clone(),
         reused: embeddings.reused,
+        directions: None,
     };
     Projection { recall_at_10: recall(embeddings, &projected), embeddings: projected }
 }
@@ -95,6 +96,7 @@ mod tests {
             items: rows,
             towers: "none".into(),
             reused: 0,
+            directions: None,
         }
     }
 
@@ -106,6 +108,7 @@ mod tests {
             users: vec![],
             towers: "none".into(),
             reused: 0,
+            directions: None,
         };
         assert_eq!(project(&given), Projection { embeddings: given, recall_at_10: 1.0 });
     }

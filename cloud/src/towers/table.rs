@@ -134,7 +134,7 @@ impl ItemTable {
 pub fn embed(catalogue: &Catalogue, histories: &Histories, table: &ItemTable, towers: String) -> Embeddings {
     let items = table.vectors(catalogue);
     let users = none::user_vectors(histories, &items, table.dimension);
-    Embeddings { dimension: table.dimension, items, users, towers, reused: 0 }
+    Embeddings { dimension: table.dimension, items, users, towers, reused: 0, directions: None }
 }
 
 #[cfg(test)]
