@@ -34,6 +34,9 @@ pub(crate) struct Arguments {
     /// The file that receives the flat JSON object.
     #[arg(long, value_name = "FILE")]
     json: PathBuf,
+    /// Also what takes an hour and tens of gigabytes.
+    #[arg(long)]
+    all: bool,
 }
 
 /// What is measured together.
@@ -67,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             match group {
                 Group::Engine => engine::measure(&paths, &steps, &mut report),
                 Group::Browser => browser::measure(&paths, &steps, &mut report),
-                Group::Cloud => cloud::measure(&paths, &steps, &mut report),
+                Group::Cloud => cloud::measure(&paths, &steps, &mut report, arguments.all),
                 Group::Scaling => scaling::measure(&paths, &steps, &mut report, &arguments.json),
                 Group::Mobile => mobile::measure(&paths, &steps, &mut report),
                 Group::Worker => worker::measure(&paths, &steps, &mut report),

@@ -2,7 +2,9 @@
 
 mod events;
 mod lists;
+mod on_demand;
 mod packs;
+mod people;
 mod retrieval;
 
 use std::fs;
@@ -26,8 +28,8 @@ use crate::whole_path::{self, CatalogueSize, Segue};
 /// The demo's catalogue.
 const SIZE: CatalogueSize = CatalogueSize { tracks: 20_000, users: 2_000, seed: 7 };
 
-/// Builds with full optimisation and measures both.
-pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report) {
+/// Builds with full optimisation and measures both; with `all` also what takes an hour.
+pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report, all: bool) {
     let Some((segue, data)) = prepare(paths, steps) else { return };
     report.add(&figures(paths, steps, &segue, &data));
     let retrieval = steps.run("cloud: retrieval", |step| retrieval::measure(paths, step));
@@ -37,9 +39,34 @@ pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report) {
         report.skip(retrieval::CARD, why);
     }
     report.add(&retrieval);
+    report.add(
+        &steps.run("cloud: memory of an index", |step| retrieval::memory(paths, step)).unwrap_or_default(),
+    );
+    if all {
+        let ratio = steps.run("cloud: many people", |step| people::measure(paths, step, &segue, &data));
+        report.add(&ratio.map(|ratio| (people::RATIO.to_owned(), ratio)).into_iter().collect());
+    } else {
+        report.skip(people::RATIO, people::SKIPPED);
+    }
+    newcomers(paths, steps, report, &segue, &data);
     let apart = paths.cache.join("bench-service");
     serve(paths, steps, report, &segue, &data, &apart);
     // Gigabytes of events.
+    let _ = fs::remove_dir_all(&apart);
+}
+
+/// What comes between two refreshes, on a folder of its own.
+fn newcomers(paths: &Paths, steps: &Steps, report: &mut Report, segue: &Segue, data: &Path) {
+    let apart = paths.cache.join("bench-newcomers");
+    let figures = steps.run("cloud: between refreshes", |step| {
+        let _ = fs::remove_dir_all(&apart);
+        whole_path::share(data, &apart)
+            .with_context(|| format!("cannot share {} with {}", data.display(), apart.display()))?;
+        let mut command = segue.serve_command(paths, &apart, None);
+        command.env("SEGUE_SERVICE_KEYS", on_demand::KEY);
+        on_demand::measure(step, &Server::start(step, command, 0)?)
+    });
+    report.add(&figures.unwrap_or_default());
     let _ = fs::remove_dir_all(&apart);
 }
 

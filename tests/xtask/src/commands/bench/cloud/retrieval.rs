@@ -42,6 +42,17 @@ pub(super) fn measure(paths: &Paths, step: &Step) -> anyhow::Result<Figures> {
     ]))
 }
 
+/// What a graph of usearch over a million items takes in memory.
+///
+/// # Errors
+/// When the program fails.
+pub(super) fn memory(paths: &Paths, step: &Step) -> anyhow::Result<Figures> {
+    let mut program = shell::cargo(paths, ["run", "--locked", "--release", "--package", "segue-cloud"]);
+    program.args(["--no-default-features", "--features", "usearch", "--example", "index_memory", "--"]);
+    let figures = shell::last_json(&shell::run(step, program.arg("1000000"))?)?;
+    Ok(Figures::from_iter([("usearch_f16_1m_64_bytes".to_owned(), figures["graph_bytes"].clone())]))
+}
+
 fn ratio(ours: &Value, theirs: &Value) -> Value {
     ours.as_f64().zip(theirs.as_f64()).map_or(Value::Null, |(ours, theirs)| json!(ours / theirs))
 }
