@@ -63,7 +63,7 @@ struct Making {
     /// How old the list of somebody about whom nothing changed may be; `none` makes all of them anew, 6h without it.
     #[arg(long, value_name = "TIME")]
     reuse: Option<String>,
-    /// How many of a person's latest events are held while reading; 1000 without it.
+    /// How many of a person's latest events of each kind are held while reading; 1000 without it.
     #[arg(long, value_name = "N")]
     history: Option<usize>,
 }

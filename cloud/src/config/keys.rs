@@ -263,7 +263,7 @@ pub const KEYS: &[Key] = &[
         "refresh.history",
         refresh.history: usize,
         1..=1_000_000,
-        "how many of a person's latest events are held while reading; older ones are counted"
+        "how many of a person's latest events of each kind are held while reading; older ones are counted"
     ),
     number!("refresh.keep", refresh.keep: usize, 1..=1_000, "generations kept, to roll back to"),
     number!(

@@ -10,10 +10,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::Whose;
-use crate::catalog::{Catalogue, Event, Folded, jsonl};
+use super::barred::is_seen;
+use crate::catalog::{Catalogue, Event, EventKind, Folded, jsonl};
 use crate::consumers::Segment;
 use crate::erasure::Erased;
 use crate::events::{Filter, LeftOut, is_sign_in, read_likely};
+use crate::towers::history::profile_weight;
 
 /// How many people's events are kept of those that are nobody's.
 const NOBODYS: usize = 1_000;
@@ -25,7 +27,7 @@ pub(super) struct Reading {
     pub(super) last: u64,
     /// Which of those count for nothing.
     pub(super) filter: Filter,
-    /// How many of a person's latest events are held.
+    /// How many of a person's latest events are held, of each that [`Says`] something else.
     pub(super) history: usize,
     /// Whose are held whole.
     pub(super) whose: Whose,
@@ -66,9 +68,38 @@ impl Latest {
 /// When an event happened and its id, then whether the service received it.
 type Key = (i64, String, bool);
 
-/// The latest events of one person.
+/// What an event says of its person: the latest of each are held, so that a month of lists that were shown does not make
+/// anybody forget what was refused.
+#[derive(Debug, Clone, Copy)]
+enum Says {
+    /// What they want and what they never want to see again: likes, refusals, follows, and what takes them back.
+    Lasting,
+    /// What else they took up, skipped or rated.
+    Deed,
+    /// Nothing: it was shown, played on, looked for.
+    Nothing,
+}
+
+impl Says {
+    fn of(event: &Event) -> Self {
+        let follows = matches!(event.kind, EventKind::Follow | EventKind::Unfollow);
+        if follows || event.bars("", &[]).is_some() {
+            Self::Lasting
+        } else if profile_weight(event) != 0.0 || is_seen(&event.kind) {
+            Self::Deed
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+/// The latest events of one person, by what they say.
 #[derive(Debug, Default)]
-struct Person {
+struct Person([Kind; 3]);
+
+/// The latest events of one person that say the like.
+#[derive(Debug, Default)]
+struct Kind {
     /// With the number of their arrival.
     events: BTreeMap<Key, (u64, Event)>,
     /// The latest one that was let go of.
@@ -121,25 +152,26 @@ impl<'a> Held<'a> {
         let key = (event.time_ms, event.event_id.clone(), is_received);
         let is_nobodys = event.user.is_empty();
         let person = self.people.entry(event.user.clone()).or_default();
+        let kind = &mut person.0[Says::of(&event) as usize];
         // It was read before, or comes after a whole history that is later.
         let is_gone = |gone: &Key| (key.0, &key.1) <= (gone.0, &gone.1);
-        if !is_nobodys && person.gone.as_ref().is_some_and(is_gone) {
+        if !is_nobodys && kind.gone.as_ref().is_some_and(is_gone) {
             return;
         }
         if !is_nobodys && !self.reading.whose.has(&event.user) {
             // Counters ask for the region; nobody else asks about other shards' people.
             event.context.retain(|name, _| name == "region");
         }
-        person.events.entry(key).or_insert((arrived, event));
+        kind.events.entry(key).or_insert((arrived, event));
         let most = self.reading.history.saturating_mul(if is_nobodys { NOBODYS } else { 1 });
-        if person.events.len() > most
-            && let Some((key, (_, event))) = person.events.pop_first()
+        if kind.events.len() > most
+            && let Some((key, (_, event))) = kind.events.pop_first()
         {
             // Of what is in the tables and in the log one counts.
-            let again = person.events.first_key_value().map(|(next, _)| (next.0, &next.1));
+            let again = kind.events.first_key_value().map(|(next, _)| (next.0, &next.1));
             let is_there_again = again == Some((key.0, &key.1));
             let is_received = key.2;
-            person.gone = Some(key);
+            kind.gone = Some(key);
             if !is_there_again {
                 self.fold(&event, is_received);
             }
@@ -157,23 +189,25 @@ impl<'a> Held<'a> {
     /// How many events are held.
     #[cfg(test)]
     fn len(&self) -> usize {
-        self.people.values().map(|person| person.events.len()).sum()
+        self.people.values().flat_map(|person| &person.0).map(|kind| kind.events.len()).sum()
     }
 
     /// Gives what was nobody's before somebody signed in to them, and everything away.
     fn finish(mut self, left_out: LeftOut) -> Latest {
         let nobody = self.people.remove("").unwrap_or_default();
-        for (key, (arrived, mut event)) in nobody.events {
+        let (mut tables, mut received) = (Vec::new(), Vec::new());
+        for (key, (arrived, mut event)) in nobody.0.into_iter().flat_map(|kind| kind.events) {
             if let Some(user) = self.signed_in.get(&event.session).filter(|_| key.2) {
                 event.user.clone_from(user);
                 self.hold(arrived, event, true);
             } else {
-                self.people.entry(String::new()).or_default().events.insert(key, (arrived, event));
+                let rest = if key.2 { &mut received } else { &mut tables };
+                rest.push((arrived, event));
             }
         }
-        let (mut tables, mut received) = (Vec::new(), Vec::new());
-        for (key, row) in self.people.into_values().flat_map(|person| person.events) {
-            if key.2 { received.push(row) } else { tables.push(row) }
+        for (key, row) in self.people.into_values().flat_map(|person| person.0).flat_map(|kind| kind.events) {
+            let all = if key.2 { &mut received } else { &mut tables };
+            all.push(row);
         }
         Latest { tables: in_order(tables), received: in_order(received), folded: self.folded, left_out }
     }
@@ -189,7 +223,6 @@ fn in_order(mut rows: Vec<(u64, Event)>) -> Vec<Event> {
 mod tests {
     use super::super::tests::{catalogue, event};
     use super::*;
-    use crate::catalog::EventKind;
     use crate::events::hand_over;
 
     fn reading(history: usize) -> Reading {
@@ -219,6 +252,22 @@ mod tests {
             assert_eq!(liked as usize, events - 30);
             assert_eq!(latest.folded.about_items(), events - 30);
         }
+    }
+
+    #[test]
+    fn what_was_refused_is_not_forgotten_for_what_was_shown_or_played_since() {
+        let catalogue = catalogue(4, 1);
+        let mut held = Held::new(&catalogue, reading(10));
+        held.add(event("refused", 0, 1, EventKind::NotInterested, 0), true);
+        held.add(event("skipped", 0, 2, EventKind::Skip, 1), true);
+        for at in 2..1_000 {
+            held.add(event(&format!("shown {at}"), 0, 3, EventKind::Impression, at), true);
+        }
+        let latest = finish(held);
+        let ids: Vec<&str> = latest.received.iter().map(|event| event.event_id.as_str()).collect();
+        assert_eq!((ids.len(), &ids[..3]), (12, ["refused", "skipped", "shown 990"].as_slice()));
+        let shown: u32 = latest.folded.items().map(|(_, tally, _)| tally.shown).sum();
+        assert_eq!(shown, 988);
     }
 
     #[test]

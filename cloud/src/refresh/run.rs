@@ -38,7 +38,7 @@ pub struct Options {
     pub deadline_ms: Option<i64>,
     /// How old the list of somebody about whom nothing changed may be, in milliseconds; 0 makes all of them anew.
     pub reuse_ms: i64,
-    /// How many of a person's latest events are held while reading; older ones are counted.
+    /// How many of a person's latest events of each kind are held while reading; older ones are counted.
     pub history: usize,
     /// Shards; about one for every 10,000 subjects when absent.
     pub shards: Option<usize>,
