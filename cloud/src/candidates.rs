@@ -92,13 +92,13 @@ impl CandidateFacts {
     pub(crate) fn put(&mut self, catalogue: &Catalogue, place: usize) {
         let creator = &catalogue.items[place].creator;
         let is_sibling = |other: usize| other != place && catalogue.items[other].creator == *creator;
-        let siblings = (0..self.prior.len()).find(|other| !creator.is_empty() && is_sibling(*other));
-        let prior = siblings.map_or(self.means.0, |other| self.prior[other]);
+        let sibling = (0..self.prior.len()).find(|other| !creator.is_empty() && is_sibling(*other));
+        let prior = sibling.map(|other| self.prior[other]);
         if let Some(known) = self.prior.get_mut(place) {
-            *known = prior;
+            *known = prior.unwrap_or(*known);
             return;
         }
-        self.prior.push(prior);
+        self.prior.push(prior.unwrap_or(self.means.0));
         self.tallies.push(Tally::default());
         self.completion_rate.push(self.means.0);
         self.like_rate.push(self.means.1);
