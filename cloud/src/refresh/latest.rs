@@ -18,7 +18,7 @@ use crate::events::{Filter, LeftOut, is_sign_in, read_likely};
 use crate::towers::history::profile_weight;
 
 /// How many people's events are kept of those that are nobody's.
-const NOBODYS: usize = 1_000;
+const NOBODYS: usize = 100;
 
 /// How much is read, and for whom.
 #[derive(Debug, Clone, Copy)]
