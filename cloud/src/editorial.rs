@@ -4,14 +4,14 @@
 //! blocks are besides laid over everything that the service hands out, so that they hold at once.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::catalog::{Catalogue, Collection};
-use crate::packs::write_synced;
+use crate::stores::{FolderValues, KeyValue};
 
 /// The file's name in the data folder.
 pub const FILE: &str = "editorial.json";
@@ -72,14 +72,16 @@ impl Editorial {
     /// # Errors
     /// When the file cannot be read or is of a newer version.
     pub fn read(data: &Path) -> anyhow::Result<Self> {
-        let path = data.join(FILE);
-        let text = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            read => read.with_context(|| format!("cannot read {}", path.display()))?,
+        Self::kept(&FolderValues::new(data))
+    }
+
+    fn kept(values: &dyn KeyValue) -> anyhow::Result<Self> {
+        let place = values.place(FILE);
+        let Some(text) = values.get(FILE).with_context(|| format!("cannot read {place}"))? else {
+            return Ok(Self::default());
         };
-        let read: Self =
-            serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
-        ensure!(read.format == FORMAT, "{} has format {}; start a newer segue", path.display(), read.format);
+        let read: Self = serde_json::from_slice(&text).with_context(|| format!("{place} is damaged"))?;
+        ensure!(read.format == FORMAT, "{place} has format {}; start a newer segue", read.format);
         Ok(read)
     }
 
@@ -180,7 +182,7 @@ impl Editorial {
 /// What was decided about one data folder, on the disk and in memory.
 #[derive(Debug)]
 pub struct EditorialFile {
-    path: PathBuf,
+    values: Box<dyn KeyValue>,
     known: Editorial,
 }
 
@@ -190,7 +192,9 @@ impl EditorialFile {
     /// # Errors
     /// As [`Editorial::read`].
     pub fn open(data: &Path) -> anyhow::Result<Self> {
-        Ok(Self { path: data.join(FILE), known: Editorial::read(data)? })
+        let values = Box::new(FolderValues::new(data));
+        let known = Editorial::kept(&*values)?;
+        Ok(Self { values, known })
     }
 
     /// What is in force.
@@ -209,8 +213,9 @@ impl EditorialFile {
         if changed != self.known {
             changed.number += 1;
             let text = serde_json::to_vec_pretty(&changed)?;
-            write_synced(&self.path, &text)
-                .with_context(|| format!("cannot write {}", self.path.display()))?;
+            self.values
+                .put(FILE, &text)
+                .with_context(|| format!("cannot write {}", self.values.place(FILE)))?;
             self.known = changed;
         }
         Ok(answer)

@@ -42,6 +42,7 @@ pub mod server;
 #[path = "../tests/support/skipped.rs"]
 mod skipped;
 pub mod state;
+pub mod stores;
 pub mod tls;
 pub mod towers;
 pub mod train;

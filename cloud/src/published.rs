@@ -63,7 +63,7 @@ impl Published {
         let before = store.kept()?.into_iter().rev().filter(|number| *number < packs.number());
         let earlier = before.filter_map(|number| store.open(number).ok().flatten()).collect();
         let (manifest_hash, rotations_hash) = (hash(&manifest), hash(&rotations));
-        let changed = Report::read(packs.folder()).map_or(0, |report| report.changed);
+        let changed = Report::read(store, packs.number()).map_or(0, |report| report.changed);
         let surface = Dataset::read(data).ok().map(|dataset| dataset.surface);
         Ok(Some(Self {
             packs,

@@ -198,7 +198,7 @@ impl AppState {
         metrics::gauge!("segue_generation").set(number as f64);
         metrics::gauge!("segue_generation_packs").set(packs as f64);
         tracing::info!(generation = number, packs, "serving");
-        match Report::read(published.packs.folder()) {
+        match Report::read(&self.packs, number) {
             Ok(report) => report.set_gauges(),
             Err(error) => tracing::debug!("no report of how it was made: {error:#}"),
         }

@@ -1,5 +1,6 @@
 //! `segue serve`.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,6 +22,7 @@ use crate::jobs::{Job, Kind, Runner, Timer};
 use crate::near::is_loopback;
 use crate::server;
 use crate::state::AppState;
+use crate::stores::{Processes, Task};
 use crate::training_log::Keeper;
 
 /// How often the service looks for a new generation.
@@ -89,8 +91,10 @@ fn start_runner(arguments: &Arguments, state: &AppState, every: Option<Duration>
     let timer = every.map(|every| Timer { first: first_wait(every, created_ms, now_ms()), every });
     let (data, config) = (state.config.data.clone(), arguments.from.config.clone());
     let folder = data.clone();
-    let command = move |job: &Job| job_command(&program, &folder, config.as_deref(), job);
-    Runner::start(Arc::clone(&state.jobs), data, timer, command).context("starting the thread of refreshes")
+    let task = move |job: &Job| job_task(&program, &folder, config.as_deref(), job);
+    let tasks = Processes::default();
+    Runner::start(Arc::clone(&state.jobs), data, tasks, timer, task)
+        .context("starting the thread of refreshes")
 }
 
 fn start_keeper(arguments: &Arguments, state: &AppState) -> anyhow::Result<Option<Keeper>> {
@@ -109,16 +113,17 @@ fn start_keeper(arguments: &Arguments, state: &AppState) -> anyhow::Result<Optio
     keeper.map(Some).context("starting the thread of the training log")
 }
 
-/// The command that an operator would give: `segue refresh` or `segue rollback`.
-fn job_command(program: &Path, data: &Path, config: Option<&Path>, job: &Job) -> Command {
-    let mut command = Command::new(program);
-    command.arg(job.kind.name()).arg("--data").arg(data);
+/// The command that an operator would give: `segue refresh` or `segue rollback`. A refresh whose process dies goes on where
+/// it was; a rollback may have published already.
+fn job_task(program: &Path, data: &Path, config: Option<&Path>, job: &Job) -> Task {
+    let mut task =
+        Task::new(program).with([OsStr::new(job.kind.name()), OsStr::new("--data"), data.as_os_str()]);
+    task.retries = u32::from(job.kind == Kind::Refresh);
     match (job.kind, config, job.to) {
-        (Kind::Refresh, Some(config), _) => drop(command.arg("--config").arg(config)),
-        (Kind::Rollback, _, Some(to)) => drop(command.arg("--to").arg(to.to_string())),
-        _ => (),
+        (Kind::Refresh, Some(config), _) => task.with([OsStr::new("--config"), config.as_os_str()]),
+        (Kind::Rollback, _, Some(to)) => task.with(["--to".to_owned(), to.to_string()]),
+        _ => task,
     }
-    command
 }
 
 /// What is left until the generation in force is `every` old; nothing without one: a service that is started again and
@@ -212,8 +217,8 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let line = |kind, to| {
             let job = Jobs::open(data.path()).ask(kind, to).unwrap().unwrap();
-            let command = job_command(Path::new("segue"), Path::new("D"), Some(Path::new("C")), &job);
-            command.get_args().map(|word| word.to_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+            let task = job_task(Path::new("segue"), Path::new("D"), Some(Path::new("C")), &job);
+            task.arguments.iter().map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(line(Kind::Refresh, None), "refresh --data D --config C");
         assert_eq!(line(Kind::Rollback, Some(3)), "rollback --data D --to 3");

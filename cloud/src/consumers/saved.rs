@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::counters::Counters;
 use crate::events::LeftOut;
-use crate::packs::{create_folder, write_synced};
+use crate::stores::{FolderValues, KeyValue as _};
 
 /// What the file begins with; the last two bytes are the format's version.
 const HEAD: &[u8; 6] = b"sgct\0\x02";
@@ -29,19 +29,21 @@ pub(super) struct Saved<T> {
     pub(super) counters: T,
 }
 
+/// Its key among the values of a data folder.
+const KEY: &str = "consumers/counters";
+
 /// Its place in data folder `data`.
 pub(crate) fn path(data: &Path) -> PathBuf {
-    data.join("consumers").join("counters")
+    data.join(KEY)
 }
 
 /// The state that was written last; none where none was, or it is of another format. It can be made again.
 pub(super) fn read(data: &Path) -> anyhow::Result<Option<Saved<Counters>>> {
-    let path = path(data);
-    let bytes = match std::fs::read(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        read => read.with_context(|| format!("cannot read {}", path.display()))?,
-    };
-    let damaged = || format!("{} is damaged and is made again from the log", path.display());
+    let values = FolderValues::new(data);
+    let place = values.place(KEY);
+    let bytes = values.get(KEY).with_context(|| format!("cannot read {place}"))?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    let damaged = || format!("{place} is damaged and is made again from the log");
     let body = bytes.strip_prefix(HEAD).with_context(damaged)?;
     let (checksum, body) = body.split_at_checked(CHECKSUM).with_context(damaged)?;
     ensure!(Sha256::digest(body).as_slice() == checksum, damaged());
@@ -50,10 +52,8 @@ pub(super) fn read(data: &Path) -> anyhow::Result<Option<Saved<Counters>>> {
 
 /// Puts a state in the place of the one before, durably.
 pub(super) fn write(data: &Path, saved: &Saved<&Counters>) -> anyhow::Result<()> {
-    let path = path(data);
+    let values = FolderValues::new(data);
     let body = rmp_serde::to_vec(saved)?;
     let bytes = [HEAD.as_slice(), Sha256::digest(&body).as_slice(), &body].concat();
-    create_folder(&data.join("consumers"))
-        .and_then(|()| write_synced(&path, &bytes))
-        .with_context(|| format!("cannot write {}", path.display()))
+    values.put(KEY, &bytes).with_context(|| format!("cannot write {}", values.place(KEY)))
 }

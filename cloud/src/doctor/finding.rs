@@ -69,7 +69,7 @@ codes! {
     /// Nothing was published.
     GenerationMissing = "generation_missing", Error, "run `segue refresh --data D`";
     /// The pointer names no generation that is there.
-    PointerDamaged = "pointer_damaged", Error, "write the number of the newest folder of D/served/generations into D/served/current";
+    PointerDamaged = "pointer_damaged", Error, "write the number of the newest folder of D/served/generations that holds `artefacts` into D/served/current";
     /// A file of the served generation is not what was written.
     GenerationDamaged = "generation_damaged", Error, "run `segue rollback --data D`, and `segue refresh --data D` where that has nothing to go back to";
     /// A model or policy that the manifest names is missing or another one.

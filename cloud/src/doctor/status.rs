@@ -53,7 +53,8 @@ impl Status {
         let answers = examined.service.as_deref().and_then(|address| ask(address).ok());
         let store = PackStore::new(data);
         let generation = store.open_current().ok().flatten();
-        let report = generation.as_ref().and_then(|generation| Report::read(generation.folder()).ok());
+        let report =
+            generation.as_ref().and_then(|generation| Report::read(&store, generation.number()).ok());
         let manifest = generation
             .as_ref()
             .and_then(|generation| super::generation::manifest(examined, generation).ok()?);

@@ -1,6 +1,6 @@
 //! What was asked for, and what became of it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,15 +8,18 @@ use anyhow::Context as _;
 
 use super::job::{Job, Kind, Stage};
 use crate::clock::now_ms;
-use crate::packs::{create_folder, write_synced};
+use crate::stores::{FolderValues, KeyValue};
 
 /// Jobs remembered; the oldest go first.
 const REMEMBERED: usize = 50;
 
+/// The key of the list.
+const LIST: &str = "refresh/jobs.json";
+
 /// The jobs of one data folder, in memory and in `D/refresh/jobs.json`.
 #[derive(Debug)]
 pub struct Jobs {
-    path: PathBuf,
+    values: Box<dyn KeyValue>,
     known: Mutex<Known>,
     changed: Condvar,
 }
@@ -53,8 +56,8 @@ impl Jobs {
     /// keeps no service from starting: it begins anew.
     #[must_use]
     pub fn open(data: &Path) -> Self {
-        let path = data.join("refresh").join("jobs.json");
-        let mut jobs = read(&path).unwrap_or_else(|error| {
+        let values = Box::new(FolderValues::new(data));
+        let mut jobs = read(&*values).unwrap_or_else(|error| {
             tracing::error!("earlier refreshes and rollbacks are not known any more: {error:#}");
             Vec::new()
         });
@@ -62,7 +65,7 @@ impl Jobs {
             job.stage = Stage::Stopped;
         }
         let known = Mutex::new(Known { jobs, ..Known::default() });
-        Self { path, known, changed: Condvar::new() }
+        Self { values, known, changed: Condvar::new() }
     }
 
     /// The job of this name.
@@ -164,12 +167,8 @@ impl Jobs {
     }
 
     fn write(&self, jobs: &[Job]) -> anyhow::Result<()> {
-        let path = &self.path;
-        let write = || -> anyhow::Result<()> {
-            create_folder(path.parent().unwrap_or(Path::new(".")))?;
-            Ok(write_synced(path, &serde_json::to_vec_pretty(jobs)?)?)
-        };
-        write().with_context(|| format!("cannot write {}", path.display()))
+        let text = serde_json::to_vec_pretty(jobs)?;
+        self.values.put(LIST, &text).with_context(|| format!("cannot write {}", self.values.place(LIST)))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -177,12 +176,11 @@ impl Jobs {
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<Job>> {
-    let text = match std::fs::read(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        read => read.with_context(|| format!("cannot read {}", path.display()))?,
-    };
-    serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
+fn read(values: &dyn KeyValue) -> anyhow::Result<Vec<Job>> {
+    let place = values.place(LIST);
+    let text = values.get(LIST).with_context(|| format!("cannot read {place}"))?;
+    let Some(text) = text else { return Ok(Vec::new()) };
+    serde_json::from_slice(&text).with_context(|| format!("{place} is damaged"))
 }
 
 #[cfg(test)]

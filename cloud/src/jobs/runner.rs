@@ -1,7 +1,6 @@
 //! The thread that starts jobs and waits for them.
 
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::job::{Job, Kind, Stage};
 use super::list::{Jobs, Next};
 use crate::packs::PackStore;
+use crate::stores::{Outcome, Task, TaskRunner};
 
 /// How often a running job is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -30,16 +30,17 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Runs what is asked of `jobs` about data folder `data`, and refreshes when they are due; `command` says how a job is
-    /// done.
+    /// Runs what is asked of `jobs` about data folder `data` on `tasks`, and refreshes when they are due; `task` says how a
+    /// job is done.
     ///
     /// # Errors
     /// The thread cannot be started.
     pub fn start(
         jobs: Arc<Jobs>,
         data: PathBuf,
+        tasks: impl TaskRunner + 'static,
         timer: Option<Timer>,
-        command: impl Fn(&Job) -> Command + Send + 'static,
+        task: impl Fn(&Job) -> Task + Send + 'static,
     ) -> std::io::Result<Self> {
         let mine = Arc::clone(&jobs);
         let thread = std::thread::Builder::new().name("jobs".to_owned()).spawn(move || {
@@ -54,7 +55,7 @@ impl Runner {
                     }),
                 };
                 if let Some(job) = job {
-                    carry_out(&mine, &data, &job, command(&job));
+                    carry_out(&mine, &data, &tasks, &job, task(&job));
                 }
                 due = timer.map(|timer| Instant::now() + timer.every);
             }
@@ -74,8 +75,8 @@ impl Drop for Runner {
     }
 }
 
-fn carry_out(jobs: &Jobs, data: &std::path::Path, job: &Job, mut command: Command) {
-    let stage = run(jobs, &mut command);
+fn carry_out(jobs: &Jobs, data: &Path, tasks: &dyn TaskRunner, job: &Job, task: Task) {
+    let stage = run(jobs, tasks, &job.job, task);
     if job.kind == Kind::Refresh {
         metrics::counter!("segue_refresh_runs_total", "result" => stage.name()).increment(1);
     }
@@ -86,31 +87,31 @@ fn carry_out(jobs: &Jobs, data: &std::path::Path, job: &Job, mut command: Comman
     jobs.end(stage, generation);
 }
 
-fn run(jobs: &Jobs, command: &mut Command) -> Stage {
-    match command.stdin(Stdio::null()).stdout(Stdio::null()).spawn() {
-        Ok(child) => wait(jobs, child),
-        Err(error) => {
-            tracing::error!(%error, "the job could not be started");
-            Stage::Failed
-        }
+fn run(jobs: &Jobs, tasks: &dyn TaskRunner, name: &str, task: Task) -> Stage {
+    if let Err(error) = tasks.submit(name, task) {
+        tracing::error!(%error, "the job could not be started");
+        return Stage::Failed;
     }
-}
-
-fn wait(jobs: &Jobs, mut child: Child) -> Stage {
     loop {
-        match child.try_wait() {
-            Ok(Some(status)) if status.success() => return Stage::Succeeded,
-            Ok(Some(status)) => {
-                tracing::error!(%status, "the job failed; the generation before it stays served");
+        match tasks.outcome(name) {
+            Ok(Some(Outcome::Running)) => {}
+            Ok(Some(Outcome::Succeeded)) => return Stage::Succeeded,
+            Ok(Some(Outcome::Failed(why))) => {
+                tracing::error!(%why, "the job failed; the generation before it stays served");
                 return Stage::Failed;
             }
-            Ok(None) => {}
+            Ok(Some(Outcome::Cancelled)) => return Stage::Stopped,
+            Ok(None) => {
+                tracing::error!("nobody knows what became of the job");
+                return Stage::Failed;
+            }
             Err(error) => tracing::error!(%error, "the job cannot be watched"),
         }
         if jobs.is_closed_within(LOOK) {
-            // Both fail only when it has ended; what it had not published is cleared by the next run.
-            let _ = child.kill();
-            let _ = child.wait();
+            // What it had not published is cleared by the next run.
+            if let Err(error) = tasks.cancel(name) {
+                tracing::error!(%error, "the job could not be ended");
+            }
             return Stage::Stopped;
         }
     }
@@ -119,6 +120,7 @@ fn wait(jobs: &Jobs, mut child: Child) -> Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stores::Processes;
 
     fn jobs() -> (tempfile::TempDir, Arc<Jobs>) {
         let data = tempfile::tempdir().unwrap();
@@ -140,11 +142,9 @@ mod tests {
     #[test]
     fn a_job_that_is_running_ends_with_the_service() {
         let (data, jobs) = jobs();
-        let runner = Runner::start(Arc::clone(&jobs), data.path().to_owned(), None, |_| {
-            let mut command = Command::new("sleep");
-            command.arg("600");
-            command
-        });
+        let folder = data.path().to_owned();
+        let task = |_: &Job| Task::new("sleep").with(["600"]);
+        let runner = Runner::start(Arc::clone(&jobs), folder, Processes::default(), None, task);
         jobs.ask(Kind::Refresh, None).unwrap().unwrap();
         drop(runner.unwrap());
         let left = Jobs::open(data.path()).all();
@@ -157,9 +157,8 @@ mod tests {
             [("true", Stage::Succeeded), ("false", Stage::Failed), ("/does/not/exist", Stage::Failed)]
         {
             let (data, jobs) = jobs();
-            let started = Runner::start(Arc::clone(&jobs), data.path().to_owned(), None, move |_| {
-                Command::new(program)
-            });
+            let (folder, task) = (data.path().to_owned(), move |_: &Job| Task::new(program));
+            let started = Runner::start(Arc::clone(&jobs), folder, Processes::default(), None, task);
             let _runner = started.unwrap();
             jobs.ask(Kind::Rollback, Some(1)).unwrap().unwrap();
             assert_eq!(ended(&jobs).stage, stage);
@@ -170,9 +169,9 @@ mod tests {
     fn a_refresh_is_begun_by_itself_when_it_is_due() {
         let (data, jobs) = jobs();
         let timer = Timer { first: Duration::ZERO, every: Duration::from_secs(600) };
-        let started = Runner::start(Arc::clone(&jobs), data.path().to_owned(), Some(timer), |job| {
-            Command::new(if job.kind == Kind::Refresh { "true" } else { "false" })
-        });
+        let folder = data.path().to_owned();
+        let task = |job: &Job| Task::new(if job.kind == Kind::Refresh { "true" } else { "false" });
+        let started = Runner::start(Arc::clone(&jobs), folder, Processes::default(), Some(timer), task);
         let _runner = started.unwrap();
         assert_eq!((ended(&jobs).stage, jobs.all().len()), (Stage::Succeeded, 1));
     }

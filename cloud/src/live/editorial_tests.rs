@@ -1,6 +1,5 @@
 //! What editors decide and administrators begin, over HTTP.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +15,7 @@ use crate::jobs::{Kind, Runner};
 use crate::refresh::run as refresh;
 use crate::refresh::tests::options;
 use crate::state::AppState;
+use crate::stores::{Processes, Task};
 
 const ADMIN: &str = "/api/v1/admin";
 
@@ -115,8 +115,8 @@ async fn a_job_that_was_asked_for_can_be_polled_and_a_second_one_has_to_wait() {
     let (status, problem) = told(&state, "POST", "/refresh", None).await;
     assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("job_running")));
     let path = format!("/jobs/{}", begun["job"].as_str().unwrap());
-    let started =
-        Runner::start(Arc::clone(&state.jobs), data.path().to_owned(), None, |_| Command::new("true"));
+    let (folder, tasks) = (data.path().to_owned(), Processes::default());
+    let started = Runner::start(Arc::clone(&state.jobs), folder, tasks, None, |_| Task::new("true"));
     let _runner = started.unwrap();
     let waited = Instant::now();
     let ended = loop {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -32,7 +32,13 @@ fn appoint(data: &Path, number: u64, ranker: Ranker) {
     let generation = PackStore::new(data).open(number).unwrap().unwrap();
     let mut manifest = (*Manifest::verify(generation.manifest(), &root(data)).unwrap()).clone();
     manifest.ranker = Some(ranker);
-    fs::write(generation.folder().join("manifest.cose"), manifest.seal(keys.signing()).unwrap()).unwrap();
+    let path = objects(data, number).join("manifest.cose");
+    fs::write(path, manifest.seal(keys.signing()).unwrap()).unwrap();
+}
+
+/// Where the objects of generation `number` lie.
+fn objects(data: &Path, number: u64) -> PathBuf {
+    data.join("served/generations").join(number.to_string())
 }
 
 fn nowhere() -> Ranker {
@@ -44,8 +50,9 @@ fn damage(data: &Path, subjects: &[&str]) {
     let generation = PackStore::new(data).open_current().unwrap().unwrap();
     for subject in subjects {
         let pack = generation.get(subject).unwrap().unwrap();
-        let blobs = fs::read_dir(generation.folder()).unwrap().map(|entry| entry.unwrap().path());
-        let holding = |path: std::path::PathBuf| {
+        let blobs =
+            fs::read_dir(objects(data, generation.number())).unwrap().map(|entry| entry.unwrap().path());
+        let holding = |path: PathBuf| {
             let bytes = fs::read(&path).unwrap();
             let at = bytes.windows(pack.len()).position(|window| window == pack)?;
             Some((path, bytes, at))

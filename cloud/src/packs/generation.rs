@@ -1,44 +1,41 @@
 //! One published generation, opened for serving.
 
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
 use super::reader::ShardReader;
 use super::shard::{Entry, shard_of, shards_named_by};
+use crate::stores::ObjectStore;
 
 /// One published generation: its signed manifest, the key rotations it goes with, and its packs.
 ///
-/// Files stay open, so that it can be read on after a newer refresh removed it.
+/// Packs are read from objects that stay open, so that it can be read on after a newer refresh removed it.
 #[derive(Debug)]
 pub struct Generation {
     number: u64,
-    folder: PathBuf,
+    objects: Arc<dyn ObjectStore>,
     manifest: Vec<u8>,
     rotations: Vec<u8>,
     shards: Vec<ShardReader>,
 }
 
 impl Generation {
-    /// Opens generation `number` in `folder`.
+    /// Opens generation `number` of those in `objects`.
     ///
     /// # Errors
-    /// When a file is missing or damaged.
-    pub fn open(folder: &Path, number: u64) -> anyhow::Result<Self> {
+    /// When an object is missing or damaged.
+    pub(super) fn open(objects: Arc<dyn ObjectStore>, number: u64) -> anyhow::Result<Self> {
+        let prefix = key(number, "");
+        let of = shard_count(&*objects, &prefix)?;
+        let shards = (0..of).map(|shard| ShardReader::open_in(&*objects, &prefix, shard, of));
+        let shards = shards.collect::<anyhow::Result<_>>()?;
         let read = |name: &str| {
-            let path = folder.join(name);
-            std::fs::read(&path).with_context(|| format!("reading {}", path.display()))
+            let found = object(&*objects, number, name)?;
+            found.with_context(|| format!("{} is missing; refresh again", objects.place(&key(number, name))))
         };
-        let of = shard_count(folder)?;
-        let shards =
-            (0..of).map(|shard| ShardReader::open(folder, shard, of)).collect::<anyhow::Result<_>>()?;
-        Ok(Self {
-            number,
-            folder: folder.to_owned(),
-            manifest: read("manifest.cose")?,
-            rotations: read("rotations")?,
-            shards,
-        })
+        let (manifest, rotations) = (read("manifest.cose")?, read("rotations")?);
+        Ok(Self { number, objects, manifest, rotations, shards })
     }
 
     /// The generation's number.
@@ -47,10 +44,12 @@ impl Generation {
         self.number
     }
 
-    /// The generation's folder.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// What else belongs to it under `name`; none where nothing does, or it was removed meanwhile.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn object(&self, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        object(&*self.objects, self.number, name)
     }
 
     /// The signed manifest.
@@ -97,12 +96,23 @@ impl Generation {
     }
 }
 
+/// The key of what belongs to generation `number` under `name`.
+pub(super) fn key(number: u64, name: &str) -> String {
+    format!("generations/{number}/{name}")
+}
+
+/// What belongs to generation `number` under `name`, if anything does.
+pub(super) fn object(objects: &dyn ObjectStore, number: u64, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
+    let key = key(number, name);
+    objects.get(&key).with_context(|| format!("reading {}", objects.place(&key)))
+}
+
 /// How many shards the generation was written in, from the name of its first one.
-fn shard_count(folder: &Path) -> anyhow::Result<usize> {
-    for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
-        if let Some(of) = entry?.file_name().to_str().and_then(|name| shards_named_by(name, "index")) {
-            return Ok(of);
-        }
+fn shard_count(objects: &dyn ObjectStore, prefix: &str) -> anyhow::Result<usize> {
+    let keys = objects.list(prefix).with_context(|| format!("listing {}", objects.place(prefix)))?;
+    let mut names = keys.iter().filter_map(|key| key.strip_prefix(prefix));
+    match names.find_map(|name| shards_named_by(name, "index")) {
+        Some(of) => Ok(of),
+        None => bail!("{} holds no shard; refresh again", objects.place(prefix)),
     }
-    bail!("{} holds no shard; refresh again", folder.display())
 }

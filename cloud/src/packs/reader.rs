@@ -1,20 +1,19 @@
 //! Finding and reading packs of one shard.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use super::shard::{CHECKSUM, Entry, FORMAT, HEADER, MAGIC, RECORD, shard_file};
 use crate::hash::hex;
+use crate::stores::{FolderObjects, Object, ObjectStore};
 
 /// Finds packs in one shard.
 #[derive(Debug)]
 pub struct ShardReader {
-    blob: File,
-    blob_path: PathBuf,
+    blob: Box<dyn Object>,
+    blob_place: String,
     index: Vec<u8>,
     packs: usize,
 }
@@ -25,14 +24,25 @@ impl ShardReader {
     /// # Errors
     /// When a file is missing, damaged, or of another format.
     pub fn open(folder: &Path, shard: usize, of: usize) -> anyhow::Result<Self> {
-        let blob_path = folder.join(shard_file(shard, of, "blob"));
-        let index_path = folder.join(shard_file(shard, of, "index"));
-        let index =
-            std::fs::read(&index_path).with_context(|| format!("reading {}", index_path.display()))?;
-        let blob = File::open(&blob_path).with_context(|| format!("opening {}", blob_path.display()))?;
-        let packs = check(&index, blob.metadata()?.len())
-            .with_context(|| format!("{} cannot be used; refresh again", index_path.display()))?;
-        Ok(Self { blob, blob_path, index, packs })
+        Self::open_in(&FolderObjects::new(folder), "", shard, of)
+    }
+
+    /// As [`ShardReader::open`], with objects whose keys begin with `prefix`.
+    pub(super) fn open_in(
+        objects: &dyn ObjectStore,
+        prefix: &str,
+        shard: usize,
+        of: usize,
+    ) -> anyhow::Result<Self> {
+        let [blob, index] = ["blob", "index"].map(|file| format!("{prefix}{}", shard_file(shard, of, file)));
+        let (blob_place, index_place) = (objects.place(&blob), objects.place(&index));
+        let index = objects.get(&index).with_context(|| format!("reading {index_place}"))?;
+        let index = index.with_context(|| format!("{index_place} is missing; refresh again"))?;
+        let blob = objects.open(&blob).with_context(|| format!("opening {blob_place}"))?;
+        let blob = blob.with_context(|| format!("{blob_place} is missing; refresh again"))?;
+        let packs = check(&index, blob.length())
+            .with_context(|| format!("{index_place} cannot be used; refresh again"))?;
+        Ok(Self { blob, blob_place, index, packs })
     }
 
     /// How many packs there are.
@@ -91,12 +101,12 @@ impl ShardReader {
         let Some(entry) = self.entry(subject) else { return Ok(None) };
         let mut pack = vec![0; entry.length as usize];
         self.blob
-            .read_exact_at(&mut pack, entry.offset)
-            .with_context(|| format!("reading `{subject}` in {}", self.blob_path.display()))?;
+            .get_range(entry.offset, &mut pack)
+            .with_context(|| format!("reading `{subject}` in {}", self.blob_place))?;
         ensure!(
             Sha256::digest(&pack)[..] == entry.hash,
             "the pack of `{subject}` in {} is damaged; refresh again",
-            self.blob_path.display()
+            self.blob_place
         );
         Ok(Some(pack))
     }

@@ -3,24 +3,37 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use segue_core::trust::Artefact;
 
-use super::disk::{self, write_synced};
-use super::generation::Generation;
+use super::generation::{self, Generation};
 use crate::hash::is_sha256;
 use crate::lock::FileLock;
+use crate::stores::{FolderObjects, FolderValues, KeyValue, ObjectStore, Put, disk};
 
 /// How many generations are kept unless told otherwise: the one in force, and those that slow clients may still be
 /// reading and that one may roll back to.
 pub const GENERATIONS: usize = 3;
+/// Where a generation's shards are written before they are put.
 const UNFINISHED: &str = ".unfinished-";
+/// The pointer to the generation in force.
+const POINTER: &str = "current";
+/// The list of a generation's blobs. It is put last: a generation without it is none.
+const ARTEFACTS: &str = "artefacts";
+/// What a generation's keys begin with.
+const GENERATION_KEYS: &str = "generations/";
+/// What the keys of content-addressed objects begin with.
+const BLOB_KEYS: &str = "blobs/";
 
-/// The folder `D/served`: everything the service may hand out.
+/// The folder `D/served`: everything the service may hand out. Generations and blobs are immutable objects, the pointer is a
+/// value; only one process at a time puts or takes away any of them.
 #[derive(Debug, Clone)]
 pub struct PackStore {
     root: PathBuf,
+    objects: Arc<dyn ObjectStore>,
+    values: Arc<dyn KeyValue>,
     kept: usize,
 }
 
@@ -28,7 +41,9 @@ impl PackStore {
     /// The store of data folder `data`; nothing is read or created yet.
     #[must_use]
     pub fn new(data: &Path) -> Self {
-        Self { root: data.join("served"), kept: GENERATIONS }
+        let root = data.join("served");
+        let (objects, values) = (Arc::new(FolderObjects::new(&root)), Arc::new(FolderValues::new(&root)));
+        Self { root, objects, values, kept: GENERATIONS }
     }
 
     /// The same store, keeping so many generations; at least the one in force.
@@ -42,16 +57,20 @@ impl PackStore {
     /// # Errors
     /// When the pointer cannot be read or holds no number.
     pub fn current(&self) -> anyhow::Result<Option<u64>> {
-        let path = self.pointer();
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-        };
-        let number = text.trim().parse();
-        number.map(Some).with_context(|| {
-            let (path, found) = (path.display(), text.trim());
-            format!("{path} holds `{found}` instead of a generation; write the number of the newest folder in generations/ into it")
+        self.pointer()?.map(|value| self.number(&value)).transpose()
+    }
+
+    /// What the pointer holds, if it was ever set.
+    fn pointer(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        self.values.get(POINTER).with_context(|| format!("reading {}", self.values.place(POINTER)))
+    }
+
+    /// The number that a pointer holds.
+    fn number(&self, pointer: &[u8]) -> anyhow::Result<u64> {
+        let text = String::from_utf8_lossy(pointer);
+        text.trim().parse().with_context(|| {
+            let (place, found) = (self.values.place(POINTER), text.trim());
+            format!("{place} holds `{found}` instead of a generation; write the number of the newest folder in generations/ that holds `artefacts` into it")
         })
     }
 
@@ -69,8 +88,18 @@ impl PackStore {
     /// # Errors
     /// When it is damaged.
     pub fn open(&self, number: u64) -> anyhow::Result<Option<Generation>> {
-        let folder = self.generation(number);
-        if folder.is_dir() { Generation::open(&folder, number).map(Some) } else { Ok(None) }
+        match self.keys(&generation::key(number, ""))?.is_empty() {
+            true => Ok(None),
+            false => Generation::open(Arc::clone(&self.objects), number).map(Some),
+        }
+    }
+
+    /// What belongs to generation `number` under `name`; none where nothing does.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn object(&self, number: u64, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        generation::object(&*self.objects, number, name)
     }
 
     /// The generations that are kept and were or are in force, ascending.
@@ -91,7 +120,7 @@ impl PackStore {
     /// When it is missing or damaged.
     pub fn open_current(&self) -> anyhow::Result<Option<Generation>> {
         let Some(number) = self.current()? else { return Ok(None) };
-        Generation::open(&self.generation(number), number).map(Some)
+        Generation::open(Arc::clone(&self.objects), number).map(Some)
     }
 
     /// The bytes of the content-addressed artefact `hash`, if there is one.
@@ -102,13 +131,12 @@ impl PackStore {
         if !is_sha256(hash) {
             return Ok(None);
         }
-        let path = self.blobs().join(hash);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+        let key = format!("{BLOB_KEYS}{hash}");
+        let place = || self.objects.place(&key);
+        let Some(bytes) = self.objects.get(&key).with_context(|| format!("reading {}", place()))? else {
+            return Ok(None);
         };
-        ensure!(segue_core::trust::hash(&bytes) == hash, "{} is damaged; refresh again", path.display());
+        ensure!(segue_core::trust::hash(&bytes) == hash, "{} is damaged; refresh again", place());
         Ok(Some(bytes))
     }
 
@@ -119,12 +147,14 @@ impl PackStore {
     pub fn begin(&self) -> anyhow::Result<Staging> {
         disk::create_folder(&self.generations())?;
         let lock = self.lock()?;
-        let current = self.current()?;
-        self.clear_unfinished(current)?;
-        let number = self.next_after(current)?;
+        let pointer = self.pointer()?;
+        let base = pointer.as_deref().map(|pointer| self.number(pointer)).transpose()?;
+        self.clear_unfinished(base)?;
+        let number = self.next_after(base)?;
         let folder = self.generations().join(format!("{UNFINISHED}{number}"));
         disk::create_folder(&folder)?;
-        Ok(Staging { store: self.clone(), base: current, number, folder, artefacts: Vec::new(), _lock: lock })
+        let (store, artefacts) = (self.clone(), Vec::new());
+        Ok(Staging { store, base, pointer, number, folder, artefacts, _lock: lock })
     }
 
     /// As [`PackStore::begin`], if `base` is still in force: who began from another generation is not let in.
@@ -149,7 +179,7 @@ impl PackStore {
         })
     }
 
-    /// Removes temporary folders and generations that were never pointed to.
+    /// Removes temporary folders, what is no whole generation, and generations that were never pointed to.
     fn clear_unfinished(&self, current: Option<u64>) -> anyhow::Result<()> {
         for entry in fs::read_dir(self.generations())? {
             let entry = entry?;
@@ -157,20 +187,23 @@ impl PackStore {
                 disk::remove_folder(&entry.path())?;
             }
         }
+        self.objects.clear_unfinished()?;
+        let whole: BTreeSet<u64> = self.numbers()?.into_iter().collect();
+        for key in self.keys(GENERATION_KEYS)? {
+            if parts(&key).is_some_and(|(number, _)| !whole.contains(&number)) {
+                self.objects.delete(&key)?;
+            }
+        }
         // Without a readable pointer nothing says which of them was served, so all of them stay.
         let Some(current) = current else { return Ok(()) };
-        for number in self.numbers()?.into_iter().filter(|number| *number > current) {
-            disk::remove_folder(&self.generation(number))?;
-        }
-        Ok(())
+        whole.range(current + 1..).try_for_each(|number| self.remove(*number))
     }
 
-    /// Moves the pointer from `base` to `number`, if it still stands there; from here on the generation is served.
-    fn point_to(&self, base: Option<u64>, number: u64) -> anyhow::Result<()> {
-        // The lock keeps others away; whoever writes the pointer by hand is noticed here.
-        let current = self.current()?;
-        ensure!(current == base, "the pointer moved from {base:?} to {current:?} meanwhile; refresh again");
-        write_synced(&self.pointer(), format!("{number}\n").as_bytes()).context("moving the pointer")
+    /// Removes a generation; it is none from the first object on that goes.
+    fn remove(&self, number: u64) -> anyhow::Result<()> {
+        self.objects.delete(&generation::key(number, ARTEFACTS))?;
+        let keys = self.keys(&generation::key(number, ""))?;
+        keys.iter().try_for_each(|key| Ok(self.objects.delete(key)?))
     }
 
     /// Removes generations and blobs that nobody needs any more.
@@ -179,17 +212,13 @@ impl PackStore {
             self.numbers()?.into_iter().filter(|number| *number <= current).collect();
         let kept: BTreeSet<u64> = numbers.iter().rev().take(self.kept).copied().collect();
         for number in numbers.difference(&kept) {
-            disk::remove_folder(&self.generation(*number))?;
+            self.remove(*number)?;
         }
         let needed: Vec<String> =
             kept.iter().map(|number| self.artefacts(*number)).collect::<anyhow::Result<Vec<_>>>()?.concat();
-        if !self.blobs().is_dir() {
-            return Ok(());
-        }
-        for entry in fs::read_dir(self.blobs())? {
-            let entry = entry?;
-            if !needed.iter().any(|hash| entry.file_name() == hash.as_str()) {
-                disk::remove_file(&entry.path())?;
+        for key in self.keys(BLOB_KEYS)? {
+            if !needed.iter().any(|hash| key.strip_prefix(BLOB_KEYS) == Some(hash.as_str())) {
+                self.objects.delete(&key)?;
             }
         }
         Ok(())
@@ -197,35 +226,32 @@ impl PackStore {
 
     /// Hashes of the blobs that generation `number` names.
     fn artefacts(&self, number: u64) -> anyhow::Result<Vec<String>> {
-        let path = self.generation(number).join("artefacts");
-        let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        Ok(text.lines().map(str::to_owned).collect())
+        let text = self.object(number, ARTEFACTS)?;
+        let text = text.with_context(|| format!("generation {number} does not say which blobs it needs"))?;
+        Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
     }
 
+    /// The generations that are whole, in no particular order.
     fn numbers(&self) -> anyhow::Result<Vec<u64>> {
-        let folder = self.generations();
-        if !folder.is_dir() {
-            return Ok(Vec::new());
-        }
-        let entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
-        Ok(entries.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+        let keys = self.keys(GENERATION_KEYS)?;
+        let whole = keys.iter().filter_map(|key| parts(key)).filter(|(_, name)| *name == ARTEFACTS);
+        Ok(whole.map(|(number, _)| number).collect())
     }
 
+    fn keys(&self, prefix: &str) -> anyhow::Result<Vec<String>> {
+        self.objects.list(prefix).with_context(|| format!("listing {}", self.objects.place(prefix)))
+    }
+
+    /// The folder in which shards are written before they are put.
     fn generations(&self) -> PathBuf {
         self.root.join("generations")
     }
+}
 
-    pub(crate) fn generation(&self, number: u64) -> PathBuf {
-        self.generations().join(number.to_string())
-    }
-
-    fn blobs(&self) -> PathBuf {
-        self.root.join("blobs")
-    }
-
-    fn pointer(&self) -> PathBuf {
-        self.root.join("current")
-    }
+/// The generation that a key belongs to, and its name there.
+fn parts(key: &str) -> Option<(u64, &str)> {
+    let (number, name) = key.strip_prefix(GENERATION_KEYS)?.split_once('/')?;
+    Some((number.parse().ok()?, name))
 }
 
 /// A generation being written. Dropping it without [`Staging::publish`] publishes nothing.
@@ -233,6 +259,8 @@ impl PackStore {
 pub struct Staging {
     store: PackStore,
     base: Option<u64>,
+    /// What the pointer held when it was begun.
+    pointer: Option<Vec<u8>>,
     number: u64,
     folder: PathBuf,
     artefacts: Vec<String>,
@@ -257,8 +285,22 @@ impl Staging {
     /// # Errors
     /// When it is missing or the disk refuses.
     pub fn adopt(&self, folder: &Path, name: &str) -> anyhow::Result<()> {
-        disk::link_or_copy(&folder.join(name), &self.folder.join(name))
-            .with_context(|| format!("taking {name} from {}", folder.display()))
+        let (key, file) = (generation::key(self.number, name), folder.join(name));
+        let put = self.store.objects.put_file_if_absent(&key, &file);
+        self.is_new(name, put.with_context(|| format!("taking {}", file.display()))?)
+    }
+
+    /// Adds an object.
+    fn put(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let key = generation::key(self.number, name);
+        let put = self.store.objects.put_if_absent(&key, bytes);
+        self.is_new(name, put.with_context(|| format!("writing {}", self.store.objects.place(&key)))?)
+    }
+
+    /// What was there before the generation was begun was cleared, so it is another publisher's.
+    fn is_new(&self, name: &str, put: Put) -> anyhow::Result<()> {
+        ensure!(put == Put::New, "generation {} has a {name} already; refresh again", self.number);
+        Ok(())
     }
 
     /// Keeps the blobs that generation `number` names for this generation too.
@@ -277,12 +319,15 @@ impl Staging {
     pub fn put_blob(&mut self, bytes: &[u8]) -> anyhow::Result<Artefact> {
         let artefact = Artefact::of(bytes);
         self.artefacts.push(artefact.hash.clone());
-        disk::create_folder(&self.store.blobs())?;
-        let path = self.store.blobs().join(&artefact.hash);
-        if fs::read(&path).is_ok_and(|found| found == bytes) {
-            return Ok(artefact);
-        }
-        write_synced(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
+        let (objects, key) = (&self.store.objects, format!("{BLOB_KEYS}{}", artefact.hash));
+        let written = || -> std::io::Result<Put> {
+            // One that is damaged is written anew.
+            if objects.get(&key)?.is_some_and(|found| found != bytes) {
+                objects.delete(&key)?;
+            }
+            objects.put_if_absent(&key, bytes)
+        };
+        written().with_context(|| format!("writing {}", objects.place(&key)))?;
         Ok(artefact)
     }
 
@@ -291,21 +336,45 @@ impl Staging {
     /// # Errors
     /// When the disk refuses or the written files cannot be read back; the generation before then stays in force.
     pub fn publish(self, manifest: &[u8], rotations: &[u8], report: &[u8]) -> anyhow::Result<Generation> {
+        for name in self.written()? {
+            self.adopt(&self.folder, &name)?;
+        }
+        self.put("manifest.cose", manifest)?;
+        self.put("rotations", rotations)?;
+        self.put("report.json", report)?;
+        let (store, number) = (&self.store, self.number);
+        Generation::open(Arc::clone(&store.objects), number).context("reading back what was written")?;
         let hashes: String = self.artefacts.iter().map(|hash| format!("{hash}\n")).collect();
-        write_synced(&self.folder.join("manifest.cose"), manifest)?;
-        write_synced(&self.folder.join("rotations"), rotations)?;
-        write_synced(&self.folder.join("report.json"), report)?;
-        write_synced(&self.folder.join("artefacts"), hashes.as_bytes())?;
-        disk::sync_folder(&self.folder)?;
-        Generation::open(&self.folder, self.number).context("reading back what was written")?;
-        let folder = self.store.generation(self.number);
-        disk::rename_synced(&self.folder, &folder)?;
-        self.store.point_to(self.base, self.number)?;
-        if let Err(error) = self.store.collect(self.number) {
+        self.put(ARTEFACTS, hashes.as_bytes())?;
+        self.move_pointer()?;
+        let cleared = disk::remove_folder(&self.folder).map_err(anyhow::Error::from);
+        if let Err(error) = cleared.and_then(|()| store.collect(number)) {
             // Published all the same; the next run collects again.
             tracing::warn!("old generations could not be removed: {error:#}");
         }
-        Generation::open(&folder, self.number)
+        Generation::open(Arc::clone(&store.objects), number)
+    }
+
+    /// The names of the shards' files that were written for this generation.
+    fn written(&self) -> anyhow::Result<Vec<String>> {
+        let entries = fs::read_dir(&self.folder)?.collect::<Result<Vec<_>, _>>()?;
+        let mut names: Vec<String> =
+            entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| !name.starts_with('.'));
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Moves the pointer here, if it still stands where it stood; from here on the generation is served.
+    fn move_pointer(&self) -> anyhow::Result<()> {
+        let (store, value) = (&self.store, format!("{}\n", self.number));
+        // The lock keeps others away; whoever writes the pointer by hand is noticed here.
+        let is_moved = store.values.compare_and_set(POINTER, self.pointer.as_deref(), value.as_bytes());
+        if !is_moved.context("moving the pointer")? {
+            let (base, current) = (self.base, store.current()?);
+            bail!("the pointer moved from {base:?} to {current:?} meanwhile; refresh again");
+        }
+        Ok(())
     }
 }
 

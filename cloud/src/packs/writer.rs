@@ -1,6 +1,5 @@
 //! Writing one shard.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 
-use super::disk::{fault, rename_synced};
 use super::shard::{CHECKSUM, Entry, FORMAT, HEADER, MAGIC, RECORD, shard_file};
 use crate::hash::hex;
+use crate::stores::disk::{DiskFile, rename_synced, write_new};
 
 /// What a written shard holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +26,7 @@ pub struct ShardSummary {
 /// not disturb each other: the last one's files stay.
 pub struct ShardWriter {
     folder: PathBuf,
-    blob: BufWriter<File>,
+    blob: BufWriter<DiskFile>,
     temporary: PathBuf,
     names: [String; 2],
     packs: Vec<(String, Entry)>,
@@ -42,8 +41,8 @@ impl ShardWriter {
     pub fn create(folder: &Path, shard: usize, of: usize) -> anyhow::Result<Self> {
         let names = ["blob", "index"].map(|extension| shard_file(shard, of, extension));
         let temporary = folder.join(temporary_name(&names[0]));
-        fault::point()?;
-        let blob = File::create(&temporary).with_context(|| format!("creating {}", temporary.display()))?;
+        let blob =
+            DiskFile::create(&temporary).with_context(|| format!("creating {}", temporary.display()))?;
         let blob = BufWriter::with_capacity(1 << 20, blob);
         Ok(Self { folder: folder.to_owned(), blob, temporary, names, packs: Vec::new(), offset: 0 })
     }
@@ -68,15 +67,11 @@ impl ShardWriter {
     /// When a subject came twice or the disk refuses.
     pub fn finish(mut self) -> anyhow::Result<ShardSummary> {
         let index = self.index()?;
-        fault::point()?;
         let blob = self.blob.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        blob.sync_all()?;
+        blob.sync()?;
         rename_synced(&self.temporary, &self.folder.join(&self.names[0]))?;
         let temporary = self.folder.join(temporary_name(&self.names[1]));
-        fault::point()?;
-        let mut file = File::create(&temporary)?;
-        file.write_all(&index)?;
-        file.sync_all()?;
+        write_new(&temporary, &index)?;
         rename_synced(&temporary, &self.folder.join(&self.names[1]))?;
         Ok(ShardSummary { packs: self.packs.len(), bytes: self.offset, index: hex(&Sha256::digest(&index)) })
     }

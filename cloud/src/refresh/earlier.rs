@@ -113,11 +113,11 @@ fn origins(generation: &Generation, shard: usize, of: usize) -> anyhow::Result<H
     let shards = if before == of { shard..shard + 1 } else { 0..before };
     let mut origins = HashMap::new();
     for shard_before in shards {
-        let path = generation.folder().join(shard_file(shard_before, before, ORIGINS));
+        let name = shard_file(shard_before, before, ORIGINS);
         // A generation that was rolled back to has none.
-        let Ok(bytes) = std::fs::read(&path) else { continue };
-        let rows: Vec<(String, Origin)> =
-            rmp_serde::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))?;
+        let Some(bytes) = generation.object(&name).ok().flatten() else { continue };
+        let rows: Vec<(String, Origin)> = rmp_serde::from_slice(&bytes)
+            .with_context(|| format!("{name} of generation {} is damaged", generation.number()))?;
         origins.extend(rows.into_iter().filter(|(subject, _)| shard_of(subject, of) == shard));
     }
     Ok(origins)

@@ -25,6 +25,7 @@ use crate::catalog::{Catalogue, Dataset, Event, Item, User};
 use crate::consumers::{Counters, Counting, Segment};
 use crate::editorial::Editorial;
 use crate::index::{Kind, Query};
+use crate::packs::PackStore;
 use crate::progress;
 use crate::state::{Published, Verified};
 use crate::towers::history::{Histories, Signal, is_onboarding, profile_weight};
@@ -68,7 +69,7 @@ impl Basis {
     /// When something is missing or damaged, or the model is no longer the one that the generation names.
     pub fn load(data: &Path, published: &Published, now_ms: i64) -> anyhow::Result<Self> {
         let verified = published.verified.as_ref().context("the generation has no key")?;
-        let report = Report::read(published.packs.folder())?;
+        let report = Report::read(&PackStore::new(data), published.packs.number())?;
         let model = job::model(data, report.model.as_deref(), &Dataset::read(data)?)?;
         let ranker = model.as_ref().map(|model| hash(&model.ranker));
         let named = verified.manifest.ranker.as_ref().map(|ranker| ranker.model.hash.clone());

@@ -200,7 +200,7 @@ pub fn settled_changes(data: &Path) -> anyhow::Result<u64> {
     let store = PackStore::new(data);
     let mut settled = Vec::new();
     for number in store.kept()? {
-        settled.push(Report::read(&store.generation(number))?.changed);
+        settled.push(Report::read(&store, number)?.changed);
     }
     let runs = fs::read_dir(runs(data)).into_iter().flatten().flatten();
     for run in runs.filter_map(|run| run.file_name().into_string().ok()).filter(|run| !run.starts_with('.')) {

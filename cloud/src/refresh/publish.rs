@@ -62,16 +62,16 @@ pub fn publish(data: &Path, run: &str, terms: &Terms) -> anyhow::Result<Report> 
     ensure!(staging.number() == plan.generation, "generation {} is another run's", plan.generation);
     let manifest = manifest(&mut staging, &plan, &shards[0].towers, model.as_ref(), &policies)?;
     let sealed = manifest.seal(keys.signing())?;
-    for shard in 0..of {
-        for extension in ["blob", "index", ORIGINS] {
-            staging.adopt(&folder, &shard_file(shard, of, extension))?;
-        }
-    }
     let client = Client { manifest: &sealed, keys: &keys, policies: &policies, surface: &dataset.surface };
     let sample = client.open_sample(&folder, of, plan.created_ms)?;
     let measures = Measures::of(&sample.users, sample.opened, shards[0].items);
     let report = report(&plan, &shards, &manifest, &dataset, measures);
     pass_gates(data, &folder, &report, &terms.waived)?;
+    for shard in 0..of {
+        for extension in ["blob", "index", ORIGINS] {
+            staging.adopt(&folder, &shard_file(shard, of, extension))?;
+        }
+    }
     staging.publish(&sealed, &keys.rotation_list()?, &serde_json::to_vec_pretty(&report)?)?;
     clear_runs(data, plan.generation);
     Ok(report)
@@ -331,8 +331,8 @@ pub(super) fn is_refused(folder: &Path) -> bool {
 
 /// The report of generation `number`; none when it cannot be read, which is then nothing to compare with.
 fn before(data: &Path, number: u64) -> Option<Report> {
-    let earlier = Earlier::open(data, number).ok()??;
-    Report::read(earlier.generation.folder()).ok()
+    Earlier::open(data, number).ok()??;
+    Report::read(&PackStore::new(data), number).ok()
 }
 
 /// Removes the runs that can no longer be published, since `published` is.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use super::gates::Measures;
 use super::maker::SealedPack;
 use crate::events::Filter;
 use crate::index::Kind;
+use crate::packs::PackStore;
 
 /// How a list came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -223,14 +224,15 @@ impl How {
 }
 
 impl Report {
-    /// The report of the generation that lies in `folder`.
+    /// The report of generation `number`.
     ///
     /// # Errors
     /// When it is missing or damaged.
-    pub fn read(folder: &Path) -> anyhow::Result<Self> {
-        let path = folder.join("report.json");
-        let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))
+    pub fn read(store: &PackStore, number: u64) -> anyhow::Result<Self> {
+        let bytes = store.object(number, "report.json")?;
+        let bytes = bytes.with_context(|| format!("generation {number} has no report.json"))?;
+        serde_json::from_slice(&bytes)
+            .with_context(|| format!("report.json of generation {number} is damaged"))
     }
 
     /// Sets the gauges of how the served generation was made.

@@ -61,7 +61,7 @@ pub fn rollback(data: &Path, back: &Back) -> anyhow::Result<Report> {
     let mut manifest = (*earlier.manifest).clone();
     manifest.generation = stamp.generation;
     (manifest.created_ms, manifest.expires_ms) = (stamp.created_ms, stamp.expires_ms);
-    let report = Report { base, packs, ..report(&earlier, stamp)? };
+    let report = Report { base, packs, ..report(&store, &earlier, stamp)? };
     let sealed = manifest.seal(keys.signing())?;
     staging.publish(&sealed, &keys.rotation_list()?, &serde_json::to_vec_pretty(&report)?)?;
     Ok(report)
@@ -101,8 +101,7 @@ pub fn going_back(store: &PackStore, wanted: Option<u64>) -> anyhow::Result<u64>
 /// The newest of those `kept` before generation `number` that has other packs and that nobody went back from.
 #[must_use]
 pub fn generation_before(store: &PackStore, kept: &[u64], number: u64) -> Option<u64> {
-    let target =
-        |number: &u64| Some((*number, Report::read(&store.generation(*number)).ok()?.rolled_back_to?));
+    let target = |number: &u64| Some((*number, Report::read(store, *number).ok()?.rolled_back_to?));
     let targets: BTreeMap<u64, u64> = kept.iter().filter_map(target).filter(|(back, to)| to < back).collect();
     let origin = |mut number: u64| {
         while let Some(to) = targets.get(&number) {
@@ -156,8 +155,8 @@ impl SignAgain<'_> {
 }
 
 /// The report of then, saying what it now is.
-fn report(earlier: &Earlier, stamp: Stamp) -> anyhow::Result<Report> {
-    let report = Report::read(earlier.generation.folder())?;
+fn report(store: &PackStore, earlier: &Earlier, stamp: Stamp) -> anyhow::Result<Report> {
+    let report = Report::read(store, earlier.generation.number())?;
     Ok(Report {
         generation: stamp.generation,
         rolled_back_to: Some(earlier.generation.number()),

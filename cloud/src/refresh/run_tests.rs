@@ -162,7 +162,7 @@ fn wherever_a_refresh_is_killed_the_one_before_is_served_and_the_next_goes_on() 
     run(data.path(), &options).unwrap();
     let wanted = lists(data.path());
     let mut killed = 0;
-    for operations in (0..120).step_by(3) {
+    for operations in (0..160).step_by(4) {
         let before = served(data.path());
         fault::after(Some(operations));
         let outcome = run(data.path(), &options);
