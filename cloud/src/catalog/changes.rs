@@ -5,8 +5,7 @@
 //! as nobody asks for how things were in between, so that it does not grow beyond what a catalogue has items.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{File, OpenOptions};
-use std::io::{Seek as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +13,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use super::tables::Item;
-use crate::packs::{sync_folder, write_synced};
+use crate::stores::disk::{DiskFile, sync_folder, write_synced};
 
 /// The file's name in the data folder.
 pub const FILE: &str = "item_changes.jsonl";
@@ -148,7 +147,7 @@ fn parse(path: &Path) -> anyhow::Result<(Vec<Change>, u64)> {
 pub struct Journal {
     path: PathBuf,
     /// The file, once there is one. As long as it is open no other file can be taken for it.
-    file: Option<File>,
+    file: Option<DiskFile>,
     last: u64,
     bytes: u64,
 }
@@ -160,7 +159,7 @@ impl Journal {
     /// As [`read`].
     pub fn open(data: &Path) -> anyhow::Result<(Self, Vec<Change>)> {
         let path = data.join(FILE);
-        let file = open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        let file = DiskFile::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
         let (changes, bytes) = parse(&path)?;
         let last = changes.last().map_or(0, |change| change.number);
         Ok((Self { path, file, last, bytes }, changes))
@@ -203,7 +202,7 @@ impl Journal {
         }
         let text = to_lines(kept)?;
         write_synced(&self.path, &text).with_context(|| format!("cannot write {}", self.path.display()))?;
-        self.file = open(&self.path)?;
+        self.file = DiskFile::open(&self.path)?;
         self.bytes = text.len() as u64;
         Ok(void)
     }
@@ -211,24 +210,16 @@ impl Journal {
     /// Writes after the last whole line, over what a failure left there.
     fn write(&mut self, text: &[u8]) -> std::io::Result<()> {
         if self.file.is_none() {
-            let begin = OpenOptions::new().create_new(true).read(true).write(true).open(&self.path)?;
+            let begin = DiskFile::create_new(&self.path)?;
             sync_folder(self.path.parent().unwrap_or(Path::new(".")))?;
             self.file = Some(begin);
         }
         let Some(file) = &mut self.file else { return Ok(()) };
-        file.set_len(self.bytes)?;
-        file.seek(std::io::SeekFrom::Start(self.bytes))?;
+        file.cut(self.bytes)?;
         file.write_all(text)?;
-        file.sync_all()?;
+        file.sync()?;
         self.bytes += text.len() as u64;
         Ok(())
-    }
-}
-
-fn open(path: &Path) -> std::io::Result<Option<File>> {
-    match OpenOptions::new().read(true).write(true).open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        opened => opened.map(Some),
     }
 }
 

@@ -17,6 +17,9 @@ pub mod store;
 pub mod tables;
 pub mod writer;
 
+#[cfg(test)]
+mod power_cut_tests;
+
 pub use dataset::{Attribute, AttributeKind, Counts, Dataset};
 pub use folded::Folded;
 pub use segue_core::session::event::{Event, EventKind};

@@ -13,4 +13,6 @@ pub use carry::{carry_out, keep_carrying};
 pub use tombstones::{Erased, Receipt, Tombstones};
 
 #[cfg(test)]
+mod power_cut_tests;
+#[cfg(test)]
 mod tests;

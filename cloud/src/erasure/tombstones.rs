@@ -1,7 +1,6 @@
 //! The tombstones of a data folder.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -12,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use crate::hash::hex;
-use crate::packs::sync_folder;
+use crate::stores::disk::{DiskFile, sync_folder};
 
 /// The file in the data folder.
 const FILE: &str = "erased.jsonl";
@@ -224,10 +223,13 @@ impl Tombstones {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
         let written = || -> std::io::Result<()> {
-            cut_torn_line(&self.path)?;
-            let mut file = OpenOptions::new().append(true).create(true).open(&self.path)?;
+            let mut file = match DiskFile::open(&self.path)? {
+                Some(file) => file,
+                None => DiskFile::create_new(&self.path)?,
+            };
+            file.cut(whole_lines(&self.path)?)?;
             file.write_all(&text)?;
-            file.sync_all()?;
+            file.sync()?;
             sync_folder(self.path.parent().unwrap_or(Path::new(".")))
         };
         written().with_context(|| format!("cannot write {}", self.path.display()))
@@ -239,17 +241,10 @@ impl Tombstones {
     }
 }
 
-/// Takes away a last line without an end, which a write that failed or a crash left.
-fn cut_torn_line(path: &Path) -> std::io::Result<()> {
-    let bytes = match std::fs::read(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        read => read?,
-    };
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    if whole < bytes.len() {
-        OpenOptions::new().write(true).open(path)?.set_len(whole as u64)?;
-    }
-    Ok(())
+/// How many bytes of a file are whole lines: a write that failed or a crash may have left half a one behind them.
+fn whole_lines(path: &Path) -> std::io::Result<u64> {
+    let bytes = std::fs::read(path)?;
+    Ok(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at as u64 + 1))
 }
 
 #[cfg(test)]

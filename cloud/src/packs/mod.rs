@@ -5,6 +5,8 @@
 //! next run clears what was left. The bytes of every file are described in `docs/PACK.md`.
 
 mod generation;
+#[cfg(test)]
+mod power_cut_tests;
 mod reader;
 mod shard;
 mod store;

@@ -73,6 +73,8 @@ pub const KEPT_OF_REGION: usize = 300;
 #[cfg(test)]
 mod gather_tests;
 #[cfg(test)]
+mod power_cut_tests;
+#[cfg(test)]
 mod run_tests;
 #[cfg(test)]
 pub(crate) mod tests;

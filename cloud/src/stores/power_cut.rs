@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -358,6 +359,8 @@ impl Tree {
                         bytes => &shown[..shown.len().min(bytes)],
                     };
                     fs::write(&path, kept).unwrap();
+                    // Keys that others can read are refused.
+                    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
                 }
             }
         }
