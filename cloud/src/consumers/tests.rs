@@ -61,7 +61,7 @@ fn tables(data: &Path) -> Catalogue {
     catalogue
 }
 
-type Log = ledger::Ledger<FolderDisk>;
+type Log = ledger::Ledger;
 
 fn log(data: &Path) -> Log {
     let disk = FolderDisk::new(folder(data));

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::power_cut::PowerCutDisk;
 use super::reader::read;
+use super::segments::SegmentReader;
 use super::validate::{Batch, validate};
 use super::{Disk as _, EventStore, FolderDisk, Limits, Senders, StoreError, last, read_since, read_until};
 use crate::erasure::{Erased, Tombstones};
@@ -26,7 +27,7 @@ fn batch(ids: &[&str]) -> Batch {
 
 fn stored(disk: &PowerCutDisk) -> Vec<String> {
     let mut ids = Vec::new();
-    read(disk, 0, &BTreeSet::new(), |arrival| {
+    read(&mut SegmentReader::new(disk.clone(), 0), &BTreeSet::new(), |arrival| {
         ids.push(arrival.event.event_id);
         ControlFlow::Continue(())
     })
@@ -120,7 +121,8 @@ async fn damage_before_the_last_commit_is_refused_with_its_place() {
     let damaged = PowerCutDisk::holding(name, &bytes);
     let error = EventStore::on_disk(damaged.clone(), SMALL).unwrap_err();
     assert!(matches!(&error, StoreError::Damaged { segment, offset: 0, .. } if segment == name), "{error}");
-    assert!(read(&damaged, 0, &BTreeSet::new(), |_| ControlFlow::Continue(())).is_err());
+    let mut reader = SegmentReader::new(damaged.clone(), 0);
+    assert!(read(&mut reader, &BTreeSet::new(), |_| ControlFlow::Continue(())).is_err());
 }
 
 #[tokio::test]

@@ -1,17 +1,14 @@
 //! Taking people's events out of the log while events go on coming in.
-//!
-//! A segment that is full never changes again: it is read, and replaced, beside the writer. The one that is appended to is the
-//! writer's own, and all that an erasure keeps it from its work for.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
-use super::disk::Disk;
 use super::error::StoreError;
-use super::log::{scan, segment_names, without};
 use super::sign_in::is_sign_in;
 use crate::catalog::Event;
 use crate::dead_letters;
 use crate::erasure::Erased;
+use crate::stores::{LogEraser, LogReader};
 
 /// Whose events go: those of people, and of the sessions that they signed in to.
 #[derive(Debug)]
@@ -22,19 +19,15 @@ pub(crate) struct Theirs {
 
 impl Theirs {
     /// Looks for the sessions in the whole log.
-    pub(super) fn read(disk: &dyn Disk, erased: Erased) -> Result<Self, StoreError> {
+    pub(super) fn read(log: &mut dyn LogReader, erased: Erased) -> Result<Self, StoreError> {
         let mut sessions = HashSet::new();
-        let names = segment_names(disk)?;
-        for (index, name) in names.iter().enumerate() {
-            let bytes = disk.read(name).map_err(|error| StoreError::disk("read", name, &error))?;
-            // The writer may be in the middle of a commit to the last one.
-            scan(name, &bytes, index + 1 == names.len(), |frame| {
-                let events = frame.lines().filter_map(|line| serde_json::from_slice::<Event>(line).ok());
-                let theirs = events.filter(|event| is_sign_in(event) && erased.contains(&event.user));
-                sessions.extend(theirs.map(|event| event.session));
-                Ok(())
-            })?;
-        }
+        let _all = log.read(u64::MAX, &mut |batch| {
+            let events =
+                batch.records.iter().filter_map(|(_, line)| serde_json::from_slice::<Event>(line).ok());
+            let theirs = events.filter(|event| is_sign_in(event) && erased.contains(&event.user));
+            sessions.extend(theirs.map(|event| event.session));
+            Ok(ControlFlow::Continue(()))
+        })?;
         Ok(Self { erased, sessions })
     }
 
@@ -53,34 +46,18 @@ impl Theirs {
 #[derive(Debug)]
 pub(super) struct Rest {
     pub(super) theirs: Theirs,
-    /// The last segment that is done; the writer's work is what comes after it.
-    pub(super) after: String,
+    /// The first event that was not looked at.
+    pub(super) next: u64,
     /// How many events went so far.
     pub(super) gone: u64,
 }
 
-/// Takes the events out of every segment that is full, also of those that become so meanwhile.
+/// Takes the events out of all that is settled, beside the writer.
 ///
 /// # Errors
 /// A part may be gone already; doing it again does no harm.
-pub(super) fn erase_full(disk: &mut dyn Disk, erased: Erased) -> Result<Rest, StoreError> {
-    let theirs = Theirs::read(disk, erased)?;
-    let mut rest = Rest { theirs, after: String::new(), gone: 0 };
-    loop {
-        let mut full = segment_names(disk)?;
-        full.pop();
-        full.retain(|name| *name > rest.after);
-        if full.is_empty() {
-            return Ok(rest);
-        }
-        for name in full {
-            let bytes = disk.read(&name).map_err(|error| StoreError::disk("read", &name, &error))?;
-            let (kept, gone) = without(&name, &bytes, &|line| rest.theirs.include(line))?;
-            if gone > 0 {
-                disk.replace(&name, &kept).map_err(|error| StoreError::disk("replace", &name, &error))?;
-            }
-            rest.gone += gone;
-            rest.after = name;
-        }
-    }
+pub(super) fn erase_settled(eraser: &mut dyn LogEraser, erased: Erased) -> Result<Rest, StoreError> {
+    let theirs = Theirs::read(&mut *eraser.reader(0), erased)?;
+    let settled = eraser.erase_settled(&|line| theirs.include(line))?;
+    Ok(Rest { theirs, next: settled.next, gone: settled.gone })
 }

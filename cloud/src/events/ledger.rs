@@ -11,6 +11,7 @@ use super::erase::Theirs;
 use super::error::StoreError;
 use super::ids::Ids;
 use super::log::EventLog;
+use crate::stores::{Log, LogEraser};
 
 /// Stands for an event id. 128 bits of SHA-256: nobody can make two ids that meet.
 pub(crate) type Fingerprint = u128;
@@ -41,40 +42,45 @@ pub(crate) struct Counted {
 }
 
 /// Log and ids.
-pub(crate) struct Ledger<D> {
-    log: EventLog<D>,
+pub(crate) struct Ledger {
+    log: Box<dyn Log>,
     ids: Ids,
 }
 
-impl<D: Disk> Ledger<D> {
-    /// Opens the log and gathers the ids of the latest events in it.
-    pub(crate) fn open(disk: D, limits: Limits) -> Result<Self, StoreError> {
+impl Ledger {
+    /// Opens the log of segments on `disk` and gathers the ids of the latest events in it.
+    pub(crate) fn open(disk: impl Disk + Clone + 'static, limits: Limits) -> Result<Self, StoreError> {
         let mut ids = Ids::new(limits.dedup_window);
         let log = EventLog::open(disk, limits.segment_bytes, |line, received_ms| {
             ids.extend([fingerprint(&id_of(line)?)], received_ms);
             Ok(())
         })?;
-        Ok(Self { log, ids })
+        Ok(Self { log: Box::new(log), ids })
     }
 
     /// How many events are stored.
     pub(crate) fn count(&self) -> u64 {
-        self.log.next_sequence() - 1
+        self.log.end() - 1
     }
 
-    /// Takes their events out of the segments after `after`; returns how many.
+    /// What takes events out beside the writer.
+    pub(crate) fn eraser(&self) -> Box<dyn LogEraser> {
+        self.log.eraser()
+    }
+
+    /// Takes their events out from event number `from` on; returns how many.
     ///
     /// # Errors
     /// A part may be gone already; doing it again does no harm.
-    pub(crate) fn erase(&mut self, theirs: &Theirs, after: &str) -> Result<u64, StoreError> {
-        self.log.erase(after, |line| theirs.include(line))
+    pub(crate) fn erase(&mut self, theirs: &Theirs, from: u64) -> Result<u64, StoreError> {
+        self.log.erase_from(from, &|line| theirs.include(line))
     }
 
     /// Takes people's events out of the whole log.
     #[cfg(test)]
     pub(crate) fn erase_all(&mut self, erased: &crate::erasure::Erased) -> Result<u64, StoreError> {
-        let theirs = Theirs::read(self.log.disk(), erased.clone())?;
-        self.erase(&theirs, "")
+        let theirs = Theirs::read(&mut *self.eraser().reader(0), erased.clone())?;
+        self.erase(&theirs, 1)
     }
 
     /// Writes what is new in `batches` with one sync; an event that came before, or twice, is a duplicate.
@@ -102,7 +108,7 @@ impl<D: Disk> Ledger<D> {
             counted.push(count);
         }
         if !lines.is_empty() {
-            self.log.commit(&lines, received_ms)?;
+            self.log.append(&lines, received_ms)?;
         }
         self.ids.extend(fresh, received_ms);
         let last_sequence = self.count();

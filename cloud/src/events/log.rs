@@ -1,6 +1,6 @@
 //! The log itself: segments of commits, opened, repaired and appended to.
 //!
-//! One thread owns it. Everything it returned from [`EventLog::commit`] is on
+//! One thread owns it. Everything it returned from [`Log::append`] is on
 //! the disk; whatever else is found after a crash is either a whole commit
 //! nobody was told about, which is synced before it counts, or a torn one that
 //! is cut off.
@@ -11,6 +11,8 @@ use std::time::Instant;
 use super::disk::Disk;
 use super::error::StoreError;
 use super::frame::{self, Broken, Frame};
+use super::segments::SegmentEraser;
+use crate::stores::{Log, LogEraser};
 
 /// The ending of a segment's name; what else lies in the folder is left alone.
 pub(crate) const ENDING: &str = ".jsonl";
@@ -23,6 +25,7 @@ pub(crate) const STUB: &[u8] =
     br#"{"event_id":"","user":"","session":"","item":"","kind":"erased","time_ms":0}"#;
 
 /// The append-only log of received events.
+#[derive(Debug)]
 pub(crate) struct EventLog<D> {
     disk: D,
     segment_bytes: u64,
@@ -68,74 +71,6 @@ impl<D: Disk> EventLog<D> {
         Ok(Self { disk, segment_bytes, last, next, failed: None })
     }
 
-    /// The sequence number the next event will get; the first is 1.
-    pub(crate) fn next_sequence(&self) -> u64 {
-        self.next
-    }
-
-    /// Writes `lines` as one commit and syncs it; returns their sequence numbers.
-    ///
-    /// # Errors
-    /// Nothing was acknowledged. After [`StoreError::Failed`] the log has to be opened again.
-    pub(crate) fn commit(&mut self, lines: &[&[u8]], received_ms: i64) -> Result<Range<u64>, StoreError> {
-        if let Some(why) = &self.failed {
-            return Err(StoreError::Failed(why.clone()));
-        }
-        let bytes = frame::encode(self.next, received_ms, lines.iter().copied());
-        let (name, length) = self.segment()?;
-        if let Err(error) = self.disk.append(&name, &bytes) {
-            return Err(self.take_back(&name, length, &error));
-        }
-        let begun = Instant::now();
-        let synced = self.disk.sync(&name);
-        metrics::histogram!("segue_event_sync_seconds").record(begun.elapsed().as_secs_f64());
-        if let Err(error) = synced {
-            // After a failed sync the kernel may call the lost pages clean: a second sync would succeed and prove
-            // nothing. So the commit goes, or the next start would take it for stored; when it cannot even be
-            // cut off there is nothing more to try on this disk.
-            let _ = self.disk.truncate(&name, length);
-            return Err(self.fail(&name, &error));
-        }
-        let first = self.next;
-        self.next += lines.len() as u64;
-        self.last = Some((name, length + bytes.len() as u64));
-        Ok(first..self.next)
-    }
-
-    /// Puts the stub of an erased event in the place of every event that `is_erased` says, in the segments after `after`;
-    /// returns how many went. Numbers stay as they were. What was cut off after a crash goes as a whole.
-    ///
-    /// # Errors
-    /// Segments before the one that failed are replaced already.
-    pub(crate) fn erase(
-        &mut self,
-        after: &str,
-        is_erased: impl Fn(&[u8]) -> bool,
-    ) -> Result<u64, StoreError> {
-        if let Some(why) = &self.failed {
-            return Err(StoreError::Failed(why.clone()));
-        }
-        let mut erased = 0;
-        for name in segment_names(&self.disk)?.into_iter().filter(|name| name.as_str() > after) {
-            let bytes = self.disk.read(&name).map_err(|error| StoreError::disk("read", &name, &error))?;
-            let (kept, gone) = without(&name, &bytes, &is_erased)?;
-            if gone == 0 {
-                continue;
-            }
-            if let Err(error) = self.disk.replace(&name, &kept) {
-                return Err(self.not_replaced(&name, &bytes, &error));
-            }
-            if let Some((last, length)) = &mut self.last
-                && *last == name
-            {
-                *length = kept.len() as u64;
-            }
-            erased += gone;
-        }
-        self.remove_torn()?;
-        Ok(erased)
-    }
-
     /// A segment that is as it was may be appended to. Of another one nobody knows whether a power cut brings back what
     /// was there before, without what is appended.
     fn not_replaced(&mut self, name: &str, before: &[u8], error: &std::io::Error) -> StoreError {
@@ -152,12 +87,6 @@ impl<D: Disk> EventLog<D> {
             self.disk.remove(name).map_err(|error| StoreError::disk("remove", name, &error))?;
         }
         Ok(())
-    }
-
-    /// The disk that it lies on.
-    #[cfg(test)]
-    pub(crate) fn disk(&self) -> &D {
-        &self.disk
     }
 
     /// The segment to append to; a full one is followed by a new one.
@@ -188,12 +117,80 @@ impl<D: Disk> EventLog<D> {
     }
 }
 
+impl<D: Disk + Clone + 'static> Log for EventLog<D> {
+    fn end(&self) -> u64 {
+        self.next
+    }
+
+    fn append(&mut self, records: &[&[u8]], now_ms: i64) -> Result<Range<u64>, StoreError> {
+        if let Some(why) = &self.failed {
+            return Err(StoreError::Failed(why.clone()));
+        }
+        let bytes = frame::encode(self.next, now_ms, records.iter().copied());
+        let (name, length) = self.segment()?;
+        if let Err(error) = self.disk.append(&name, &bytes) {
+            return Err(self.take_back(&name, length, &error));
+        }
+        let begun = Instant::now();
+        let synced = self.disk.sync(&name);
+        metrics::histogram!("segue_event_sync_seconds").record(begun.elapsed().as_secs_f64());
+        if let Err(error) = synced {
+            // After a failed sync the kernel may call the lost pages clean: a second sync would succeed and prove
+            // nothing. So the commit goes, or the next start would take it for stored; when it cannot even be
+            // cut off there is nothing more to try on this disk.
+            let _ = self.disk.truncate(&name, length);
+            return Err(self.fail(&name, &error));
+        }
+        let first = self.next;
+        self.next += records.len() as u64;
+        self.last = Some((name, length + bytes.len() as u64));
+        Ok(first..self.next)
+    }
+
+    fn eraser(&self) -> Box<dyn LogEraser> {
+        Box::new(SegmentEraser::new(self.disk.clone()))
+    }
+
+    /// Puts the stub of an erased event in the place of every event that `is_erased` says, segment by segment. What was cut
+    /// off after a crash goes as a whole.
+    fn erase_from(&mut self, number: u64, is_erased: &dyn Fn(&[u8]) -> bool) -> Result<u64, StoreError> {
+        if let Some(why) = &self.failed {
+            return Err(StoreError::Failed(why.clone()));
+        }
+        let mut erased = 0;
+        let is_wanted = |name: &String| first_of(name).is_none_or(|first| first >= number);
+        for name in segment_names(&self.disk)?.into_iter().filter(is_wanted) {
+            let bytes = self.disk.read(&name).map_err(|error| StoreError::disk("read", &name, &error))?;
+            let (kept, gone) = without(&name, &bytes, is_erased)?;
+            if gone == 0 {
+                continue;
+            }
+            if let Err(error) = self.disk.replace(&name, &kept) {
+                return Err(self.not_replaced(&name, &bytes, &error));
+            }
+            if let Some((last, length)) = &mut self.last
+                && *last == name
+            {
+                *length = kept.len() as u64;
+            }
+            erased += gone;
+        }
+        self.remove_torn()?;
+        Ok(erased)
+    }
+}
+
 /// Names of the segments, oldest first.
 pub(crate) fn segment_names(disk: &(impl Disk + ?Sized)) -> Result<Vec<String>, StoreError> {
     let mut names = disk.names().map_err(|error| StoreError::disk("list", "the event folder", &error))?;
     names.retain(|name| name.ends_with(ENDING));
     names.sort_unstable();
     Ok(names)
+}
+
+/// The sequence number a segment begins with, by its name.
+pub(crate) fn first_of(name: &str) -> Option<u64> {
+    name.strip_suffix(ENDING)?.parse().ok()
 }
 
 /// Calls `each` for every whole commit; returns where the last one ends.
@@ -228,7 +225,7 @@ pub(crate) fn scan(
 pub(super) fn without(
     name: &str,
     bytes: &[u8],
-    is_erased: &impl Fn(&[u8]) -> bool,
+    is_erased: &dyn Fn(&[u8]) -> bool,
 ) -> Result<(Vec<u8>, u64), StoreError> {
     let (mut kept, mut gone, mut begin) = (Vec::with_capacity(bytes.len()), 0, 0);
     scan(name, bytes, false, |frame| {
@@ -261,4 +258,26 @@ fn cut_torn_commit(disk: &mut impl Disk, name: &str, bytes: &[u8], end: usize) -
     tracing::warn!(segment = name, offset = end, bytes = bytes.len() - end, "cutting off a torn last commit");
     disk.set_aside(&aside, &bytes[end..]).map_err(|error| StoreError::disk("write", &aside, &error))?;
     disk.truncate(name, end as u64).map_err(|error| StoreError::disk("truncate", name, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::FolderDisk;
+    use crate::events::power_cut::PowerCutDisk;
+    use crate::stores::suite;
+
+    fn opened(disk: impl Disk + Clone + 'static, segment_bytes: u64) -> Box<dyn Log> {
+        Box::new(EventLog::open(disk, segment_bytes, |_, _| Ok(())).unwrap())
+    }
+
+    #[test]
+    fn a_log_of_segments_does_what_a_log_does_whatever_their_length() {
+        for segment_bytes in [1, 700, 1 << 20] {
+            let folder = tempfile::tempdir().unwrap();
+            suite::log(&|| opened(FolderDisk::new(folder.path()), segment_bytes));
+            let disk = PowerCutDisk::default();
+            suite::log(&|| opened(disk.clone(), segment_bytes));
+        }
+    }
 }

@@ -15,6 +15,7 @@ mod ids;
 pub(crate) mod ledger;
 mod log;
 mod reader;
+mod segments;
 mod sign_in;
 mod store;
 mod tail;

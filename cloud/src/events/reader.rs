@@ -1,18 +1,16 @@
 //! Reading the log beside the process that writes it.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::disk::{Disk, FolderDisk};
 use super::error::StoreError;
-use super::log::{ENDING, scan, segment_names};
-use super::tail::{Arrival, show};
+use super::tail::{Arrival, arrivals, reader_of};
 use super::{Conduct, Filter, LeftOut};
 use crate::catalog::Event;
 use crate::dead_letters;
 use crate::erasure::Erased;
+use crate::stores::LogReader;
 
 /// Shows every stored event after sequence number `after` to `each`, in the order of arrival.
 ///
@@ -31,17 +29,7 @@ pub fn read_since(data: &Path, after: u64, mut each: impl FnMut(u64, Event)) -> 
 /// # Errors
 /// As [`read_since`].
 pub fn last(data: &Path) -> Result<u64, StoreError> {
-    let disk = FolderDisk::new(super::folder(data));
-    let names = segment_names(&disk)?;
-    let Some(name) = names.last() else { return Ok(0) };
-    // Nothing may be in it yet: its name says what came before.
-    let mut last = first_of(name).map_or(0, |first| first.saturating_sub(1));
-    let bytes = disk.read(name).map_err(|error| StoreError::disk("read", name, &error))?;
-    scan(name, &bytes, true, |frame| {
-        last = last.max(frame.first + frame.events - 1);
-        Ok(())
-    })?;
-    Ok(last)
+    Ok(reader_of(data, 0).end()? - 1)
 }
 
 /// As [`read_since`], up to event number `last` and but for what breaks a rule of `filter` ([`Conduct`]); how many those
@@ -102,47 +90,21 @@ fn read_some(
         name: "the dead letters".to_owned(),
         reason: format!("{error:#}"),
     })?;
-    read(&FolderDisk::new(super::folder(data)), after, &over, |arrival| {
-        match erased.contains(&arrival.event.user) {
-            true => ControlFlow::Continue(()),
-            false => each(arrival),
-        }
+    read(&mut *reader_of(data, after), &over, |arrival| match erased.contains(&arrival.event.user) {
+        true => ControlFlow::Continue(()),
+        false => each(arrival),
     })
 }
 
-pub(crate) fn read(
-    disk: &impl Disk,
-    after: u64,
+/// Shows every event of a log that is not passed over, until `each` has enough; the number of the last event that was read.
+pub(super) fn read(
+    log: &mut dyn LogReader,
     over: &BTreeSet<u64>,
     mut each: impl FnMut(Arrival) -> ControlFlow<()>,
 ) -> Result<u64, StoreError> {
-    let names = segment_names(disk)?;
-    let (mut seen, flow) = (after, Cell::new(ControlFlow::Continue(())));
-    for (index, name) in names.iter().enumerate() {
-        let next_starts = names.get(index + 1).and_then(|next| first_of(next));
-        if next_starts.is_some_and(|next| next <= after.saturating_add(1)) {
-            continue;
-        }
-        if flow.get().is_break() {
-            break;
-        }
-        let bytes = disk.read(name).map_err(|error| StoreError::disk("read", name, &error))?;
-        scan(name, &bytes, index + 1 == names.len(), |frame| {
-            let is_wanted =
-                |sequence| flow.get().is_continue() && sequence > after && !over.contains(&sequence);
-            show(frame, is_wanted, &mut |arrival| {
-                if flow.get().is_continue() {
-                    flow.set(each(arrival));
-                }
-            })?;
-            seen = seen.max(frame.first + frame.events - 1);
-            Ok(())
-        })?;
-    }
-    Ok(seen)
-}
-
-/// The sequence number a segment begins with, by its name.
-pub(super) fn first_of(name: &str) -> Option<u64> {
-    name.strip_suffix(ENDING)?.parse().ok()
+    let _enough = log.read(u64::MAX, &mut |batch| {
+        let mut arrivals = arrivals(batch, over)?.into_iter();
+        Ok(arrivals.try_for_each(&mut each))
+    })?;
+    Ok(log.seen())
 }

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::disk::{Disk, FolderDisk};
-use super::erase::{Rest, erase_full};
+use super::erase::{Rest, erase_settled};
 use super::error::StoreError;
 use super::ledger::{Counted, Ledger, Row};
 use super::validate::Batch;
 use crate::clock::now_ms;
 use crate::erasure::Erased;
 use crate::lock::FileLock;
+use crate::stores::LogEraser;
 
 /// How much the store holds and waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +60,8 @@ pub struct EventStore {
     waiting_bytes: usize,
     shown: Arc<Shown>,
     writer: Option<JoinHandle<()>>,
-    /// The disk again, for what is done beside the writer.
-    beside: Arc<Mutex<dyn Disk>>,
+    /// What is done beside the writer.
+    eraser: Arc<Mutex<Box<dyn LogEraser>>>,
     /// Held for as long as the store is open; the system releases it even after a kill.
     _lock: Option<FileLock>,
 }
@@ -114,7 +115,7 @@ impl EventStore {
         let lock = FileLock::try_take(&folder.join("lock"))
             .map_err(|error| StoreError::disk("lock", &shown, &error))?
             .ok_or_else(|| StoreError::Locked(shown.clone()))?;
-        Self::start(disk, limits, Some(lock))
+        Self::start(Ledger::open(disk, limits)?, limits, Some(lock))
     }
 
     /// Opens the store on a given disk.
@@ -122,16 +123,11 @@ impl EventStore {
     /// # Errors
     /// As [`EventStore::open`].
     pub fn on_disk(disk: impl Disk + Clone + 'static, limits: Limits) -> Result<Self, StoreError> {
-        Self::start(disk, limits, None)
+        Self::start(Ledger::open(disk, limits)?, limits, None)
     }
 
-    fn start<D: Disk + Clone + 'static>(
-        disk: D,
-        limits: Limits,
-        lock: Option<FileLock>,
-    ) -> Result<Self, StoreError> {
-        let beside = Arc::new(Mutex::new(disk.clone()));
-        let ledger = Ledger::open(disk, limits)?;
+    fn start(ledger: Ledger, limits: Limits, lock: Option<FileLock>) -> Result<Self, StoreError> {
+        let eraser = Arc::new(Mutex::new(ledger.eraser()));
         let shown = Arc::new(Shown { count: AtomicU64::new(ledger.count()), ..Shown::default() });
         let (jobs, queue) = mpsc::unbounded_channel();
         let shared = Arc::clone(&shown);
@@ -145,7 +141,7 @@ impl EventStore {
             waiting_bytes: limits.waiting_bytes,
             shown,
             writer: Some(writer),
-            beside,
+            eraser,
             _lock: lock,
         })
     }
@@ -174,11 +170,11 @@ impl EventStore {
     /// # Errors
     /// A part may be gone already; doing it again does no harm.
     pub async fn erase(&self, erased: Erased) -> Result<u64, StoreError> {
-        let beside = Arc::clone(&self.beside);
-        let full = tokio::task::spawn_blocking(move || {
-            erase_full(&mut *beside.lock().unwrap_or_else(PoisonError::into_inner), erased)
+        let eraser = Arc::clone(&self.eraser);
+        let settled = tokio::task::spawn_blocking(move || {
+            erase_settled(&mut **eraser.lock().unwrap_or_else(PoisonError::into_inner), erased)
         });
-        let rest = full.await.map_err(|_| StoreError::Closed)??;
+        let rest = settled.await.map_err(|_| StoreError::Closed)??;
         let (gone, (answer, answered)) = (rest.gone, oneshot::channel());
         self.jobs.send(Job::Erase(rest, answer)).map_err(|_| StoreError::Closed)?;
         Ok(gone + answered.await.map_err(|_| StoreError::Closed)??)
@@ -226,14 +222,14 @@ fn permits(bytes: usize) -> usize {
 }
 
 /// The writer thread: takes all that waits, commits it with one sync, answers.
-fn write_all<D: Disk>(mut ledger: Ledger<D>, mut queue: mpsc::UnboundedReceiver<Job>, shown: &Shown) {
+fn write_all(mut ledger: Ledger, mut queue: mpsc::UnboundedReceiver<Job>, shown: &Shown) {
     let mut next = None;
     while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
         let first = match job {
             Job::Append(first) => first,
             Job::Erase(rest, answer) => {
                 // Whoever asked may have gone; it is done all the same.
-                let _ = answer.send(ledger.erase(&rest.theirs, &rest.after));
+                let _ = answer.send(ledger.erase(&rest.theirs, rest.next));
                 continue;
             }
         };

@@ -1,14 +1,14 @@
 //! Reading the log as it grows.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::disk::{Disk, FolderDisk};
+use super::disk::FolderDisk;
 use super::error::StoreError;
-use super::frame::Frame;
-use super::log::{STUB, scan, segment_names};
-use super::reader::first_of;
+use super::segments::SegmentReader;
 use crate::catalog::Event;
+use crate::stores::{Batch, LogReader};
 
 /// An event of the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,31 +23,22 @@ pub struct Arrival {
 
 /// A reader that goes on where it left off; reading costs what is new.
 #[derive(Debug)]
-pub struct Tail<D = FolderDisk> {
-    disk: D,
-    seen: u64,
+pub struct Tail {
+    log: Box<dyn LogReader>,
     passed_over: BTreeSet<u64>,
-    /// The segment that was read last, and how far.
-    at: Option<(String, usize)>,
 }
 
 impl Tail {
     /// Begins after event number `seen` of the log of data folder `data`.
     #[must_use]
     pub fn new(data: &Path, seen: u64) -> Self {
-        Self::on_disk(FolderDisk::new(super::folder(data)), seen)
-    }
-}
-
-impl<D: Disk> Tail<D> {
-    pub(crate) fn on_disk(disk: D, seen: u64) -> Self {
-        Self { disk, seen, passed_over: BTreeSet::new(), at: None }
+        Self { log: reader_of(data, seen), passed_over: BTreeSet::new() }
     }
 
     /// The number of the last event that was read.
     #[must_use]
     pub fn seen(&self) -> u64 {
-        self.seen
+        self.log.seen()
     }
 
     /// Goes on after these events, though nobody can read them.
@@ -65,78 +56,36 @@ impl<D: Disk> Tail<D> {
     /// The folder cannot be read, a segment is damaged, or [`StoreError::Unreadable`] of one event; what was shown counts
     /// as read.
     pub fn read(&mut self, last: u64, mut each: impl FnMut(Arrival)) -> Result<(), StoreError> {
-        let names = segment_names(&self.disk)?;
-        for (index, name) in names.iter().enumerate() {
-            let next = names.get(index + 1);
-            let is_read = next.and_then(|next| first_of(next)).is_some_and(|next| next <= self.seen + 1);
-            if is_read || first_of(name).is_some_and(|first| first > last) {
-                continue;
-            }
-            let read = self.segment(name, next.is_none(), last, &mut each);
-            if read.is_err() {
-                // An erasure may have put another file in the segment's place.
-                self.at = None;
-            }
-            read?;
-        }
-        Ok(())
-    }
-
-    fn segment(
-        &mut self,
-        name: &str,
-        is_last: bool,
-        last: u64,
-        each: &mut impl FnMut(Arrival),
-    ) -> Result<(), StoreError> {
-        let begun = self.at.take().filter(|(at, _)| at == name).map_or(0, |(_, offset)| offset);
-        let bytes =
-            self.disk.read_from(name, begun).map_err(|error| StoreError::disk("read", name, &error))?;
-        let (mut offset, mut seen, over) = (begun, self.seen, &self.passed_over);
-        let scanned = scan(name, &bytes, is_last, |frame| {
-            let end = frame.first + frame.events - 1;
-            if frame.first > last {
-                return Ok(());
-            }
-            if end > seen {
-                if frame.first > seen + 1 {
-                    return Err(StoreError::damaged(name, begun + frame.end, "another event should follow"));
-                }
-                show(frame, |number| number > seen && !over.contains(&number), each)?;
-                seen = end;
-            }
-            offset = begun + frame.end;
-            Ok(())
+        let over = &self.passed_over;
+        let read = self.log.read(last, &mut |batch| {
+            arrivals(batch, over)?.into_iter().for_each(&mut each);
+            Ok(ControlFlow::Continue(()))
         });
-        self.seen = seen;
-        self.at = Some((name.to_owned(), offset));
-        scanned.map(|_| ())
+        read.map(drop)
     }
 }
 
-/// Shows the events of a commit that are wanted to `each`, but for what was erased.
-pub(super) fn show(
-    frame: &Frame<'_>,
-    is_wanted: impl Fn(u64) -> bool,
-    each: &mut impl FnMut(Arrival),
-) -> Result<(), StoreError> {
-    let lines = (frame.first..).zip(frame.lines());
-    let wanted = lines.filter(|(number, line)| is_wanted(*number) && *line != STUB);
-    let arrivals: Result<Vec<Arrival>, StoreError> = wanted
-        .map(|(number, line)| {
-            let event =
-                serde_json::from_slice(line).map_err(|error| StoreError::unreadable(number, &error, line))?;
-            Ok(Arrival { number, received_ms: frame.received_ms, event })
-        })
-        .collect();
-    arrivals?.into_iter().for_each(each);
-    Ok(())
+/// A reader of the log of data folder `data` that begins after event number `seen`.
+pub(super) fn reader_of(data: &Path, seen: u64) -> Box<dyn LogReader> {
+    Box::new(SegmentReader::new(FolderDisk::new(super::folder(data)), seen))
+}
+
+/// The events of a batch, but for those that are passed over.
+pub(super) fn arrivals(batch: &Batch<'_>, over: &BTreeSet<u64>) -> Result<Vec<Arrival>, StoreError> {
+    let wanted = batch.records.iter().filter(|(number, _)| !over.contains(number));
+    let arrivals = wanted.map(|(number, line)| {
+        let event =
+            serde_json::from_slice(line).map_err(|error| StoreError::unreadable(*number, &error, line))?;
+        Ok(Arrival { number: *number, received_ms: batch.appended_ms, event })
+    });
+    arrivals.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::events::log::EventLog;
+    use crate::stores::Log as _;
 
     fn line(id: usize) -> Vec<u8> {
         format!(r#"{{"event_id":"{id}","item":"i","kind":"like","time_ms":{id}}}"#).into_bytes()
@@ -159,7 +108,7 @@ mod tests {
         let mut read = Vec::new();
         for commit in 0..10 {
             let lines: Vec<Vec<u8>> = (0..3).map(|id| line(commit * 3 + id)).collect();
-            log.commit(&lines.iter().map(Vec::as_slice).collect::<Vec<_>>(), 5).unwrap();
+            log.append(&lines.iter().map(Vec::as_slice).collect::<Vec<_>>(), 5).unwrap();
             let sure = (commit * 3) as u64;
             read.extend(numbers(&mut tail, sure));
             assert_eq!(tail.seen(), sure, "a commit that may not be synced was read");
@@ -177,11 +126,11 @@ mod tests {
         let mut log = EventLog::open(disk, 1 << 20, |_, _| Ok(())).unwrap();
         let mut tail = Tail::new(data.path(), 0);
         for id in 0..20 {
-            log.commit(&[&line(id)], 5).unwrap();
+            log.append(&[&line(id)], 5).unwrap();
         }
         assert_eq!(numbers(&mut tail, u64::MAX).len(), 20);
-        log.erase("", |bytes| bytes == line(7)).unwrap();
-        log.commit(&[&line(20)], 5).unwrap();
+        log.erase_from(1, &|bytes| bytes == line(7)).unwrap();
+        log.append(&[&line(20)], 5).unwrap();
         assert!(tail.read(u64::MAX, |_| ()).is_err());
         assert_eq!(numbers(&mut tail, u64::MAX), [21]);
     }

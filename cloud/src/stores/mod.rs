@@ -2,6 +2,7 @@
 //!
 //! | trait | what it is | here | elsewhere |
 //! |---|---|---|---|
+//! | [`Log`] | records at the end of what is never rewritten but to forget people | segments, in [`events`](crate::events) | Kafka |
 //! | [`KeyValue`] | small values, replaced as a whole, one of them by compare-and-set | [`FolderValues`] | Valkey |
 //! | [`ObjectStore`] | immutable objects, each written once, read whole or in parts | [`FolderObjects`] | S3 |
 //! | [`TaskRunner`] | commands that run beside the service, each once for its name | [`Processes`] | Ray |
@@ -14,6 +15,7 @@ pub(crate) mod disk;
 mod folder_objects;
 mod folder_values;
 mod key_value;
+mod log;
 mod objects;
 #[cfg(test)]
 pub(crate) mod power_cut;
@@ -27,6 +29,7 @@ mod tests;
 pub use folder_objects::FolderObjects;
 pub use folder_values::FolderValues;
 pub use key_value::KeyValue;
+pub use log::{Batch, Log, LogEraser, LogReader, Settled};
 pub use objects::{Object, ObjectStore, Put};
 pub use processes::Processes;
 pub use tasks::{Outcome, Task, TaskRunner};

@@ -18,7 +18,7 @@ const NOW: i64 = HOUR * HOUR_MS;
 
 struct World {
     data: tempfile::TempDir,
-    log: ledger::Ledger<FolderDisk>,
+    log: ledger::Ledger,
 }
 
 impl World {

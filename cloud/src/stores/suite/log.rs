@@ -1,0 +1,127 @@
+//! What every [`Log`] must do.
+
+use std::ops::ControlFlow;
+
+use super::super::{Log, LogReader};
+use crate::events::StoreError;
+
+/// Runs the suite. What is opened is dropped before it is opened again: a log has one writer.
+///
+/// # Panics
+/// When the log breaks a promise of its contract.
+pub fn check(open: &dyn Fn() -> Box<dyn Log>) {
+    an_empty_log_begins_at_one(open);
+    batches_are_read_in_order_from_anywhere_and_after_a_restart(open);
+    a_reader_goes_on_where_it_was_and_stops_where_it_is_told(open);
+    a_batch_that_was_refused_is_read_again(open);
+    what_is_taken_out_is_gone_and_numbers_stay(open);
+}
+
+/// A record tells its number and whose it is: every third one is another's.
+fn record(number: u64) -> Vec<u8> {
+    let whose = if is_theirs(number) { "theirs" } else { "ours" };
+    format!(r#"{{"event_id":"e{number}","user":"{whose}"}}"#).into_bytes()
+}
+
+fn is_theirs(number: u64) -> bool {
+    number.is_multiple_of(3)
+}
+
+/// Appends batches of two, the time of each being the number of its first record.
+fn fill(log: &mut dyn Log, batches: usize) {
+    for _ in 0..batches {
+        let first = log.end();
+        let records = [record(first), record(first + 1)];
+        let numbers = log.append(&records.each_ref().map(Vec::as_slice), first as i64).unwrap();
+        assert_eq!(numbers, first..first + 2);
+        assert_eq!(log.end(), first + 2);
+        assert_eq!(reader(log, 0).end().unwrap(), first + 2);
+    }
+}
+
+fn reader(log: &dyn Log, seen: u64) -> Box<dyn LogReader> {
+    log.eraser().reader(seen)
+}
+
+/// Numbers of the records that a reader shows, each of which is as it was appended.
+fn numbers(reader: &mut dyn LogReader, last: u64) -> Result<Vec<u64>, StoreError> {
+    let mut numbers = Vec::new();
+    let flow = reader.read(last, &mut |batch| {
+        for (number, bytes) in &batch.records {
+            assert_eq!(*bytes, record(*number));
+            assert_eq!(batch.appended_ms as u64, number - (number + 1) % 2);
+            numbers.push(*number);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    assert!(flow.is_continue());
+    Ok(numbers)
+}
+
+fn an_empty_log_begins_at_one(open: &dyn Fn() -> Box<dyn Log>) {
+    let log = open();
+    assert_eq!(log.end(), 1);
+    assert_eq!(numbers(&mut *reader(&*log, 0), u64::MAX).unwrap(), Vec::<u64>::new());
+}
+
+fn batches_are_read_in_order_from_anywhere_and_after_a_restart(open: &dyn Fn() -> Box<dyn Log>) {
+    fill(&mut *open(), 20);
+    fill(&mut *open(), 10);
+    let log = open();
+    assert_eq!(log.end(), 61);
+    for seen in [0, 1, 2, 31, 59, 60] {
+        let mut reader = reader(&*log, seen);
+        assert_eq!(numbers(&mut *reader, u64::MAX).unwrap(), (seen + 1..=60).collect::<Vec<_>>());
+        assert_eq!(reader.seen(), 60);
+    }
+}
+
+fn a_reader_goes_on_where_it_was_and_stops_where_it_is_told(open: &dyn Fn() -> Box<dyn Log>) {
+    let mut log = open();
+    let mut reader = reader(&*log, 0);
+    // The batch that begins at 19 is the last one.
+    assert_eq!(numbers(&mut *reader, 19).unwrap(), (1..=20).collect::<Vec<_>>());
+    assert_eq!(numbers(&mut *reader, 20).unwrap(), Vec::<u64>::new());
+    assert_eq!(numbers(&mut *reader, 60).unwrap(), (21..=60).collect::<Vec<_>>());
+    fill(&mut *log, 2);
+    assert_eq!(numbers(&mut *reader, u64::MAX).unwrap(), [61, 62, 63, 64]);
+}
+
+fn a_batch_that_was_refused_is_read_again(open: &dyn Fn() -> Box<dyn Log>) {
+    let log = open();
+    let mut reader = reader(&*log, 0);
+    for answer in [Ok(ControlFlow::Break(())), Err(StoreError::Closed)] {
+        let mut shown = 0;
+        let read = reader.read(u64::MAX, &mut |_| {
+            shown += 1;
+            if shown == 3 { answer.clone() } else { Ok(ControlFlow::Continue(())) }
+        });
+        assert_eq!(read, answer);
+    }
+    assert_eq!(reader.seen(), 8);
+    assert_eq!(numbers(&mut *reader, u64::MAX).unwrap(), (9..=64).collect::<Vec<_>>());
+}
+
+fn what_is_taken_out_is_gone_and_numbers_stay(open: &dyn Fn() -> Box<dyn Log>) {
+    let mut log = open();
+    let mut before = reader(&*log, 0);
+    assert_eq!(numbers(&mut *before, 9).unwrap().len(), 10);
+    let theirs = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(r#""theirs""#);
+    let settled = log.eraser().erase_settled(&theirs).unwrap();
+    fill(&mut *log, 3);
+    let gone = settled.gone + log.erase_from(settled.next, &theirs).unwrap();
+    assert_eq!(gone, (1..=70).filter(|number| is_theirs(*number)).count() as u64);
+    assert_eq!(log.end(), 71);
+    let ours = |from: u64| (from..=70).filter(|number| !is_theirs(*number)).collect::<Vec<_>>();
+    assert_eq!(numbers(&mut *reader(&*log, 0), u64::MAX).unwrap(), ours(1));
+    // Once an error, as what was read last is another now.
+    let read_on = numbers(&mut *before, u64::MAX).or_else(|_| numbers(&mut *before, u64::MAX));
+    assert_eq!(read_on.unwrap(), ours(11));
+    assert_eq!(log.erase_from(1, &theirs).unwrap(), 0, "nothing is left of it");
+    drop(log);
+    let mut log = open();
+    assert_eq!(log.end(), 71);
+    assert_eq!(numbers(&mut *reader(&*log, 0), u64::MAX).unwrap(), ours(1));
+    fill(&mut *log, 1);
+    assert_eq!(numbers(&mut *reader(&*log, 70), u64::MAX).unwrap(), [71, 72]);
+}
