@@ -21,11 +21,13 @@ use crate::events::Filter;
 use crate::hash::hex;
 use crate::index::Kind;
 use crate::keys::Keys;
-use crate::lock::FileLock;
-use crate::packs::{self, PackStore};
+use crate::packs::PackStore;
+use crate::stores::{FolderValues, KeyValue as _};
 use crate::towers::ModelDirectory;
 
 const FORMAT: u32 = 3;
+/// The key of the plan among the values of a run.
+const FILE: &str = "plan.json";
 /// The tables that packs follow from.
 const TABLES: [&str; 6] =
     ["dataset.json", "split.json", "items.jsonl", "users.jsonl", "events.jsonl", "collections.jsonl"];
@@ -77,15 +79,16 @@ impl Plan {
     /// # Errors
     /// When the name is no file name, or something that goes in cannot be read.
     pub fn open(data: &Path, run: &str, options: &Options, keys: &Keys) -> anyhow::Result<Self> {
-        let folder = folder(data, run)?;
-        packs::create_folder(&folder)?;
-        let _lock = FileLock::take(&folder.join(".lock"))?;
         if let Some(plan) = Self::read(data, run)? {
             return Ok(plan);
         }
-        let plan = Self::make(data, run, options, keys)?;
-        packs::write_synced(&folder.join("plan.json"), &serde_json::to_vec_pretty(&plan)?)?;
-        Ok(plan)
+        let (plan, values) = (Self::make(data, run, options, keys)?, FolderValues::new(folder(data, run)?));
+        if values.compare_and_set(FILE, None, &serde_json::to_vec_pretty(&plan)?)? {
+            return Ok(plan);
+        }
+        // Another process was first; all go by one plan.
+        Self::read(data, run)?
+            .with_context(|| format!("the plan of run {run} was taken away; begin another run"))
     }
 
     /// The plan of run `run`, if it was made.
@@ -93,13 +96,11 @@ impl Plan {
     /// # Errors
     /// When it cannot be read.
     pub fn read(data: &Path, run: &str) -> anyhow::Result<Option<Self>> {
-        let path = folder(data, run)?.join("plan.json");
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-        };
-        let remedy = || format!("{} cannot be used; remove the folder and plan again", path.display());
+        let values = FolderValues::new(folder(data, run)?);
+        let place = values.place(FILE);
+        let bytes = values.get(FILE).with_context(|| format!("reading {place}"))?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        let remedy = || format!("{place} cannot be used; remove the folder and plan again");
         let plan: Self = serde_json::from_slice(&bytes).with_context(remedy)?;
         ensure!(
             plan.format == FORMAT,

@@ -8,8 +8,8 @@
 //! | [`TaskRunner`] | commands that run beside the service, each once for its name | [`Processes`] | Ray |
 //!
 //! What each method becomes elsewhere, and what was left out, is written down in
-//! `docs/adr/0012-stores-behind-traits.md`; what an implementation must do is said by [`suite`], which every one has to
-//! pass.
+//! `docs/adr/0012-stores-behind-traits.md`; what an implementation must do is said by `suite` (feature `test-support`), which every one has
+//! to pass.
 
 pub(crate) mod disk;
 mod folder_objects;

@@ -26,7 +26,7 @@ impl Task {
     /// The same with more arguments.
     #[must_use]
     pub fn with(mut self, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
-        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self.arguments.extend(arguments.into_iter().map(Into::<OsString>::into));
         self
     }
 }
