@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::list::Held;
 use crate::hash::hex;
-use crate::packs::{create_folder, sync_folder};
+use crate::stores::disk::{create_folder, sync_folder};
 
 /// Copies `path` of one folder into another, with its mode.
 pub(super) fn copy(from: &Path, to: &Path, path: &Path) -> io::Result<Held> {

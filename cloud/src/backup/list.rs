@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::hash::hex;
-use crate::packs::write_synced;
+use crate::stores::disk::write_synced;
 
 /// Its name in the backup's folder.
 pub const FILE: &str = "backup.json";

@@ -10,8 +10,8 @@ use super::copy::{copy, make_link};
 use super::list::Contents;
 use crate::config::Config;
 use crate::erasure::{self, Tombstones};
-use crate::packs::write_synced;
 use crate::state::AppState;
+use crate::stores::disk::write_synced;
 
 const TOMBSTONES: &str = "erased.jsonl";
 
@@ -49,7 +49,7 @@ pub fn restore(from: &Path, data: &Path, tombstoned: &Tombstoned) -> anyhow::Res
     contents.check(from)?;
     ensure_empty(data)?;
     let tombstones = newest_tombstones(from, data, tombstoned)?;
-    crate::packs::create_folder(data).with_context(|| format!("making {}", data.display()))?;
+    crate::stores::disk::create_folder(data).with_context(|| format!("making {}", data.display()))?;
     // First, so that a restore that is interrupted shows nobody who was forgotten.
     if let Some(text) = tombstones {
         write_synced(&data.join(TOMBSTONES), text.as_bytes()).context("writing the tombstones")?;

@@ -13,7 +13,8 @@ use super::list::{Contents, Held};
 use crate::catalog::changes;
 use crate::clock::now_ms;
 use crate::events;
-use crate::packs::{PackStore, create_folder};
+use crate::packs::PackStore;
+use crate::stores::disk::create_folder;
 
 /// Comes after everything else.
 const TOMBSTONES: &str = "erased.jsonl";

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, ensure};
 
 use super::letter::Letter;
-use crate::packs::{create_folder, remove_file, sync_folder, write_synced};
+use crate::stores::disk::{create_folder, remove_file, sync_folder, write_synced};
 
 /// Rows that the intake refused.
 const REFUSED: &str = "letters.jsonl";

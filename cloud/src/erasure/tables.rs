@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 
 use super::Erased;
-use crate::packs::sync_folder;
+use crate::stores::disk::sync_folder;
 
 /// The tables that tell of people.
 const TABLES: [&str; 3] = ["users.jsonl", "collections.jsonl", "events.jsonl"];

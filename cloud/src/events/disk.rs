@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::path::PathBuf;
 
-use crate::packs::sync_folder;
+use crate::stores::disk::sync_folder;
 
 /// A folder of segment files that only grow.
 pub trait Disk: Send + std::fmt::Debug {
@@ -94,7 +94,7 @@ impl FolderDisk {
     /// # Errors
     /// The folder cannot be made or synced.
     pub fn create_folder(&self) -> io::Result<()> {
-        crate::packs::create_folder(&self.folder)?;
+        crate::stores::disk::create_folder(&self.folder)?;
         sync_folder(&self.folder)
     }
 

@@ -15,10 +15,10 @@ pub(super) fn create_private_folder(folder: &Path) -> anyhow::Result<()> {
     }
     let creating = || format!("creating {}", folder.display());
     let above = folder.parent().unwrap_or(Path::new("."));
-    crate::packs::create_folder(above).with_context(creating)?;
+    crate::stores::disk::create_folder(above).with_context(creating)?;
     match fs::DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).with_context(creating),
-        _ => crate::packs::sync_folder(above).with_context(creating),
+        _ => crate::stores::disk::sync_folder(above).with_context(creating),
     }
 }
 
@@ -59,7 +59,7 @@ pub(super) fn read_private(path: &Path) -> anyhow::Result<PrivateKey> {
 
 /// Renames `from` to `to`, durably.
 pub(super) fn replace(from: &Path, to: &Path) -> anyhow::Result<()> {
-    crate::packs::rename_synced(from, to).with_context(|| format!("renaming {}", from.display()))
+    crate::stores::disk::rename_synced(from, to).with_context(|| format!("renaming {}", from.display()))
 }
 
 /// Removes a file.

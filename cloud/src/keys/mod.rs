@@ -138,7 +138,10 @@ impl KeyStore {
             None if self.key_path().exists() => files::read_private(&self.key_path())?,
             None => self.create_key(&self.key_path())?,
         };
-        crate::packs::write_synced(&self.root_path(), format!("{}\n", signing.public().to_hex()).as_bytes())?;
+        crate::stores::disk::write_synced(
+            &self.root_path(),
+            format!("{}\n", signing.public().to_hex()).as_bytes(),
+        )?;
         self.load_locked()
     }
 
@@ -196,7 +199,7 @@ impl KeyStore {
         let sequence = keys.rotations.len() as u64 + 1;
         let record = rotate(&keys.signing, &next, sequence)?;
         // The new key is on disk before the record: a record without its key would lock everybody out.
-        crate::packs::write_synced(&self.rotation_path(sequence), &record)?;
+        crate::stores::disk::write_synced(&self.rotation_path(sequence), &record)?;
         if !keys.from_environment {
             return self.load_locked();
         }

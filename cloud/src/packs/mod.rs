@@ -12,10 +12,6 @@ mod shard;
 mod store;
 mod writer;
 
-#[cfg(test)]
-pub(crate) use crate::stores::disk::fault;
-pub use crate::stores::disk::write_synced;
-pub(crate) use crate::stores::disk::{create_folder, remove_file, remove_folder, rename_synced, sync_folder};
 pub use generation::Generation;
 pub use reader::ShardReader;
 pub use shard::{Entry, shard_file, shard_of, shards_named_by};

@@ -1,5 +1,6 @@
-use super::super::{ShardWriter, fault};
+use super::super::ShardWriter;
 use super::*;
+use crate::stores::disk::fault;
 
 /// Publishes a generation whose one pack says which content it is.
 fn publish(store: &PackStore, content: &str) -> anyhow::Result<u64> {

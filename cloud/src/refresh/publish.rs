@@ -18,6 +18,7 @@ use super::{Plan, Policies, job, plan};
 use crate::catalog::Dataset;
 use crate::keys::{KeyStore, Keys};
 use crate::packs::{self, PackStore, ShardReader, Staging, shard_file, shards_named_by};
+use crate::stores::disk;
 use crate::towers::ModelDirectory;
 
 /// Packs that a client opens before anybody else does.
@@ -314,7 +315,7 @@ fn pass_gates(data: &Path, folder: &Path, report: &Report, waived: &[Gate]) -> a
         return Ok(());
     }
     let refused = serde_json::json!({ "failures": failures, "report": report });
-    packs::write_synced(&folder.join(REFUSED), &serde_json::to_vec_pretty(&refused)?)?;
+    disk::write_synced(&folder.join(REFUSED), &serde_json::to_vec_pretty(&refused)?)?;
     bail!(
         "generation {} was not published, the one before is still served: {}. Look at {}; where it was intended, `segue refresh publish --run {} --waive GATE`",
         report.generation,

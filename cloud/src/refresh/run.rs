@@ -15,7 +15,8 @@ use crate::events::Filter;
 use crate::index;
 use crate::keys::{KeyStore, Keys};
 use crate::lock::FileLock;
-use crate::packs::{self, PackStore};
+use crate::packs::PackStore;
+use crate::stores::disk;
 
 /// A run that was begun longer ago than this is not gone on with, since events came in meanwhile.
 const RESUME_MS: i64 = 60 * 60_000;
@@ -72,7 +73,7 @@ impl Default for Options {
 pub fn run(data: &Path, options: &Options) -> anyhow::Result<Report> {
     crate::catalog::Dataset::read(data)?;
     let (keys, made) = KeyStore::new(data).load_or_init().context("the signing keys")?;
-    packs::create_folder(&plan::runs(data))?;
+    disk::create_folder(&plan::runs(data))?;
     let lock = FileLock::try_take(&plan::runs(data).join(".lock")).context("locking the runs")?;
     let _lock = lock.with_context(|| {
         format!("another refresh of {} is running; wait for it or stop it", data.display())
@@ -114,7 +115,7 @@ fn plan(data: &Path, options: &Options, keys: &Keys) -> anyhow::Result<Plan> {
         return Plan::open(data, &run, options, keys);
     }
     if folder.exists() {
-        packs::remove_folder(&folder).with_context(|| format!("removing {}", folder.display()))?;
+        disk::remove_folder(&folder).with_context(|| format!("removing {}", folder.display()))?;
     }
     Plan::open(data, &run, options, keys)
 }

@@ -10,7 +10,8 @@ use super::tests::{NOW, event, folder, open, options, root, write};
 use super::*;
 use crate::catalog::changes::{Journal, What};
 use crate::catalog::{EventKind, Item};
-use crate::packs::{PackStore, fault, shard_file};
+use crate::packs::{PackStore, shard_file};
+use crate::stores::disk::fault;
 
 const USERS: [&str; 4] = ["user:u0", "user:u1", "user:u2", "user:u3"];
 

@@ -22,8 +22,9 @@ use super::subjects::{Activity, Subject, is_young};
 use super::{PackMaker, Plan, Prepared, Whose, plan};
 use crate::index;
 use crate::lock::FileLock;
-use crate::packs::{self, ShardReader, ShardWriter, shard_file};
+use crate::packs::{ShardReader, ShardWriter, shard_file};
 use crate::progress;
+use crate::stores::disk;
 use crate::towers::onnx;
 
 /// Packs made before they are written: bounds the memory.
@@ -118,8 +119,8 @@ impl<'a> ShardMaker<'a> {
         (report.packs, report.bytes, report.index_hash) = (summary.packs, summary.bytes, summary.index);
         report.seconds_packs = started.elapsed().as_secs_f64();
         let origins = rmp_serde::to_vec(&origins)?;
-        packs::write_synced(&folder.join(shard_file(shard, of, ORIGINS)), &origins)?;
-        packs::write_synced(&folder.join(shard_file(shard, of, "json")), &serde_json::to_vec(&report)?)?;
+        disk::write_synced(&folder.join(shard_file(shard, of, ORIGINS)), &origins)?;
+        disk::write_synced(&folder.join(shard_file(shard, of, "json")), &serde_json::to_vec(&report)?)?;
         Ok(report)
     }
 

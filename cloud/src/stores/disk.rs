@@ -93,7 +93,7 @@ impl Write for DiskFile {
 ///
 /// # Errors
 /// Whatever the file system answers.
-pub fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("writing");
     write_new(&temporary, bytes)?;
     rename_synced(&temporary, path)

@@ -12,7 +12,7 @@ use anyhow::Context;
 use sha2::{Digest, Sha256};
 
 use super::features::FeatureMatrix;
-use crate::packs;
+use crate::stores::disk;
 
 const MAGIC: &[u8; 8] = b"segue-iv";
 const KEY: usize = 16;
@@ -96,8 +96,8 @@ impl VectorCache {
         let checksum = Sha256::digest(&bytes);
         bytes.extend_from_slice(&checksum);
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        packs::create_folder(folder)
-            .and_then(|()| packs::write_synced(&self.path, &bytes))
+        disk::create_folder(folder)
+            .and_then(|()| disk::write_synced(&self.path, &bytes))
             .with_context(|| format!("writing {}", self.path.display()))
     }
 }

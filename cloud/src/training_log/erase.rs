@@ -12,7 +12,7 @@ use crate::dead_letters;
 use crate::erasure::Erased;
 use crate::events::{Tail, is_sign_in};
 use crate::lock::FileLock;
-use crate::packs::remove_file;
+use crate::stores::disk::remove_file;
 
 /// Keeps the training log from being written, until the events are gone too that rows could be made from again.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::HOUR_MS;
 use crate::erasure::Erased;
-use crate::packs::{create_folder, remove_file, write_synced};
+use crate::stores::disk::{create_folder, remove_file, write_synced};
 
 /// A list that the service made, as a line of `D/slates/HOUR.jsonl`; `segue features --logs` reads it too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{HOUR_MS, LABEL_HOURS, folder};
-use crate::packs::write_synced;
+use crate::stores::disk::write_synced;
 
 /// The version of the file.
 const FORMAT: u32 = 1;

@@ -13,7 +13,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::record::Field;
 use parquet::schema::parser::parse_message_type;
 
-use crate::packs::write_synced;
+use crate::stores::disk::write_synced;
 
 /// Rows of one group: what a reader holds at once.
 const GROUP: usize = 100_000;

@@ -14,7 +14,7 @@ use crate::dead_letters;
 use crate::erasure::Erased;
 use crate::events::{Arrival, Conduct, Filter, LeftOut, Tail};
 use crate::lock::FileLock;
-use crate::packs::create_folder;
+use crate::stores::disk::create_folder;
 
 /// Events read between two looks at which hours are over.
 const AT_ONCE: u64 = 50_000;

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use super::{WEEKS, Week};
 use crate::catalog::Collection;
 use crate::erasure::Erased;
-use crate::packs::{create_folder, remove_file, write_synced};
+use crate::stores::disk::{create_folder, remove_file, write_synced};
 
 /// The weekly playlists of a data folder, as the service writes them.
 #[derive(Debug)]
