@@ -37,14 +37,8 @@ fn an_open_object_is_read_on_after_it_was_deleted() {
     assert!(!folder.path().join("a").exists(), "no empty folder is left");
 }
 
-/// What was acknowledged, each with the number of operations before.
-type Acknowledged<T> = Vec<(usize, T)>;
-
-fn latest<T: Clone>(acknowledged: &Acknowledged<T>, done: usize) -> Option<T> {
-    acknowledged.iter().rev().find(|(operations, _)| *operations <= done).map(|(_, what)| what.clone())
-}
-
-fn numbers_put_into(root: &Path) -> (Recorded, Acknowledged<u64>) {
+/// Four numbers are put; with which was acknowledged after how many operations.
+fn numbers_put_into(root: &Path) -> (Recorded, Vec<(usize, u64)>) {
     let values = FolderValues::new(root);
     let (recording, mut acknowledged) = (Recording::begin(root), Vec::new());
     for number in 0_u64..4 {
@@ -70,8 +64,12 @@ fn check_number(data: &Path, acknowledged: Option<u64>) -> Result<(), String> {
 fn an_acknowledged_value_survives_a_power_cut_and_a_disk_without_syncs_is_caught() {
     let data = tempfile::tempdir().unwrap();
     let (recorded, acknowledged) = numbers_put_into(data.path());
-    let losses =
-        |syncs| recorded.losses(syncs, (1, 7), |data, done| check_number(data, latest(&acknowledged, done)));
+    let losses = |syncs| {
+        recorded.losses(syncs, (1, 7), |data, done| {
+            let until = acknowledged.iter().rev().find(|(operations, _)| *operations <= done);
+            check_number(data, until.map(|(_, number)| *number))
+        })
+    };
     assert_eq!(losses(Syncs::Done), Vec::<String>::new());
     assert!(!losses(Syncs::NotOfFiles).is_empty());
     assert!(!losses(Syncs::NotOfFolders).is_empty());
