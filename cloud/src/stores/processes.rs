@@ -46,6 +46,9 @@ impl Process {
     }
 
     fn end(&mut self) {
+        self.task.retries = 0;
+        // One that has ended by itself keeps its outcome.
+        let _ = self.outcome();
         if let Stage::Running(child) = &mut self.stage {
             // Both fail only when it has ended.
             let _ = child.kill();
