@@ -160,6 +160,10 @@ impl Journal {
     pub fn open(data: &Path) -> anyhow::Result<(Self, Vec<Change>)> {
         let path = data.join(FILE);
         let file = DiskFile::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        if file.is_some() {
+            // Whoever made it may have been killed before its name was durable.
+            sync_folder(data).with_context(|| format!("cannot sync {}", data.display()))?;
+        }
         let (changes, bytes) = parse(&path)?;
         let last = changes.last().map_or(0, |change| change.number);
         Ok((Self { path, file, last, bytes }, changes))
