@@ -181,6 +181,7 @@ fn train_first(arguments: &Arguments) -> anyhow::Result<PathBuf> {
         split: arguments.split.clone(),
         python: arguments.python.clone(),
         training: arguments.training.clone(),
+        ..train::Options::default()
     };
     train::run(&arguments.data, &options)
         .context("without training, --model demo, --model none or --model DIR says what to judge")

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::train::{self, Options};
+use crate::train::{self, Options, Retriever};
 
 /// Arguments of `segue train`.
 #[derive(clap::Args)]
@@ -20,6 +20,12 @@ pub struct Arguments {
     /// The project's folder cloud/training; looked for around the program without it.
     #[arg(long, value_name = "DIR")]
     pub training: Option<PathBuf>,
+    /// What makes the vectors: what was taken up together, or two towers over metadata and history.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    pub retriever: Retriever,
+    /// Processes that learn together, one for each GPU.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub processes: u32,
 }
 
 /// Runs `segue train`.
@@ -32,6 +38,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         split: arguments.split.clone(),
         python: arguments.python.clone(),
         training: arguments.training.clone(),
+        retriever: arguments.retriever,
+        processes: arguments.processes,
     };
     let model = train::run(&arguments.data, &options)?;
     println!("the model is in {} and is current ({:.0} s)", model.display(), begun.elapsed().as_secs_f64());

@@ -17,7 +17,7 @@ use crate::catalog::{Dataset, Rule};
 
 pub use card::{Card, SAW_THE_FUTURE};
 pub use folder::{current, fold_folder};
-pub use python::Python;
+pub use python::{Python, Retriever};
 
 /// How to train.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,10 @@ pub struct Options {
     pub python: Option<PathBuf>,
     /// The folder with `segue_training`; looked for around the program and the working folder without one.
     pub training: Option<PathBuf>,
+    /// What makes the vectors.
+    pub retriever: Retriever,
+    /// Processes that learn together, one for each GPU; 0 and 1 are one.
+    pub processes: u32,
 }
 
 /// Trains a model for data folder `data` and makes it current; returns its folder. Its vectors go on from those of the model
@@ -42,13 +46,14 @@ pub fn run(data: &Path, options: &Options) -> anyhow::Result<PathBuf> {
     let dataset = Dataset::read(data)?;
     let rule = Split::read(data)?.named(options.split.as_deref())?;
     let python = Python::find(options.python.as_deref(), options.training.as_deref())?;
+    let how = (options.retriever, options.processes);
     let staging = folder::Staging::create(data)?;
     for (fold, rule) in parts(rule) {
         let begun = Instant::now();
         let view = view::make(data, &staging.work(), rule)?;
         let output = fold.map_or_else(|| staging.model(), |fold| fold_folder(&staging.model(), fold));
         let before = before(data, fold, &dataset, &rule)?;
-        let facts = python.train(&view, &staging.work(), &output, before.as_deref())?;
+        let facts = python.train(&view, &staging.work(), &output, before.as_deref(), how)?;
         Card::of(&output, &dataset, rule, begun.elapsed(), facts)?.write(&output)?;
     }
     if let Rule::Folds { held_out, .. } = rule {

@@ -26,6 +26,26 @@ folder = pathlib.Path(runtime.origin).parent / "capi" if runtime else pathlib.Pa
 print(next(iter(sorted(folder.glob("libonnxruntime*"))), ""))
 "#;
 
+/// What makes the vectors of items and people.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Retriever {
+    /// What was taken up together: catalogues whose items are met again and again.
+    #[default]
+    Item2vec,
+    /// Two towers over metadata and history: catalogues where much is new.
+    Towers,
+}
+
+impl Retriever {
+    /// Its word in commands.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Item2vec => "item2vec",
+            Self::Towers => "towers",
+        }
+    }
+}
+
 /// A Python that has what training needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Python {
@@ -59,7 +79,7 @@ impl Python {
     }
 
     /// Trains on `data`, keeps arrays in `work` and writes the model into `output`; returns what the training says. Vectors go on
-    /// from those of the model `before`.
+    /// from those of the model `before`. `how` names what makes them, and how many processes learn together.
     ///
     /// # Errors
     /// When the training fails; what it printed was passed on.
@@ -69,10 +89,12 @@ impl Python {
         work: &Path,
         output: &Path,
         before: Option<&Path>,
+        how: (Retriever, u32),
     ) -> anyhow::Result<serde_json::Value> {
         let absolute = |path: &Path| std::path::absolute(path);
         let mut command = Command::new(&self.program);
-        command.args(["-m", PACKAGE, "--segue"]).arg(std::env::current_exe()?).arg("train");
+        command.args(launcher(how.1)).args(["-m", PACKAGE, "--segue"]).arg(std::env::current_exe()?);
+        command.args(["train", "--retriever", how.0.word()]);
         command.arg("--data").arg(absolute(data)?).arg("--work").arg(absolute(work)?);
         command.arg("--out").arg(absolute(output)?).current_dir(&self.sources);
         if let Some(before) = before {
@@ -87,6 +109,15 @@ impl Python {
         let bytes = std::fs::read(&facts).with_context(|| format!("cannot read {}", facts.display()))?;
         serde_json::from_slice(&bytes).with_context(|| format!("{} is not JSON", facts.display()))
     }
+}
+
+/// What starts that many processes of a module (`torchrun`); nothing for one.
+fn launcher(processes: u32) -> Vec<String> {
+    if processes < 2 {
+        return Vec::new();
+    }
+    let count = processes.to_string();
+    ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", &count].map(str::to_owned).to_vec()
 }
 
 /// The training's sources in a folder around the working folder or the program.
@@ -130,6 +161,12 @@ mod tests {
         let text = format!("{error:#}");
         assert!(text.starts_with(UNAVAILABLE), "{text}");
         assert!(text.contains("no-such-python") && text.contains("requirements.lock"), "{text}");
+    }
+
+    #[test]
+    fn one_process_needs_no_launcher() {
+        assert!(launcher(0).is_empty() && launcher(1).is_empty());
+        assert_eq!(launcher(2).last().map(String::as_str), Some("2"));
     }
 
     #[test]
