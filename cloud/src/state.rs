@@ -371,12 +371,12 @@ impl AppState {
         refresh::going_back(&self.packs, wanted)
     }
 
-    /// The generations that are kept, ascending.
+    /// The oldest generation of which packs are still there, if any is.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn kept(&self) -> anyhow::Result<Vec<u64>> {
-        self.packs.kept()
+    pub fn oldest_present(&self) -> anyhow::Result<Option<u64>> {
+        Ok(self.packs.present()?.first().copied())
     }
 
     /// Forgets somebody: durably noted when this returns, carried out soon. Answers the receipt's name.

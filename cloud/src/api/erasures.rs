@@ -89,8 +89,7 @@ pub(super) async fn get(
             "no erasure has this receipt; ask for one with DELETE",
         ));
     };
-    let oldest =
-        blocking("the generations could not be listed", move || state.kept()).await?.first().copied();
+    let oldest = blocking("the generations could not be listed", move || state.oldest_present()).await?;
     let stage = match receipt.erased_ms {
         None => Stage::Asked,
         Some(_) if oldest.is_some_and(|oldest| oldest <= receipt.generation) => Stage::Erased,

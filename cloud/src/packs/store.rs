@@ -114,6 +114,16 @@ impl PackStore {
         Ok(numbers)
     }
 
+    /// The generations of which anything is there, ascending: also what is left of one that is being removed.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn present(&self) -> anyhow::Result<Vec<u64>> {
+        let keys = self.keys(GENERATION_KEYS)?;
+        let numbers: BTreeSet<u64> = keys.iter().filter_map(|key| Some(parts(key)?.0)).collect();
+        Ok(numbers.into_iter().collect())
+    }
+
     /// Opens the generation in force, if one was ever published.
     ///
     /// # Errors
@@ -179,7 +189,8 @@ impl PackStore {
         })
     }
 
-    /// Removes temporary folders, what is no whole generation, and generations that were never pointed to.
+    /// Removes temporary folders, what is no whole generation, and generations that were never pointed to. The one in force
+    /// stays whatever it lacks: it is served.
     fn clear_unfinished(&self, current: Option<u64>) -> anyhow::Result<()> {
         for entry in fs::read_dir(self.generations())? {
             let entry = entry?;
@@ -189,8 +200,9 @@ impl PackStore {
         }
         self.objects.clear_unfinished()?;
         let whole: BTreeSet<u64> = self.numbers()?.into_iter().collect();
+        let is_left = |number: u64| !whole.contains(&number) && current != Some(number);
         for key in self.keys(GENERATION_KEYS)? {
-            if parts(&key).is_some_and(|(number, _)| !whole.contains(&number)) {
+            if parts(&key).is_some_and(|(number, _)| is_left(number)) {
                 self.objects.delete(&key)?;
             }
         }
@@ -321,8 +333,9 @@ impl Staging {
         self.artefacts.push(artefact.hash.clone());
         let (objects, key) = (&self.store.objects, format!("{BLOB_KEYS}{}", artefact.hash));
         let written = || -> std::io::Result<Put> {
-            // One that is damaged is written anew.
-            if objects.get(&key)?.is_some_and(|found| found != bytes) {
+            // One that is damaged, or that the disk does not give out any more, is written anew.
+            if !matches!(objects.get(&key), Ok(found) if found.as_deref().is_none_or(|found| found == bytes))
+            {
                 objects.delete(&key)?;
             }
             objects.put_if_absent(&key, bytes)

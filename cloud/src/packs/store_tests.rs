@@ -91,6 +91,34 @@ fn three_generations_and_their_blobs_are_kept() {
 }
 
 #[test]
+fn the_generation_in_force_stays_though_its_list_of_blobs_is_lost() {
+    let data = tempfile::tempdir().unwrap();
+    let store = PackStore::new(data.path());
+    for content in ["one", "two"] {
+        publish(&store, content).unwrap();
+    }
+    fs::remove_file(store.generations().join("2").join(ARTEFACTS)).unwrap();
+    drop(store.begin().unwrap());
+    assert_eq!(served(&store), "two");
+    assert_eq!(publish(&store, "three").unwrap(), 3);
+    assert_eq!(served(&store), "three");
+    drop(store.begin().unwrap());
+    assert_eq!(store.present().unwrap(), [1, 3], "it is in force no more");
+}
+
+#[test]
+fn what_is_left_of_a_generation_is_present_and_not_kept() {
+    let data = tempfile::tempdir().unwrap();
+    let store = PackStore::new(data.path());
+    assert_eq!(store.present().unwrap(), Vec::<u64>::new());
+    for content in ["one", "two"] {
+        publish(&store, content).unwrap();
+    }
+    fs::remove_file(store.generations().join("1").join(ARTEFACTS)).unwrap();
+    assert_eq!((store.kept().unwrap(), store.present().unwrap()), (vec![2], vec![1, 2]));
+}
+
+#[test]
 fn an_open_generation_is_read_on_after_it_was_removed() {
     let data = tempfile::tempdir().unwrap();
     let store = PackStore::new(data.path());
@@ -158,6 +186,13 @@ fn a_damaged_pointer_or_blob_is_named() {
     let artefact = staging.put_blob(b"policy").unwrap();
     fs::write(store.root.join("blobs").join(&artefact.hash), b"other").unwrap();
     assert!(store.blob(&artefact.hash).unwrap_err().to_string().contains("damaged"));
+    staging.put_blob(b"policy").unwrap();
+    assert_eq!(store.blob(&artefact.hash).unwrap().unwrap(), b"policy");
+    // A link to itself cannot be read by anybody.
+    let place = store.root.join("blobs").join(&artefact.hash);
+    fs::remove_file(&place).unwrap();
+    std::os::unix::fs::symlink(&place, &place).unwrap();
+    assert!(store.blob(&artefact.hash).is_err());
     staging.put_blob(b"policy").unwrap();
     assert_eq!(store.blob(&artefact.hash).unwrap().unwrap(), b"policy");
     fs::write(store.root.join(POINTER), "seven").unwrap();

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use rayon::prelude::*;
 use segue_core::limits;
 use segue_core::pack::Pack;
@@ -79,11 +79,10 @@ struct Stamp {
 /// # Errors
 /// When there is none; names those that there are.
 pub fn going_back(store: &PackStore, wanted: Option<u64>) -> anyhow::Result<u64> {
+    let current = store.current()?.context("nothing is published; run `segue refresh`")?;
     let kept = store.kept()?;
-    let (current, earlier) = match kept.as_slice() {
-        [earlier @ .., current] => (*current, earlier),
-        [] => bail!("nothing is published; run `segue refresh`"),
-    };
+    // The one in force may lack what makes it one that is kept.
+    let earlier: Vec<u64> = kept.iter().copied().filter(|number| *number < current).collect();
     ensure!(!earlier.is_empty(), "generation {current} is the only one, so there is none to go back to");
     let named: Vec<String> = earlier.iter().map(u64::to_string).collect();
     let named = named.join(", ");

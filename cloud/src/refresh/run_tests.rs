@@ -305,6 +305,9 @@ fn a_rollback_goes_to_a_kept_generation_or_nowhere() {
     run(data.path(), &options()).unwrap();
     assert!(to(Some(7)).unwrap_err().to_string().contains("cannot be gone back to"));
     assert_eq!(served(data.path()), Some(2));
+    // The pointer says which one is in force, also where that one lost its list of blobs.
+    std::fs::remove_file(data.path().join("served/generations/2/artefacts")).unwrap();
+    assert!(to(Some(2)).unwrap_err().to_string().contains("2 is in force"));
     assert_eq!(to(Some(1)).unwrap().rolled_back_to, Some(1));
 }
 
