@@ -23,6 +23,14 @@ pub trait Disk: Send + std::fmt::Debug {
     /// The segment is absent or cannot be read.
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
 
+    /// How many bytes a segment holds.
+    ///
+    /// # Errors
+    /// As [`Disk::read`].
+    fn length(&self, name: &str) -> io::Result<u64> {
+        Ok(self.read(name)?.len() as u64)
+    }
+
     /// What a segment holds from `offset` on; nothing where it is shorter.
     ///
     /// # Errors

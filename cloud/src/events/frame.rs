@@ -62,6 +62,14 @@ pub(crate) enum Broken {
     Newer(u32),
 }
 
+/// What every frame begins with; no event does.
+const BEGINNING: &[u8] = b"{\"format\":";
+
+/// Whether a frame may begin where `bytes` do, as far as they go.
+pub(crate) fn may_begin(bytes: &[u8]) -> bool {
+    bytes.starts_with(BEGINNING) || BEGINNING.starts_with(bytes)
+}
+
 /// Writes `lines` (JSON without line ends) as one frame.
 pub(crate) fn encode<'a>(first: u64, received_ms: i64, lines: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut body = Vec::new();
@@ -94,7 +102,7 @@ pub(crate) fn whole_frame_after(bytes: &[u8], offset: usize) -> bool {
     let rest = bytes.get(offset..).unwrap_or_default();
     let starts = rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| offset + at + 1);
     starts.into_iter().any(|start| {
-        bytes[start..].starts_with(b"{\"format\":")
+        bytes[start..].starts_with(BEGINNING)
             && matches!(decode(bytes, start), Some(Ok(_) | Err(Broken::Newer(_))))
     })
 }
@@ -167,6 +175,14 @@ mod tests {
         for cut in 1..first {
             assert_eq!(decode(&bytes[..cut], 0), Some(Err(Broken::Damaged)), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_frame_may_begin_where_one_does_and_nowhere_within_it() {
+        let (bytes, first) = two_frames();
+        assert!([0, first].into_iter().all(|begin| may_begin(&bytes[begin..])));
+        assert!(may_begin(&bytes[first..first + 4]) && may_begin(&[]));
+        assert!((1..first).all(|within| !may_begin(&bytes[within..])));
     }
 
     #[test]

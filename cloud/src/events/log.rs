@@ -157,19 +157,23 @@ impl<D: Disk + Clone + 'static> Log for EventLog<D> {
         if let Some(why) = &self.failed {
             return Err(StoreError::Failed(why.clone()));
         }
-        let mut erased = 0;
-        let is_wanted = |name: &String| first_of(name).is_none_or(|first| first >= number);
-        for name in segment_names(&self.disk)?.into_iter().filter(is_wanted) {
-            let bytes = self.disk.read(&name).map_err(|error| StoreError::disk("read", &name, &error))?;
-            let (kept, gone) = without(&name, &bytes, is_erased)?;
+        let (mut erased, names) = (0, segment_names(&self.disk)?);
+        for (index, name) in names.iter().enumerate() {
+            // One ends where the next one begins.
+            let next = names.get(index + 1).and_then(|next| first_of(next));
+            if next.is_some_and(|next| next <= number) {
+                continue;
+            }
+            let bytes = self.disk.read(name).map_err(|error| StoreError::disk("read", name, &error))?;
+            let (kept, gone) = without(name, &bytes, is_erased)?;
             if gone == 0 {
                 continue;
             }
-            if let Err(error) = self.disk.replace(&name, &kept) {
-                return Err(self.not_replaced(&name, &bytes, &error));
+            if let Err(error) = self.disk.replace(name, &kept) {
+                return Err(self.not_replaced(name, &bytes, &error));
             }
             if let Some((last, length)) = &mut self.last
-                && *last == name
+                && last == name
             {
                 *length = kept.len() as u64;
             }

@@ -1,10 +1,11 @@
 //! The segments of the log as those see them who do not append: readers, and whoever takes people's events out.
 
+use std::io;
 use std::ops::ControlFlow;
 
 use super::disk::Disk;
 use super::error::StoreError;
-use super::frame::Frame;
+use super::frame::{Frame, may_begin};
 use super::log::{STUB, first_of, scan, segment_names, without};
 use crate::stores::{Batch, LogEraser, LogReader, Settled};
 
@@ -23,6 +24,19 @@ impl<D: Disk> SegmentReader<D> {
         Self { disk, seen, at: None }
     }
 
+    /// What follows what was read of a segment, and where that begins. At its beginning where an erasure put another file in
+    /// its place, whose commits lie elsewhere.
+    fn unread_bytes(&mut self, name: &str) -> io::Result<(usize, Vec<u8>)> {
+        if let Some((_, begun)) = self.at.take().filter(|(at, _)| at == name) {
+            let bytes = self.disk.read_from(name, begun)?;
+            let is_there = !bytes.is_empty() || self.disk.length(name)? >= begun as u64;
+            if is_there && may_begin(&bytes) {
+                return Ok((begun, bytes));
+            }
+        }
+        Ok((0, self.disk.read(name)?))
+    }
+
     fn segment(
         &mut self,
         name: &str,
@@ -30,9 +44,8 @@ impl<D: Disk> SegmentReader<D> {
         last: u64,
         each: &mut dyn FnMut(&Batch<'_>) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<ControlFlow<()>, StoreError> {
-        let begun = self.at.take().filter(|(at, _)| at == name).map_or(0, |(_, offset)| offset);
-        let bytes =
-            self.disk.read_from(name, begun).map_err(|error| StoreError::disk("read", name, &error))?;
+        let (begun, bytes) =
+            self.unread_bytes(name).map_err(|error| StoreError::disk("read", name, &error))?;
         let (mut offset, mut seen, mut flow) = (begun, self.seen, ControlFlow::Continue(()));
         let scanned = scan(name, &bytes, is_last, |frame| {
             let end = frame.first + frame.events - 1;
@@ -91,7 +104,7 @@ impl<D: Disk> LogReader for SegmentReader<D> {
             }
             let read = self.segment(name, next.is_none(), last, each);
             if read.is_err() {
-                // An erasure may have put another file in the segment's place.
+                // An erasure may have put another file in the segment's place, with a commit just where one was.
                 self.at = None;
             }
             if read?.is_break() {

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_that_was_replaced_under_the_reader_is_an_error_once_and_then_read_on() {
+    fn a_segment_that_was_replaced_under_the_reader_is_read_on() {
         let data = tempfile::tempdir().unwrap();
         let disk = FolderDisk::new(crate::events::folder(data.path()));
         disk.create_folder().unwrap();
@@ -131,7 +131,6 @@ mod tests {
         assert_eq!(numbers(&mut tail, u64::MAX).len(), 20);
         log.erase_from(1, &|bytes| bytes == line(7)).unwrap();
         log.append(&[&line(20)], 5).unwrap();
-        assert!(tail.read(u64::MAX, |_| ()).is_err());
         assert_eq!(numbers(&mut tail, u64::MAX), [21]);
     }
 }

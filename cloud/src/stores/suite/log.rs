@@ -1,6 +1,6 @@
 //! What every [`Log`] must do.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 
 use super::super::{Log, LogReader};
 use crate::events::StoreError;
@@ -15,12 +15,25 @@ pub fn check(open: &dyn Fn() -> Box<dyn Log>) {
     a_reader_goes_on_where_it_was_and_stops_where_it_is_told(open);
     a_batch_that_was_refused_is_read_again(open);
     what_is_taken_out_is_gone_and_numbers_stay(open);
+    a_reader_at_the_end_goes_on_after_records_went(open);
+    what_is_taken_out_from_a_number_on_is_gone_wherever_that_lies(open);
 }
 
-/// A record tells its number and whose it is: every third one is another's.
+/// A record tells its number and whose it is: every third one is another's. It is longer than whatever may stand in its place
+/// when it was taken out.
 fn record(number: u64) -> Vec<u8> {
     let whose = if is_theirs(number) { "theirs" } else { "ours" };
-    format!(r#"{{"event_id":"e{number}","user":"{whose}"}}"#).into_bytes()
+    let note = "long ".repeat(40);
+    format!(r#"{{"event_id":"e{number}","user":"{whose}","note":"{note}"}}"#).into_bytes()
+}
+
+fn is_of_theirs(record: &[u8]) -> bool {
+    String::from_utf8_lossy(record).contains(r#""theirs""#)
+}
+
+/// Numbers of the records of a range that nobody took out.
+fn ours(numbers: RangeInclusive<u64>) -> Vec<u64> {
+    numbers.filter(|number| !is_theirs(*number)).collect()
 }
 
 fn is_theirs(number: u64) -> bool {
@@ -106,22 +119,49 @@ fn what_is_taken_out_is_gone_and_numbers_stay(open: &dyn Fn() -> Box<dyn Log>) {
     let mut log = open();
     let mut before = reader(&*log, 0);
     assert_eq!(numbers(&mut *before, 9).unwrap().len(), 10);
-    let theirs = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(r#""theirs""#);
-    let settled = log.eraser().erase_settled(&theirs).unwrap();
+    let settled = log.eraser().erase_settled(&is_of_theirs).unwrap();
     fill(&mut *log, 3);
-    let gone = settled.gone + log.erase_from(settled.next, &theirs).unwrap();
+    let gone = settled.gone + log.erase_from(settled.next, &is_of_theirs).unwrap();
     assert_eq!(gone, (1..=70).filter(|number| is_theirs(*number)).count() as u64);
     assert_eq!(log.end(), 71);
-    let ours = |from: u64| (from..=70).filter(|number| !is_theirs(*number)).collect::<Vec<_>>();
-    assert_eq!(numbers(&mut *reader(&*log, 0), u64::MAX).unwrap(), ours(1));
+    assert_eq!(numbers(&mut *reader(&*log, 0), u64::MAX).unwrap(), ours(1..=70));
     // Once an error, as what was read last is another now.
     let read_on = numbers(&mut *before, u64::MAX).or_else(|_| numbers(&mut *before, u64::MAX));
-    assert_eq!(read_on.unwrap(), ours(11));
-    assert_eq!(log.erase_from(1, &theirs).unwrap(), 0, "nothing is left of it");
+    assert_eq!(read_on.unwrap(), ours(11..=70));
+    assert_eq!(log.erase_from(1, &is_of_theirs).unwrap(), 0, "nothing is left of it");
     drop(log);
     let mut log = open();
     assert_eq!(log.end(), 71);
-    assert_eq!(numbers(&mut *reader(&*log, 0), u64::MAX).unwrap(), ours(1));
+    assert_eq!(numbers(&mut *reader(&*log, 0), u64::MAX).unwrap(), ours(1..=70));
     fill(&mut *log, 1);
     assert_eq!(numbers(&mut *reader(&*log, 70), u64::MAX).unwrap(), [71, 72]);
+}
+
+/// What it read last may be shorter now than where it stands.
+fn a_reader_at_the_end_goes_on_after_records_went(open: &dyn Fn() -> Box<dyn Log>) {
+    let mut log = open();
+    fill(&mut *log, 3);
+    let mut before = reader(&*log, 72);
+    assert_eq!(numbers(&mut *before, u64::MAX).unwrap(), (73..=78).collect::<Vec<_>>());
+    let settled = log.eraser().erase_settled(&is_of_theirs).unwrap();
+    // Those of 72, 75 and 78.
+    assert_eq!(settled.gone + log.erase_from(settled.next, &is_of_theirs).unwrap(), 3);
+    let mut read_on = || numbers(&mut *before, u64::MAX).or_else(|_| numbers(&mut *before, u64::MAX));
+    assert_eq!(read_on().unwrap(), Vec::<u64>::new());
+    for first in [79, 81, 83] {
+        fill(&mut *log, 1);
+        assert_eq!(read_on().unwrap(), [first, first + 1]);
+    }
+}
+
+fn what_is_taken_out_from_a_number_on_is_gone_wherever_that_lies(open: &dyn Fn() -> Box<dyn Log>) {
+    let mut log = open();
+    // The first of a batch, the second of one, the last record, and none at all.
+    for back in [4, 3, 1, 0] {
+        fill(&mut *log, 3);
+        let (from, last) = (log.end() - back, log.end() - 1);
+        let wanted = (from..=last).filter(|number| is_theirs(*number)).count() as u64;
+        assert!(log.erase_from(from, &is_of_theirs).unwrap() >= wanted);
+        assert_eq!(numbers(&mut *reader(&*log, from - 1), u64::MAX).unwrap(), ours(from..=last));
+    }
 }
