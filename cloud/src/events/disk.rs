@@ -3,11 +3,11 @@
 //! Few methods, each one that a disk can really do, so that the tests can put
 //! a disk in its place that loses whatever was not synced.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 
-use crate::stores::disk::sync_folder;
+use crate::stores::disk::{DiskFile, create_folder, remove_file, rename_synced, sync_folder, write_new};
 
 /// A folder of segment files that only grow.
 pub trait Disk: Send + std::fmt::Debug {
@@ -86,7 +86,7 @@ pub trait Disk: Send + std::fmt::Debug {
 #[derive(Debug)]
 pub struct FolderDisk {
     folder: PathBuf,
-    open: Option<(String, File)>,
+    open: Option<(String, DiskFile)>,
 }
 
 impl FolderDisk {
@@ -102,13 +102,14 @@ impl FolderDisk {
     /// # Errors
     /// The folder cannot be made or synced.
     pub fn create_folder(&self) -> io::Result<()> {
-        crate::stores::disk::create_folder(&self.folder)?;
+        create_folder(&self.folder)?;
         sync_folder(&self.folder)
     }
 
-    fn file(&mut self, name: &str) -> io::Result<&mut File> {
+    /// The segment, to be written behind its last byte; it stays open for the next time.
+    fn file(&mut self, name: &str) -> io::Result<&mut DiskFile> {
         if self.open.as_ref().is_none_or(|(open, _)| open != name) {
-            let file = OpenOptions::new().append(true).open(self.folder.join(name))?;
+            let file = DiskFile::open(&self.folder.join(name))?.ok_or(io::ErrorKind::NotFound)?;
             self.open = Some((name.to_owned(), file));
         }
         match &mut self.open {
@@ -127,7 +128,7 @@ impl Clone for FolderDisk {
 
 impl Disk for FolderDisk {
     fn names(&self) -> io::Result<Vec<String>> {
-        let entries = match std::fs::read_dir(&self.folder) {
+        let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
@@ -136,7 +137,11 @@ impl Disk for FolderDisk {
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        std::fs::read(self.folder.join(name))
+        fs::read(self.folder.join(name))
+    }
+
+    fn length(&self, name: &str) -> io::Result<u64> {
+        Ok(fs::metadata(self.folder.join(name))?.len())
     }
 
     fn read_from(&self, name: &str, offset: usize) -> io::Result<Vec<u8>> {
@@ -149,11 +154,12 @@ impl Disk for FolderDisk {
 
     fn create(&mut self, name: &str) -> io::Result<()> {
         let path = self.folder.join(name);
-        let file = OpenOptions::new().append(true).create(true).open(path)?;
-        if file.metadata()?.len() > 0 {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        file.sync_all()?;
+        let file = match DiskFile::open(&path)? {
+            Some(file) if file.metadata()?.len() > 0 => return Err(io::ErrorKind::AlreadyExists.into()),
+            Some(file) => file,
+            None => DiskFile::create_new(&path)?,
+        };
+        file.sync()?;
         self.open = Some((name.to_owned(), file));
         sync_folder(&self.folder)
     }
@@ -168,33 +174,30 @@ impl Disk for FolderDisk {
 
     fn truncate(&mut self, name: &str, length: u64) -> io::Result<()> {
         let file = self.file(name)?;
-        file.set_len(length)?;
-        file.sync_all()
+        file.cut(length)?;
+        file.sync()
     }
 
     fn replace(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let written = self.folder.join(format!("{name}.replacing"));
-        let synced = File::create(&written).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        });
         // A full disk: what was written of it only takes room.
-        synced.inspect_err(|_| drop(std::fs::remove_file(&written)))?;
+        write_new(&written, bytes).inspect_err(|_| drop(remove_file(&written)))?;
         // What is open is the file that goes.
         self.open = None;
-        std::fs::rename(&written, self.folder.join(name))?;
-        sync_folder(&self.folder)
+        rename_synced(&written, &self.folder.join(name))
     }
 
     fn remove(&mut self, name: &str) -> io::Result<()> {
-        std::fs::remove_file(self.folder.join(name))?;
+        remove_file(&self.folder.join(name))?;
         sync_folder(&self.folder)
     }
 
     fn set_aside(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = File::create(self.folder.join(name))?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
+        write_new(&self.folder.join(name), bytes)?;
         sync_folder(&self.folder)
     }
 }
+
+#[cfg(test)]
+#[path = "disk_tests.rs"]
+mod tests;

@@ -70,6 +70,14 @@ impl DiskFile {
         Ok(())
     }
 
+    /// As [`DiskFile::sync`], without what the system knows of the file beside its bytes and their number.
+    pub(crate) fn sync_data(&self) -> io::Result<()> {
+        fault::point()?;
+        self.file.sync_data()?;
+        record::synced_file(&self.path);
+        Ok(())
+    }
+
     /// What the system knows of the file.
     pub(crate) fn metadata(&self) -> io::Result<Metadata> {
         self.file.metadata()

@@ -1,0 +1,101 @@
+//! The power is cut under a log on a real folder: while it grows, goes over to the next segment and forgets somebody.
+
+use std::path::Path;
+
+use super::super::log::{EventLog, STUB};
+use super::*;
+use crate::stores::Log as _;
+use crate::stores::power_cut::{Recorded, Recording, Syncs};
+
+/// A segment takes two commits.
+const SEGMENT_BYTES: u64 = 400;
+/// How many records there are before somebody is forgotten.
+const BEFORE: usize = 7;
+
+/// Longer than a stub, and every third one theirs.
+fn record(number: usize) -> Vec<u8> {
+    let whose = if number.is_multiple_of(3) { "theirs" } else { "ours" };
+    format!(r#"{{"event_id":"e{number}","user":"{whose}","note":"{}"}}"#, "long ".repeat(12)).into_bytes()
+}
+
+fn is_theirs(line: &[u8]) -> bool {
+    (0..=BEFORE).step_by(3).any(|number| line == record(number))
+}
+
+fn opened(
+    data: &Path,
+    each: impl FnMut(&[u8], i64) -> Result<(), String>,
+) -> Result<EventLog<FolderDisk>, String> {
+    EventLog::open(FolderDisk::new(data), SEGMENT_BYTES, each).map_err(|error| error.to_string())
+}
+
+/// What was promised after how many operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Promised {
+    /// So many records are in the log.
+    Stored(usize),
+    /// Theirs are not.
+    Forgotten,
+}
+
+/// Records are appended, some forgotten, and one more is appended.
+fn recorded(data: &Path) -> (Recorded, Vec<(usize, Promised)>) {
+    let (recording, mut promised) = (Recording::begin(data), Vec::new());
+    let mut log = opened(data, |_, _| Ok(())).unwrap();
+    for number in 0..BEFORE {
+        log.append(&[&record(number)], 0).unwrap();
+        promised.push((recording.so_far(), Promised::Stored(number + 1)));
+    }
+    assert_eq!(log.erase_from(1, &is_theirs).unwrap(), 3);
+    promised.push((recording.so_far(), Promised::Forgotten));
+    log.append(&[&record(BEFORE)], 0).unwrap();
+    promised.push((recording.so_far(), Promised::Stored(BEFORE + 1)));
+    (recording.end(), promised)
+}
+
+/// The log opens, holds what was promised in its order, and takes records again.
+fn check(data: &Path, promised: &[Promised]) -> Result<(), String> {
+    let mut lines: Vec<Vec<u8>> = Vec::new();
+    let mut log = opened(data, |line, _| {
+        lines.push(line.to_owned());
+        Ok(())
+    })?;
+    for (number, line) in lines.iter().enumerate() {
+        let is_gone = line == STUB && is_theirs(&record(number));
+        if !is_gone && *line != record(number) {
+            return Err(format!("record {number} is another"));
+        }
+        if is_theirs(line) && promised.contains(&Promised::Forgotten) {
+            return Err(format!("record {number} is back"));
+        }
+    }
+    let lost =
+        promised.iter().find(|promised| matches!(promised, Promised::Stored(count) if *count > lines.len()));
+    if let Some(lost) = lost {
+        return Err(format!("{} records are there instead of {lost:?}", lines.len()));
+    }
+    log.append(&[b"{}"], 0).map(drop).map_err(|error| error.to_string())
+}
+
+fn losses(syncs: Syncs) -> Vec<String> {
+    let data = tempfile::tempdir().unwrap();
+    let (recorded, promised) = recorded(data.path());
+    recorded.losses(syncs, (1, 29), |data, done| {
+        let by_now: Vec<Promised> =
+            promised.iter().filter(|(operations, _)| *operations <= done).map(|(_, what)| *what).collect();
+        check(data, &by_now)
+    })
+}
+
+#[test]
+fn what_was_acknowledged_is_in_the_log_of_a_folder_after_any_power_cut_and_who_was_forgotten_is_not() {
+    assert_eq!(losses(Syncs::Done), Vec::<String>::new());
+}
+
+/// The check above sees what a disk does that passes over syncs.
+#[test]
+fn without_the_syncs_the_same_check_sees_the_loss() {
+    for syncs in [Syncs::NotOfFiles, Syncs::NotOfFolders] {
+        assert!(!losses(syncs).is_empty(), "{syncs:?}");
+    }
+}
