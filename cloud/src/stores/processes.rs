@@ -1,8 +1,11 @@
 //! Tasks as processes of this machine.
 
 use std::io;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::signal::unix::SignalKind;
 
 use super::{Outcome, Task, TaskRunner};
 
@@ -33,8 +36,7 @@ impl Process {
             Stage::Running(child) => child,
         };
         let Some(status) = child.try_wait()? else { return Ok(Outcome::Running) };
-        let is_dead = status.code().is_none();
-        if is_dead && self.task.retries > 0 {
+        if died(status) && self.task.retries > 0 {
             tracing::warn!(task = %self.name, %status, "the process of a task died; it is begun again");
             self.task.retries -= 1;
             self.stage = begin(&self.task);
@@ -108,6 +110,30 @@ fn begin(task: &Task) -> Stage {
     }
 }
 
+/// Whether a signal ended a process that nobody asked to end. Ctrl-C and a supervisor's stop reach the service's children with
+/// it, often before the service comes to say that it is closing.
+fn died(status: ExitStatus) -> bool {
+    let asked = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+    status.signal().is_some_and(|signal| asked.iter().all(|kind| kind.as_raw_value() != signal))
+}
+
 fn ended(status: ExitStatus) -> Outcome {
     if status.success() { Outcome::Succeeded } else { Outcome::Failed(status.to_string()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_signal_that_asks_nobody_makes_a_process_one_that_died() {
+        let of_signal = |kind: SignalKind| ExitStatus::from_raw(kind.as_raw_value());
+        let asked =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+        assert!(asked.into_iter().all(|kind| !died(of_signal(kind))));
+        // SIGKILL, which the system sends where memory is short, and a segmentation fault.
+        assert!([9, 11].into_iter().all(|signal| died(ExitStatus::from_raw(signal))));
+        // An exit with code 3.
+        assert!(!died(ExitStatus::from_raw(3 << 8)));
+    }
 }

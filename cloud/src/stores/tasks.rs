@@ -12,7 +12,8 @@ pub struct Task {
     pub program: PathBuf,
     /// With what.
     pub arguments: Vec<OsString>,
-    /// How often it is begun again when its worker dies under it. One that ends by itself and fails is not: it would fail again.
+    /// How often it is begun again when its worker dies under it. One that ends by itself and fails is not, since it would fail
+    /// again, and neither is one that was asked to end.
     pub retries: u32,
 }
 

@@ -25,6 +25,22 @@ fn processes_do_what_tasks_do() {
 }
 
 #[test]
+fn a_process_that_was_asked_to_end_is_not_begun_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tasks, file) = (Processes::default(), folder.path().join("begun"));
+    let script = format!("echo begun >> '{}'; kill -TERM $$; sleep 600", file.display());
+    tasks.submit("asked", Task { retries: 2, ..Task::new("sh").with(["-c", script.as_str()]) }).unwrap();
+    let outcome = loop {
+        match tasks.outcome("asked").unwrap().unwrap() {
+            Outcome::Running => std::thread::sleep(std::time::Duration::from_millis(5)),
+            outcome => break outcome,
+        }
+    };
+    assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "begun\n");
+}
+
+#[test]
 fn an_open_object_is_read_on_after_it_was_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let objects = FolderObjects::new(folder.path());
