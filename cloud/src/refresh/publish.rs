@@ -343,7 +343,7 @@ fn clear_runs(data: &Path, published: u64) {
         let name = entry.file_name();
         let plan = name.to_str().and_then(|run| Plan::read(data, run).ok().flatten());
         if plan.is_some_and(|plan| plan.generation <= published)
-            && let Err(error) = fs::remove_dir_all(entry.path())
+            && let Err(error) = disk::remove_folder(&entry.path())
         {
             // Published all the same; the next run clears again.
             tracing::warn!("{} could not be removed: {error}", entry.path().display());

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use super::if_found;
 #[cfg(test)]
 use super::power_cut::record;
 
@@ -180,10 +181,18 @@ pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a folder and everything in it.
+/// Removes a folder and everything in it, one after the other: some of it may be left after an error or a power cut.
 pub(crate) fn remove_folder(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        // Of a link to a folder the link goes.
+        let is_folder = entry.file_type()?.is_dir();
+        let removed = if is_folder { remove_folder(&entry.path()) } else { remove_file(&entry.path()) };
+        // Another process may be removing the same.
+        if_found(removed)?;
+    }
     fault::point()?;
-    fs::remove_dir_all(folder)?;
+    fs::remove_dir(folder)?;
     record::removed(folder);
     Ok(())
 }

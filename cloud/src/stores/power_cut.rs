@@ -117,13 +117,17 @@ pub(crate) enum Syncs {
     NotOfFolders,
 }
 
+/// Where the most that a cut may take of one file is less, every byte is tried.
+const SMALL: usize = 64;
+
 /// What survives a power cut besides what was synced.
 #[derive(Debug, Clone, Copy)]
 struct Left {
     /// Names that were given or taken away: all of them or none.
     names: bool,
-    /// How many bytes of each file.
-    bytes: usize,
+    /// How many bytes of each file, behind those that nobody touched since they were synced; none where each file is as it was
+    /// then, also one that was cut off or written over.
+    bytes: Option<usize>,
 }
 
 /// What was done.
@@ -141,8 +145,8 @@ impl Recorded {
     }
 
     /// Cuts the power after every so many operations and at the end, with and without the names that were not synced, with none of the
-    /// bytes that were not, with all, and with every so many of them; `check` opens what is left and gets the number of operations that
-    /// were done. Answers what `check` found wrong, each with its place.
+    /// bytes that were not, with all, and with every so many of them (each one where there are few, but for `usize::MAX`); `check`
+    /// opens what is left and gets the number of operations that were done. Answers what `check` found wrong, each with its place.
     pub(crate) fn losses(
         &self,
         syncs: Syncs,
@@ -153,9 +157,7 @@ impl Recorded {
         let mut tree = self.before.clone();
         for done in 0..=self.operations.len() {
             if done % operations == 0 || done == self.operations.len() {
-                let unsynced = tree.unsynced();
-                let kept = (0..unsynced).step_by(bytes).chain([unsynced]);
-                for left in kept.flat_map(|bytes| [false, true].map(|names| Left { names, bytes })) {
+                for left in tree.may_be_left(bytes) {
                     let after = TempDir::new().unwrap();
                     tree.write(0, after.path(), left);
                     losses.extend(
@@ -171,10 +173,11 @@ impl Recorded {
     }
 }
 
-/// A file or folder as it is shown, and as much of it as is durable.
+/// A file or folder as it is shown, and as much of it as is durable. Of what a file shows, the first `sure` bytes are among
+/// them and were not touched since.
 #[derive(Debug, Clone)]
 enum Node {
-    File { shown: Vec<u8>, durable: Vec<u8> },
+    File { shown: Vec<u8>, durable: Vec<u8>, sure: usize },
     Folder { shown: BTreeMap<OsString, usize>, durable: BTreeMap<OsString, usize> },
 }
 
@@ -202,7 +205,7 @@ impl Tree {
                 Node::folder()
             } else {
                 let bytes = fs::read(entry.path()).unwrap();
-                Node::File { shown: bytes.clone(), durable: bytes }
+                Node::File { sure: bytes.len(), shown: bytes.clone(), durable: bytes }
             };
             let number = self.add(node);
             self.names(folder).insert(entry.file_name(), number);
@@ -225,9 +228,13 @@ impl Tree {
         }
     }
 
-    fn bytes(&mut self, file: usize) -> &mut Vec<u8> {
+    /// The bytes that a file shows, those from `begin` on to be changed.
+    fn bytes(&mut self, file: usize, begin: usize) -> &mut Vec<u8> {
         match &mut self.0[file] {
-            Node::File { shown, .. } => shown,
+            Node::File { shown, sure, .. } => {
+                *sure = begin.min(*sure);
+                shown
+            }
             Node::Folder { .. } => panic!("a folder is no file"),
         }
     }
@@ -239,8 +246,9 @@ impl Tree {
     }
 
     fn sync_file(&mut self, file: usize) {
-        if let Node::File { shown, durable } = &mut self.0[file] {
+        if let Node::File { shown, durable, sure } = &mut self.0[file] {
             durable.clone_from(shown);
+            *sure = shown.len();
         }
     }
 
@@ -283,9 +291,9 @@ impl Tree {
             Operation::MakeFile(path) => {
                 let Some(place) = here(path) else { return };
                 match self.find(&place) {
-                    Some(file) => self.bytes(file).clear(),
+                    Some(file) => self.bytes(file, 0).clear(),
                     None => {
-                        let number = self.add(Node::File { shown: Vec::new(), durable: Vec::new() });
+                        let number = self.add(Node::File { shown: Vec::new(), durable: Vec::new(), sure: 0 });
                         self.put(&place, number);
                     }
                 }
@@ -293,14 +301,16 @@ impl Tree {
             Operation::Write(path, offset, written) => {
                 let Some(place) = here(path) else { return };
                 let file = self.known(&place);
-                let (bytes, offset) = (self.bytes(file), usize::try_from(*offset).unwrap());
+                let offset = usize::try_from(*offset).unwrap();
+                let bytes = self.bytes(file, offset);
                 bytes.resize(bytes.len().max(offset + written.len()), 0);
                 bytes[offset..offset + written.len()].copy_from_slice(written);
             }
             Operation::Cut(path, end) => {
                 let Some(place) = here(path) else { return };
                 let file = self.known(&place);
-                self.bytes(file).resize(usize::try_from(*end).unwrap(), 0);
+                let end = usize::try_from(*end).unwrap();
+                self.bytes(file, end).resize(end, 0);
             }
             Operation::SyncFile(path) => {
                 let Some(place) = here(path).filter(|_| syncs != Syncs::NotOfFiles) else { return };
@@ -329,14 +339,18 @@ impl Tree {
         }
     }
 
-    /// The most bytes of one file that a power cut may take.
-    fn unsynced(&self) -> usize {
+    /// What a power cut may leave, with every so many bytes.
+    fn may_be_left(&self, step: usize) -> Vec<Left> {
         let files = self.0.iter().map(|node| match node {
-            Node::File { shown, durable } if shown.starts_with(durable) => shown.len() - durable.len(),
-            Node::File { shown, .. } => shown.len(),
-            Node::Folder { .. } => 0,
+            Node::File { shown, durable, sure } => (shown.len() - sure, durable.len() > *sure),
+            Node::Folder { .. } => (0, false),
         });
-        files.max().unwrap_or(0)
+        let (unsynced, is_changed): (Vec<usize>, Vec<bool>) = files.unzip();
+        let most = unsynced.into_iter().max().unwrap_or(0);
+        let step = if most < SMALL && step < usize::MAX { 1 } else { step };
+        let before = is_changed.contains(&true).then_some(None);
+        let bytes = before.into_iter().chain((0..most).step_by(step).chain([most]).map(Some));
+        bytes.flat_map(|bytes| [false, true].map(|names| Left { names, bytes })).collect()
     }
 
     /// Writes down what is left of a folder.
@@ -350,13 +364,10 @@ impl Tree {
                     fs::create_dir(&path).unwrap();
                     self.write(*number, &path, left);
                 }
-                Node::File { shown, durable } => {
+                Node::File { shown, durable, sure } => {
                     let kept = match left.bytes {
-                        0 => durable.as_slice(),
-                        bytes if shown.starts_with(durable) => {
-                            &shown[..shown.len().min(durable.len() + bytes)]
-                        }
-                        bytes => &shown[..shown.len().min(bytes)],
+                        None => durable.as_slice(),
+                        Some(bytes) => &shown[..shown.len().min(sure + bytes)],
                     };
                     fs::write(&path, kept).unwrap();
                     // Keys that others can read are refused.
@@ -369,7 +380,7 @@ impl Tree {
 
 #[cfg(test)]
 mod tests {
-    use super::super::disk::{DiskFile, sync_folder, write_synced};
+    use super::super::disk::{DiskFile, remove_folder, sync_folder, write_synced};
     use super::*;
     use std::io::Write as _;
 
@@ -404,6 +415,52 @@ mod tests {
         let (part, whole) = (Some(b"xy".as_slice()), Some(b"xyz".as_slice()));
         assert!(may_be(synced, None) && may_be(synced, whole) && !may_be(synced, part));
         assert!(at(synced + 1).all(|left| left == whole));
+    }
+
+    #[test]
+    fn a_file_that_is_written_over_in_its_place_may_be_the_old_one_empty_or_part_of_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        write_synced(&folder.path().join("a"), b"old").unwrap();
+        let recording = Recording::begin(folder.path());
+        DiskFile::create(&folder.path().join("a")).unwrap().write_all(b"older").unwrap();
+        let left = left_of(&recording.end(), "a");
+        let last = left.last().unwrap().0;
+        let may_be = |bytes: &str| {
+            left.iter().any(|(done, left)| *done == last && left.as_deref() == Some(bytes.as_bytes()))
+        };
+        assert!(["old", "", "o", "olde", "older"].into_iter().all(may_be));
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_keeps_what_lies_before_the_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        write_synced(&folder.path().join("a"), b"whole").unwrap();
+        let recording = Recording::begin(folder.path());
+        DiskFile::open(&folder.path().join("a")).unwrap().unwrap().cut(2).unwrap();
+        let left = left_of(&recording.end(), "a").into_iter().map(|(_, left)| left.unwrap());
+        let left: std::collections::BTreeSet<Vec<u8>> = left.collect();
+        assert_eq!(left, [b"wh".to_vec(), b"whole".to_vec()].into());
+    }
+
+    #[test]
+    fn a_folder_may_be_removed_in_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("folder/inner");
+        fs::create_dir_all(&inner).unwrap();
+        write_synced(&inner.join("a"), b"1").unwrap();
+        write_synced(&folder.path().join("folder/b"), b"2").unwrap();
+        let recording = Recording::begin(folder.path());
+        remove_folder(&folder.path().join("folder")).unwrap();
+        let recorded = recording.end();
+        assert_eq!((recorded.operations(), folder.path().join("folder").exists()), (4, false));
+        let count = RefCell::new(std::collections::BTreeSet::new());
+        let look = |data: &Path, _: usize| {
+            let here = |path: &str| usize::from(data.join(path).exists());
+            count.borrow_mut().insert(here("folder/inner/a") + here("folder/b"));
+            Ok(())
+        };
+        assert!(recorded.losses(Syncs::Done, (1, 1), look).is_empty());
+        assert_eq!(count.into_inner(), [0, 1, 2].into());
     }
 
     #[test]
