@@ -6,7 +6,7 @@ use std::path::Path;
 use segue_core::pack::Candidate;
 
 use super::shard::finished;
-use super::tests::{folder, open, options};
+use super::tests::{NOW, folder, open, options};
 use super::*;
 use crate::packs::PackStore;
 use crate::stores::power_cut::{Recorded, Recording, Syncs};
@@ -56,9 +56,11 @@ fn a_refresh_after_a_power_cut_goes_on_and_publishes_the_same_packs() {
     let losses = recorded.losses(Syncs::Done, (9, usize::MAX), |data, done| {
         let before = check(data, done == recorded.operations(), &wanted)?;
         let run_folder = data.join("refresh/runs").join(RUN);
-        let is_finished =
-            |shard: &usize| finished(&run_folder, *shard, 2).is_ok_and(|report| report.is_some());
-        if before == 1 && Plan::read(data, RUN).is_ok_and(|plan| plan.is_some()) {
+        if before == 1
+            && let Ok(Some(plan)) = Plan::read(data, RUN)
+        {
+            let is_finished =
+                |shard: &usize| finished(&run_folder, &plan, *shard, 2).is_ok_and(|report| report.is_some());
             resumed.set(resumed.get() + (0..2).filter(is_finished).count());
         }
         let report = run(data, &anew()).map_err(|error| format!("{error:#}"))?;
@@ -69,6 +71,36 @@ fn a_refresh_after_a_power_cut_goes_on_and_publishes_the_same_packs() {
     });
     assert_eq!(losses, Vec::<String>::new());
     assert!(resumed.get() > 0, "no cut left a finished shard to go on from");
+}
+
+#[test]
+fn a_rollback_after_a_power_cut_is_done_or_not_and_may_be_asked_for_again() {
+    let (data, _) = folder();
+    run(data.path(), &anew()).unwrap();
+    run(data.path(), &anew()).unwrap();
+    let (wanted, recording) = (lists(data.path()), Recording::begin(data.path()));
+    let back = |data: &Path| {
+        let back = Back { to: Some(1), lifetime_ms: 1_000, now_ms: Some(NOW), ..Back::default() };
+        rollback(data, &back).map_err(|error| format!("{error:#}"))
+    };
+    assert_eq!(back(data.path()).unwrap().generation, 3);
+    let recorded = recording.end();
+    let losses = recorded.losses(Syncs::Done, (3, 200), |data, done| {
+        let store = PackStore::new(data);
+        let served = store.current().map_err(|error| format!("{error:#}"))?;
+        let least = if done == recorded.operations() { 3 } else { 2 };
+        if served.is_none_or(|served| served < least) {
+            return Err(format!("generation {served:?} is served"));
+        }
+        if lists(data) != wanted {
+            return Err("other packs are served".to_owned());
+        }
+        match done % 9 {
+            0 => back(data).map(drop),
+            _ => Ok(()),
+        }
+    });
+    assert_eq!(losses, Vec::<String>::new());
 }
 
 /// The check above sees what a disk does that passes over syncs.

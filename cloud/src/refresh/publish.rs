@@ -25,6 +25,8 @@ use crate::towers::ModelDirectory;
 const SAMPLE: usize = 200;
 /// Says why a run was not let through the gates.
 const REFUSED: &str = "refused.json";
+/// What the name of a run begins with that is being removed.
+const REMOVED: &str = ".removed-";
 
 /// How to publish.
 #[derive(Debug, Clone)]
@@ -106,7 +108,7 @@ fn shards(folder: &Path, plan: &Plan) -> anyhow::Result<Vec<ShardReport>> {
     };
     let mut reports = Vec::with_capacity(of);
     for shard in 0..of {
-        let report = finished(folder, shard, of)?;
+        let report = finished(folder, plan, shard, of)?;
         reports.push(report.with_context(|| {
             format!("shard {shard} of {of} is missing or damaged; `segue refresh run-shard --run {run} --shard {shard} --of {of}` makes it")
         })?);
@@ -339,14 +341,30 @@ fn before(data: &Path, number: u64) -> Option<Report> {
 /// Removes the runs that can no longer be published, since `published` is.
 fn clear_runs(data: &Path, published: u64) {
     let Ok(entries) = fs::read_dir(plan::runs(data)) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let plan = name.to_str().and_then(|run| Plan::read(data, run).ok().flatten());
-        if plan.is_some_and(|plan| plan.generation <= published)
-            && let Err(error) = disk::remove_folder(&entry.path())
-        {
+    let names: Vec<String> =
+        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    for name in names {
+        if let Err(error) = clear_run(data, &name, published) {
             // Published all the same; the next run clears again.
-            tracing::warn!("{} could not be removed: {error}", entry.path().display());
+            tracing::warn!("{} could not be removed: {error}", plan::runs(data).join(name).display());
         }
     }
+}
+
+/// Removes one of them, or what is left of one. It loses its name first: shards that stay where the removal is cut short must
+/// not wait for another run of that name.
+fn clear_run(data: &Path, name: &str, published: u64) -> std::io::Result<()> {
+    let (runs, is_removed) = (plan::runs(data), name.starts_with(REMOVED));
+    let removed = runs.join(if is_removed { name.to_owned() } else { format!("{REMOVED}{name}") });
+    if !is_removed {
+        let plan = Plan::read(data, name).ok().flatten();
+        if plan.is_none_or(|plan| plan.generation > published) {
+            return Ok(());
+        }
+        if removed.exists() {
+            disk::remove_folder(&removed)?;
+        }
+        disk::rename_synced(&runs.join(name), &removed)?;
+    }
+    if removed.exists() { disk::remove_folder(&removed) } else { Ok(()) }
 }

@@ -40,6 +40,9 @@ pub struct ShardReport {
     pub of: usize,
     /// The generation its packs are of.
     pub generation: u64,
+    /// When the run was planned, in milliseconds since 1970: another run of this name is another one.
+    #[serde(default)]
+    pub created_ms: i64,
     /// How many subjects all shards together have.
     pub subjects: usize,
     /// Items in the catalogue.

@@ -139,7 +139,7 @@ fn make_shards(job: &Job, options: &Options) -> anyhow::Result<()> {
     let of = options.shards.unwrap_or_else(|| shards_for(subjects.len())).max(1);
     let mut missing = Vec::new();
     for shard in 0..of {
-        if finished(&job.folder, shard, of)?.is_none() {
+        if finished(&job.folder, &job.plan, shard, of)?.is_none() {
             missing.push(shard);
         }
     }

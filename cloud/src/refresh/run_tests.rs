@@ -194,6 +194,30 @@ fn an_interrupted_refresh_keeps_the_shards_it_finished() {
 }
 
 #[test]
+fn what_an_earlier_run_of_the_same_name_left_is_made_anew() {
+    let (data, _) = folder();
+    let first = run_shard(data.path(), "nightly", (0, 1), &options()).unwrap();
+    // As where a removal was cut short.
+    fs::remove_file(data.path().join("refresh/runs/nightly/plan.json")).unwrap();
+    let later = Options { now_ms: Some(NOW + 1), ..options() };
+    let second = run_shard(data.path(), "nightly", (0, 1), &later).unwrap();
+    assert_eq!((first.created_ms, second.created_ms), (NOW, NOW + 1));
+    publish(data.path(), "nightly", &Terms::default()).unwrap();
+}
+
+#[test]
+fn a_run_whose_removal_was_cut_short_is_removed_by_the_next() {
+    let (data, _) = folder();
+    let runs = data.path().join("refresh/runs");
+    shards(data.path(), "old", 1);
+    fs::rename(runs.join("old"), runs.join(".removed-old")).unwrap();
+    shards(data.path(), "old", 1);
+    run(data.path(), &options()).unwrap();
+    let left: Vec<_> = fs::read_dir(&runs).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [".lock"]);
+}
+
+#[test]
 fn what_changes_between_two_processes_of_a_run_is_named() {
     let (data, mut catalogue) = folder();
     run_shard(data.path(), "r", (0, 2), &options()).unwrap();

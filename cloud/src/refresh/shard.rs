@@ -32,15 +32,24 @@ const CHUNK: usize = 256;
 /// Popular items whose mean stands for a region's taste.
 const TASTE: usize = 100;
 
-/// The report of a shard that is finished and undamaged.
+/// The report of a shard that is finished by the plan and undamaged. What an earlier run of the same name left is none.
 ///
 /// # Errors
 /// When the report cannot be read; a shard that is damaged is as good as none.
-pub(super) fn finished(folder: &Path, shard: usize, of: usize) -> anyhow::Result<Option<ShardReport>> {
+pub(super) fn finished(
+    folder: &Path,
+    plan: &Plan,
+    shard: usize,
+    of: usize,
+) -> anyhow::Result<Option<ShardReport>> {
     let path = folder.join(shard_file(shard, of, "json"));
     let Ok(bytes) = std::fs::read(&path) else { return Ok(None) };
     let report: ShardReport = serde_json::from_slice(&bytes)
         .with_context(|| format!("{} is damaged; remove it", path.display()))?;
+    let planned = (&plan.run, plan.generation, plan.created_ms);
+    if (&report.run, report.generation, report.created_ms) != planned {
+        return Ok(None);
+    }
     let whole = ShardReader::open(folder, shard, of)
         .is_ok_and(|reader| reader.index_hash() == report.index_hash && reader.verify().is_ok());
     Ok(whole.then_some(report))
@@ -132,6 +141,7 @@ impl<'a> ShardMaker<'a> {
             shard,
             of,
             generation: self.job.plan.generation,
+            created_ms: self.job.plan.created_ms,
             subjects: self.subjects.len(),
             items: prepared.catalogue.items.len(),
             users: prepared.catalogue.users.len(),
@@ -299,7 +309,7 @@ pub fn run_shard(
     ensure!(shard < of, "shard {shard} of {of}: shards are counted from 0");
     let (keys, made) = crate::keys::KeyStore::new(data).load_or_init().context("the signing keys")?;
     let plan = Plan::open(data, run, options, &keys)?;
-    if let Some(report) = finished(&plan::folder(data, run)?, shard, of)? {
+    if let Some(report) = finished(&plan::folder(data, run)?, &plan, shard, of)? {
         return Ok(report);
     }
     let job = Job::open(data, plan, Whose::Shard { shard, of })?;
