@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::disk::{create_folder, write_synced};
+use super::disk::{create_folder, rename_synced, write_new};
 use super::{KeyValue, if_found, place_of};
 use crate::lock::FileLock;
 
@@ -20,12 +20,31 @@ impl FolderValues {
         Self { root: root.into() }
     }
 
-    /// The value's file and the folder that it lies in, which is made where it is missing.
-    fn to_write(&self, key: &str) -> io::Result<(PathBuf, PathBuf)> {
+    /// The value of a key, to be written by nobody else for as long as this is held; its folder is made where it is missing.
+    fn to_write(&self, key: &str) -> io::Result<Held> {
         let path = place_of(&self.root, key)?;
-        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
-        create_folder(&folder)?;
-        Ok((path, folder))
+        let folder = path.parent().unwrap_or(Path::new("."));
+        create_folder(folder)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // No key begins with a dot.
+        let lock = FileLock::take(&folder.join(format!(".{name}.lock")))?;
+        let temporary = folder.join(format!(".{name}.writing"));
+        Ok(Held { path, temporary, _lock: lock })
+    }
+}
+
+/// A value that one may write.
+struct Held {
+    path: PathBuf,
+    /// Only who holds the lock writes it.
+    temporary: PathBuf,
+    _lock: FileLock,
+}
+
+impl Held {
+    fn write(&self, value: &[u8]) -> io::Result<()> {
+        write_new(&self.temporary, value)?;
+        rename_synced(&self.temporary, &self.path)
     }
 }
 
@@ -35,16 +54,14 @@ impl KeyValue for FolderValues {
     }
 
     fn put(&self, key: &str, value: &[u8]) -> io::Result<()> {
-        write_synced(&self.to_write(key)?.0, value)
+        self.to_write(key)?.write(value)
     }
 
     fn compare_and_set(&self, key: &str, expected: Option<&[u8]>, value: &[u8]) -> io::Result<bool> {
-        let (path, folder) = self.to_write(key)?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let _lock = FileLock::take(&folder.join(format!(".{name}.lock")))?;
+        let held = self.to_write(key)?;
         let is_expected = self.get(key)?.as_deref() == expected;
         if is_expected {
-            write_synced(&path, value)?;
+            held.write(value)?;
         }
         Ok(is_expected)
     }

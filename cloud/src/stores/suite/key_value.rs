@@ -17,6 +17,9 @@ pub fn check(open: &(dyn Fn() -> Box<dyn KeyValue> + Sync)) {
     what_was_put_is_there_whole_after_a_restart(open);
     a_value_is_set_only_over_the_expected_one(open);
     of_several_who_expect_the_same_one_succeeds(open);
+    of_several_who_put_at_once_one_is_there_whole(open);
+    who_puts_is_not_overwritten_by_who_expected_what_was_there_before(open);
+    keys_that_look_alike_are_different_values(open);
     a_key_with_strange_parts_is_refused(open);
 }
 
@@ -63,6 +66,61 @@ fn of_several_who_expect_the_same_one_succeeds(open: &(dyn Fn() -> Box<dyn KeyVa
     std::thread::scope(|scope| (0..RIVALS).for_each(|_| drop(scope.spawn(count_on))));
     let counted = (RIVALS * ROUNDS).to_string();
     assert_eq!(open().get("count").unwrap().as_deref(), Some(counted.as_bytes()));
+}
+
+fn of_several_who_put_at_once_one_is_there_whole(open: &(dyn Fn() -> Box<dyn KeyValue> + Sync)) {
+    let (barrier, keys) = (Barrier::new(RIVALS), ["race/a.json", "race/a.txt"]);
+    // Of different lengths, so that parts of two show.
+    let value = |rival: usize, round: usize| rival.to_string().repeat(100 * rival + round + 1).into_bytes();
+    let put = |rival: usize| {
+        let values = open();
+        barrier.wait();
+        for round in 0..ROUNDS {
+            values.put(keys[rival % 2], &value(rival, round)).unwrap();
+        }
+    };
+    let put = &put;
+    std::thread::scope(|scope| (0..RIVALS).for_each(|rival| drop(scope.spawn(move || put(rival)))));
+    for (place, key) in keys.iter().enumerate() {
+        let found = open().get(key).unwrap().unwrap();
+        let last = (place..RIVALS).step_by(2).map(|rival| value(rival, ROUNDS - 1));
+        assert!(last.into_iter().any(|value| value == found), "{key} holds {} other bytes", found.len());
+    }
+}
+
+/// One counts on by comparing while another puts what is no number at all: after that nobody counts on from a number.
+fn who_puts_is_not_overwritten_by_who_expected_what_was_there_before(
+    open: &(dyn Fn() -> Box<dyn KeyValue> + Sync),
+) {
+    for round in 0..ROUNDS {
+        let (key, barrier) = (format!("put/{round}"), Barrier::new(2));
+        open().put(&key, b"0").unwrap();
+        let count_on = || {
+            let values = open();
+            barrier.wait();
+            (0..8_u32).all(|number| {
+                let (before, after) = (number.to_string(), (number + 1).to_string());
+                values.compare_and_set(&key, Some(before.as_bytes()), after.as_bytes()).unwrap()
+            })
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(count_on);
+            barrier.wait();
+            open().put(&key, b"stop").unwrap();
+        });
+        let found = open().get(&key).unwrap();
+        assert_eq!(found.as_deref(), Some(b"stop".as_slice()), "put after {round}");
+    }
+}
+
+fn keys_that_look_alike_are_different_values(open: &dyn Fn() -> Box<dyn KeyValue>) {
+    let keys = ["alike/x", "alike/x.json", "alike/x.writing", "alike/x.lock", "alike/x.json.writing"];
+    for key in keys {
+        open().put(key, key.as_bytes()).unwrap();
+    }
+    for key in keys {
+        assert_eq!(open().get(key).unwrap().as_deref(), Some(key.as_bytes()), "{key}");
+    }
 }
 
 fn a_key_with_strange_parts_is_refused(open: &dyn Fn() -> Box<dyn KeyValue>) {
