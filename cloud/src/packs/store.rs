@@ -201,11 +201,9 @@ impl PackStore {
         self.objects.clear_unfinished()?;
         let whole: BTreeSet<u64> = self.numbers()?.into_iter().collect();
         let is_left = |number: u64| !whole.contains(&number) && current != Some(number);
-        for key in self.keys(GENERATION_KEYS)? {
-            if parts(&key).is_some_and(|(number, _)| is_left(number)) {
-                self.objects.delete(&key)?;
-            }
-        }
+        let mut left = self.keys(GENERATION_KEYS)?;
+        left.retain(|key| parts(key).is_some_and(|(number, _)| is_left(number)));
+        self.objects.delete_all(&left)?;
         // Without a readable pointer nothing says which of them was served, so all of them stay.
         let Some(current) = current else { return Ok(()) };
         whole.range(current + 1..).try_for_each(|number| self.remove(*number))
@@ -214,8 +212,7 @@ impl PackStore {
     /// Removes a generation; it is none from the first object on that goes.
     fn remove(&self, number: u64) -> anyhow::Result<()> {
         self.objects.delete(&generation::key(number, ARTEFACTS))?;
-        let keys = self.keys(&generation::key(number, ""))?;
-        keys.iter().try_for_each(|key| Ok(self.objects.delete(key)?))
+        Ok(self.objects.delete_all(&self.keys(&generation::key(number, ""))?)?)
     }
 
     /// Removes generations and blobs that nobody needs any more.
@@ -228,12 +225,9 @@ impl PackStore {
         }
         let needed: Vec<String> =
             kept.iter().map(|number| self.artefacts(*number)).collect::<anyhow::Result<Vec<_>>>()?.concat();
-        for key in self.keys(BLOB_KEYS)? {
-            if !needed.iter().any(|hash| key.strip_prefix(BLOB_KEYS) == Some(hash.as_str())) {
-                self.objects.delete(&key)?;
-            }
-        }
-        Ok(())
+        let mut unneeded = self.keys(BLOB_KEYS)?;
+        unneeded.retain(|key| !needed.iter().any(|hash| key.strip_prefix(BLOB_KEYS) == Some(hash.as_str())));
+        Ok(self.objects.delete_all(&unneeded)?)
     }
 
     /// Hashes of the blobs that generation `number` names.

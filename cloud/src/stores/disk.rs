@@ -131,9 +131,13 @@ pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives a file a second name, durable when this returns, or copies it where the file system has no second names; false
-/// where the name is taken already.
-pub(crate) fn link_synced(from: &Path, to: &Path) -> io::Result<bool> {
+/// Gives a file a second name, durable when this returns, or copies it where the file system has no second names, to a new
+/// file that `aside` names at first; false where the name is taken already.
+pub(crate) fn link_synced(
+    from: &Path,
+    to: &Path,
+    aside: impl FnOnce() -> io::Result<PathBuf>,
+) -> io::Result<bool> {
     fault::point()?;
     let is_new = match fs::hard_link(from, to) {
         Ok(()) => {
@@ -142,17 +146,21 @@ pub(crate) fn link_synced(from: &Path, to: &Path) -> io::Result<bool> {
         }
         Err(_) if to.exists() => false,
         Err(_) => {
-            let temporary = to.with_extension("writing");
-            let mut file = DiskFile::create(&temporary)?;
-            io::copy(&mut File::open(from)?, &mut file)?;
-            file.sync()?;
-            rename_synced(&temporary, to)?;
+            copy_synced(from, to, &aside()?)?;
             true
         }
     };
     // Also of a name that was there: whoever gave it may have been killed before it was durable.
     sync_parent(to)?;
     Ok(is_new)
+}
+
+/// Copies a file to the new file `temporary`, which then gets its place.
+fn copy_synced(from: &Path, to: &Path, temporary: &Path) -> io::Result<()> {
+    let mut file = DiskFile::create_new(temporary)?;
+    io::copy(&mut File::open(from)?, &mut file)?;
+    file.sync()?;
+    rename_synced(temporary, to)
 }
 
 /// Makes the folder's list of names durable.
@@ -291,6 +299,19 @@ mod tests {
         create_folder(&deep).unwrap();
         fault::after(None);
         create_folder(&deep).unwrap();
+    }
+
+    #[test]
+    fn a_copy_is_made_aside_in_a_new_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let [from, to, aside] = ["from", "to", "aside"].map(|name| folder.path().join(name));
+        fs::write(&from, "content").unwrap();
+        fs::write(&aside, "somebody's").unwrap();
+        assert_eq!(copy_synced(&from, &to, &aside).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!((fs::read(&aside).unwrap().as_slice(), to.exists()), (b"somebody's".as_slice(), false));
+        fs::remove_file(&aside).unwrap();
+        copy_synced(&from, &to, &aside).unwrap();
+        assert_eq!((fs::read(&to).unwrap().as_slice(), aside.exists()), (b"content".as_slice(), false));
     }
 
     #[test]

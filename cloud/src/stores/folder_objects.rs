@@ -1,13 +1,13 @@
 //! Objects as files of a folder.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::disk::{create_folder, link_synced, remove_empty_folder, remove_file, remove_folder};
-use super::disk::{sync_file, sync_folder, write_new};
+use super::disk::{DiskFile, create_folder, link_synced, remove_empty_folder, remove_file};
+use super::disk::{remove_folder, sync_file, sync_folder};
 use super::{Object, ObjectStore, Put, if_found, place_of};
 
 /// What is being written, in the store's folder; no key begins with a dot.
@@ -30,7 +30,33 @@ impl FolderObjects {
     fn name(&self, file: &Path, key: &str) -> io::Result<Put> {
         let path = place_of(&self.root, key)?;
         create_folder(path.parent().unwrap_or(Path::new(".")))?;
-        Ok(if link_synced(file, &path)? { Put::New } else { Put::Exists })
+        Ok(if link_synced(file, &path, || self.aside())? { Put::New } else { Put::Exists })
+    }
+
+    /// A name for a new file in the making. What a killed process left may have the name of an object besides, so none is
+    /// used again.
+    fn aside(&self) -> io::Result<PathBuf> {
+        let writing = self.root.join(WRITING);
+        create_folder(&writing)?;
+        let chance = getrandom::u64();
+        let chance = chance.map_err(|error| io::Error::other(format!("no random numbers: {error}")))?;
+        Ok(writing.join(format!("{chance:016x}")))
+    }
+
+    /// Takes the name of an object away, which is not durable yet; the folder that it lay in, if it was there.
+    fn unlink(&self, key: &str) -> io::Result<Option<PathBuf>> {
+        let path = place_of(&self.root, key)?;
+        if if_found(fs::symlink_metadata(&path))?.is_none() {
+            return Ok(None);
+        }
+        remove_file(&path)?;
+        Ok(Some(path.parent().unwrap_or(Path::new(".")).to_owned()))
+    }
+
+    /// Removes a folder, and those above it, where nothing is left in them.
+    fn clear_up(&self, folder: &Path) {
+        let above = folder.ancestors().take_while(|folder| *folder != self.root);
+        above.take_while(|folder| remove_empty_folder(folder)).for_each(drop);
     }
 
     /// Every file below `folder`, which need not be there, with its key.
@@ -40,8 +66,9 @@ impl FolderObjects {
             if entry.file_name().to_string_lossy().starts_with('.') {
                 continue;
             }
-            let path = entry.path();
-            if path.is_dir() {
+            let (path, kind) = (entry.path(), entry.file_type()?);
+            // Only of a link it has to be looked up.
+            if kind.is_dir() || kind.is_symlink() && path.is_dir() {
                 self.gather(&path, keys)?;
             } else if let Some(key) = path.strip_prefix(&self.root).ok().and_then(Path::to_str) {
                 keys.push(key.to_owned());
@@ -53,20 +80,18 @@ impl FolderObjects {
 
 impl ObjectStore for FolderObjects {
     fn put_if_absent(&self, key: &str, bytes: &[u8]) -> io::Result<Put> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
         let path = place_of(&self.root, key)?;
         if path.exists() {
             // Whoever put it may have been killed before its name was durable.
             sync_folder(path.parent().unwrap_or(Path::new(".")))?;
             return Ok(Put::Exists);
         }
-        let writing = self.root.join(WRITING);
-        create_folder(&writing)?;
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let file = writing.join(format!("{}-{number}", std::process::id()));
-        write_new(&file, bytes)?;
-        let put = self.name(&file, key)?;
-        remove_file(&file)?;
+        let aside = self.aside()?;
+        let mut file = DiskFile::create_new(&aside)?;
+        file.write_all(bytes)?;
+        file.sync()?;
+        let put = self.name(&aside, key)?;
+        remove_file(&aside)?;
         Ok(put)
     }
 
@@ -95,14 +120,17 @@ impl ObjectStore for FolderObjects {
     }
 
     fn delete(&self, key: &str) -> io::Result<()> {
-        let path = place_of(&self.root, key)?;
-        if if_found(fs::symlink_metadata(&path))?.is_none() {
-            return Ok(());
+        self.delete_all(&[key.to_owned()])
+    }
+
+    fn delete_all(&self, keys: &[String]) -> io::Result<()> {
+        let mut folders = BTreeSet::new();
+        for key in keys {
+            folders.extend(self.unlink(key)?);
         }
-        remove_file(&path)?;
-        sync_folder(path.parent().unwrap_or(Path::new(".")))?;
-        let above = path.ancestors().skip(1).take_while(|folder| *folder != self.root);
-        above.take_while(|folder| remove_empty_folder(folder)).for_each(drop);
+        // All of them, before one may go.
+        folders.iter().try_for_each(|folder| sync_folder(folder))?;
+        folders.iter().rev().for_each(|folder| self.clear_up(folder));
         Ok(())
     }
 

@@ -54,6 +54,14 @@ pub trait ObjectStore: Debug + Send + Sync {
     /// The object may be there still.
     fn delete(&self, key: &str) -> io::Result<()>;
 
+    /// Takes several away, in whatever order; all of it is durable when this returns.
+    ///
+    /// # Errors
+    /// Any of them may be there still.
+    fn delete_all(&self, keys: &[String]) -> io::Result<()> {
+        keys.iter().try_for_each(|key| self.delete(key))
+    }
+
     /// Takes away what was begun to be put and never became an object. To be asked by whoever knows that nobody is
     /// putting anything.
     ///

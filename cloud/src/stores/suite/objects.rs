@@ -23,7 +23,7 @@ pub fn check(open: &(dyn Fn() -> Box<dyn ObjectStore> + Sync)) {
 }
 
 fn delete_all(objects: &dyn ObjectStore) {
-    objects.list("").unwrap().iter().for_each(|key| objects.delete(key).unwrap());
+    objects.delete_all(&objects.list("").unwrap()).unwrap();
     assert!(objects.list("").unwrap().is_empty());
 }
 
@@ -76,6 +76,12 @@ fn what_is_put_and_deleted_shows_in_lists_at_once(open: &dyn Fn() -> Box<dyn Obj
     assert!(list("nobody/").is_empty());
     objects.delete("l/2/a").unwrap();
     assert_eq!(list("l/2/"), ["l/2/b"]);
+    objects.put_if_absent("l/2/deep/c", b"c").unwrap();
+    let some = ["l/2/b", "l/2/deep/c", "l/2/deep/nothing", "l/10/a"].map(str::to_owned);
+    objects.delete_all(&some).unwrap();
+    assert_eq!(list("l"), ["l2/a"]);
+    objects.delete_all(&some).unwrap();
+    objects.delete_all(&[]).unwrap();
 }
 
 fn of_several_who_put_at_once_one_succeeds(open: &(dyn Fn() -> Box<dyn ObjectStore> + Sync)) {
