@@ -51,9 +51,11 @@ fn absolute(path: &Path) -> io::Result<PathBuf> {
 fn attempt(data: &Path, to: &Path, keys: bool) -> anyhow::Result<Option<Contents>> {
     let begun_ms = now_ms();
     let generation = PackStore::new(data).current()?;
-    let before = walk(data, keys)?;
+    let look = || walk(data, &|path| is_kept(path, keys) && is_published(data, path, generation));
+    let before = look()?;
     let Some(mut files) = copy_all(data, to, before.keys())? else { return Ok(None) };
-    if still(walk(data, keys)?) != still(before) {
+    // Another pointer makes other generations published, from the first look on.
+    if still(look()?) != still(before) || PackStore::new(data).current()? != generation {
         return Ok(None);
     }
     files.extend(log(data, to).context("copying the event log")?);
@@ -78,8 +80,8 @@ fn still(mut files: Files) -> Files {
     files
 }
 
-/// Every file but log and tombstones.
-fn walk(data: &Path, keys: bool) -> anyhow::Result<Files> {
+/// Every file but log and tombstones, and but for what is not wanted.
+fn walk(data: &Path, is_wanted: &dyn Fn(&Path) -> bool) -> anyhow::Result<Files> {
     let (mut found, mut folders) = (BTreeMap::new(), vec![PathBuf::new()]);
     while let Some(folder) = folders.pop() {
         let entries = match fs::read_dir(data.join(&folder)) {
@@ -89,7 +91,7 @@ fn walk(data: &Path, keys: bool) -> anyhow::Result<Files> {
         for entry in entries {
             let entry = entry?;
             let path = folder.join(entry.file_name());
-            if !is_kept(&path, keys) {
+            if !is_wanted(&path) {
                 continue;
             }
             let Ok(metadata) = entry.metadata() else { continue };
@@ -113,6 +115,16 @@ fn is_kept(path: &Path, keys: bool) -> bool {
         || [".writing", ".erasing", ".replacing"].iter().any(|ending| name.ends_with(ending));
     let private = top == "keys" && name.starts_with("signing.key");
     !in_the_making && ![MADE_AGAIN, "received", TOMBSTONES].contains(&top) && (keys || !private)
+}
+
+/// Whether a folder is none of a generation, or of one that is or was in force: what a killed publication left is cleared by
+/// the next one.
+fn is_published(data: &Path, folder: &Path, current: Option<u64>) -> bool {
+    let name = folder.strip_prefix("served/generations").ok().and_then(Path::to_str);
+    let Some(number) = name.and_then(|name| name.parse::<u64>().ok()) else { return true };
+    // The one in force is served whatever it lacks.
+    current == Some(number)
+        || current.is_none_or(|current| number < current) && data.join(folder).join("artefacts").exists()
 }
 
 fn copy_all<'a>(

@@ -180,3 +180,24 @@ fn a_backup_without_keys_holds_no_private_key_and_keys_stay_private() {
     assert!(!contents.keys && without.join("keys/root.pub").exists());
     assert!(!without.join("keys/signing.key").exists());
 }
+
+#[test]
+fn what_a_killed_publication_left_is_in_no_backup() {
+    let world = World::new();
+    let generations = world.data.path().join("served/generations");
+    // One that was being removed, and one that was whole before the pointer came to it.
+    for (generation, object) in [("0", "manifest.cose"), ("2", "manifest.cose"), ("2", "artefacts")] {
+        fs::create_dir_all(generations.join(generation)).unwrap();
+        fs::write(generations.join(generation).join(object), "left").unwrap();
+    }
+    let names = |folder: &Path| {
+        let entries = fs::read_dir(folder.join("served/generations")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&world.backup()), ["1"]);
+    // The one in force is served without its list of blobs too.
+    fs::remove_file(generations.join("1/artefacts")).unwrap();
+    let to = world.home.path().join("another");
+    take(world.data.path(), &to, true).unwrap();
+    assert_eq!(names(&to), ["1"]);
+}
