@@ -79,7 +79,7 @@ impl Ledger {
     /// Takes people's events out of the whole log.
     #[cfg(test)]
     pub(crate) fn erase_all(&mut self, erased: &crate::erasure::Erased) -> Result<u64, StoreError> {
-        let theirs = Theirs::read(&mut *self.eraser().reader(0), erased.clone())?;
+        let theirs = Theirs::read(&mut *self.log.reader(0), erased.clone())?;
         self.erase(&theirs, 1)
     }
 

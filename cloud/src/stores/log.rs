@@ -22,6 +22,11 @@ pub trait Log: Debug + Send {
     /// Nothing of the batch is promised. After [`StoreError::Failed`] the log takes nothing more until it is opened again.
     fn append(&mut self, records: &[&[u8]], now_ms: i64) -> Result<Range<u64>, StoreError>;
 
+    /// A reader that begins after record number `seen`.
+    fn reader(&self, seen: u64) -> Box<dyn LogReader> {
+        self.eraser().reader(seen)
+    }
+
     /// What takes records out beside the writer.
     fn eraser(&self) -> Box<dyn LogEraser>;
 
@@ -35,7 +40,7 @@ pub trait Log: Debug + Send {
 
 /// What takes records out of a log while others are appended.
 pub trait LogEraser: Debug + Send {
-    /// A reader that begins after record number `seen`.
+    /// As [`Log::reader`], for whoever erases: the writer is not asked.
     fn reader(&self, seen: u64) -> Box<dyn LogReader>;
 
     /// Takes out, durably, the records that `is_erased` says of the part of the log that is settled, also of what becomes so

@@ -48,12 +48,8 @@ fn fill(log: &mut dyn Log, batches: usize) {
         let numbers = log.append(&records.each_ref().map(Vec::as_slice), first as i64).unwrap();
         assert_eq!(numbers, first..first + 2);
         assert_eq!(log.end(), first + 2);
-        assert_eq!(reader(log, 0).end().unwrap(), first + 2);
+        assert_eq!(log.reader(0).end().unwrap(), first + 2);
     }
-}
-
-fn reader(log: &dyn Log, seen: u64) -> Box<dyn LogReader> {
-    log.eraser().reader(seen)
 }
 
 /// Numbers of the records that a reader shows, each of which is as it was appended.
@@ -74,7 +70,7 @@ fn numbers(reader: &mut dyn LogReader, last: u64) -> Result<Vec<u64>, StoreError
 fn an_empty_log_begins_at_one(open: &dyn Fn() -> Box<dyn Log>) {
     let log = open();
     assert_eq!(log.end(), 1);
-    assert_eq!(numbers(&mut *reader(&*log, 0), u64::MAX).unwrap(), Vec::<u64>::new());
+    assert_eq!(numbers(&mut *log.reader(0), u64::MAX).unwrap(), Vec::<u64>::new());
 }
 
 fn batches_are_read_in_order_from_anywhere_and_after_a_restart(open: &dyn Fn() -> Box<dyn Log>) {
@@ -83,7 +79,7 @@ fn batches_are_read_in_order_from_anywhere_and_after_a_restart(open: &dyn Fn() -
     let log = open();
     assert_eq!(log.end(), 61);
     for seen in [0, 1, 2, 31, 59, 60] {
-        let mut reader = reader(&*log, seen);
+        let mut reader = log.reader(seen);
         assert_eq!(numbers(&mut *reader, u64::MAX).unwrap(), (seen + 1..=60).collect::<Vec<_>>());
         assert_eq!(reader.seen(), 60);
     }
@@ -91,7 +87,7 @@ fn batches_are_read_in_order_from_anywhere_and_after_a_restart(open: &dyn Fn() -
 
 fn a_reader_goes_on_where_it_was_and_stops_where_it_is_told(open: &dyn Fn() -> Box<dyn Log>) {
     let mut log = open();
-    let mut reader = reader(&*log, 0);
+    let mut reader = log.reader(0);
     // The batch that begins at 19 is the last one.
     assert_eq!(numbers(&mut *reader, 19).unwrap(), (1..=20).collect::<Vec<_>>());
     assert_eq!(numbers(&mut *reader, 20).unwrap(), Vec::<u64>::new());
@@ -102,7 +98,7 @@ fn a_reader_goes_on_where_it_was_and_stops_where_it_is_told(open: &dyn Fn() -> B
 
 fn a_batch_that_was_refused_is_read_again(open: &dyn Fn() -> Box<dyn Log>) {
     let log = open();
-    let mut reader = reader(&*log, 0);
+    let mut reader = log.reader(0);
     for answer in [Ok(ControlFlow::Break(())), Err(StoreError::Closed)] {
         let mut shown = 0;
         let read = reader.read(u64::MAX, &mut |_| {
@@ -117,14 +113,14 @@ fn a_batch_that_was_refused_is_read_again(open: &dyn Fn() -> Box<dyn Log>) {
 
 fn what_is_taken_out_is_gone_and_numbers_stay(open: &dyn Fn() -> Box<dyn Log>) {
     let mut log = open();
-    let mut before = reader(&*log, 0);
+    let mut before = log.reader(0);
     assert_eq!(numbers(&mut *before, 9).unwrap().len(), 10);
     let settled = log.eraser().erase_settled(&is_of_theirs).unwrap();
     fill(&mut *log, 3);
     let gone = settled.gone + log.erase_from(settled.next, &is_of_theirs).unwrap();
     assert_eq!(gone, (1..=70).filter(|number| is_theirs(*number)).count() as u64);
     assert_eq!(log.end(), 71);
-    assert_eq!(numbers(&mut *reader(&*log, 0), u64::MAX).unwrap(), ours(1..=70));
+    assert_eq!(numbers(&mut *log.reader(0), u64::MAX).unwrap(), ours(1..=70));
     // Once an error, as what was read last is another now.
     let read_on = numbers(&mut *before, u64::MAX).or_else(|_| numbers(&mut *before, u64::MAX));
     assert_eq!(read_on.unwrap(), ours(11..=70));
@@ -132,16 +128,16 @@ fn what_is_taken_out_is_gone_and_numbers_stay(open: &dyn Fn() -> Box<dyn Log>) {
     drop(log);
     let mut log = open();
     assert_eq!(log.end(), 71);
-    assert_eq!(numbers(&mut *reader(&*log, 0), u64::MAX).unwrap(), ours(1..=70));
+    assert_eq!(numbers(&mut *log.reader(0), u64::MAX).unwrap(), ours(1..=70));
     fill(&mut *log, 1);
-    assert_eq!(numbers(&mut *reader(&*log, 70), u64::MAX).unwrap(), [71, 72]);
+    assert_eq!(numbers(&mut *log.reader(70), u64::MAX).unwrap(), [71, 72]);
 }
 
 /// What it read last may be shorter now than where it stands.
 fn a_reader_at_the_end_goes_on_after_records_went(open: &dyn Fn() -> Box<dyn Log>) {
     let mut log = open();
     fill(&mut *log, 3);
-    let mut before = reader(&*log, 72);
+    let mut before = log.reader(72);
     assert_eq!(numbers(&mut *before, u64::MAX).unwrap(), (73..=78).collect::<Vec<_>>());
     let settled = log.eraser().erase_settled(&is_of_theirs).unwrap();
     // Those of 72, 75 and 78.
@@ -162,6 +158,6 @@ fn what_is_taken_out_from_a_number_on_is_gone_wherever_that_lies(open: &dyn Fn()
         let (from, last) = (log.end() - back, log.end() - 1);
         let wanted = (from..=last).filter(|number| is_theirs(*number)).count() as u64;
         assert!(log.erase_from(from, &is_of_theirs).unwrap() >= wanted);
-        assert_eq!(numbers(&mut *reader(&*log, from - 1), u64::MAX).unwrap(), ours(from..=last));
+        assert_eq!(numbers(&mut *log.reader(from - 1), u64::MAX).unwrap(), ours(from..=last));
     }
 }

@@ -15,13 +15,14 @@ use crate::whole_path::Segue;
 /// Feature sets that users may choose and that the workspace build never tries alone.
 ///
 /// `segue-core` with `ranker` alone is what the WebAssembly build compiles.
-const FEATURES_ALONE: [(&str, &[&str]); 6] = [
+const FEATURES_ALONE: [(&str, &[&str]); 7] = [
     ("segue-core", &["--no-default-features"]),
     ("segue-core", &["--no-default-features", "--features", "encode"]),
     ("segue-core", &["--no-default-features", "--features", "schema"]),
     ("segue-core", &["--no-default-features", "--features", "test-support"]),
     ("segue-core", &["--no-default-features", "--features", "ranker"]),
     ("segue-cloud", &["--no-default-features"]),
+    ("segue-cloud", &["--no-default-features", "--features", "test-support"]),
 ];
 
 /// Where the public data sets lie, if they do.
