@@ -2,9 +2,10 @@
 //!
 //! What it needs takes seconds to minutes to prepare, so another thread prepares it anew when a generation is published, and
 //! takes over when it is done; who asks meanwhile is served by the one before. Items that change in between are taken in one
-//! by one by the thread that answers, as far as nothing else has to be made anew for that.
+//! by one by the thread that answers, a few at a time, as far as nothing else has to be made anew for that; where it has, the
+//! thread goes on answering with what it has.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::clock::now_ms;
 use crate::error::{ApiError, Code};
 use crate::live::Version;
-use crate::refresh::{Basis, OnDemand};
+use crate::refresh::{Basis, OnDemand, TakenIn};
 use crate::state::AppState;
 
 /// Questions that wait; more are refused.
@@ -44,6 +45,9 @@ pub struct Workshop(Arc<Mutex<Known>>);
 struct Known {
     of: Option<Of>,
     orders: Option<SyncSender<Order>>,
+    /// How many preparations were begun, and which of them made what answers.
+    begun_so_far: u64,
+    answering: u64,
     /// When the latest preparation began, and of what.
     begun: Option<(Instant, Of)>,
     is_preparing: bool,
@@ -115,7 +119,12 @@ impl Workshop {
     /// Starts the thread that prepares and then answers.
     fn begin(&self, of: Of, work: impl FnOnce(&mut Preparing) -> anyhow::Result<()> + Send + 'static) {
         let shared = Arc::downgrade(&self.0);
-        let mut preparing = Preparing { shared, of, begun: Instant::now(), is_over: false };
+        let number = {
+            let mut known = lock(&self.0);
+            known.begun_so_far += 1;
+            known.begun_so_far
+        };
+        let mut preparing = Preparing { shared, of, number, begun: Instant::now(), is_over: false };
         let work = move || {
             if let Err(error) = work(&mut preparing) {
                 preparing.failed(&format!("{error:#}"));
@@ -169,6 +178,8 @@ impl Workshop {
 struct Preparing {
     shared: Weak<Mutex<Known>>,
     of: Of,
+    /// Which one it is: what an earlier one says of itself is of no interest any more.
+    number: u64,
     begun: Instant,
     is_over: bool,
 }
@@ -181,23 +192,23 @@ impl Preparing {
         let mut known = lock(&known);
         // The one before ends as its sender goes.
         (known.orders, known.of) = (Some(orders), Some(self.of));
-        (known.is_preparing, known.problem) = (false, None);
+        (known.is_preparing, known.problem, known.answering) = (false, None, self.number);
         (known.told, known.is_stuck, known.prepared) = (None, false, (known.prepared.0 + 1, 0));
         true
     }
 
-    /// So many items were taken in and what answers is now made of `of`; without a number, everything has to be prepared
-    /// anew.
-    fn caught_up(&self, of: Of, items: Option<usize>) {
+    /// So many items were taken in; where those were all, what answers is now made of `of`. Without any, everything has to
+    /// be prepared anew.
+    fn caught_up(&self, of: Of, taken_in: Option<TakenIn>) {
         let Some(known) = self.shared.upgrade() else { return };
         let mut known = lock(&known);
-        if known.of.is_none_or(|have| have.generation != of.generation) {
+        if known.answering != self.number {
             // Another one took over meanwhile.
             return;
         }
-        match items {
-            Some(items) => {
-                known.of = Some(of);
+        match taken_in {
+            Some(TakenIn { items, is_all }) => {
+                known.of = if is_all { Some(of) } else { known.of };
                 known.prepared.1 += items as u64;
             }
             None => known.is_stuck = true,
@@ -232,28 +243,39 @@ fn prepare(preparing: &mut Preparing, mut basis: Basis) -> anyhow::Result<()> {
     let (seconds, of) = (preparing.begun.elapsed().as_secs_f64(), preparing.of);
     metrics::gauge!("segue_on_demand_prepare_seconds").set(seconds);
     tracing::info!(generation = of.generation, changes = ?of.items, seconds, "ready to make packs on demand");
+    let mut due = None;
     loop {
         let mut on_demand = OnDemand::with(&basis, parts);
-        let Some(of) = answer(&orders, &mut on_demand) else { return Ok(()) };
+        let Some(of) = answer(&orders, &mut on_demand, due) else { return Ok(()) };
         parts = on_demand.into_parts();
-        match parts.catch_up(&mut basis, now_ms()) {
-            Ok(items) => preparing.caught_up(of, items),
-            Err(error) => {
-                tracing::warn!("changed items cannot be taken in, everything is prepared anew: {error:#}");
-                preparing.caught_up(of, None);
-                return Ok(());
-            }
-        }
+        let taken_in = parts.catch_up(&mut basis, now_ms()).unwrap_or_else(|error| {
+            tracing::warn!("changed items cannot be taken in, everything is prepared anew: {error:#}");
+            None
+        });
+        preparing.caught_up(of, taken_in);
+        due = taken_in.filter(|taken_in| !taken_in.is_all).map(|_| of);
     }
 }
 
-/// Answers until there is something to catch up with; none when nobody is left to ask.
-fn answer(orders: &Receiver<Order>, on_demand: &mut OnDemand<'_>) -> Option<Of> {
+/// Answers until there is something to catch up with; where that is so already (`due`), as many as may wait. None when
+/// nobody is left to ask.
+fn answer(orders: &Receiver<Order>, on_demand: &mut OnDemand<'_>, mut due: Option<Of>) -> Option<Of> {
+    let mut answered = 0;
     loop {
-        match orders.recv().ok()? {
+        let order = match due {
+            None => orders.recv().ok()?,
+            Some(of) if answered == WAITING => return Some(of),
+            Some(of) => match orders.try_recv() {
+                Ok(order) => order,
+                Err(TryRecvError::Empty) => return Some(of),
+                Err(TryRecvError::Disconnected) => return None,
+            },
+        };
+        match order {
             Order::Answer(question) => question(on_demand),
-            Order::CatchUp(of) => return Some(of),
+            Order::CatchUp(of) => due = Some(of),
         }
+        answered += 1;
     }
 }
 
@@ -276,5 +298,30 @@ mod tests {
             std::thread::sleep(Duration::from_millis(1));
         }
         assert!(lock(&workshop.0).problem.as_ref().is_some_and(|problem| problem.contains("broke off")));
+    }
+
+    #[test]
+    fn one_that_was_replaced_says_nothing_about_its_successor() {
+        let workshop = Workshop::default();
+        let of = |number| Of { generation: 1, items: (number, 0) };
+        let preparing = |number| {
+            let shared = Arc::downgrade(&workshop.0);
+            Preparing { shared, of: of(0), number, begun: Instant::now(), is_over: true }
+        };
+        let (mut first, mut second) = (preparing(1), preparing(2));
+        assert!(first.take_over(sync_channel(1).0) && second.take_over(sync_channel(1).0));
+        let all = TakenIn { items: 3, is_all: true };
+        first.caught_up(of(1), Some(all));
+        first.caught_up(of(1), None);
+        let known = || {
+            let known = lock(&workshop.0);
+            (known.of, known.is_stuck)
+        };
+        assert_eq!(known(), (Some(of(0)), false));
+        assert_eq!(workshop.prepared(), (2, 0));
+        second.caught_up(of(1), Some(TakenIn { is_all: false, ..all }));
+        assert_eq!(known().0, Some(of(0)), "some are left");
+        second.caught_up(of(1), Some(all));
+        assert_eq!((known().0, workshop.prepared()), (Some(of(1)), (2, 6)));
     }
 }

@@ -5,7 +5,8 @@
 //! as nobody asks for how things were in between, so that it does not grow beyond what a catalogue has items.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -130,16 +131,71 @@ fn to_lines<'a>(changes: impl IntoIterator<Item = &'a Change>) -> serde_json::Re
 /// The changes in the file, and how many of its bytes are whole lines: a line without an end was cut by a crash before
 /// anybody was told of it.
 fn parse(path: &Path) -> anyhow::Result<(Vec<Change>, u64)> {
-    let text = match std::fs::read(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
-        read => read.with_context(|| format!("cannot read {}", path.display()))?,
-    };
+    match std::fs::read(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((Vec::new(), 0)),
+        read => parse_lines(&read.with_context(|| format!("cannot read {}", path.display()))?, path),
+    }
+}
+
+fn parse_lines(text: &[u8], path: &Path) -> anyhow::Result<(Vec<Change>, u64)> {
     let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let lines = text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let changes = lines.enumerate().map(|(index, line)| {
         serde_json::from_slice(line).with_context(|| format!("{}, line {}", path.display(), index + 1))
     });
     Ok((changes.collect::<anyhow::Result<_>>()?, whole as u64))
+}
+
+/// Reads what is added to the journal of one data folder, and what was there before only once.
+#[derive(Debug, Default)]
+pub struct Tail {
+    /// The file that was read. As long as it is open no other file can be taken for it.
+    file: Option<File>,
+    bytes: u64,
+    last: u64,
+}
+
+impl Tail {
+    /// The changes since the last time, all of them the first time; none where a journal with fewer took its place.
+    ///
+    /// # Errors
+    /// As [`read`]; the next time is as this one then.
+    pub fn read(&mut self, data: &Path) -> anyhow::Result<Option<Vec<Change>>> {
+        let path = data.join(FILE);
+        let mut file = match File::open(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok((self.last == 0).then(Vec::new));
+            }
+            opened => opened.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        let name = |metadata: &std::fs::Metadata| (metadata.dev(), metadata.ino());
+        let found = file.metadata().with_context(|| format!("cannot read {}", path.display()))?;
+        let known = self.file.as_ref().and_then(|known| known.metadata().ok());
+        let is_same = known.is_some_and(|known| name(&known) == name(&found)) && found.len() >= self.bytes;
+        let begin = if is_same { self.bytes } else { 0 };
+        let mut changes = Self::after(&mut file, begin, &path);
+        if changes.is_err() && begin > 0 {
+            // What was read may have been written over, as nobody was told of it.
+            changes = Self::after(&mut file, 0, &path);
+        }
+        let (mut changes, end) = changes?;
+        let last = changes.last().map_or(if is_same { self.last } else { 0 }, |change| change.number);
+        if last < self.last {
+            return Ok(None);
+        }
+        changes.retain(|change| change.number > self.last);
+        *self = Self { file: Some(file), bytes: end, last };
+        Ok(Some(changes))
+    }
+
+    /// The changes after so many bytes, and where they end.
+    fn after(file: &mut File, begin: u64, path: &Path) -> anyhow::Result<(Vec<Change>, u64)> {
+        let mut text = Vec::new();
+        let read = file.seek(SeekFrom::Start(begin)).and_then(|_| file.read_to_end(&mut text));
+        read.with_context(|| format!("cannot read {}", path.display()))?;
+        let (changes, whole) = parse_lines(&text, path)?;
+        Ok((changes, begin + whole))
+    }
 }
 
 /// Writes changes of one data folder; one process at a time does.
@@ -270,6 +326,38 @@ mod tests {
         assert_eq!(read(data.path()).unwrap().len(), 2);
         std::fs::write(&path, "{\"number\":1}\n").unwrap();
         assert!(format!("{:#}", read(data.path()).unwrap_err()).contains("line 1"));
+    }
+
+    #[test]
+    fn who_follows_the_journal_reads_what_is_new_and_notices_another_one() {
+        let data = tempfile::tempdir().unwrap();
+        let mut tail = Tail::default();
+        let mut numbers = || -> Option<Vec<u64>> {
+            let changes = tail.read(data.path()).unwrap()?;
+            Some(changes.iter().map(|change| change.number).collect())
+        };
+        assert_eq!(numbers(), Some(vec![]));
+        let (mut journal, _) = Journal::open(data.path()).unwrap();
+        journal.add(vec![row("a", "A"), row("b", "B")], 1).unwrap();
+        assert_eq!([numbers(), numbers()], [Some(vec![1, 2]), Some(vec![])]);
+        journal.add(vec![row("a", "A2")], 2).unwrap();
+        assert_eq!(numbers(), Some(vec![3]));
+        // Damage before what was read is not looked at again, and a line that is not whole waits.
+        let path = data.path().join(FILE);
+        let mut text = std::fs::read(&path).unwrap();
+        text[0] = b'?';
+        text.extend(b"{\"number\":4");
+        std::fs::write(&path, &text).unwrap();
+        assert_eq!(numbers(), Some(vec![]));
+        // Compacted: another file with the same changes.
+        let change = |number| Change { number, time_ms: 3, what: row("c", "C") };
+        write_synced(&path, &to_lines(&[change(3), change(4)]).unwrap()).unwrap();
+        assert_eq!(numbers(), Some(vec![4]));
+        // New tables.
+        write_synced(&path, &to_lines(&[change(1)]).unwrap()).unwrap();
+        assert_eq!(numbers(), None);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(numbers(), None);
     }
 
     /// What items look like when everything up to number `last` is known.

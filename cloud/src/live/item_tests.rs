@@ -15,9 +15,10 @@ use crate::app::router;
 use crate::auth::ServiceKeys;
 use crate::catalog::{Catalogue, Item};
 use crate::clock::now_ms;
+use crate::consumers::Segment;
 use crate::packs::PackStore;
 use crate::refresh::run as refresh;
-use crate::refresh::tests::{options, root};
+use crate::refresh::tests::{folder, options, root, write};
 use crate::state::AppState;
 
 pub(super) const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -193,6 +194,52 @@ async fn what_is_put_in_while_the_service_is_ready_is_taken_in_without_preparing
     caught_up(&state, 4).await;
     assert!(!similar("fresher").await.contains(&"fresh".to_owned()));
     assert_eq!(state.workshop.prepared(), (1, 4), "everything was prepared once");
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_placed_alone_keeps_nobody_from_being_answered() {
+    let (data, mut catalogue) = folder();
+    for (at, item) in catalogue.items.iter_mut().enumerate() {
+        item.vector = Some(vec![1.0, at as f32, 2.0]);
+    }
+    write(data.path(), &catalogue);
+    refresh(data.path(), &options()).unwrap();
+    let state = serve(data.path());
+    ready(&state).await;
+    let row = Item { item: "fresh".into(), ..catalogue.items[0].clone() };
+    change(&state, json!({"upsert": [row.clone()]})).await;
+    caught_up(&state, 1).await;
+    change(&state, json!({"upsert": [Item { vector: None, ..row }]})).await;
+    for _ in 0..20 {
+        state.workshop.look(&state);
+        state.workshop.ask(|_| ()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_shop_that_knows_nothing_of_its_items_but_titles_takes_new_ones_in() {
+    let (data, mut catalogue) = folder();
+    for item in &mut catalogue.items {
+        *item = Item { item: item.item.clone(), title: item.title.clone(), ..Item::default() };
+    }
+    let catalogue = Catalogue::new(
+        catalogue.dataset,
+        catalogue.items,
+        catalogue.users,
+        Vec::new(),
+        Vec::new(),
+        catalogue.split,
+    );
+    write(data.path(), &catalogue);
+    refresh(data.path(), &options()).unwrap();
+    let state = serve(data.path());
+    ready(&state).await;
+    // More of them than are taken in at a time.
+    let rows = (0..120).map(|number| json!({"item": format!("new {number}"), "title": "New"}));
+    change(&state, json!({"upsert": rows.collect::<Vec<Value>>()})).await;
+    caught_up(&state, 120).await;
+    let known = state.workshop.ask(|on_demand| on_demand.similar("new 119", &Segment::default(), 5));
+    assert!(known.await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ pub use gather::Person;
 pub use inventory::Inventories;
 pub use maker::{PackMaker, SealedPack, Stamp};
 pub use moment::Moment;
-pub use on_demand::{Basis, OnDemand, Parts, Scored};
+pub use on_demand::{Basis, OnDemand, Parts, Scored, TakenIn};
 pub use people::People;
 pub use plan::{Plan, settled_changes};
 pub use policies::Policies;

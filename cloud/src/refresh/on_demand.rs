@@ -4,7 +4,7 @@
 //! be compared whenever they were made, so the newest items and events are loaded. Without a model they mean something
 //! within one generation only, so exactly what that one was made from is loaded, and new items are placed beside it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ use super::survey::{Answers, Starter, starters};
 use super::tallies::Tallies;
 use super::trending::Trending;
 use super::{Made, Moment, PackMaker, Policies, Prepared, Ranking, Report, Subject, Viewer, Whose, job};
-use crate::catalog::changes::{self, Change, What};
+use crate::catalog::changes::{self, Change, Tail, What};
 use crate::catalog::{Catalogue, Dataset, Event, Item, User};
 use crate::consumers::{Counters, Counting, Segment};
 use crate::editorial::Editorial;
@@ -30,7 +30,7 @@ use crate::progress;
 use crate::state::{Published, Verified};
 use crate::towers::history::{Histories, Signal, is_onboarding, profile_weight};
 use crate::towers::person::PersonEncoder;
-use crate::towers::{ModelDirectory, embed_one};
+use crate::towers::{ItemPlacer, ModelDirectory};
 
 /// The constant of reciprocal rank fusion (Cormack et al., 2009).
 const FUSION: f32 = 60.0;
@@ -42,12 +42,16 @@ pub type Scored = (String, f32);
 
 /// Items that are compared one by one since they were put in or changed; beyond that everything is prepared anew.
 const FRESH: usize = 1_000;
+/// Changes that are taken in at a time: who asks meanwhile is answered in between.
+const TURN: usize = 50;
 
 /// What packs on demand are made from.
 pub struct Basis {
     data: PathBuf,
-    /// The last change of an item that was looked at.
-    changed: u64,
+    /// Reads the changes of items.
+    journal: Tail,
+    /// Changes that were read and not taken in yet.
+    waiting: VecDeque<Change>,
     /// The table of items that the changes are about.
     table: Option<(u64, u64)>,
     /// Whether vectors can be compared whenever they were made.
@@ -76,7 +80,8 @@ impl Basis {
         ensure!(ranker == named, "the model changed since the generation was made; refresh");
         let policies = Policies::read(data)?;
         // What comes in beside reading is read again, which changes nothing.
-        let (table, last) = (table(data), changes::last(data)?);
+        let (table, mut journal) = (table(data), Tail::default());
+        journal.read(data)?;
         let is_timeless = model.is_some();
         let (received, changed) =
             if is_timeless { (u64::MAX, u64::MAX) } else { (report.received, report.changed) };
@@ -105,7 +110,8 @@ impl Basis {
         let (data, index) = (data.to_owned(), report.asked_index);
         Ok(Self {
             data,
-            changed: last,
+            journal,
+            waiting: VecDeque::new(),
             table,
             is_timeless,
             editorial,
@@ -118,59 +124,78 @@ impl Basis {
         })
     }
 
-    /// Takes in the items that changed since: the places of rows that are new or others now, as a whole preparation at
-    /// `now_ms` would have them. None where that takes everything anew: other tables, or too many changes.
-    fn catch_up(&mut self, now_ms: i64) -> anyhow::Result<Option<BTreeSet<usize>>> {
-        let mut changes = changes::read(&self.data)?;
-        let last = changes.last().map_or(0, |change| change.number);
-        if table(&self.data) != self.table || last < self.changed {
+    /// The rows that the next changes come to, by their places, of which new ones follow the others. None where everything
+    /// has to be prepared anew: other tables, too many changes, or an item that has no place beside the others any more.
+    fn due(&mut self) -> anyhow::Result<Option<BTreeMap<usize, Item>>> {
+        let Some(later) = self.journal.read(&self.data)? else { return Ok(None) };
+        self.waiting.extend(later);
+        if table(&self.data) != self.table || self.waiting.len() > FRESH {
             return Ok(None);
         }
-        changes.retain(|change| change.number > self.changed);
-        if changes.len() > FRESH {
-            return Ok(None);
+        let (mut rows, mut new) = (BTreeMap::new(), HashMap::new());
+        for change in self.waiting.iter().take(TURN) {
+            if !self.apply(change, &mut rows, &mut new) {
+                return Ok(None);
+            }
         }
+        for item in rows.values_mut() {
+            let end_ms = self.editorial.end_of(&item.item, &item.creator);
+            item.available_until_ms = end_ms.or(item.available_until_ms);
+        }
+        Ok(Some(rows))
+    }
+
+    /// Carries out one change on `rows`, with the places of `new` ones; false where that takes everything anew.
+    fn apply(
+        &self,
+        change: &Change,
+        rows: &mut BTreeMap<usize, Item>,
+        new: &mut HashMap<String, usize>,
+    ) -> bool {
+        let catalogue = &self.catalogue;
+        let id = match &change.what {
+            What::Item(item) => &item.item,
+            What::Withdrawn(id) => id,
+        };
+        let place = new.get(id).copied().or_else(|| catalogue.item_index(id));
+        // Without a model the generation's own items stay as they were when it was made.
+        if place.is_some_and(|place| !self.is_timeless && place < catalogue.settled()) {
+            return true;
+        }
+        match (&change.what, place) {
+            // It waits for the refresh; one that was there before has to go.
+            (What::Item(item), _) if !self.is_timeless && !is_placed(catalogue, item) => place.is_none(),
+            (What::Item(item), _) => {
+                let place = place.unwrap_or(catalogue.items.len() + new.len());
+                if place >= catalogue.items.len() {
+                    new.insert(id.clone(), place);
+                }
+                rows.insert(place, (**item).clone());
+                true
+            }
+            (What::Withdrawn(_), Some(place)) => {
+                let row = rows.entry(place).or_insert_with(|| catalogue.items[place].clone());
+                changes::withdraw(row, change.time_ms);
+                true
+            }
+            (What::Withdrawn(_), None) => true,
+        }
+    }
+
+    /// Takes in the rows that are [`Self::due`], as a whole preparation at `now_ms` would have them; whether none waits any
+    /// more.
+    fn take_in(&mut self, rows: BTreeMap<usize, Item>, now_ms: i64) -> bool {
         if self.is_timeless {
             self.now_ms = now_ms;
         }
-        self.changed = last;
-        Ok(Some(changes.into_iter().filter_map(|change| self.put(change)).collect()))
-    }
-
-    /// Carries out one change; the place of its item, where its row is another one now.
-    fn put(&mut self, change: Change) -> Option<usize> {
-        let catalogue = &mut self.catalogue;
-        let place = match &change.what {
-            What::Item(item) => catalogue.item_index(&item.item),
-            What::Withdrawn(id) => catalogue.item_index(id),
-        };
-        // Without a model the generation's own items stay as they were when it was made.
-        if place.is_some_and(|place| !self.is_timeless && place < catalogue.settled()) {
-            return None;
+        for (place, item) in rows {
+            match self.catalogue.items.get_mut(place) {
+                Some(known) => *known = item,
+                None => self.catalogue.add_newcomers(vec![item]),
+            }
         }
-        let place = match (change.what, place) {
-            (What::Item(item), Some(place)) => {
-                catalogue.items[place] = *item;
-                place
-            }
-            (What::Item(item), None) => {
-                let length = |item: &Item| item.vector.as_ref().map(Vec::len);
-                let given = catalogue.items.first().and_then(length);
-                if given.is_some() && length(&item) != given {
-                    return None;
-                }
-                catalogue.add_newcomers(vec![*item]);
-                catalogue.items.len() - 1
-            }
-            (What::Withdrawn(_), place) => {
-                changes::withdraw(&mut catalogue.items[place?], change.time_ms);
-                place?
-            }
-        };
-        let item = &mut catalogue.items[place];
-        item.available_until_ms =
-            self.editorial.end_of(&item.item, &item.creator).or(item.available_until_ms);
-        Some(place)
+        self.waiting.drain(..self.waiting.len().min(TURN));
+        self.waiting.is_empty()
     }
 }
 
@@ -186,10 +211,16 @@ fn newcomers(data: &Path, changed: u64, catalogue: &Catalogue) -> anyhow::Result
     later.retain(|change| change.number > changed);
     let mut items = Vec::new();
     changes::apply(&mut items, later);
+    items.retain(|item| is_placed(catalogue, item));
+    Ok(items)
+}
+
+/// Whether an item that was put in without a model is placed beside the generation's: where those come with vectors, it does
+/// too.
+fn is_placed(catalogue: &Catalogue, item: &Item) -> bool {
     let length = |item: &Item| item.vector.as_ref().map(Vec::len);
     let given = catalogue.items.first().and_then(length);
-    items.retain(|item| given.is_none() || length(item) == given);
-    Ok(items)
+    given.is_none() || length(item) == given
 }
 
 /// The counters of the tables' events, but for those that were received too.
@@ -209,32 +240,53 @@ pub struct Parts {
     known: HashMap<usize, HashSet<String>>,
     trending: Trending,
     tallies: Tallies,
+    /// Where items are being taken in.
+    placer: Option<ItemPlacer>,
+}
+
+/// What was taken in at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakenIn {
+    /// How many items.
+    pub items: usize,
+    /// Whether no other waits.
+    pub is_all: bool,
 }
 
 impl Parts {
-    /// Takes in the items that changed since `basis` was loaded, each by itself; how many. None where everything has to be
+    /// Takes in the next items that changed since `basis` was loaded, each by itself. None where everything has to be
     /// prepared anew; nothing has changed then.
     ///
     /// # Errors
-    /// When the changes cannot be read or an item gets no vector: it fits together no more then.
-    pub fn catch_up(&mut self, basis: &mut Basis, now_ms: i64) -> anyhow::Result<Option<usize>> {
+    /// When the changes cannot be read or the model fails; nothing has changed then either.
+    pub fn catch_up(&mut self, basis: &mut Basis, now_ms: i64) -> anyhow::Result<Option<TakenIn>> {
         if self.made.is_shortened() || self.made.inventories.fresh() >= FRESH {
             return Ok(None);
         }
-        let Some(places) = basis.catch_up(now_ms)? else { return Ok(None) };
+        let Some(rows) = basis.due()? else { return Ok(None) };
         let (catalogue, model) = (&basis.catalogue, basis.model.as_ref());
-        self.made.made_ms = basis.now_ms;
-        for place in &places {
-            let items = self.histories.counts.len().max(place + 1);
-            self.histories.counts.resize(items, 0.0);
-            let item = &catalogue.items[*place];
-            let vector = embed_one(catalogue, &self.histories, model, &self.made.embeddings, *place)?;
-            let vector = vector.with_context(|| format!("item {} gets no vector", item.item))?;
-            self.made.put(catalogue, *place, &vector);
-            self.encoder.put(catalogue, &self.histories, *place);
-            self.trending.put(item);
+        let mut placer = match self.placer.take() {
+            Some(placer) => placer,
+            None => ItemPlacer::new(catalogue, &self.histories, model, &self.made.embeddings)?,
+        };
+        let mut all = Vec::with_capacity(rows.len());
+        for (place, item) in &rows {
+            let Some(placed) = placer.place(catalogue, *place, item)? else { return Ok(None) };
+            all.push((*place, placed));
         }
-        Ok(Some(places.len()))
+        let (items, is_all) = (rows.len(), basis.take_in(rows, now_ms));
+        self.placer = (!is_all).then_some(placer);
+        self.made.made_ms = basis.now_ms;
+        for (place, placed) in all {
+            let known = self.histories.counts.len().max(place + 1);
+            self.histories.counts.resize(known, 0.0);
+            self.made.put(&basis.catalogue, place, &placed.vector);
+            if let Some(row) = &placed.row {
+                self.encoder.put(place, row);
+            }
+            self.trending.put(&basis.catalogue.items[place]);
+        }
+        Ok(Some(TakenIn { items, is_all }))
     }
 }
 
@@ -250,6 +302,7 @@ pub struct OnDemand<'a> {
     known: HashMap<usize, HashSet<String>>,
     trending: Trending,
     tallies: Tallies,
+    placer: Option<ItemPlacer>,
 }
 
 impl<'a> OnDemand<'a> {
@@ -270,7 +323,8 @@ impl<'a> OnDemand<'a> {
         let encoder = PersonEncoder::new(catalogue, &histories, model)?;
         let engine = Some(PackMaker::new(&prepared)?.into_engine());
         let (known, trending, tallies) = (HashMap::new(), Trending::new(catalogue), Tallies::default());
-        Ok(Self { basis, prepared, histories, encoder, engine, known, trending, tallies })
+        let placer = None;
+        Ok(Self { basis, prepared, histories, encoder, engine, known, trending, tallies, placer })
     }
 
     /// Takes what `counting` counted since into account: how well new and little known items did.
@@ -284,16 +338,17 @@ impl<'a> OnDemand<'a> {
     /// What was prepared, so that its basis may change.
     #[must_use]
     pub fn into_parts(self) -> Parts {
-        let Self { basis: _, prepared, histories, encoder, engine, known, trending, tallies } = self;
-        Parts { made: prepared.into_made(), histories, encoder, engine, known, trending, tallies }
+        let Self { basis: _, prepared, histories, encoder, engine, known, trending, tallies, placer } = self;
+        let made = prepared.into_made();
+        Parts { made, histories, encoder, engine, known, trending, tallies, placer }
     }
 
     /// What was prepared from `basis`, or caught up with it, ready for questions.
     #[must_use]
     pub fn with(basis: &'a Basis, parts: Parts) -> Self {
-        let Parts { made, histories, encoder, engine, known, trending, tallies } = parts;
+        let Parts { made, histories, encoder, engine, known, trending, tallies, placer } = parts;
         let prepared = Prepared::with(&basis.catalogue, made);
-        Self { basis, prepared, histories, encoder, engine, known, trending, tallies }
+        Self { basis, prepared, histories, encoder, engine, known, trending, tallies, placer }
     }
 
     /// A signed pack for `user` with what they did lately, checked as their client will; none for somebody of whom nothing

@@ -106,13 +106,11 @@ pub fn item_matrix(catalogue: &Catalogue, histories: &Histories) -> FeatureMatri
     FeatureMatrix { columns, values }
 }
 
-/// The row of the item at `place`.
+/// The row of one item as popular as this, its age counted to a moment.
 #[must_use]
-pub fn item_row(catalogue: &Catalogue, histories: &Histories, place: usize) -> Vec<f32> {
+pub fn item_row(dataset: &Dataset, item: &Item, measured: (f32, i64)) -> Vec<f32> {
     let mut row = Vec::new();
-    let popularity = histories.popularity().get(place).copied().unwrap_or_default();
-    let measured = (popularity, histories.reference_ms);
-    push_item(&catalogue.dataset, &catalogue.items[place], measured, &mut row);
+    push_item(dataset, item, measured, &mut row);
     row
 }
 
@@ -235,7 +233,8 @@ mod tests {
         assert_eq!((items.rows(), items.columns.len()), (samples::ITEMS, 9));
         assert_eq!((users.rows(), users.columns.len()), (samples::USERS, 3 * 9 + 2 + 32));
         assert!(items.values.iter().chain(&users.values).all(|value| (0.0..=1.0).contains(value)));
-        assert_eq!(item_row(&catalogue, &histories, 3), items.row(3));
+        let measured = (histories.popularity()[3], histories.reference_ms);
+        assert_eq!(item_row(&catalogue.dataset, &catalogue.items[3], measured), items.row(3));
     }
 
     #[test]

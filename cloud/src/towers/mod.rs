@@ -15,6 +15,7 @@ pub mod model;
 pub mod none;
 pub mod onnx;
 pub mod person;
+mod placer;
 pub mod projection;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -23,6 +24,7 @@ pub mod table;
 mod unit;
 
 pub use model::{ModelDirectory, Retriever};
+pub(crate) use placer::ItemPlacer;
 
 /// Dimension of the vectors made here.
 pub const DIMENSION: usize = 64;
@@ -87,35 +89,6 @@ pub fn embed_some(
         Some(model) => by_model(catalogue, &histories, model, is_wanted),
         None => Ok(none::embed(catalogue, &histories)),
     }
-}
-
-/// The vector of the item at `place` alone, beside those that there are; none where it takes all of them anew.
-///
-/// # Errors
-/// As [`embed`].
-pub fn embed_one(
-    catalogue: &Catalogue,
-    histories: &history::Histories,
-    model: Option<&ModelDirectory>,
-    embeddings: &Embeddings,
-    place: usize,
-) -> anyhow::Result<Option<Vec<f32>>> {
-    let (item, dimension) = (&catalogue.items[place], embeddings.dimension);
-    let vector = match model.map(|model| &model.retriever) {
-        Some(Retriever::Towers { item: tower, .. }) => {
-            let row = features::item_row(catalogue, histories, place);
-            Some(onnx::Tower::open(tower, "item")?.one(&row)?)
-        }
-        Some(Retriever::Table(bytes)) => {
-            let table = table::ItemTable::from_bytes(bytes)?;
-            table.vectors(catalogue).chunks_exact(table.dimension).nth(place).map(<[f32]>::to_vec)
-        }
-        None => match &embeddings.directions {
-            Some(directions) => Some(directions.place(catalogue, item)),
-            None => none::given_to(item, dimension),
-        },
-    };
-    Ok(vector.filter(|vector| vector.len() == dimension))
 }
 
 fn by_model(

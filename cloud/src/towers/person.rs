@@ -36,13 +36,13 @@ impl PersonEncoder {
         }))
     }
 
-    /// Takes in the item at `place`, which is new and the last one, or has another row now.
-    pub fn put(&mut self, catalogue: &Catalogue, histories: &Histories, place: usize) {
+    /// Takes in the tower's input of the item at `place`, which is new and the last one, or has another row now.
+    pub fn put(&mut self, place: usize, row: &[f32]) {
         let How::Tower(_, rows) = &mut self.0 else { return };
-        let (width, row) = (rows.columns.len(), features::item_row(catalogue, histories, place));
+        let width = rows.columns.len();
         match rows.values.get_mut(place * width..(place + 1) * width) {
-            Some(known) => known.copy_from_slice(&row),
-            None => rows.values.extend(row),
+            Some(known) => known.copy_from_slice(row),
+            None => rows.values.extend_from_slice(row),
         }
     }
 

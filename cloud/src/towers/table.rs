@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::history::Histories;
 use super::unit::{add_scaled, normalise_rows};
 use super::{Embeddings, none};
-use crate::catalog::Catalogue;
+use crate::catalog::{Catalogue, Item};
 
 /// The version of `item_vectors.bin` that this program reads.
 pub const FORMAT: u32 = 1;
@@ -29,6 +29,9 @@ struct Header {
     new_item: f32,
     items: Vec<String>,
 }
+
+/// Of each word how many items with a place have it, and the sum of their vectors.
+pub(super) type Words = BTreeMap<String, (f32, Vec<f32>)>;
 
 /// A vector for each item that was known when they were learned.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,39 +87,58 @@ impl ItemTable {
         let mut vectors = vec![0.0; catalogue.items.len() * self.dimension];
         for (row, place) in vectors.chunks_exact_mut(self.dimension).zip(&places) {
             if let Some(place) = place {
-                row.copy_from_slice(&self.vectors[place * self.dimension..][..self.dimension]);
+                row.copy_from_slice(self.row(*place));
             }
         }
         if places.contains(&None) {
-            self.introduce(catalogue, &places, &mut vectors);
+            let words = self.words(catalogue);
+            let new = vectors.chunks_exact_mut(self.dimension).zip(&catalogue.items).zip(&places);
+            for ((row, item), _) in new.filter(|(_, place)| place.is_none()) {
+                self.introduce(row, catalogue, item, &words);
+            }
         }
         normalise_rows(&mut vectors, self.dimension);
         vectors
     }
 
-    /// Gives the items without a place the weighted mean of what they share words with.
-    fn introduce(&self, catalogue: &Catalogue, places: &[Option<usize>], vectors: &mut [f32]) {
-        let mut words: BTreeMap<String, (f32, Vec<f32>)> = BTreeMap::new();
-        for (item, place) in catalogue.items.iter().zip(places) {
-            let Some(place) = place else { continue };
+    /// The unit vector of one item, beside those whose words these are.
+    pub(super) fn vector(&self, catalogue: &Catalogue, item: &Item, words: &Words) -> Vec<f32> {
+        let mut vector = vec![0.0; self.dimension];
+        match self.places.get(&item.item) {
+            Some(place) => vector.copy_from_slice(self.row(*place)),
+            None => self.introduce(&mut vector, catalogue, item, words),
+        }
+        normalise_rows(&mut vector, self.dimension);
+        vector
+    }
+
+    fn row(&self, place: usize) -> &[f32] {
+        &self.vectors[place * self.dimension..][..self.dimension]
+    }
+
+    /// The words of the catalogue's items that have a place.
+    pub(super) fn words(&self, catalogue: &Catalogue) -> Words {
+        let mut words = Words::new();
+        for item in &catalogue.items {
+            let Some(place) = self.places.get(&item.item) else { continue };
             for word in none::item_words(catalogue, item) {
                 let (count, sum) = words.entry(word).or_insert_with(|| (0.0, vec![0.0; self.dimension]));
                 *count += 1.0;
-                add_scaled(sum, &self.vectors[place * self.dimension..][..self.dimension], 1.0);
+                add_scaled(sum, self.row(*place), 1.0);
             }
         }
+        words
+    }
+
+    /// Gives an item without a place the weighted mean of what it shares words with.
+    fn introduce(&self, row: &mut [f32], catalogue: &Catalogue, item: &Item, words: &Words) {
         let known = self.places.len() as f32;
-        for (index, row) in vectors.chunks_exact_mut(self.dimension).enumerate() {
-            if places[index].is_some() {
-                continue;
+        for word in none::item_words(catalogue, item) {
+            if let Some((count, sum)) = words.get(&word) {
+                add_scaled(row, sum, (libm::logf((1.0 + known) / (1.0 + count)) + 1.0) / count);
             }
-            for word in none::item_words(catalogue, &catalogue.items[index]) {
-                if let Some((count, sum)) = words.get(&word) {
-                    add_scaled(row, sum, (libm::logf((1.0 + known) / (1.0 + count)) + 1.0) / count);
-                }
-            }
-            self.stand_back(row);
         }
+        self.stand_back(row);
     }
 
     /// Gives a new item's row its length and its distance from everything known.
