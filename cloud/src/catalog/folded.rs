@@ -20,6 +20,8 @@ pub struct Folded {
     items: HashMap<String, (Tally, u32)>,
     /// How many events about known items there were on each day from 1970.
     days: BTreeMap<i64, u64>,
+    /// How many there were of each person.
+    people: HashMap<String, u64>,
     events: usize,
 }
 
@@ -33,6 +35,14 @@ impl Folded {
         now_ms: i64,
     ) {
         self.events += 1;
+        if !event.user.is_empty() {
+            match self.people.get_mut(&event.user) {
+                Some(events) => *events += 1,
+                None => {
+                    self.people.insert(event.user.clone(), 1);
+                }
+            }
+        }
         let counters = if is_received { &mut self.received } else { &mut self.tables };
         counters.fold(event, segment, now_ms.max(event.time_ms));
         if is_known {
@@ -47,6 +57,12 @@ impl Folded {
     #[must_use]
     pub fn events(&self) -> usize {
         self.events
+    }
+
+    /// How many of them were those of `user`.
+    #[must_use]
+    pub fn events_of(&self, user: &str) -> u64 {
+        self.people.get(user).copied().unwrap_or_default()
     }
 
     /// How many of them were about known items.

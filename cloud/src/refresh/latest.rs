@@ -13,12 +13,19 @@ use super::Whose;
 use super::barred::is_seen;
 use crate::catalog::{Catalogue, Event, EventKind, Folded, jsonl};
 use crate::consumers::Segment;
+use crate::dead_letters;
 use crate::erasure::Erased;
-use crate::events::{Filter, LeftOut, is_sign_in, read_likely};
+use crate::events::{Filter, LeftOut, Tail, is_sign_in, read_likely};
 use crate::towers::history::profile_weight;
 
-/// How many people's events are kept of those that are nobody's.
-const NOBODYS: usize = 100;
+/// How many people's deeds are kept of those that are nobody's: with the usual history those of all the sessions that are
+/// looked at for what is taken up together, as far as these are short.
+const NOBODYS: usize = 4_000;
+/// How many people's events that say nothing are kept of those that are nobody's.
+const SHOWN_TO_NOBODY: usize = 100;
+/// Sign-ins after which it is looked through which of them are needed still.
+const SIGN_INS: usize = 100_000;
+const DAY_MS: i64 = 86_400_000;
 
 /// How much is read, and for whom.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +62,7 @@ impl Latest {
     pub(super) fn read(data: &Path, catalogue: &Catalogue, reading: Reading) -> anyhow::Result<Self> {
         let erased = Erased::read(data)?;
         let mut held = Held::new(catalogue, reading);
+        held.log_begins_ms = log_begins_ms(data)?;
         jsonl::each(&data.join("events.jsonl"), |event: Event| {
             if !erased.contains(&event.user) {
                 held.add(event, false);
@@ -65,14 +73,23 @@ impl Latest {
     }
 }
 
+/// When the service took the first event of its log in; never without one.
+fn log_begins_ms(data: &Path) -> anyhow::Result<i64> {
+    let (mut tail, mut begins_ms) = (Tail::new(data, 0), i64::MAX);
+    tail.pass_over(dead_letters::passed_over(data)?);
+    tail.read(1, |arrival| begins_ms = begins_ms.min(arrival.received_ms))?;
+    Ok(begins_ms)
+}
+
 /// When an event happened and its id, then whether the service received it.
 type Key = (i64, String, bool);
 
 /// What an event says of its person: the latest of each are held, so that a month of lists that were shown does not make
 /// anybody forget what was refused.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Says {
-    /// What they want and what they never want to see again: likes, refusals, follows, and what takes them back.
+    /// What they want and what they never want to see again: likes, refusals, follows, and what takes them back. Of nobody
+    /// these are deeds.
     Lasting,
     /// What else they took up, skipped or rated.
     Deed,
@@ -83,9 +100,10 @@ enum Says {
 impl Says {
     fn of(event: &Event) -> Self {
         let follows = matches!(event.kind, EventKind::Follow | EventKind::Unfollow);
-        if follows || event.bars("", &[]).is_some() {
+        let lasts = follows || event.bars("", &[]).is_some();
+        if lasts && !event.user.is_empty() {
             Self::Lasting
-        } else if profile_weight(event) != 0.0 || is_seen(&event.kind) {
+        } else if lasts || profile_weight(event) != 0.0 || is_seen(&event.kind) {
             Self::Deed
         } else {
             Self::Nothing
@@ -102,7 +120,7 @@ struct Person([Kind; 3]);
 struct Kind {
     /// With the number of their arrival.
     events: BTreeMap<Key, (u64, Event)>,
-    /// The latest one that was let go of.
+    /// The latest one that was let go of; of those that are nobody's, of the tables.
     gone: Option<Key>,
 }
 
@@ -114,8 +132,14 @@ struct Held<'a> {
     segments: Vec<Segment>,
     /// By id; those that are nobody's under the empty one.
     people: HashMap<String, Person>,
-    /// Who signed in in which session.
-    signed_in: HashMap<String, String>,
+    /// Who signed in in which session, and when.
+    signed_in: HashMap<String, (String, i64)>,
+    /// How many there are when it is looked through which of them are needed still.
+    most_signed_in: usize,
+    /// The time of the latest event that was received.
+    latest_ms: i64,
+    /// What happened from then on and is in the tables is taken to be in the log too, and counted there.
+    log_begins_ms: i64,
     folded: Folded,
     arrived: u64,
 }
@@ -128,6 +152,9 @@ impl<'a> Held<'a> {
             segments: catalogue.users.iter().map(Segment::of_user).collect(),
             people: HashMap::new(),
             signed_in: HashMap::new(),
+            most_signed_in: SIGN_INS,
+            latest_ms: i64::MIN,
+            log_begins_ms: i64::MAX,
             folded: Folded::default(),
             arrived: 0,
         }
@@ -136,26 +163,47 @@ impl<'a> Held<'a> {
     /// Takes the next event in.
     fn add(&mut self, mut event: Event, is_received: bool) {
         self.arrived += 1;
+        if is_received {
+            self.latest_ms = self.latest_ms.max(event.time_ms);
+        }
         if is_received && is_sign_in(&event) {
-            self.signed_in.entry(event.session.clone()).or_insert_with(|| event.user.clone());
+            let who = || (event.user.clone(), event.time_ms);
+            self.signed_in.entry(event.session.clone()).or_insert_with(who);
+            self.forget_sign_ins();
         }
         if is_received && event.user.is_empty() {
             // As `hand_over` does with all of them at hand.
-            if let Some(user) = self.signed_in.get(&event.session) {
+            if let Some((user, _)) = self.signed_in.get(&event.session) {
                 event.user.clone_from(user);
             }
         }
         self.hold(self.arrived, event, is_received);
     }
 
+    /// Lets go of sessions that somebody signed in to before anything happened that is held and nobody's, and a day before
+    /// the latest event: what is still to come is hardly theirs.
+    fn forget_sign_ins(&mut self) {
+        if self.signed_in.len() < self.most_signed_in {
+            return;
+        }
+        let nobodys = self.people.get("").into_iter().flat_map(|nobody| &nobody.0);
+        let oldest = nobodys.filter_map(|kind| kind.events.keys().find(|key| key.2)).map(|key| key.0).min();
+        let recent_ms = self.latest_ms.saturating_sub(DAY_MS);
+        let needed_ms = oldest.map_or(recent_ms, |oldest_ms| oldest_ms.min(recent_ms));
+        self.signed_in.retain(|_, (_, time_ms)| *time_ms >= needed_ms);
+        self.most_signed_in = (2 * self.signed_in.len()).max(SIGN_INS);
+    }
+
     fn hold(&mut self, arrived: u64, mut event: Event, is_received: bool) {
         let key = (event.time_ms, event.event_id.clone(), is_received);
         let is_nobodys = event.user.is_empty();
+        let says = Says::of(&event);
         let person = self.people.entry(event.user.clone()).or_default();
-        let kind = &mut person.0[Says::of(&event) as usize];
-        // It was read before, or comes after a whole history that is later.
+        let kind = &mut person.0[says as usize];
+        // It was read before, or comes after a whole history that is later. What is nobody's and comes late counts, unless it
+        // may be what was let go of of the tables.
         let is_gone = |gone: &Key| (key.0, &key.1) <= (gone.0, &gone.1);
-        if !is_nobodys && kind.gone.as_ref().is_some_and(is_gone) {
+        if (!is_nobodys || is_received) && kind.gone.as_ref().is_some_and(is_gone) {
             return;
         }
         if !is_nobodys && !self.reading.whose.has(&event.user) {
@@ -163,15 +211,21 @@ impl<'a> Held<'a> {
             event.context.retain(|name, _| name == "region");
         }
         kind.events.entry(key).or_insert((arrived, event));
-        let most = self.reading.history.saturating_mul(if is_nobodys { NOBODYS } else { 1 });
-        if kind.events.len() > most
+        let people = match says {
+            _ if !is_nobodys => 1,
+            Says::Nothing => SHOWN_TO_NOBODY,
+            Says::Lasting | Says::Deed => NOBODYS,
+        };
+        if kind.events.len() > self.reading.history.saturating_mul(people)
             && let Some((key, (_, event))) = kind.events.pop_first()
         {
             // Of what is in the tables and in the log one counts.
             let again = kind.events.first_key_value().map(|(next, _)| (next.0, &next.1));
             let is_there_again = again == Some((key.0, &key.1));
             let is_received = key.2;
-            kind.gone = Some(key);
+            if !is_nobodys || !is_received {
+                kind.gone = kind.gone.take().max(Some(key));
+            }
             if !is_there_again {
                 self.fold(&event, is_received);
             }
@@ -183,6 +237,8 @@ impl<'a> Held<'a> {
         let user = self.catalogue.user_index(&event.user);
         let segment = user.and_then(|user| self.segments.get(user)).unwrap_or(&nobody);
         let is_known = self.catalogue.item_index(&event.item).is_some();
+        // Who counts the log besides counts it there.
+        let is_received = is_received || event.time_ms >= self.log_begins_ms;
         self.folded.add(event, segment, (is_known, is_received), self.reading.now_ms);
     }
 
@@ -197,7 +253,7 @@ impl<'a> Held<'a> {
         let nobody = self.people.remove("").unwrap_or_default();
         let (mut tables, mut received) = (Vec::new(), Vec::new());
         for (key, (arrived, mut event)) in nobody.0.into_iter().flat_map(|kind| kind.events) {
-            if let Some(user) = self.signed_in.get(&event.session).filter(|_| key.2) {
+            if let Some((user, _)) = self.signed_in.get(&event.session).filter(|_| key.2) {
                 event.user.clone_from(user);
                 self.hold(arrived, event, true);
             } else {
@@ -222,7 +278,9 @@ fn in_order(mut rows: Vec<(u64, Event)>) -> Vec<Event> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{catalogue, event};
+    use super::super::{HISTORY, together};
     use super::*;
+    use crate::consumers::Counters;
     use crate::events::hand_over;
 
     fn reading(history: usize) -> Reading {
@@ -290,14 +348,78 @@ mod tests {
         assert_eq!(counted, 5, "the five before");
     }
 
+    fn nobodys(id: &str, session: &str, time_ms: i64) -> Event {
+        let mut event = event(id, 0, 1, EventKind::Like, time_ms);
+        (event.user, event.session) = (String::new(), session.to_owned());
+        event
+    }
+
+    #[test]
+    fn many_short_sessions_of_nobody_are_held_as_long_as_they_are_looked_at() {
+        let catalogue = catalogue(4, 1);
+        let mut held = Held::new(&catalogue, reading(HISTORY));
+        for at in 0..165_000_i64 {
+            held.add(nobodys(&format!("{at:06}"), &format!("s{}", at / 7), at), false);
+        }
+        let latest = finish(held);
+        assert_eq!((latest.tables.len(), latest.folded.events()), (165_000, 0));
+        const { assert!(NOBODYS * HISTORY >= 7 * together::SESSIONS) };
+    }
+
+    #[test]
+    fn copies_of_what_is_nobodys_count_once_and_what_comes_late_counts() {
+        let catalogue = catalogue(4, 1);
+        let mut held = Held::new(&catalogue, reading(1));
+        let events = 2 * NOBODYS as i64;
+        let like = |at: i64| nobodys(&format!("{at:06}"), "s", at);
+        (0..events).for_each(|at| held.add(like(at), false));
+        (0..events).for_each(|at| held.add(like(at), true));
+        // All of the tables are gone, and half of what came by itself; then one comes that is older than those.
+        (events..2 * events).for_each(|at| held.add(like(at), true));
+        held.add(nobodys("late", "s", events), true);
+        let latest = finish(held);
+        let counted: u32 = latest.folded.items().map(|(_, tally, _)| tally.liked).sum();
+        assert_eq!(latest.received.len() as i64 + i64::from(counted), 2 * events + 1);
+    }
+
+    #[test]
+    fn what_the_log_may_hold_too_is_counted_as_if_it_did() {
+        let catalogue = catalogue(4, 1);
+        let mut held = Held::new(&catalogue, reading(1));
+        held.log_begins_ms = 2;
+        let like = |at: i64| event(&format!("e{at}"), 0, 1, EventKind::Like, at);
+        (0..5).for_each(|at| held.add(like(at), false));
+        let folded = finish(held).folded;
+        let counted = |counters: &Counters| {
+            counters.days().flat_map(|(_, cells)| cells.values()).map(|tally| tally.liked).sum::<u32>()
+        };
+        assert_eq!((counted(&folded.tables), counted(&folded.received)), (2, 2));
+    }
+
+    #[test]
+    fn sign_ins_are_forgotten_once_nothing_that_is_held_needs_them() {
+        let catalogue = catalogue(4, 1);
+        let mut held = Held::new(&catalogue, reading(10));
+        held.add(nobodys("before", "s1", 1), true);
+        let sign_in = |at: i64| {
+            let mut event =
+                event(&format!("{at:06}"), 0, 0, EventKind::Custom("sign_in".into()), at * DAY_MS / 100);
+            event.session = format!("s{at}");
+            event
+        };
+        let many = 2 * SIGN_INS as i64;
+        (1..many).for_each(|at| held.add(sign_in(at), true));
+        assert_eq!(held.signed_in.len() as i64, many - 1, "of what is held somebody may be the owner");
+        held.people.remove("");
+        (many..2 * many).for_each(|at| held.add(sign_in(at), true));
+        assert!(held.signed_in.len() <= SIGN_INS, "{}", held.signed_in.len());
+        held.add(nobodys("after", &format!("s{}", 2 * many - 1), i64::MAX / 4), true);
+        assert_eq!(finish(held).received.last().map(|event| event.user.as_str()), Some("u0"));
+    }
+
     #[test]
     fn a_session_is_handed_over_as_it_is_with_everything_at_hand() {
         let catalogue = catalogue(4, 2);
-        let nobodys = |id: &str, session: &str, time_ms| {
-            let mut event = event(id, 0, 1, EventKind::Like, time_ms);
-            (event.user, event.session) = (String::new(), session.to_owned());
-            event
-        };
         let mut sign_in = event("3", 1, 0, EventKind::Custom("sign_in".into()), 3);
         sign_in.session = "a".into();
         let events = vec![nobodys("1", "a", 1), nobodys("2", "b", 2), sign_in, nobodys("4", "a", 4)];

@@ -124,6 +124,11 @@ impl Basis {
         })
     }
 
+    /// What the events of the tables come to, without what the log holds too: of those that are held, and of the others.
+    fn of_tables(&self) -> [&Counters; 2] {
+        [&self.imported, &self.catalogue.folded.tables]
+    }
+
     /// The rows that the next changes come to, by their places, of which new ones follow the others. None where everything
     /// has to be prepared anew: other tables, too many changes, or an item that has no place beside the others any more.
     fn due(&mut self) -> anyhow::Result<Option<BTreeMap<usize, Item>>> {
@@ -330,7 +335,7 @@ impl<'a> OnDemand<'a> {
     /// Takes what `counting` counted since into account: how well new and little known items did.
     pub fn count(&mut self, counting: &Counting) {
         let basis = self.basis;
-        if let Some(tallies) = self.tallies.by_now(&basis.catalogue, &basis.imported, counting) {
+        if let Some(tallies) = self.tallies.by_now(&basis.catalogue, &basis.of_tables(), counting) {
             self.prepared.recount(tallies);
         }
     }
@@ -476,7 +481,7 @@ impl<'a> OnDemand<'a> {
         count: usize,
     ) -> Vec<Scored> {
         let catalogue = &self.basis.catalogue;
-        self.trending.count(catalogue, &[&self.basis.imported, &catalogue.folded.tables], counting);
+        self.trending.count(catalogue, &self.basis.of_tables(), counting);
         self.trending.list(&self.prepared, segment, category, count).to_vec()
     }
 
@@ -484,5 +489,33 @@ impl<'a> OnDemand<'a> {
     #[must_use]
     pub fn starters(&self, answers: &Answers) -> Vec<Starter> {
         starters(&self.prepared, answers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{NOW, folder, options};
+    use super::super::{Options, run};
+    use super::*;
+    use crate::config::Config;
+    use crate::state::AppState;
+
+    #[test]
+    fn what_was_let_go_of_while_reading_counts_for_what_is_known_of_items() {
+        for history in [1_000, 3] {
+            let (data, catalogue) = folder();
+            run(data.path(), &Options { history, reuse_ms: 0, ..options() }).unwrap();
+            let state = AppState::open(Config::new(data.path())).unwrap();
+            let basis = Basis::load(data.path(), &state.published().unwrap(), NOW).unwrap();
+            assert_eq!(basis.catalogue.folded.events() > 0, history == 3);
+            let mut on_demand = OnDemand::new(&basis).unwrap();
+            let expected = |on_demand: &OnDemand<'_>| -> Vec<f32> {
+                (0..catalogue.items.len()).map(|item| on_demand.prepared.expected(item)).collect()
+            };
+            let before = expected(&on_demand);
+            while !state.counting.catch_up(&state).unwrap() {}
+            on_demand.count(&state.counting);
+            assert_eq!(expected(&on_demand), before, "{history}");
+        }
     }
 }

@@ -135,14 +135,15 @@ pub(super) fn shards_for(subjects: usize) -> usize {
 /// What is known of each user's activity.
 #[derive(Debug, Clone)]
 pub(super) struct Activity {
-    /// Of each user: how many events, the last one's index.
+    /// Of each user: how many events, those that are no longer held among them, the last one's index.
     users: Vec<(u64, Option<u32>)>,
 }
 
 impl Activity {
     /// Counts the catalogue's events.
     pub(super) fn new(catalogue: &Catalogue) -> Self {
-        let mut users = vec![(0, None); catalogue.users.len()];
+        let read = |user: &User| (catalogue.folded.events_of(&user.user), None);
+        let mut users: Vec<(u64, Option<u32>)> = catalogue.users.iter().map(read).collect();
         for (index, user) in catalogue.event_users.iter().enumerate() {
             let Some(user) = user else { continue };
             let (count, last) = &mut users[*user as usize];
@@ -215,5 +216,16 @@ mod tests {
         assert_ne!(before[1], after[1]);
         catalogue.users[0].country = Some("DE".into());
         assert_ne!(digests(&catalogue)[0], after[0]);
+    }
+
+    #[test]
+    fn one_more_event_changes_a_digest_where_it_takes_the_place_of_another_that_was_held() {
+        let mut catalogue = catalogue(4, 1);
+        catalogue.add_events(vec![event("b", 0, 0, EventKind::Play, 10)]);
+        let digest = |catalogue: &Catalogue| Activity::new(catalogue).digest("shared", catalogue, 0);
+        let before = digest(&catalogue);
+        let gone = event("a", 0, 0, EventKind::Play, 5);
+        catalogue.folded.add(&gone, &Segment::default(), (true, true), 10);
+        assert_ne!(digest(&catalogue), before);
     }
 }

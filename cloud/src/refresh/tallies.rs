@@ -18,13 +18,15 @@ impl Tallies {
     pub(super) fn by_now(
         &mut self,
         catalogue: &Catalogue,
-        imported: &Counters,
+        imported: &[&Counters],
         counting: &Counting,
     ) -> Option<Vec<Tally>> {
         let (begun, before) = (Instant::now(), self.0);
         let is_new = |seen: u64| before.is_none_or(|(last, again)| last != seen && again <= begun);
-        let summed =
-            counting.ask(|lately, seen| is_new(seen).then(|| (seen, sums(catalogue, &[imported, lately]))));
+        let summed = counting.ask(|lately, seen| {
+            let all: Vec<&Counters> = imported.iter().copied().chain([lately]).collect();
+            is_new(seen).then(|| (seen, sums(catalogue, &all)))
+        });
         let (seen, tallies) = summed.flatten()?;
         self.0 = Some((seen, begun + begun.elapsed() * REST));
         Some(tallies)

@@ -19,7 +19,7 @@ const NEIGHBOURS: usize = 30;
 /// Counts below this say nothing yet: added to both items' counts.
 const SHRINK: f32 = 2.0;
 /// Sessions looked at, the newest.
-const SESSIONS: usize = 500_000;
+pub(super) const SESSIONS: usize = 500_000;
 
 /// Neighbours of items by co-occurrence.
 #[derive(Debug, Clone)]
