@@ -195,9 +195,17 @@ impl Catalogue {
         self.user_indices.get(user).copied()
     }
 
-    /// The indices of the events that models and counts may use, in time order.
+    /// The indices of the events that models may learn from, in time order.
     pub fn training_events(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.events.len()).filter(|index| !self.held_out[*index])
+        (0..self.events.len()).filter(|index| self.teaches(*index))
+    }
+
+    /// Whether models may learn from an event: it is not held out, nor from after the end of learning. A session that began before
+    /// that end is nobody's to judge, yet what it did later is from a time of which a model knows nothing.
+    #[must_use]
+    pub fn teaches(&self, index: usize) -> bool {
+        let until_ms = self.split.rule.trained_until_ms().filter(|_| self.dataset.timed);
+        !self.held_out[index] && until_ms.is_none_or(|until_ms| self.events[index].time_ms < until_ms)
     }
 
     /// Every session of the log, sorted by the time of its first event.
@@ -257,6 +265,18 @@ mod tests {
         assert_eq!(catalogue.event_items, [Some(0), Some(1), Some(0)]);
         assert_eq!(catalogue.user_index("u"), Some(0));
         assert_eq!(catalogue.training_events().collect::<Vec<_>>(), [0, 1]);
+    }
+
+    #[test]
+    fn what_a_session_did_after_the_boundary_is_neither_learned_from_nor_held_out() {
+        let mut catalogue = catalogue();
+        catalogue.divide(Rule::Time { boundary_ms: 15 });
+        assert_eq!(catalogue.held_out, [false, false, true]);
+        assert_eq!(catalogue.training_events().collect::<Vec<_>>(), [0]);
+        catalogue.divide(Rule::Window { from_ms: 0, validation_ms: 15, boundary_ms: 25, until_ms: 40 });
+        assert_eq!(catalogue.training_events().collect::<Vec<_>>(), [0]);
+        catalogue.dataset.timed = false;
+        assert_eq!(catalogue.training_events().collect::<Vec<_>>(), [0, 1], "times mean nothing");
     }
 
     #[test]

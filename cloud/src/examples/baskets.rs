@@ -34,7 +34,7 @@ pub struct Summary {
     pub parts: usize,
     /// Sessions left out of `all/` because a program did them, as for the towers.
     pub automatic: usize,
-    /// Collections left out: nothing says that they are from before the boundary.
+    /// Collections left out: nothing says that they are from before the end of learning.
     pub collections_left_out: usize,
 }
 
@@ -45,7 +45,7 @@ pub struct Summary {
 pub fn write(catalogue: &Catalogue, out: &Path) -> anyhow::Result<Summary> {
     let parts = Snapshot::parts(catalogue)?;
     let training: Vec<usize> = catalogue.training_events().collect();
-    let end_ms = catalogue.split.rule.boundary_ms();
+    let end_ms = catalogue.split.rule.trained_until_ms();
     let all = Baskets::of(catalogue, &training, end_ms);
     all.write(&out.join("all"))?;
     for (at, part) in parts.iter().enumerate() {

@@ -124,12 +124,13 @@ impl Snapshot {
         })
     }
 
-    /// The training sessions that are learned from, at most `most`, spread evenly. None has an event that is held out.
+    /// The training sessions that are learned from, at most `most`, spread evenly. None has an event that is held out, or one from
+    /// after the end of learning.
     #[must_use]
     pub fn sessions(&self, catalogue: &Catalogue, most: usize) -> Vec<SessionLog> {
         let mut sessions = catalogue.sessions();
         for session in &mut sessions {
-            session.events.retain(|&event| !catalogue.held_out[event as usize]);
+            session.events.retain(|&event| catalogue.teaches(event as usize));
         }
         sessions.retain(|session| {
             let first = session.events.first().map(|&event| &catalogue.events[event as usize]);
@@ -207,6 +208,22 @@ mod tests {
         for session in sessions {
             let first = session.events[0] as usize;
             assert!(!session.held_out && catalogue.events[first].time_ms >= snapshot.time_ms);
+        }
+    }
+
+    #[test]
+    fn nothing_is_learned_from_what_a_session_did_after_the_boundary() {
+        let mut catalogue = samples::catalogue();
+        let mut late = samples::event("late", 0, 7, 360_000);
+        late.session = "s0-1".into();
+        catalogue.add_events(vec![late]);
+        let late = catalogue.events.iter().position(|event| event.event_id == "late").unwrap();
+        assert!(!catalogue.held_out[late], "its session began before the boundary");
+        for snapshot in Snapshot::parts(&catalogue).unwrap() {
+            let sessions = snapshot.sessions(&catalogue, 100);
+            assert!(sessions.iter().all(|session| !session.events.contains(&(late as u32))));
+            assert!(!snapshot.known.contains(&late));
+            assert!(snapshot.histories.users[0].iter().all(|signal| signal.time_ms < 350_000));
         }
     }
 

@@ -224,7 +224,13 @@ mod tests {
 
     #[test]
     fn what_comes_after_the_boundary_is_not_looked_at() {
-        assert_eq!(silence(10, &[(EventKind::Complete, 20, None)]), Some(Silence::Young));
+        let mut catalogue = catalogue(10, &[(EventKind::Complete, 20, None)]);
+        assert_eq!(Window::of(&catalogue).unwrap().silence(Shown::of(&shown(1))), Some(Silence::Young));
+        // Nor where the session began before it.
+        catalogue.events.iter_mut().for_each(|event| event.session = "one".into());
+        catalogue.divide(catalogue.split.rule);
+        assert!(catalogue.held_out.iter().all(|held_out| !held_out));
+        assert_eq!(Window::of(&catalogue).unwrap().silence(Shown::of(&shown(1))), Some(Silence::Young));
     }
 
     #[test]

@@ -68,7 +68,7 @@ fn sessions(stage: &Stage<'_>, until: usize) -> Vec<SessionLog> {
     let mut sessions = catalogue.sessions();
     sessions.retain(|session| session.events[0] as usize >= from);
     for session in &mut sessions {
-        session.events.retain(|event| (*event as usize) < until && !catalogue.held_out[*event as usize]);
+        session.events.retain(|event| (*event as usize) < until && catalogue.teaches(*event as usize));
     }
     sessions.retain(|session| session.events.len() > 1);
     let step = sessions.len().div_ceil(SESSIONS).max(1);
