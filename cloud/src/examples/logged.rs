@@ -1,19 +1,19 @@
 //! What the session ranker learns from where hosts keep feature logs: the very numbers that were served, labelled by
 //! what people did with the slate.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
 use segue_core::features::{FeatureLog, Schema};
 use segue_core::limits;
-use segue_core::session::{Event, EventKind};
+use segue_core::session::Event;
 use serde::{Deserialize, Serialize};
 
 use super::arrays::{Arrays, Labels};
 use super::circumstances::Told;
 use super::sample::{self, Outcome};
-use super::window::{Shown, Waited, Window};
+use super::window::{Waited, Window, seen};
 use crate::catalog::{Catalogue, jsonl};
 use crate::evaluate::LabelRules;
 
@@ -116,14 +116,14 @@ fn wait<'a>(
     item: impl Fn(usize) -> &'a str,
     events: &[&Event],
 ) -> Waited {
-    let is_seen = |event: &&&Event| event.kind == EventKind::Impression;
-    let Some(first) = events.iter().find(is_seen) else { return Waited::default() };
-    let seen: BTreeSet<&str> = events.iter().filter(is_seen).map(|event| event.item.as_str()).collect();
-    window.wait(Shown::of(first), places, |at| Some(item(*at)).filter(|item| seen.contains(item)))
+    let seen = seen(events.iter().copied());
+    window.wait(places, |at| seen.get(item(*at)).copied())
 }
 
 #[cfg(test)]
 mod tests {
+    use segue_core::session::EventKind;
+
     use super::*;
     use crate::catalog::Rule;
     use crate::towers::samples;

@@ -5,7 +5,7 @@
 //! within them, is no negative: it has the label of what came of it (delayed feedback: Chapelle, "Modeling Delayed Feedback in
 //! Display Advertising", 2014). What was shown so late that the window ends after what is known says nothing yet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use segue_core::session::{Event, EventKind};
 
@@ -38,11 +38,16 @@ impl<'a> Shown<'a> {
     pub(crate) fn of(event: &'a Event) -> Self {
         Self { who: who(event), slate: event.slate.as_deref(), item: &event.item, time_ms: event.time_ms }
     }
+}
 
-    /// Another item of the same list.
-    pub(super) fn beside(self, item: &'a str) -> Self {
-        Self { item, ..self }
+/// What was seen, as impressions tell, each item at its own first sight. What stood further down than anybody scrolled to, or was
+/// only drawn, is not among it. `events` are in the order of time.
+pub(super) fn seen<'a>(events: impl Iterator<Item = &'a Event>) -> BTreeMap<&'a str, Shown<'a>> {
+    let mut seen = BTreeMap::new();
+    for event in events.filter(|event| event.kind == EventKind::Impression) {
+        seen.entry(event.item.as_str()).or_insert(Shown::of(event));
     }
+    seen
 }
 
 /// Events about items, by who did it.
@@ -143,32 +148,35 @@ impl<'a> Window<'a> {
         }
     }
 
-    /// Gives the silent ones of these places, all of one list, the labels that are due; `item` names a place's item where it was
-    /// seen.
+    /// Gives the silent ones of these places the labels that are due; `seen` says when a place's item was seen, if it was.
     pub(super) fn wait<'b, T>(
         &self,
-        list: Shown<'b>,
         places: &mut [(T, Labels)],
-        item: impl Fn(&T) -> Option<&'b str>,
+        seen: impl Fn(&T) -> Option<Shown<'b>>,
     ) -> Waited {
         let mut waited = Waited::default();
         for (place, labels) in places.iter_mut().filter(|(_, labels)| is_silent(labels)) {
-            let silence = item(place).and_then(|item| self.silence(list.beside(item)));
-            let Some(silence) = silence else { continue };
+            let Some(silence) = seen(place).and_then(|shown| self.silence(shown)) else { continue };
             match silence {
                 Silence::Refused => waited.refused += 1,
                 Silence::Late(_) => waited.late += 1,
                 Silence::Young => waited.young += 1,
             }
+            let [.., seconds] = *labels;
             *labels = silence.labels();
+            if silence == Silence::Refused {
+                // That nothing was played may be told.
+                labels[4] = seconds;
+            }
         }
         waited
     }
 }
 
-/// Whether nothing was said of a candidate that is not known to be the right one.
+/// Whether nothing was said of a candidate that is not known to be the right one. An impression may say that nothing was played.
 fn is_silent([complete, skip, like, next, seconds]: &Labels) -> bool {
-    (*next < 0.5 || next.is_nan()) && [complete, skip, like, seconds].into_iter().all(|label| label.is_nan())
+    let said = [complete, skip, like].into_iter().any(|label| !label.is_nan()) || *seconds > 0.0;
+    (*next < 0.5 || next.is_nan()) && !said
 }
 
 #[cfg(test)]
@@ -247,15 +255,29 @@ mod tests {
         let silent = [NAN, NAN, NAN, 0.0, NAN];
         let mut places =
             [("i1", silent), ("i2", silent), ("i3", said), ("i4", [NAN, NAN, NAN, 1.0, NAN]), ("i5", silent)];
-        let list = shown(0);
-        let waited = window
-            .wait(Shown::of(&list), &mut places, |item| Some(item).filter(|item| **item != "i5").copied());
+        let list = [1, 2, 3, 4].map(shown);
+        let seen = seen(list.iter());
+        let waited = window.wait(&mut places, |item| seen.get(*item).copied());
         assert_eq!(waited, Waited { refused: 1, late: 1, young: 0 });
         assert!(places[0].1[0] > 0.5 && places[0].1[3].is_nan());
         assert_eq!((places[1].1[0], places[1].1[3]), (0.0, 0.0));
         assert!(places[1].1[1].is_nan() && places[3].1[0].is_nan());
         assert_eq!(places[2].1[1], 1.0);
         assert!(places[4].1[0].is_nan(), "nobody saw it");
+    }
+
+    #[test]
+    fn each_item_is_waited_for_from_its_own_first_sight_on() {
+        let catalogue = catalogue(30, &[]);
+        let mut list = [1, 2, 1].map(shown);
+        list[1].time_ms = 10 * HOUR_MS;
+        list[2].time_ms = 20 * HOUR_MS;
+        let seen = seen(list.iter());
+        let mut places = ["i1", "i2"].map(|item| (item, [NAN, NAN, NAN, 0.0, 0.0]));
+        let waited = Window::of(&catalogue).unwrap().wait(&mut places, |item| seen.get(*item).copied());
+        assert_eq!(waited, Waited { refused: 1, late: 0, young: 1 });
+        assert_eq!(places[0].1[4], 0.0, "nothing of it was played, as its impression tells");
+        assert!(places[1].1.iter().all(|label| label.is_nan()));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::examples::arrays::{Arrays, Labels};
 use crate::examples::choice::{CANDIDATES, Came, Chooser, Reach, Vectors};
 use crate::examples::circumstances::Told;
 use crate::examples::schema::{of_table, schema};
-use crate::examples::window::{Shown, Window};
+use crate::examples::window::{Window, seen};
 use crate::examples::{Snapshot, group_of, sample};
 use crate::progress;
 
@@ -36,6 +36,8 @@ pub(super) struct Writer<'a> {
     source: Source,
     /// What is known of what was shown; none where it is not waited for.
     window: Option<&'a Window<'a>>,
+    /// Whether candidates that were drawn are waited for too, where they were seen.
+    waits_for_drawn: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -54,6 +56,7 @@ impl<'a> Writer<'a> {
             popularity: facts.recent_popularity(),
             reach: Reach::GATHERED,
             window: None,
+            waits_for_drawn: true,
             facts,
             catalogue,
             vectors,
@@ -61,6 +64,7 @@ impl<'a> Writer<'a> {
     }
 
     /// For vectors of two towers, which know what items are like whoever took them up; `popularity` is how often each was taken up.
+    /// Of candidates, only those that were logged are waited for.
     pub(super) fn of_towers(
         catalogue: &'a Catalogue,
         policy: &'a Policy,
@@ -69,7 +73,9 @@ impl<'a> Writer<'a> {
         popularity: &'a [f32],
     ) -> anyhow::Result<Self> {
         let schema = schema(&catalogue.dataset, vectors.dimension);
-        Ok(Self { popularity, schema, reach: Reach::PACK, ..Self::new(catalogue, policy, facts, vectors)? })
+        let (reach, waits_for_drawn) = (Reach::PACK, false);
+        let new = Self::new(catalogue, policy, facts, vectors)?;
+        Ok(Self { popularity, schema, reach, waits_for_drawn, ..new })
     }
 
     /// The same, waiting for what becomes of what was shown.
@@ -166,8 +172,9 @@ impl<'a> Writer<'a> {
             }
             let event = &self.catalogue.events[session.events[task.known] as usize];
             let mut rows = rows(task);
-            if let Some(window) = self.window.filter(|_| task.candidates.is_some()) {
-                arrays.waited.add(window.wait(Shown::of(event), &mut rows, |item| Some(self.id(*item))));
+            if let Some(window) = self.window.filter(|_| self.waits_for_drawn || task.candidates.is_some()) {
+                let seen = seen(self.events(session, task.known));
+                arrays.waited.add(window.wait(&mut rows, |item| seen.get(self.id(*item)).copied()));
             }
             let places = self.placed(&rows, pack);
             let inputs = assembler.assemble(pack, &state, &event.context);
@@ -240,6 +247,7 @@ mod tests {
     use segue_core::score::Scorer;
 
     use super::*;
+    use crate::catalog::{EventKind, Rule};
     use crate::examples::schema::HEADS;
     use crate::towers::samples;
 
@@ -270,6 +278,30 @@ mod tests {
         }
         assert_eq!(arrays.candidates.len(), arrays.steps() * CANDIDATES * (2 + 7));
         assert_eq!(arrays.live.len(), arrays.steps() * CANDIDATES * 8);
+    }
+
+    #[test]
+    fn what_was_seen_and_not_taken_up_is_refused_and_what_was_only_drawn_is_not() {
+        let mut catalogue = samples::catalogue();
+        let mut seen = samples::event("seen", 0, 9, 310_000);
+        seen.kind = EventKind::Impression;
+        catalogue.add_events(vec![seen]);
+        catalogue.divide(Rule::Time { boundary_ms: 2 * 86_400_000 });
+        let sessions = catalogue.sessions();
+        let session = sessions.iter().find(|session| session.events.len() == 3).unwrap();
+        let (policy, vectors, snapshot) = (radio(), vectors(), Snapshot::new(&catalogue).unwrap());
+        let (facts, window) = (facts(&catalogue, &snapshot), Window::of(&catalogue));
+        let refused = |writer: Writer<'_>| {
+            let (arrays, _) = writer.session(session, (0, 4), &[1.0, 0.0]).unwrap();
+            let labelled = arrays.labels.iter().filter(|labels| labels[0] == 0.0 && labels[3] == 0.0).count();
+            assert_eq!(labelled, arrays.waited.refused);
+            (arrays.steps(), arrays.waited.refused)
+        };
+        let writer = || Writer::new(&catalogue, &policy, &facts, &vectors).unwrap();
+        assert_eq!(refused(writer().waiting(window.as_ref())), (2, 2));
+        assert_eq!(refused(writer()), (2, 0));
+        let towers = Writer::of_towers(&catalogue, &policy, &facts, &vectors, &snapshot.counts).unwrap();
+        assert_eq!(refused(towers.waiting(window.as_ref())), (2, 0));
     }
 
     /// Heads that differ from candidate to candidate.
