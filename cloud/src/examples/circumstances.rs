@@ -3,7 +3,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `positions.npy` f32 `[B, C]` | the place at which each candidate was shown, from 0; NaN where nothing tells it |
+//! | `positions.npy` f32 `[B, C]` | the place of the step's own list at which each candidate was shown, from 0; NaN where nothing tells it |
 //! | `skips.npy` f32 `[B, C]` | how much of a skip the skip of each candidate was, 1 to 0; NaN where it was not skipped |
 //! | `propensities.npy` f32 `[B]` | how likely it was that what is right was shown; NaN where nothing tells it |
 
@@ -98,11 +98,16 @@ pub(super) struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    /// Reads the events from a step on.
-    pub(super) fn of(events: impl Iterator<Item = &'a Event> + Clone, rules: &LabelRules) -> Self {
+    /// Reads the events from a step on, at which `slate` was shown. Another list has other places, and without a list a position may
+    /// be anything, as the place of a track in its session.
+    pub(super) fn of(
+        slate: Option<&str>,
+        events: impl Iterator<Item = &'a Event> + Clone,
+        rules: &LabelRules,
+    ) -> Self {
         let mut told = Self { skips: sample::skips(named(events.clone()), rules), ..Self::default() };
-        for (item, event) in named(events) {
-            if let Some(position) = event.position {
+        for (item, event) in named(events).filter(|(_, event)| event.slate.as_deref() == slate) {
+            if let Some(position) = event.position.filter(|_| slate.is_some()) {
                 told.positions.entry(item).or_insert(position as f32);
             }
             if let Some(propensity) = propensity(event) {
@@ -110,6 +115,14 @@ impl<'a> Told<'a> {
             }
         }
         told
+    }
+
+    /// The same with what whoever made the list says of how likely its items were, in millionths, which counts before what events
+    /// say.
+    pub(super) fn served(mut self, millionths: impl Iterator<Item = (&'a str, u32)>) -> Self {
+        let likely = millionths.map(|(item, millionths)| (item, (f64::from(millionths) / 1e6) as f32));
+        self.propensities.extend(likely.filter(|(_, propensity)| is_probability(*propensity)));
+        self
     }
 }
 
@@ -119,7 +132,11 @@ fn named<'a>(events: impl Iterator<Item = &'a Event>) -> impl Iterator<Item = (&
 
 fn propensity(event: &Event) -> Option<f32> {
     let number: f32 = event.context.get(PROPENSITY)?.parse().ok()?;
-    (number > 0.0 && number <= 1.0).then_some(number)
+    is_probability(number).then_some(number)
+}
+
+fn is_probability(number: f32) -> bool {
+    number > 0.0 && number <= 1.0
 }
 
 #[cfg(test)]
@@ -131,6 +148,7 @@ mod tests {
     fn event(item: &str, kind: EventKind, position: Option<u32>, propensity: Option<&str>) -> Event {
         let mut event = Event::new(item, item, kind, 0);
         event.position = position;
+        event.slate = Some("list".into());
         event.context = propensity.map(|text| (PROPENSITY.to_owned(), text.to_owned())).into_iter().collect();
         event
     }
@@ -146,7 +164,7 @@ mod tests {
             event("c", EventKind::Click, None, Some("2")),
         ];
         let rules = LabelRules::of("radio").unwrap();
-        let told = Told::of(events.iter(), &rules);
+        let told = Told::of(Some("list"), events.iter(), &rules);
         let mut all = Circumstances::default();
         for right in [&["a"][..], &["c"]] {
             all.begin(4);
@@ -161,6 +179,30 @@ mod tests {
     }
 
     #[test]
+    fn only_places_of_the_steps_own_list_are_told() {
+        let slates = [None, Some("another"), Some("list"), Some("list")];
+        let mut events = [3, 5, 7, 9].map(|at| event("a", EventKind::Impression, Some(at), Some("0.5")));
+        events.iter_mut().zip(slates).for_each(|(event, slate)| event.slate = slate.map(str::to_owned));
+        let rules = LabelRules::of("radio").unwrap();
+        let told = |slate, from: usize| Told::of(slate, events[from..].iter(), &rules);
+        assert_eq!(told(Some("list"), 0).positions, [("a", 7.0)].into());
+        let another = told(Some("another"), 2);
+        assert!(another.positions.is_empty() && another.propensities.is_empty());
+        let without = told(None, 0);
+        assert!(without.positions.is_empty(), "what is in no list has no place in it");
+        assert_eq!(without.propensities, [("a", 0.5)].into());
+    }
+
+    #[test]
+    fn what_the_service_says_of_its_own_list_counts_first() {
+        let events = [event("a", EventKind::Click, None, Some("0.5"))];
+        let rules = LabelRules::of("radio").unwrap();
+        let told = Told::of(Some("list"), events.iter(), &rules);
+        let told = told.served([("a", 250_000), ("b", 1_000_000), ("c", 0)].into_iter());
+        assert_eq!(told.propensities, [("a", 0.25), ("b", 1.0)].into());
+    }
+
+    #[test]
     fn where_nothing_is_told_there_is_no_file_and_an_earlier_one_goes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("positions.npy");
@@ -168,7 +210,7 @@ mod tests {
         let mut all = Circumstances::default();
         all.begin(2);
         let shown = [event("a", EventKind::Impression, Some(1), None)];
-        all.tell(2, &Told::of(shown.iter(), &rules), ["a"].into_iter(), &[]);
+        all.tell(2, &Told::of(Some("list"), shown.iter(), &rules), ["a"].into_iter(), &[]);
         all.write(folder.path(), 2).unwrap();
         assert!(path.exists() && !folder.path().join("propensities.npy").exists());
         let mut silent = Circumstances::default();

@@ -24,8 +24,30 @@ pub struct LoggedSlate {
     pub user: String,
     /// The slate's id, which events about it carry.
     pub slate: String,
+    /// Its places, as far as the log tells how likely their items were.
+    #[serde(default)]
+    pub places: Vec<ServedPlace>,
     /// What the model saw.
     pub features: FeatureLog,
+}
+
+/// A place of a slate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServedPlace {
+    /// The item.
+    pub item: String,
+    /// Probability of this item at this place given the places above, in millionths, as the service keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub propensity: Option<u32>,
+}
+
+impl LoggedSlate {
+    /// What is told of it: by the events about it, and by the list itself.
+    fn told<'a>(&'a self, events: &[&'a Event], rules: &LabelRules) -> Told<'a> {
+        let places = self.places.iter();
+        let likely = places.filter_map(|place| Some((place.item.as_str(), place.propensity?)));
+        Told::of(Some(self.slate.as_str()), events.iter().copied(), rules).served(likely)
+    }
 }
 
 /// What was written.
@@ -103,8 +125,7 @@ fn push(
         // People the catalogue does not know are one group: they stay on one side when some are held back.
         let group = catalogue.user_index(&slate.user).unwrap_or(catalogue.users.len());
         arrays.push(&inputs, &places, group as u32);
-        let told = Told::of(events.iter().copied(), rules);
-        arrays.tell(&told, (0..places.len()).map(item), next.as_slice());
+        arrays.tell(&slate.told(events, rules), (0..places.len()).map(item), next.as_slice());
     }
     Ok(())
 }
@@ -126,9 +147,27 @@ mod tests {
 
     use super::*;
     use crate::catalog::Rule;
+    use crate::examples::circumstances::Circumstances;
     use crate::towers::samples;
 
     const DAY_MS: i64 = 86_400_000;
+
+    #[test]
+    fn a_list_as_the_service_keeps_it_tells_how_likely_its_items_were() {
+        let text = r#"{"user":"u0","slate":"list","surface":"radio","time_ms":1,"generation":1,"policy":null,"ranker":null,
+            "context":{},"places":[{"item":"i0","position":0,"score":0.5,"propensity":250000}],
+            "features":{"format":1,"schema":"","context":[],"events":[],"used":0,"places":[]}}"#;
+        let kept: crate::training_log::Kept = serde_json::from_str(text).unwrap();
+        let slate: LoggedSlate = serde_json::from_slice(&serde_json::to_vec(&kept).unwrap()).unwrap();
+        let mut circumstances = Circumstances::default();
+        circumstances.begin(1);
+        let told = slate.told(&[], &LabelRules::of("radio").unwrap());
+        circumstances.tell(1, &told, ["i0"].into_iter(), &["i0"]);
+        let folder = tempfile::tempdir().unwrap();
+        circumstances.write(folder.path(), 1).unwrap();
+        let bytes = std::fs::read(folder.path().join("propensities.npy")).unwrap();
+        assert_eq!(bytes[bytes.len() - 4..], 0.25_f32.to_le_bytes());
+    }
 
     #[test]
     fn what_was_seen_of_a_slate_is_waited_for_and_what_nobody_scrolled_to_is_not() {

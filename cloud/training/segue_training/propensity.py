@@ -1,10 +1,10 @@
 """What was hardly ever shown counts more where it was: inverse propensity weights of steps.
 
-A log tells little about what its policy seldom showed. Where it says how likely what is right was to be shown (`context.propensity`
-of an event), a step of a batch weighs `w = 1 / max(p, LEAST)`, over the mean weight of those that are known: clipped, and
-self-normalised so that the sum of the weights is no matter of luck (Swaminathan and Joachims, "The Self-Normalized
-Estimator for Counterfactual Learning", NIPS 2015; Schnabel and others, "Recommendations as Treatments", ICML 2016). A step whose
-propensity is unknown weighs 1.
+A log tells little about what its policy seldom showed. Where it says how likely what is right was to be shown (the service of its own
+lists, `context.propensity` of an event), the choice of a step of a batch weighs `w = 1 / max(p, LEAST)`, over the mean weight of those
+that are known: clipped, and self-normalised so that the sum of the weights is no matter of luck (Swaminathan and Joachims, "The
+Self-Normalized Estimator for Counterfactual Learning", NIPS 2015; Schnabel and others, "Recommendations as Treatments", ICML 2016). A
+step whose propensity is unknown weighs 1.
 """
 
 from __future__ import annotations

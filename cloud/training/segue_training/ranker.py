@@ -209,13 +209,15 @@ def scale(rows: torch.Tensor) -> torch.Tensor:
 
 
 def loss(logits: torch.Tensor, labels: torch.Tensor, most: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
-    """`next` as a choice from the list and as a probability; the others where it is known what happened; amounts by `away`. A step
-    counts as much for probabilities as `weights` says, f32 [B], 1 on average."""
+    """`next` as a choice from the list and as a probability; the others where it is known what happened; amounts by `away`. The
+    choice of a step counts as much as `weights` says, f32 [B], 1 on average: they are about what was chosen, and the other heads
+    about each item alone."""
     known = ~torch.isnan(labels)
     target = torch.where(known, labels / most, 0.0).clamp(0.0, 1.0)
     odds, right = logits[..., : len(HEADS)], target[..., : len(HEADS)]
     each = nn.functional.binary_cross_entropy_with_logits(odds, right, reduction="none")
-    each = each if weights is None else each * weights[:, None, None]
+    if weights is not None:
+        each = torch.where(torch.arange(len(HEADS), device=each.device) == NEXT, each * weights[:, None, None], each)
     per_head = [(each[..., head] * known[..., head]).sum() / known[..., head].sum().clamp(min=1) for head in range(len(HEADS))]
     heads = range(len(HEADS), logits.shape[-1])
     per_head += [away(torch.sigmoid(logits[..., head]), target[..., head], known[..., head]) for head in heads]

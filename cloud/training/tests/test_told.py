@@ -89,6 +89,22 @@ def test_the_loss_of_equal_weights_is_the_loss():
     assert torch.equal(ranker.loss(logits, data.labels, most, torch.ones(data.steps)), plain)
 
 
+def test_only_the_choice_is_weighed():
+    data = ranker_data()
+    labels = data.labels.clone()
+    labels[..., SKIP] = (torch.arange(data.steps)[:, None] % 3 == 0).float()
+    weights = torch.linspace(0.1, 1.9, data.steps)
+
+    def slopes(weights: torch.Tensor | None) -> torch.Tensor:
+        logits = torch.zeros_like(labels).requires_grad_()
+        ranker.loss(logits, labels, torch.ones(4), weights).backward()
+        return logits.grad
+
+    plain, weighed = slopes(None), slopes(weights)
+    assert torch.equal(plain[..., :ranker.NEXT], weighed[..., :ranker.NEXT])
+    assert not torch.allclose(plain[..., ranker.NEXT], weighed[..., ranker.NEXT])
+
+
 def test_what_was_hardly_ever_shown_counts_more_where_it_was():
     """Half of the steps say that one kind of item is right, half the other; those of one kind were rare."""
     data, every = ranker_data(steps=120, candidates=2), torch.arange(120)

@@ -179,7 +179,7 @@ impl<'a> Writer<'a> {
             let places = self.placed(&rows, pack);
             let inputs = assembler.assemble(pack, &state, &event.context);
             arrays.push(inputs, &places, group_of(self.catalogue, session));
-            let told = Told::of(self.events(session, task.known), &self.rules);
+            let told = Told::of(event.slate.as_deref(), self.events(session, task.known), &self.rules);
             let right: Vec<&str> = task.relevant.iter().map(|(item, _)| self.id(*item)).collect();
             let items = places.iter().map(|(place, _)| pack.candidates()[*place].item.as_str());
             arrays.tell(&told, items, &right);
