@@ -167,8 +167,9 @@ def one_epoch(learner, data, rows, refused, optimiser, settings) -> float:
     total, batches = 0.0, 0
     for part in rows[torch.randperm(len(rows))].split(settings.batch):
         extra = torch.randint(len(data.items), (min(settings.mixed_negatives, len(data.items)),))
-        part = devices.share(part)
+        # Drawn for the whole batch: every process draws as much, whatever its share of an odd one.
         hard = refused and refused.draw(data.positives[part, 0], settings.hard_negatives)
+        part, hard = devices.share(part), hard if hard is None else devices.share(hard)
         optimiser.zero_grad()
         value = learner(part, extra, hard)
         value.backward()
