@@ -28,10 +28,15 @@ class Tower(nn.Module):
         """What is added to the log odds, f32 [B, C, H], amounts 0, for places f32 [B, C] (NaN where unknown)."""
         known = ~torch.isnan(positions)
         places = torch.where(known, positions, 0.0).clamp(0, PLACES - 1).long()
-        bias = nn.functional.one_hot(places, PLACES).to(self.bias.dtype) @ self.bias
+        bias = self.bias[places]
         counts = known.unsqueeze(-1).repeat(1, 1, self.bias.shape[1])
         counts[..., self.choice] &= whole(known, labels[..., self.choice]).unsqueeze(-1)
         return nn.functional.pad(bias * counts, (0, labels.shape[-1] - self.bias.shape[1]))
+
+
+def of(data, told: bool, heads: int, choice: int) -> Tower | None:
+    """A tower for the places that the data tells; none where it tells none, or they are not asked for."""
+    return Tower(heads, choice) if told and data.positions is not None else None
 
 
 def whole(known: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from . import devices, wide
+from . import devices, position, wide
 from .calibrate import platt
 from .data import RankerData, by_group, forget
 from .step import Step, softened, weighted
@@ -371,18 +371,19 @@ def stages_of(model, data, steps, settings):
     """The model as it begins, with its linear part learned (where that is asked for), and after each epoch, which yields its mean
     loss."""
     yield math.nan
+    tower = position.of(data, settings.told, len(HEADS), NEXT)
     if settings.linear_first:
         held = settings.held * min(1.0, settings.held_steps / max(len(steps), 1))
         heard, by_step = softened(data, settings.told), weighted(loss, data, steps, settings.told)
-        for heads in (slice(len(HEADS)), slice(len(HEADS), None)):
-            wide.fit(model, heard, steps, by_step, held, heads)
+        wide.fit(model, heard, steps, by_step, held, slice(len(HEADS)), tower)
+        wide.fit(model, heard, steps, by_step, held, slice(len(HEADS), None))
     yield math.nan
-    yield from epochs_of(model, data, steps, settings)
+    yield from epochs_of(model, data, steps, settings, tower)
 
 
-def epochs_of(model, data, steps, settings):
-    """Trains, and yields the mean loss after each epoch."""
-    learner = Step(model, data, settings.told, loss, len(HEADS), NEXT).to(devices.device())
+def epochs_of(model, data, steps, settings, tower=None):
+    """Trains, with `tower` for the places of what was shown, and yields the mean loss after each epoch."""
+    learner = Step(model, data, settings.told, loss, tower).to(devices.device())
     data, learner = softened(data, settings.told), devices.parallel(learner)
     optimiser = torch.optim.AdamW(learner.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
     batches = max(1, math.ceil(len(steps) / settings.batch))

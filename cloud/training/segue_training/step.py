@@ -16,12 +16,11 @@ SKIP = 1  # the head of skips
 class Step(nn.Module):
     """A ranker and what stands beside it in training; its forward is the loss."""
 
-    def __init__(self, model: nn.Module, data: RankerData, told: bool, loss, heads: int, choice: int) -> None:
+    def __init__(self, model: nn.Module, data: RankerData, told: bool, loss, tower: position.Tower | None) -> None:
         super().__init__()
-        self.model, self.loss, self.heard = model, loss, data.heard
-        self.positions = data.positions if told else None
+        self.model, self.loss, self.heard, self.tower = model, loss, data.heard, tower
+        self.positions = data.positions
         self.propensities = data.propensities if told else None
-        self.tower = position.Tower(heads, choice) if self.positions is not None else None
 
     def forward(self, part: torch.Tensor, inputs: tuple[torch.Tensor, ...], labels: torch.Tensor) -> torch.Tensor:
         """The loss of the steps `part`, whose inputs and labels these are."""

@@ -13,14 +13,22 @@ from torch import nn
 from .data import RankerData
 
 ITERATIONS = 60
+PLACES_HELD = 1e-3  # a place that hardly anything was shown at says little
 
 
 def fit(
-    model: nn.Module, data: RankerData, steps: torch.Tensor, loss: Callable, held: float, heads: slice = slice(None)
+    model: nn.Module,
+    data: RankerData,
+    steps: torch.Tensor,
+    loss: Callable,
+    held: float,
+    heads: slice = slice(None),
+    tower: nn.Module | None = None,
 ) -> None:
     """Gives the weights of `wide` and `wide_live` for these heads least `loss` on these steps, held to where they are by `held` times
     the squared distance. Vectors have no linear part: their entries mean nothing alone. Heads have no weights in common, so that
-    one after the other comes to the same; those whose loss is not smooth do not stop the others on their way."""
+    one after the other comes to the same; those whose loss is not smooth do not stop the others on their way. What the places of the
+    candidates explain is learned beside them, by `tower`, as the experts' epochs go on with it."""
     columns = numbers(data)
     with torch.no_grad():
         candidates = data.candidates[steps][..., columns] * model.candidate_scale[columns]
@@ -30,14 +38,19 @@ def fit(
     if not len(parts[-1]):
         return
     moves = [torch.zeros_like(part).requires_grad_() for part in parts]
-    optimiser = torch.optim.LBFGS(moves, max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+    beside = [] if tower is None else [tower.bias]
+    places = None if tower is None else data.positions[steps]
+    optimiser = torch.optim.LBFGS(moves + beside, max_iter=ITERATIONS, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimiser.zero_grad()
         fixed, moving, bias = moves
         logits = before.clone()
         logits[..., heads] += candidates @ fixed.T + live @ moving.T + bias
+        if tower is not None:
+            logits = logits + tower(places, labels)
         value = loss(logits, labels, model.most) + held * sum((move**2).sum() for move in moves[:2])
+        value = value + PLACES_HELD * sum((move**2).sum() for move in beside)
         value.backward()
         return value
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from test_training import TINY, ranker_data
@@ -37,12 +38,9 @@ def test_a_place_adds_log_odds_while_it_is_known_and_nothing_otherwise():
 
 def test_what_the_place_explains_the_ranker_need_not_learn(monkeypatch):
     """Whatever stands on top is skipped, the rest never."""
-    data = shown(ranker_data())
-    labels = data.labels.clone()
-    labels[..., SKIP] = (data.positions == 0.0).float()
-    data, every = replace(data, labels=labels), torch.arange(data.steps)
-    model = ranker.for_data(data, TINY)
-    learner = step.Step(model, data, True, ranker.loss, len(ranker.HEADS), ranker.NEXT)
+    data = skipped_on_top(ranker_data())
+    model, every = ranker.for_data(data, TINY), torch.arange(data.steps)
+    learner = step.Step(model, data, True, ranker.loss, position.of(data, True, len(ranker.HEADS), ranker.NEXT))
     *inputs, labels = data.batch(every)
 
     def slope(missing: float) -> float:
@@ -60,15 +58,45 @@ def test_what_the_place_explains_the_ranker_need_not_learn(monkeypatch):
     assert slope(2.0) == pytest.approx(before), "a batch that knows no place has to do without"
 
 
+def skipped_on_top(data: RankerData) -> RankerData:
+    """Whatever stands on top is skipped, the rest never."""
+    data, labels = shown(data), data.labels.clone()
+    labels[..., SKIP] = (data.positions == 0.0).float()
+    return replace(data, labels=labels)
+
+
+def test_the_linear_part_leaves_to_the_place_what_it_explains():
+    """A column that says little more than what stands on top."""
+    data = skipped_on_top(ranker_data(steps=400))
+    wrong = torch.rand(data.positions.shape, generator=torch.Generator().manual_seed(1)) < 0.1
+    data = replace(data, live=((data.positions == 0.0) ^ wrong).float().unsqueeze(-1))
+    learned = []
+    for one in (replace(data, positions=None), data):
+        model = ranker.for_data(one, TINY)
+        stages = ranker.stages_of(model, one, torch.arange(data.steps), TINY)
+        next(stages), next(stages)
+        learned.append(model.wide_live.weight[SKIP, 0].item())
+    assert 0.0 < learned[1] < 0.5 * learned[0], learned
+
+
 def test_what_is_exported_knows_no_place(tmp_path):
-    data, settings = shown(ranker_data()), replace(TINY, epochs=2)
-    graphs = []
-    for at, one in enumerate((replace(data, positions=None), data)):
-        model, _ = ranker.early_stopped(one, torch.arange(100), torch.arange(100, 120), settings, ranker.for_data)
-        path = tmp_path / f"{at}.onnx"
-        export.ranker(model, ranker.widths(one), 6, path)
-        graphs.append((sorted(name for name, _ in model.named_parameters()), path.stat().st_size))
-    assert graphs[0] == graphs[1]
+    data, path = skipped_on_top(ranker_data()), tmp_path / "ranker.onnx"
+    model, tower = ranker.for_data(data, TINY), position.of(data, True, len(ranker.HEADS), ranker.NEXT)
+    for _ in ranker.epochs_of(model, data, torch.arange(data.steps), TINY, tower):
+        pass
+    assert tower.bias[0, SKIP] > tower.bias[1, SKIP] + 0.5, "the place on top was learned"
+    export.ranker(model, ranker.widths(data), 6, path)
+    candidates, live, events, mask, context, _ = (array[0] for array in data.batch(torch.tensor([3])))
+    events, mask = (torch.cat([rows, torch.zeros(6 - len(rows), *rows.shape[1:])]) for rows in (events, mask))
+    graph = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+
+    def said(order: torch.Tensor) -> np.ndarray:
+        inputs = dict(zip(export.RANKER_INPUTS, (candidates[order], live[order], events, mask, context)))
+        export.parity(model, path, inputs)
+        return graph.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
+
+    order = torch.arange(len(candidates))
+    assert np.allclose(said(order), said(order.flip(0))[::-1], atol=1e-6), "a place in the list changes no answer"
 
 
 def test_rare_steps_weigh_more_are_clipped_and_keep_their_mean():
