@@ -48,15 +48,27 @@ pub fn discover(items: &mut [Item]) -> Vocabulary {
         }
     }
     if let Some(dimension) = items.iter().find_map(|item| item.vector.as_ref()).map(Vec::len) {
-        if dimension > ENTRIES || vocabulary.attributes.len() == ATTRIBUTES {
-            vocabulary.dropped.push(format!("{VECTOR}: {dimension} entries, at most {ENTRIES} are used"));
-        } else {
-            let kind = AttributeKind::Vector { dimension };
-            vocabulary.attributes.push(Attribute { name: VECTOR.to_owned(), kind });
-            vocabulary.attributes.sort_by(|one, other| one.name.cmp(&other.name));
+        match unusable(&vocabulary.attributes, dimension) {
+            Some(reason) => vocabulary.dropped.push(format!("{VECTOR}: {reason}")),
+            None => {
+                let kind = AttributeKind::Vector { dimension };
+                vocabulary.attributes.push(Attribute { name: VECTOR.to_owned(), kind });
+                vocabulary.attributes.sort_by(|one, other| one.name.cmp(&other.name));
+            }
         }
     }
     vocabulary
+}
+
+/// Why given vectors of `dimension` entries are not declared beside these attributes; none where they are.
+fn unusable(declared: &[Attribute], dimension: usize) -> Option<String> {
+    if dimension > ENTRIES {
+        return Some(format!("{dimension} entries, at most {ENTRIES} are used"));
+    }
+    if declared.iter().any(|attribute| attribute.name == VECTOR) {
+        return Some("an attribute of the items has this name".to_owned());
+    }
+    (declared.len() >= ATTRIBUTES).then(|| format!("more than {ATTRIBUTES} attributes"))
 }
 
 fn categories(items: &[Item]) -> Vec<String> {
@@ -126,6 +138,27 @@ mod tests {
 
     fn item(name: &str, value: AttributeValue) -> Item {
         Item { attributes: BTreeMap::from([(name.to_owned(), value)]), ..Item::default() }
+    }
+
+    #[test]
+    fn given_vectors_that_are_not_declared_say_why() {
+        let items = |names: &[String]| {
+            let rows = [1.0, 2.0].map(|number| {
+                let attribute = |name: &String| (name.clone(), AttributeValue::Number(number));
+                let attributes = names.iter().map(attribute).collect();
+                Item { attributes, vector: Some(vec![0.5, 1.0]), ..Item::default() }
+            });
+            discover(&mut rows.into_iter().collect::<Vec<Item>>())
+        };
+        let many: Vec<String> = (0..ATTRIBUTES).map(|at| format!("a{at}")).collect();
+        let full = items(&many);
+        assert_eq!(
+            (full.attributes.len(), full.dropped),
+            (ATTRIBUTES, vec!["vector: more than 64 attributes".into()])
+        );
+        let named = items(&[VECTOR.to_owned()]);
+        assert_eq!(named.attributes.len(), 1, "{named:?}");
+        assert!(named.dropped[0].contains("this name"), "{named:?}");
     }
 
     #[test]
