@@ -1,8 +1,8 @@
 //! What item vectors learn from: which items were taken up together, and which words describe them.
 //!
-//! A basket is what one person took up, what one session did, a collection, or the items that share a word (creator,
-//! category, value of an attribute). In `all/` they are of every training event, in `0/`, `1/` and so on of what describes
-//! the items while that part of the sessions is learned from ([`Snapshot::parts`]).
+//! A basket is what one person took up, what one session did (neither with what programs did), a collection, or the items that
+//! share a word (creator, category, value of an attribute). In `all/` they are of every training event, in `0/`, `1/` and so on
+//! of what describes the items while that part of the sessions is learned from ([`Snapshot::parts`]).
 //!
 //! | file | holds |
 //! |---|---|
@@ -17,8 +17,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::programs::People;
-use super::{Snapshot, npy};
+use super::{Snapshot, npy, programs};
 use crate::catalog::{Catalogue, Collection};
 use crate::towers::history::{Histories, Signal};
 use crate::towers::none;
@@ -81,24 +80,20 @@ const WORD: i32 = -1;
 
 impl Baskets {
     fn of(catalogue: &Catalogue, events: &[usize], end_ms: Option<i64>) -> Self {
-        let histories = Histories::of(catalogue, events.iter().copied());
-        let mut baskets = Self::default();
+        let (events, automatic) = programs::by_hand(catalogue, events);
+        let histories = Histories::of(catalogue, events.into_iter());
+        let mut baskets = Self { automatic, ..Self::default() };
         for (user, signals) in histories.users.iter().enumerate() {
             baskets.add(&taken_up(signals), user as i32);
         }
-        let mut people = People::default();
         let mut strangers = catalogue.users.len() as i32..;
         let mut group = |user: Option<usize>| match user {
             Some(user) => user as i32,
             None => strangers.next().unwrap_or(i32::MAX),
         };
-        for (at, (user, signals)) in (0u32..).zip(histories.session_users.iter().zip(&histories.sessions)) {
-            let (items, group) = (taken_up(signals), group(*user));
-            if people.did(at, items.keys().map(|item| *item as u32).collect()) {
-                baskets.add(&items, group);
-            } else {
-                baskets.automatic += 1;
-            }
+        for (user, signals) in histories.session_users.iter().zip(&histories.sessions) {
+            let group = group(*user);
+            baskets.add(&taken_up(signals), group);
         }
         for collection in catalogue.collections.iter().filter(|one| is_before(one, end_ms)) {
             let items = collection.items.iter().filter_map(|item| catalogue.item_index(item));
@@ -178,8 +173,8 @@ mod tests {
         assert_eq!(baskets.automatic, 1);
         assert_eq!(
             baskets.groups.iter().filter(|group| **group != WORD).count(),
-            3,
-            "two people, one session"
+            2,
+            "one person, one session: nobody did the other"
         );
     }
 

@@ -18,7 +18,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::programs::{People, taken_up};
+use super::programs::{People, in_order, taken_up};
 use super::{Snapshot, group_of, npy};
 use crate::catalog::Catalogue;
 use crate::towers::features::user_columns;
@@ -65,7 +65,7 @@ pub fn write(catalogue: &Catalogue, out: &Path) -> anyhow::Result<Summary> {
         if taken.is_empty() {
             continue;
         }
-        if !people.did(group, taken.keys().copied().collect()) {
+        if !people.did(group, in_order(catalogue, learned)) {
             automatic += 1;
             continue;
         }
