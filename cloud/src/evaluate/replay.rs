@@ -122,15 +122,20 @@ impl Judge<'_> {
         Ok(tally)
     }
 
-    /// Learns what is learned once, with a stage in the middle of what is known beside the first.
+    /// Learns what is learned once, with a stage in the middle of what is known beside the first; a model learned from what came
+    /// after it, so there it is told of without one too.
     fn learn_once(&self, stage: &Stage<'_>) -> anyhow::Result<LearnedOnce> {
-        match stage.known.get(stage.known.len() / 2).filter(|_| stage.timed) {
-            Some(middle) => {
-                let earlier = self.stage_at(self.catalogue.events[*middle].time_ms)?;
-                LearnedOnce::new(stage, &earlier, self.source)
-            }
-            None => LearnedOnce::new(stage, stage, self.source),
+        let Some(middle) = stage.known.get(stage.known.len() / 2).filter(|_| stage.timed) else {
+            return LearnedOnce::new(stage, (stage, stage), self.source);
+        };
+        let middle_ms = self.catalogue.events[*middle].time_ms;
+        let served = self.stage_at(middle_ms)?;
+        if self.model.is_none() {
+            return LearnedOnce::new(stage, (&served, &served), self.source);
         }
+        let plain = Ranking::new(self.ranking.policy.clone(), None)?;
+        let taught = Stage::new(self.catalogue, None, plain, self.rules, middle_ms)?;
+        LearnedOnce::new(stage, (&taught, &served), self.source)
     }
 
     /// What is known just before a session; everything that is not held out where there is no clock.

@@ -145,13 +145,18 @@ impl Learned {
 }
 
 impl LearnedOnce {
-    /// Learns from the first stage; weights from sessions between an earlier one and it.
+    /// Learns from the first stage; weights from sessions between an earlier one, at which `taught` knows of no model that saw them
+    /// and `served` has the one that is judged, and it.
     ///
     /// # Errors
     /// When a pack cannot be made or the engine refuses an event.
-    pub fn new(stage: &Stage<'_>, earlier: &Stage<'_>, source: Source) -> anyhow::Result<Self> {
+    pub fn new(
+        stage: &Stage<'_>,
+        (taught, served): (&Stage<'_>, &Stage<'_>),
+        source: Source,
+    ) -> anyhow::Result<Self> {
         let until = stage.known.last().map_or(0, |last| last + 1);
-        Ok(Self { factors: Factors::new(stage), weights: logistic::learn(earlier, until, source)? })
+        Ok(Self { factors: Factors::new(stage), weights: logistic::learn(taught, served, until, source)? })
     }
 }
 
