@@ -1,8 +1,9 @@
 """Smaller rankers, and what each costs: fewer or narrower experts, taught by a large one, pruned, rounded to 8 bits.
 
 `python -m segue_training compress --data D --out DIR` trains them on one data folder and has each judged by `segue model check`:
-a table of experts x size x time x quality. All arithmetic of the core is f32, so 8 bits save bytes of the download and no time:
-weights are rounded to 255 levels for each row or column of a matrix, the file is measured with a byte for each.
+a table of experts x size x time x quality. The core reads f32 alone, so no ranker in 8 bits ships: weights are rounded to 255 levels for
+each row or column of a matrix and written as f32, which tells what the rounding costs. The bytes of such a row are an account of what a
+file with a byte for each of them would have, not the length of the one that is written.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ class Variant:
 
 
 def rounded(source: Path, target: Path) -> int:
-    """Writes the file with each matrix rounded to 255 levels (int8 with one scale for each row, or column where that is nearer);
-    returns how many bytes it would be smaller with a byte for each weight."""
+    """Writes the file with each matrix rounded to 255 levels, as f32 (one scale for each row, or column where that is nearer); returns
+    how many bytes it would be smaller with a byte for each weight."""
     model, saved = onnx.load(source), 0
     for tensor in model.graph.initializer:
         weights = numpy_helper.to_array(tensor)
