@@ -23,7 +23,7 @@ use crate::jobs::Jobs;
 use crate::live::{Engines, Items, Sessions};
 use crate::monitor;
 use crate::packs::PackStore;
-use crate::refresh::{self, Report, Viewer, settled_changes};
+use crate::refresh::{self, Report, Viewer, log_begins_ms, settled_changes};
 use crate::served::{Served as ServedPack, ServedPacks};
 use crate::training_log::{Slates, written_until_ms};
 use crate::weekly::Weekly;
@@ -412,10 +412,14 @@ impl AppState {
         }
     }
 
-    /// Where the service writes the training log; it is 0 as long as it was never written.
+    /// Where the service writes the training log; as long as it was never written, its first hour begins with the first
+    /// event.
     fn set_training_log_gauge(&self) {
-        if self.config.training_log_every.is_some()
-            && let Ok(Some(until_ms)) = written_until_ms(&self.config.data)
+        let Some(every) = self.config.training_log_every else { return };
+        metrics::gauge!("segue_training_log_period_seconds").set(every.as_secs_f64());
+        let begins = || log_begins_ms(&self.config.data).ok().flatten();
+        if let Ok(until_ms) = written_until_ms(&self.config.data)
+            && let Some(until_ms) = until_ms.or_else(begins)
         {
             let age_ms = now_ms().saturating_sub(until_ms).max(0);
             metrics::gauge!("segue_training_log_age_seconds").set(age_ms as f64 / 1000.0);

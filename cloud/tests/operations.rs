@@ -15,7 +15,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use catalogue::{filled, ok, run};
 use serde_json::Value;
@@ -31,6 +31,31 @@ fn doctor(data: &Path, service: &str) -> (Vec<String>, bool) {
     let codes = answer["findings"].as_array().unwrap().iter();
     let codes = codes.map(|finding| finding["code"].as_str().unwrap().to_owned());
     (codes.filter(|code| code != "disk_nearly_full").collect(), found.status.success())
+}
+
+#[test]
+fn what_writes_the_training_log_for_a_service_ends_with_it() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("D");
+    filled(&data);
+    fs::create_dir_all(data.join("training")).unwrap();
+    // Somebody else is writing: it waits.
+    let lock = fs::File::create(data.join("training/.lock")).unwrap();
+    lock.lock().unwrap();
+    let mut writer = Command::new(env!("CARGO_BIN_EXE_segue"));
+    writer.args(["training-log", "--attended", "--data"]).arg(&data).stdin(Stdio::piped());
+    let mut writer = writer.spawn().unwrap();
+    drop(writer.stdin.take());
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = writer.try_wait().unwrap() {
+            break status;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "it goes on");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert!(!status.success());
+    drop(lock);
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn start_keeper(arguments: &Arguments, state: &AppState) -> anyhow::Result<Optio
     let (data, config) = (state.config.data.clone(), arguments.from.config.clone());
     let command = move || {
         let mut command = Command::new(&program);
-        command.arg("training-log").arg("--data").arg(&data);
+        command.args(["training-log", "--attended", "--data"]).arg(&data);
         if let Some(config) = &config {
             command.arg("--config").arg(config);
         }

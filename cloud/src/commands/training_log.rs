@@ -1,5 +1,7 @@
 //! `segue training-log`.
 
+use anyhow::Context as _;
+
 use super::settings::From;
 use crate::clock::now_ms;
 use crate::training_log::{LABEL_HOURS, folder, write};
@@ -12,6 +14,9 @@ pub struct Arguments {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    /// Ends when its input does, as the service's end does, and gives way to others.
+    #[arg(long, hide = true)]
+    attended: bool,
 }
 
 /// Runs `segue training-log`: writes every hour whose label windows are over. The service may be running.
@@ -19,6 +24,9 @@ pub struct Arguments {
 /// # Errors
 /// When the log cannot be read or a file cannot be written; the next run goes on from there.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.attended {
+        attend()?;
+    }
     let settings = arguments.from.settings([])?;
     let data = settings.data()?;
     let summary = write(data, now_ms(), settings.filter)?;
@@ -40,4 +48,21 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         println!("  {} kept lists were cut off by a kill and are left out", summary.cut_off);
     }
     Ok(())
+}
+
+/// How much less a processor is for it than for the service (nice).
+const NICE: i32 = 10;
+
+/// Ends this process with the service that began it, however that ends: nothing ever comes from there but the end.
+fn attend() -> anyhow::Result<()> {
+    // Where this is refused, the processors are shared as usual.
+    let _ = rustix::process::nice(NICE);
+    let thread = std::thread::Builder::new().name("service".to_owned()).spawn(wait_for_the_end);
+    thread.map(drop).context("starting the thread that waits for the service's end")
+}
+
+fn wait_for_the_end() {
+    // An input that cannot be read has ended.
+    let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+    std::process::exit(1);
 }

@@ -243,7 +243,14 @@ pub const METRICS: &[Metric] = &[
         "segue_training_log_age_seconds",
         &[],
         &[],
-        "time since the end of the newest hour that the training log has, a day and an hour where all is well",
+        "time since the end of the newest hour that the training log has, a day and an hour where all is well; since the first event where nothing was written",
+    ),
+    metric(
+        Kind::Gauge,
+        "segue_training_log_period_seconds",
+        &[],
+        &[],
+        "how often the service has the training log written; 0 where it does not",
     ),
     metric(
         Kind::Counter,

@@ -62,7 +62,7 @@ impl Latest {
     pub(super) fn read(data: &Path, catalogue: &Catalogue, reading: Reading) -> anyhow::Result<Self> {
         let erased = Erased::read(data)?;
         let mut held = Held::new(catalogue, reading);
-        held.log_begins_ms = log_begins_ms(data)?;
+        held.log_begins_ms = log_begins_ms(data)?.unwrap_or(i64::MAX);
         jsonl::each(&data.join("events.jsonl"), |event: Event| {
             if !erased.contains(&event.user) {
                 held.add(event, false);
@@ -73,11 +73,16 @@ impl Latest {
     }
 }
 
-/// When the service took the first event of its log in; never without one.
-fn log_begins_ms(data: &Path) -> anyhow::Result<i64> {
-    let (mut tail, mut begins_ms) = (Tail::new(data, 0), i64::MAX);
+/// When the service took the first event of its log in; none without one.
+///
+/// # Errors
+/// When the log cannot be read or its first event is damaged.
+pub(crate) fn log_begins_ms(data: &Path) -> anyhow::Result<Option<i64>> {
+    let (mut tail, mut begins_ms) = (Tail::new(data, 0), None);
     tail.pass_over(dead_letters::passed_over(data)?);
-    tail.read(1, |arrival| begins_ms = begins_ms.min(arrival.received_ms))?;
+    tail.read(1, |arrival| {
+        begins_ms.get_or_insert(arrival.received_ms);
+    })?;
     Ok(begins_ms)
 }
 

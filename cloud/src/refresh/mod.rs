@@ -42,6 +42,7 @@ pub use every::{parse_duration, repeat};
 pub use gates::{Gate, Measures};
 pub use gather::Person;
 pub use inventory::Inventories;
+pub(crate) use latest::log_begins_ms;
 pub use maker::{PackMaker, SealedPack, Stamp};
 pub use moment::Moment;
 pub use on_demand::{Basis, OnDemand, Parts, Scored, TakenIn};

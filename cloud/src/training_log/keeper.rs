@@ -1,7 +1,8 @@
 //! Writes hours by itself when they are due, beside the service.
 //!
 //! The writing is a process of its own: it holds the events of some fifty hours, which the service shall not, and one that
-//! fails or is killed never takes the service with it. What is killed is gone on with by the next one.
+//! fails or is killed never takes the service with it. What is killed is gone on with by the next one. Its input is a pipe
+//! that ends with the service, however that does, by which it knows (`segue training-log --attended`).
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -69,7 +70,7 @@ fn first_wait(every: Duration, last_ms: Option<i64>, now_ms: i64) -> Duration {
 
 /// What became of it.
 fn run(mut command: Command, stopped: &Receiver<()>) -> &'static str {
-    match command.stdin(Stdio::null()).stdout(Stdio::null()).spawn() {
+    match command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn() {
         Ok(child) => wait(child, stopped),
         Err(error) => {
             tracing::error!(%error, "what writes the training log could not be started");

@@ -151,12 +151,13 @@ impl Segue {
         Server::start(step, self.serve_command(paths, data, player), port)
     }
 
-    /// The command that serves `data`, without its address.
+    /// The command that serves `data`, without its address. It writes no training log beside what is measured.
     pub(crate) fn serve_command(&self, paths: &Paths, data: &Path, player: Option<&Path>) -> Command {
         let mut command = self.command(paths, &["serve"], data);
         if let Some(player) = player {
             command.arg("--player").arg(player);
         }
+        command.env("SEGUE_SERVE_TRAINING_LOG_EVERY", "none");
         command
     }
 

@@ -112,6 +112,20 @@ fn a_training_log_that_nobody_writes_or_can_read_is_late_until_it_is_written() {
 }
 
 #[test]
+fn a_training_log_of_which_nothing_was_ever_written_is_late_once_events_are_that_old() {
+    let mut world = World::new();
+    (world.examined.late_ms, world.examined.now_ms) = (i64::MAX, crate::clock::now_ms());
+    let well = world.codes();
+    world.examined.now_ms += 28 * HOUR;
+    assert_eq!(without(world.codes(), &well), [], "nothing happened");
+    world.examined.now_ms -= 28 * HOUR;
+    store(&world, &["a"]);
+    assert_eq!(without(world.codes(), &well), []);
+    world.examined.now_ms += 28 * HOUR;
+    assert_eq!(without(world.codes(), &well), [Code::TrainingLogLate]);
+}
+
+#[test]
 fn tombstones_that_cannot_be_read_are_put_back() {
     let world = World::new();
     Tombstones::open(world.data.path()).unwrap().ask("u1", 5, 0).unwrap();
