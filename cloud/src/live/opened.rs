@@ -23,6 +23,8 @@ struct Known {
     candidates: usize,
     /// How often one was asked for.
     asked: u64,
+    /// How often one was let go of for good.
+    forgotten: u64,
 }
 
 #[derive(Debug)]
@@ -56,17 +58,28 @@ impl OpenedPacks {
         hash: &str,
         open: impl FnOnce() -> anyhow::Result<VerifiedPack>,
     ) -> anyhow::Result<Arc<VerifiedPack>> {
-        if let Some(pack) = self.known().find(subject, hash) {
-            return Ok(pack);
-        }
+        let forgotten = {
+            let mut known = self.known();
+            if let Some(pack) = known.find(subject, hash) {
+                return Ok(pack);
+            }
+            known.forgotten
+        };
         let pack = Arc::new(open()?);
-        self.known().keep(subject, hash, &pack, self.most);
+        let mut known = self.known();
+        // Somebody was forgotten while it was opened: it may have been this one.
+        if known.forgotten == forgotten {
+            known.keep(subject, hash, &pack, self.most);
+        }
+        drop(known);
         Ok(pack)
     }
 
     /// Lets go of the pack of `subject`.
     pub fn forget(&self, subject: &str) {
-        self.known().remove(subject);
+        let mut known = self.known();
+        known.forgotten += 1;
+        known.remove(subject);
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -140,6 +153,17 @@ mod tests {
         assert_eq!(packs.known().candidates, 2 * weight(&pack));
         assert!(packs.get("c", "1", || anyhow::bail!("damaged")).is_err());
         assert_eq!(packs.known().packs.len(), 2);
+    }
+
+    #[test]
+    fn what_is_let_go_of_while_it_is_opened_is_not_kept() {
+        let (packs, pack) = (OpenedPacks::default(), pack());
+        let open = || {
+            packs.forget("a");
+            Ok(pack.clone())
+        };
+        packs.get("a", "1", open).unwrap();
+        assert!(packs.known().packs.is_empty());
     }
 
     #[test]
