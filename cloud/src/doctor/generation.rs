@@ -108,7 +108,10 @@ fn artefacts(store: &PackStore, manifest: &Manifest) -> Vec<Finding> {
 /// Runs that the gates did not let through, for as long as they lie there.
 fn refused(examined: &Examined) -> Vec<Finding> {
     let runs = std::fs::read_dir(examined.data.join("refresh").join("runs"));
-    let files = runs.into_iter().flatten().flatten().map(|run| run.path().join("refused.json"));
+    // One with a dot is being cleared away.
+    let is_run = |run: &std::fs::DirEntry| !run.file_name().as_encoded_bytes().starts_with(b".");
+    let files =
+        runs.into_iter().flatten().flatten().filter(is_run).map(|run| run.path().join("refused.json"));
     let found = files.filter(|file| file.exists());
     found.map(|file| Finding::new(Code::RefreshRefused, format!("see {}", file.display()))).collect()
 }
