@@ -50,11 +50,16 @@ pub struct Verified {
 }
 
 impl Published {
-    /// The generation in force of `store`, which lies in data folder `data`; none before the first.
+    /// The generation in force of `store`, which lies in data folder `data`; none before the first. Packs of so many
+    /// candidates are kept opened.
     ///
     /// # Errors
     /// When it cannot be read, or its manifest is not what a client would accept.
-    pub(crate) fn load(store: &PackStore, data: &Path) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn load(
+        store: &PackStore,
+        data: &Path,
+        opened_candidates: usize,
+    ) -> anyhow::Result<Option<Self>> {
         let Some(packs) = store.open_current()? else { return Ok(None) };
         let manifest = Bytes::copy_from_slice(packs.manifest());
         let rotations = Bytes::copy_from_slice(packs.rotations());
@@ -69,7 +74,7 @@ impl Published {
             packs,
             earlier,
             changed,
-            opened: OpenedPacks::default(),
+            opened: OpenedPacks::of(opened_candidates),
             manifest,
             manifest_hash,
             rotations,

@@ -176,10 +176,12 @@ impl AppState {
         let problem = match self.packs.current() {
             Ok(current) if current == serving => None,
             Ok(None) => Some("its pointer is gone".to_owned()),
-            Ok(Some(number)) => match Published::load(&self.packs, &self.config.data) {
-                Ok(published) => return self.swap(published),
-                Err(error) => Some(format!("generation {number}: {error:#}")),
-            },
+            Ok(Some(number)) => {
+                match Published::load(&self.packs, &self.config.data, self.config.limits.opened_candidates) {
+                    Ok(published) => return self.swap(published),
+                    Err(error) => Some(format!("generation {number}: {error:#}")),
+                }
+            }
             Err(error) => Some(format!("{error:#}")),
         };
         let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);

@@ -195,6 +195,12 @@ pub const KEYS: &[Key] = &[
     number!("limits.batch_events", limits.batch_events: usize, 1..=100_000, "events of a batch"),
     number!("limits.item_ids", limits.item_ids: usize, 1..=100_000, "ids of one request for items"),
     number!("limits.users", limits.users: usize, 1..=100_000, "users of one answer"),
+    number!(
+        "limits.opened_candidates",
+        limits.opened_candidates: usize,
+        0..=100_000_000,
+        "candidates of all packs that are kept opened for lists, two kilobytes each: those of the last 512 people"
+    ),
     number!("limits.connections", limits.connections: usize, 1..=1_000_000, "open connections; more wait"),
     number!(
         "limits.requests",

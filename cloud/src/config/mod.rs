@@ -74,6 +74,8 @@ pub struct Limits {
     pub item_ids: usize,
     /// Users in one answer.
     pub users: usize,
+    /// Candidates of all packs that are kept opened for lists.
+    pub opened_candidates: usize,
     /// Time from a request's first line to its answer.
     pub request: Duration,
     /// Time a client may take to send a request's head.
@@ -105,6 +107,7 @@ impl Default for Limits {
             batch_events: 1_000,
             item_ids: 1_000,
             users: 1_000,
+            opened_candidates: 256_000,
             request: Duration::from_secs(30),
             head: Duration::from_secs(10),
             stall: Duration::from_secs(30),

@@ -5,10 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use segue_core::pack::VerifiedPack;
 
-/// Candidates of all packs that are kept. One takes about a kilobyte with its vector and its numbers, so this is some 64 MB:
-/// the packs of 128 people who are listening now, who ask again within minutes.
-const CANDIDATES: usize = 64_000;
-
 /// Opened packs of one generation, which they go with; the ones that were not asked for longest go first.
 #[derive(Debug)]
 pub struct OpenedPacks {
@@ -36,15 +32,11 @@ struct Opened {
     last: u64,
 }
 
-impl Default for OpenedPacks {
-    fn default() -> Self {
-        Self::of(CANDIDATES)
-    }
-}
-
 impl OpenedPacks {
-    /// Room for so many candidates.
-    fn of(most: usize) -> Self {
+    /// Room for so many candidates. Who is listening now asks again within minutes; to open a pack takes as long as to make a list
+    /// from it.
+    #[must_use]
+    pub fn of(most: usize) -> Self {
         Self { most, known: Mutex::default() }
     }
 
@@ -136,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_pack_is_opened_once_until_its_bytes_are_others_or_it_is_let_go_of() {
-        let (packs, pack) = (OpenedPacks::default(), pack());
+        let (packs, pack) = (OpenedPacks::of(10_000), pack());
         let opened = |subject: &str, hash: &str| {
             let mut opened = 0;
             let got = packs.get(subject, hash, || {
@@ -157,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_is_let_go_of_while_it_is_opened_is_not_kept() {
-        let (packs, pack) = (OpenedPacks::default(), pack());
+        let (packs, pack) = (OpenedPacks::of(10_000), pack());
         let open = || {
             packs.forget("a");
             Ok(pack.clone())
