@@ -34,6 +34,7 @@ mod near;
 pub mod packs;
 pub mod progress;
 pub mod published;
+mod recent;
 pub mod refresh;
 pub mod score;
 pub mod served;

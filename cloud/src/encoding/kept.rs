@@ -1,34 +1,20 @@
 //! Encoded answers, by the tags of the plain ones.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use axum::body::Bytes;
 use axum::http::HeaderValue;
 
 use super::choose::Coding;
+use crate::recent::Recent;
 
 /// Bytes that are kept.
 const BYTES: usize = 64 << 20;
 /// What an entry takes beside its content, about.
 const ENTRY_BYTES: usize = 256;
 
-type Key = (Coding, HeaderValue);
-
-/// Encoded answers; the oldest go first. A tag is the hash of its content, so none ever changes.
+/// Encoded answers, nothing where the encoded content is no smaller; those that were not asked for longest go first. A tag is the hash
+/// of its content, so none ever changes.
 #[derive(Debug)]
-pub(crate) struct Kept {
-    most: usize,
-    known: Mutex<Known>,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    /// Nothing where the encoded content is no smaller.
-    encoded: HashMap<Key, Option<Bytes>>,
-    order: VecDeque<Key>,
-    bytes: usize,
-}
+pub(crate) struct Kept(Recent<(Coding, HeaderValue), Option<Bytes>>);
 
 impl Default for Kept {
     fn default() -> Self {
@@ -39,39 +25,22 @@ impl Default for Kept {
 impl Kept {
     /// Room for so many bytes.
     pub(super) fn of(most: usize) -> Self {
-        Self { most, known: Mutex::default() }
+        Self(Recent::of(most, weight))
     }
 
     /// What is kept of the answer with this tag: its encoded content, or within that nothing.
     pub(super) fn get(&self, coding: Coding, tag: &HeaderValue) -> Option<Option<Bytes>> {
-        self.known().encoded.get(&(coding, tag.clone())).cloned()
+        self.0.get(&(coding, tag.clone()), |_| true)
     }
 
     /// Keeps the encoded content, or that there is none.
     pub(super) fn keep(&self, coding: Coding, tag: &HeaderValue, encoded: Option<Bytes>) {
-        let (key, bytes) = ((coding, tag.clone()), weight(encoded.as_ref()));
-        let mut known = self.known();
-        if bytes > self.most || known.encoded.contains_key(&key) {
-            return;
-        }
-        known.bytes += bytes;
-        known.order.push_back(key.clone());
-        known.encoded.insert(key, encoded);
-        while known.bytes > self.most
-            && let Some(oldest) = known.order.pop_front()
-        {
-            let gone = known.encoded.remove(&oldest).flatten();
-            known.bytes -= weight(gone.as_ref());
-        }
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.keep((coding, tag.clone()), encoded);
     }
 }
 
-fn weight(encoded: Option<&Bytes>) -> usize {
-    ENTRY_BYTES + encoded.map_or(0, Bytes::len)
+fn weight(encoded: &Option<Bytes>) -> usize {
+    ENTRY_BYTES + encoded.as_ref().map_or(0, Bytes::len)
 }
 
 #[cfg(test)]
@@ -92,6 +61,6 @@ mod tests {
         kept.keep(Coding::Zstd, &tag("c"), content(4 * ENTRY_BYTES));
         assert_eq!(kept.get(Coding::Zstd, &tag("c")), None);
         assert_eq!(kept.get(Coding::Zstd, &tag("b")), Some(content(ENTRY_BYTES)));
-        assert_eq!(kept.known().bytes, 3 * ENTRY_BYTES);
+        assert_eq!(kept.0.weight(), 3 * ENTRY_BYTES);
     }
 }
