@@ -2,14 +2,21 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use axum::body::Bytes;
 use segue_core::trust::{Manifest, PrivateKey, PublicKey, Ranker, Trust, VerifiedManifest, hash};
 
 use crate::catalog::Dataset;
+use crate::config::Limits;
 use crate::keys::KeyStore;
 use crate::live::OpenedPacks;
 use crate::packs::{Generation, PackStore};
+use crate::recent::Recent;
 use crate::refresh::{self, Report};
+use crate::served::Served;
+
+/// What a kept pack takes beside its bytes, about.
+const KEPT_BYTES: usize = 512;
 
 /// One generation as it is served.
 #[derive(Debug)]
@@ -22,6 +29,9 @@ pub struct Published {
     pub changed: u64,
     /// Packs of its subjects that lists were made from.
     pub opened: OpenedPacks,
+    /// Packs of its subjects that were handed out, as they lie on the disk: read and compared with their hash once. They go with
+    /// the generation, so that none is ever out of date.
+    kept: Recent<String, Served>,
     /// The signed manifest.
     pub manifest: Bytes,
     /// Its hash.
@@ -50,16 +60,12 @@ pub struct Verified {
 }
 
 impl Published {
-    /// The generation in force of `store`, which lies in data folder `data`; none before the first. Packs of so many
-    /// candidates are kept opened.
+    /// The generation in force of `store`, which lies in data folder `data`; none before the first. `limits` say how
+    /// many of its packs are kept in memory.
     ///
     /// # Errors
     /// When it cannot be read, or its manifest is not what a client would accept.
-    pub(crate) fn load(
-        store: &PackStore,
-        data: &Path,
-        opened_candidates: usize,
-    ) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn load(store: &PackStore, data: &Path, limits: &Limits) -> anyhow::Result<Option<Self>> {
         let Some(packs) = store.open_current()? else { return Ok(None) };
         let manifest = Bytes::copy_from_slice(packs.manifest());
         let rotations = Bytes::copy_from_slice(packs.rotations());
@@ -74,7 +80,8 @@ impl Published {
             packs,
             earlier,
             changed,
-            opened: OpenedPacks::of(opened_candidates),
+            opened: OpenedPacks::of(limits.opened_candidates),
+            kept: Recent::of(limits.kept_pack_bytes, |pack: &Served| KEPT_BYTES + pack.bytes.len()),
             manifest,
             manifest_hash,
             rotations,
@@ -82,6 +89,37 @@ impl Published {
             verified,
             surface,
         }))
+    }
+
+    /// The pack of `subject` where it is in memory.
+    #[must_use]
+    pub fn kept(&self, subject: &str) -> Option<Served> {
+        self.kept.get(subject, |_| true)
+    }
+
+    /// The pack of `subject`, which has one: from memory, or read, compared with its hash, and kept.
+    ///
+    /// # Errors
+    /// When the disk refuses or the bytes are damaged.
+    pub fn read(&self, subject: &str) -> anyhow::Result<Served> {
+        let read = || -> anyhow::Result<Served> {
+            let entry = self.packs.entry(subject).context("it is gone")?;
+            let bytes = self.packs.get(subject)?.context("it is gone")?;
+            Ok(Served { hash: entry.hash_hex(), bytes: bytes.into() })
+        };
+        self.kept.get_or_make(subject, |_| true, read)
+    }
+
+    /// Lets go of what memory holds of the pack of `subject`, and of what is being read of it.
+    pub fn forget(&self, subject: &str) {
+        self.opened.forget(subject);
+        self.kept.forget(subject);
+    }
+
+    /// Bytes of the packs in memory.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        self.kept.weight()
     }
 }
 

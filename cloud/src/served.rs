@@ -76,6 +76,11 @@ impl Known {
         }
     }
 
+    /// Whether something is kept that belongs to a generation before this one.
+    fn is_behind(&self, generation: u64) -> bool {
+        self.generation < generation && !(self.made.is_empty() && self.subjects.is_empty())
+    }
+
     /// Remembers what was made of a subject's pack, unless the generation, the items or the pack are others by now.
     fn remember(&mut self, of: Of, subject: &str, made: Option<&Served>, other: Option<&Served>) {
         let hash = |made: &Served| made.hash.clone();
@@ -85,6 +90,14 @@ impl Known {
             self.subjects.insert(subject.to_owned(), other.cloned());
         }
     }
+}
+
+/// What memory knows of a subject's pack.
+enum Look {
+    /// Whether it is another than the generation's, and which.
+    Found(Option<Served>),
+    /// The generation's, or this one that was made on demand, has to be looked through for what ended.
+    Through(Option<Served>),
 }
 
 impl ServedPacks {
@@ -100,33 +113,56 @@ impl ServedPacks {
         subject: &str,
         end_of: &dyn Fn(&str, &str) -> Option<i64>,
     ) -> anyhow::Result<Option<Served>> {
-        let (number, version) = (published.packs.number(), items.version());
-        let made = {
-            let mut known = self.known();
-            known.turn_to(number, version);
-            // A request that began before the generation in force has nothing to do with what is remembered.
-            let is_current = known.generation == number;
-            if let Some(found) = known.subjects.get(subject).filter(|_| is_current) {
-                return Ok(found.clone());
-            }
-            known.made.get(subject).filter(|_| is_current).map(|(made, _)| made.clone())
+        let of = (published.packs.number(), items.version());
+        self.known().turn_to(of.0, of.1);
+        let made = match self.look(published, items, of, subject) {
+            Look::Found(other) => return Ok(other),
+            Look::Through(made) => made,
         };
-        // Names that nobody has may be asked for without end: they are not remembered.
-        if !items.has_ends() || (made.is_none() && published.packs.entry(subject).is_none()) {
-            return Ok(made);
-        }
         let other = with_ends(published, subject, made.as_ref(), end_of)?.or_else(|| made.clone());
-        self.known().remember((number, version), subject, made.as_ref(), other.as_ref());
+        self.known().remember(of, subject, made.as_ref(), other.as_ref());
         Ok(other)
     }
 
-    /// Whether some pack was made on demand.
+    /// As [`ServedPacks::other`] where memory knows the answer; none where a pack has to be read for it, or much is to be let
+    /// go of.
     #[must_use]
-    pub fn has_made(&self) -> bool {
-        !self.known().made.is_empty()
+    pub fn known_other(&self, published: &Published, items: &Items, subject: &str) -> Option<Option<Served>> {
+        let of = (published.packs.number(), items.version());
+        if self.known().is_behind(of.0) {
+            return None;
+        }
+        match self.look(published, items, of, subject) {
+            Look::Found(other) => Some(other),
+            Look::Through(_) => None,
+        }
     }
 
-    /// When each of those was made, in milliseconds since 1970, by subject.
+    /// What is known of the subject's pack, of which nothing is read.
+    fn look(&self, published: &Published, items: &Items, of: Of, subject: &str) -> Look {
+        let has_ends = items.has_ends();
+        let known = self.known();
+        // A request that began before the generation in force has nothing to do with what is remembered.
+        let is_current = known.generation == of.0;
+        let made = known.made.get(subject).filter(|_| is_current).map(|(made, _)| made.clone());
+        if !has_ends {
+            return Look::Found(made);
+        }
+        if is_current
+            && known.items == of.1
+            && let Some(other) = known.subjects.get(subject)
+        {
+            return Look::Found(other.clone());
+        }
+        drop(known);
+        // Names that nobody has may be asked for without end: they are not remembered.
+        match made.is_none() && published.packs.entry(subject).is_none() {
+            true => Look::Found(None),
+            false => Look::Through(made),
+        }
+    }
+
+    /// When each pack that was made on demand was, in milliseconds since 1970, by subject.
     #[must_use]
     pub fn made_ms(&self) -> HashMap<String, i64> {
         let known = self.known();
@@ -248,6 +284,56 @@ mod tests {
         assert!(packs.known().subjects.is_empty());
         packs.known().remember(of, "user:a", Some(&pack("new")), Some(&ended));
         assert_eq!(packs.known().subjects.len(), 1);
+    }
+
+    #[test]
+    fn memory_answers_what_was_looked_through_and_nothing_that_is_out_of_date() {
+        let (data, _) = folder();
+        run(data.path(), &options()).unwrap();
+        let state = AppState::open(Config::new(data.path())).unwrap();
+        let published = state.published().unwrap();
+        let packs = ServedPacks::default();
+        let end_of = |item: &str, creator: &str| state.items.end_of(item, creator);
+        let known = || {
+            let known = packs.known_other(&published, &state.items, "user:u0");
+            known.map(|other| other.map(|other| other.hash))
+        };
+        let other = || packs.other(&published, &state.items, "user:u0", &end_of).unwrap().unwrap().hash;
+        assert_eq!(known(), Some(None), "nothing ended");
+        state.items.change(vec![What::Withdrawn("i0".into())], 1).unwrap();
+        assert_eq!(known(), None, "nobody looked");
+        let first = other();
+        assert_eq!(known(), Some(Some(first)));
+        state.items.change(vec![What::Withdrawn("i1".into())], 2).unwrap();
+        assert_eq!(known(), None, "another item ended since");
+        let second = other();
+        assert_eq!(known(), Some(Some(second)));
+        packs.take_in(published.packs.number(), "user:u0", pack("made"), 3);
+        assert_eq!(known(), None, "another pack was made since");
+        let nobody = packs.known_other(&published, &state.items, "user:nobody");
+        assert!(nobody.is_some_and(|other| other.is_none()));
+    }
+
+    #[test]
+    fn a_pack_made_in_an_earlier_generation_is_known_no_more() {
+        let (data, _) = folder();
+        run(data.path(), &options()).unwrap();
+        let state = AppState::open(Config::new(data.path())).unwrap();
+        let packs = ServedPacks::default();
+        let known = |subject: &str| {
+            let published = state.published().unwrap();
+            let known = packs.known_other(&published, &state.items, subject);
+            known.map(|other| other.map(|other| other.bytes))
+        };
+        packs.take_in(1, "user:u0", pack("made"), 3);
+        assert_eq!(known("user:u0"), Some(Some(Bytes::from_static(b"made"))));
+        assert_eq!(known("user:u1"), Some(None));
+        run(data.path(), &options()).unwrap();
+        state.reload();
+        assert_eq!(known("user:u0"), None, "it has to be let go of first");
+        let other = packs.other(&state.published().unwrap(), &state.items, "user:u0", &|_, _| None);
+        assert!(other.unwrap().is_none());
+        assert_eq!(known("user:u0"), Some(None));
     }
 
     #[test]

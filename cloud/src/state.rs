@@ -176,12 +176,10 @@ impl AppState {
         let problem = match self.packs.current() {
             Ok(current) if current == serving => None,
             Ok(None) => Some("its pointer is gone".to_owned()),
-            Ok(Some(number)) => {
-                match Published::load(&self.packs, &self.config.data, self.config.limits.opened_candidates) {
-                    Ok(published) => return self.swap(published),
-                    Err(error) => Some(format!("generation {number}: {error:#}")),
-                }
-            }
+            Ok(Some(number)) => match Published::load(&self.packs, &self.config.data, &self.config.limits) {
+                Ok(published) => return self.swap(published),
+                Err(error) => Some(format!("generation {number}: {error:#}")),
+            },
             Err(error) => Some(format!("{error:#}")),
         };
         let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
@@ -290,10 +288,10 @@ impl AppState {
         Ok(other.is_some() || published.packs.entry(&subject).is_some())
     }
 
-    /// Whether there may be such packs at all.
+    /// As [`AppState::other_pack`] where memory knows the answer; none where the disk may have to be asked.
     #[must_use]
-    pub fn has_other_packs(&self) -> bool {
-        self.items.has_ends() || self.served_packs.has_made()
+    pub fn known_other_pack(&self, published: &Published, subject: &str) -> Option<Option<ServedPack>> {
+        self.served_packs.known_other(published, &self.items, subject)
     }
 
     /// Makes `user`'s pack anew with what they did until now, and hands it out from now on.
@@ -392,7 +390,7 @@ impl AppState {
             let receipt = state.tombstones.ask(&user, now_ms(), generation)?;
             state.sessions.forget(&user);
             if let Ok(published) = state.published() {
-                published.opened.forget(&format!("user:{user}"));
+                published.forget(&format!("user:{user}"));
             }
             Ok(receipt)
         });
@@ -437,9 +435,9 @@ impl AppState {
         metrics::gauge!("segue_event_lag_seconds", "consumer" => "log").set(self.events.lag().as_secs_f64());
         monitor::set_machine_gauges(&self.config.data);
         self.set_training_log_gauge();
-        if let Ok(published) = self.published()
-            && let Some(verified) = &published.verified
-        {
+        let Ok(published) = self.published() else { return };
+        metrics::gauge!("segue_kept_pack_bytes").set(published.kept_bytes() as f64);
+        if let Some(verified) = &published.verified {
             let (manifest, now_ms) = (&verified.manifest, now_ms());
             let age = now_ms.saturating_sub(manifest.created_ms).max(0);
             metrics::gauge!("segue_generation_age_seconds").set(age as f64 / 1000.0);

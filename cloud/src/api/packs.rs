@@ -56,45 +56,49 @@ pub(super) async fn get(
     let user = subject.strip_prefix("user:").unwrap_or_default();
     sender.0?.check(user)?;
     state.refuse_erased(user)?;
-    let other = other(&state, &published, &subject).await?;
-    let hash = match &other {
-        Some(other) => other.hash.clone(),
+    let known = other(&state, &published, &subject).await?.or_else(|| published.kept(&subject));
+    let hash = match &known {
+        Some(known) => known.hash.clone(),
         None => published.packs.entry(&subject).ok_or_else(|| missing(&name, generation))?.hash_hex(),
     };
     // A pack is one person's: no shared cache may keep it.
     let cache_control = if subject.starts_with("user:") { "private, no-cache" } else { "no-cache" };
     let mut response = match is_current(&headers, &hash) {
         true => respond(None, COSE, cache_control, &hash, Some(generation)),
-        false => {
-            let found = content(published, subject, other, deltas::asked(&headers)).await?;
-            match found.ok_or_else(|| missing(&name, generation))? {
-                (_, Some(delta)) => deltas::respond(delta, &hash, generation),
-                (whole, None) => respond(Some(whole), COSE, cache_control, &hash, Some(generation)),
-            }
-        }
+        false => match content(&published, &subject, known, deltas::asked(&headers)).await? {
+            (_, Some(delta)) => deltas::respond(delta, &hash, generation),
+            (whole, None) => respond(Some(whole), COSE, cache_control, &hash, Some(generation)),
+        },
     };
+    // Who asked to be forgotten while their pack was read gets none, and none is left here.
+    state.refuse_erased(user).inspect_err(|_| published.forget(&subject))?;
     response.headers_mut().append(header::VARY, deltas::VARY);
     Ok(response)
 }
 
-/// The pack, and what changed since one that the client has, where that is less.
+/// The pack, and what changed since one that the client has, where that is less. What is in memory is answered without another
+/// thread.
 async fn content(
-    published: Arc<Published>,
-    subject: String,
-    other: Option<Served>,
+    published: &Arc<Published>,
+    subject: &str,
+    known: Option<Served>,
     asked: Vec<String>,
-) -> Result<Option<(Bytes, Option<Delta>)>, ApiError> {
-    let found = move || {
-        let whole = match other {
-            Some(other) => Some(other.bytes),
-            None => published.packs.get(&subject)?.map(Bytes::from),
-        };
-        Ok(whole.map(|whole| {
-            let delta = deltas::between(&published, &subject, &asked, &whole);
-            (whole, delta)
-        }))
+) -> Result<(Bytes, Option<Delta>), ApiError> {
+    let from = if known.is_some() { "memory" } else { "disk" };
+    let found = match known {
+        Some(whole) if asked.is_empty() => (whole.bytes, None),
+        known => {
+            let (published, subject) = (Arc::clone(published), subject.to_owned());
+            let found = move || {
+                let whole = known.map_or_else(|| published.read(&subject), Ok)?.bytes;
+                let delta = deltas::between(&published, &subject, &asked, &whole);
+                Ok((whole, delta))
+            };
+            blocking(UNREADABLE, found).await?
+        }
     };
-    blocking(UNREADABLE, found).await
+    metrics::counter!("segue_packs_handed_out_total", "from" => from).increment(1);
+    Ok(found)
 }
 
 /// Makes a person's pack anew with what they did until now.
@@ -136,8 +140,8 @@ async fn other(
     published: &Arc<Published>,
     subject: &str,
 ) -> Result<Option<Served>, ApiError> {
-    if !state.has_other_packs() {
-        return Ok(None);
+    if let Some(known) = state.known_other_pack(published, subject) {
+        return Ok(known);
     }
     let (state, published, subject) = (Arc::clone(state), Arc::clone(published), subject.to_owned());
     blocking(UNREADABLE, move || state.other_pack(&published, &subject)).await

@@ -201,6 +201,12 @@ pub const KEYS: &[Key] = &[
         0..=100_000_000,
         "candidates of all packs that are kept opened for lists, two kilobytes each: those of the last 512 people"
     ),
+    number!(
+        "limits.kept_pack_bytes",
+        limits.kept_pack_bytes: usize,
+        0..=64 << 30,
+        "bytes of signed packs that are kept in memory as they are handed out; 0 keeps none, so that each is read from the disk"
+    ),
     number!("limits.connections", limits.connections: usize, 1..=1_000_000, "open connections; more wait"),
     number!(
         "limits.requests",

@@ -76,6 +76,8 @@ pub struct Limits {
     pub users: usize,
     /// Candidates of all packs that are kept opened for lists.
     pub opened_candidates: usize,
+    /// Bytes of signed packs that are kept in memory as they are handed out; 0 keeps none.
+    pub kept_pack_bytes: usize,
     /// Time from a request's first line to its answer.
     pub request: Duration,
     /// Time a client may take to send a request's head.
@@ -108,6 +110,7 @@ impl Default for Limits {
             item_ids: 1_000,
             users: 1_000,
             opened_candidates: 256_000,
+            kept_pack_bytes: 128 << 20,
             request: Duration::from_secs(30),
             head: Duration::from_secs(10),
             stall: Duration::from_secs(30),

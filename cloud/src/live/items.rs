@@ -17,7 +17,9 @@ pub struct Items {
     data: PathBuf,
     journal: Mutex<Journal>,
     known: RwLock<Known>,
-    editorial: RwLock<EditorialFile>,
+    editorial: Mutex<EditorialFile>,
+    /// What editors decided: whoever asks does not wait for the disk.
+    decided: RwLock<Editorial>,
 }
 
 /// What the changes come to.
@@ -69,8 +71,10 @@ impl Items {
     pub fn open(data: &Path) -> anyhow::Result<Self> {
         let (journal, changes) = Journal::open(data)?;
         let known = RwLock::new(Known::of(changes));
-        let editorial = RwLock::new(EditorialFile::open(data)?);
-        Ok(Self { data: data.to_owned(), journal: Mutex::new(journal), known, editorial })
+        let editorial = EditorialFile::open(data)?;
+        let decided = RwLock::new(editorial.known().clone());
+        let (journal, editorial) = (Mutex::new(journal), Mutex::new(editorial));
+        Ok(Self { data: data.to_owned(), journal, known, editorial, decided })
     }
 
     /// Notes changes, durably when this returns; answers the number of the last one.
@@ -108,12 +112,15 @@ impl Items {
     /// # Errors
     /// When the disk refuses; nothing has changed then.
     pub fn decide<T>(&self, edit: impl FnOnce(&mut Editorial) -> T) -> anyhow::Result<T> {
-        self.editorial.write().unwrap_or_else(PoisonError::into_inner).change(edit)
+        let mut editorial = self.editorial.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = editorial.change(edit)?;
+        *self.decided.write().unwrap_or_else(PoisonError::into_inner) = editorial.known().clone();
+        Ok(answer)
     }
 
     /// Looks at what editors decided.
     pub fn decided<T>(&self, ask: impl FnOnce(&Editorial) -> T) -> T {
-        ask(self.editorial.read().unwrap_or_else(PoisonError::into_inner).known())
+        ask(&self.decided.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Lets go of changes that are void for everybody who asks for those up to number `settled` or more.

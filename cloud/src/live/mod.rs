@@ -27,6 +27,8 @@ mod editorial_tests;
 #[cfg(test)]
 mod item_tests;
 #[cfg(test)]
+mod kept_tests;
+#[cfg(test)]
 mod ladder_tests;
 #[cfg(test)]
 mod on_demand_tests;

@@ -179,6 +179,20 @@ pub const METRICS: &[Metric] = &[
     ),
     metric(Kind::Counter, "segue_item_changes_total", &[], &[], "items put in or withdrawn"),
     metric(Kind::Counter, "segue_onboardings_total", &[], &[], "surveys of newcomers that became a profile"),
+    metric(
+        Kind::Counter,
+        "segue_packs_handed_out_total",
+        &["from"],
+        &["memory", "disk"],
+        "packs handed out, whole or as what changed, by where they were found",
+    ),
+    metric(
+        Kind::Gauge,
+        "segue_kept_pack_bytes",
+        &[],
+        &[],
+        "memory that packs of the served generation take which were handed out (`limits.kept_pack_bytes`)",
+    ),
     metric(Kind::Counter, "segue_packs_on_demand_total", &[], &[], "packs made on demand"),
     metric(
         Kind::Gauge,
