@@ -8,6 +8,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
+use metrics::Label;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument;
 use tracing::field::Empty;
@@ -78,10 +79,13 @@ async fn observe(request: Request, next: Next) -> Response {
     if status >= 500 {
         span.record("otel.status_code", "ERROR");
     }
-    span.in_scope(|| tracing::debug!(status, seconds, "answered"));
-    let labels =
-        [("resource", resource.to_owned()), ("method", method.to_owned()), ("status", status.to_string())];
-    metrics::counter!("segue_http_requests_total", &labels).increment(1);
+    tracing::debug!(parent: &span, status, seconds, "answered");
+    let labels = vec![
+        Label::new("resource", resource),
+        Label::new("method", method),
+        Label::new("status", status.to_string()),
+    ];
+    metrics::counter!("segue_http_requests_total", labels).increment(1);
     metrics::histogram!("segue_http_request_seconds", "resource" => resource).record(seconds);
     response
 }

@@ -38,6 +38,9 @@ pub(crate) async fn deadline(State(limit): State<Duration>, request: Request, ne
 /// The request, and what tells whether all of it arrived.
 fn watched(request: Request) -> (Request, Arc<AtomicBool>) {
     let has_arrived = Arc::new(AtomicBool::new(request.body().is_end_stream()));
+    if has_arrived.load(Ordering::Relaxed) {
+        return (request, has_arrived);
+    }
     let (head, body) = request.into_parts();
     let body = Watched { body, has_arrived: Arc::clone(&has_arrived) };
     (Request::from_parts(head, Body::new(body)), has_arrived)
