@@ -19,6 +19,7 @@ use serde_json::{Map, Value};
 
 use crate::paths::Paths;
 use crate::steps::{self, Steps};
+use cloud::Choice;
 pub(crate) use keys::{AIMS, KEYS};
 use report::Report;
 
@@ -37,6 +38,19 @@ pub(crate) struct Arguments {
     /// Also what takes an hour and tens of gigabytes.
     #[arg(long)]
     all: bool,
+    /// Of the group `cloud` only the steps whose names contain this, such as `packs`; without a group no other one.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+}
+
+impl Arguments {
+    /// Whether the group was asked for.
+    fn takes(&self, group: Group) -> bool {
+        match self.groups.as_slice() {
+            [] => self.only.is_none() || group == Group::Cloud,
+            groups => groups.contains(&group),
+        }
+    }
 }
 
 /// What is measured together.
@@ -59,18 +73,18 @@ pub(crate) enum Group {
 /// Measures the chosen groups; the file is written even when one of them fails.
 ///
 /// # Errors
-/// When the project's folders cannot be used or the file cannot be written.
+/// When no step is called as asked, the project's folders cannot be used or the file cannot be written.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let choice = Choice::new(arguments.all, arguments.only.as_deref())?;
     let paths = Paths::find()?;
     let steps = Steps::new(&paths, "bench")?;
     let mut report = Report::new(&paths);
-    let chosen = |group| arguments.groups.is_empty() || arguments.groups.contains(&group);
     for group in [Group::Engine, Group::Browser, Group::Cloud, Group::Scaling, Group::Mobile, Group::Worker] {
-        if chosen(group) {
+        if arguments.takes(group) {
             match group {
                 Group::Engine => engine::measure(&paths, &steps, &mut report),
                 Group::Browser => browser::measure(&paths, &steps, &mut report),
-                Group::Cloud => cloud::measure(&paths, &steps, &mut report, arguments.all),
+                Group::Cloud => cloud::measure(&paths, &steps, &mut report, &choice),
                 Group::Scaling => scaling::measure(&paths, &steps, &mut report, &arguments.json),
                 Group::Mobile => mobile::measure(&paths, &steps, &mut report),
                 Group::Worker => worker::measure(&paths, &steps, &mut report),

@@ -1,5 +1,6 @@
 //! Import, refresh, and the service under load.
 
+mod choice;
 mod events;
 mod lists;
 mod on_demand;
@@ -9,7 +10,7 @@ mod retrieval;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
@@ -24,41 +25,71 @@ use crate::steps::{Step, Steps};
 use crate::tools::nginx::{self, Nginx};
 use crate::tools::onnxruntime;
 use crate::whole_path::{self, CatalogueSize, Segue};
+pub(super) use choice::Choice;
 
 /// The demo's catalogue.
 const SIZE: CatalogueSize = CatalogueSize { tracks: 20_000, users: 2_000, seed: 7 };
 
-/// Builds with full optimisation and measures both; with `all` also what takes an hour.
-pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report, all: bool) {
+/// What the service tells of its getting ready for packs on demand: 0 until it is.
+const READY: &str = "segue_on_demand_prepare_seconds";
+/// How long it may take for that, and between two looks.
+const READY_LIMIT: Duration = Duration::from_secs(600);
+const READY_PAUSE: Duration = Duration::from_millis(200);
+
+/// Builds with full optimisation and measures what was chosen.
+pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report, choice: &Choice<'_>) {
+    choice.skip_others(report);
     let Some((segue, data)) = prepare(paths, steps) else { return };
-    report.add(&figures(paths, steps, &segue, &data));
-    let retrieval = steps.run("cloud: retrieval", |step| retrieval::measure(paths, step));
-    let retrieval = retrieval.unwrap_or_default();
-    if retrieval.get(retrieval::CARD).is_none_or(Value::is_null) {
-        let why = "there is no card that ONNX Runtime can use; ORT_DYLIB_PATH has to name a library for CUDA";
-        report.skip(retrieval::CARD, why);
+    report.add(&figures(paths, steps, choice, &segue, &data));
+    if choice.takes(choice::RETRIEVAL) {
+        let retrieval = steps.run(choice::RETRIEVAL, |step| retrieval::measure(paths, step));
+        let retrieval = retrieval.unwrap_or_default();
+        if retrieval.get(retrieval::CARD).is_none_or(Value::is_null) {
+            let why =
+                "there is no card that ONNX Runtime can use; ORT_DYLIB_PATH has to name a library for CUDA";
+            report.skip(retrieval::CARD, why);
+        }
+        report.add(&retrieval);
     }
-    report.add(&retrieval);
-    report.add(
-        &steps.run("cloud: memory of an index", |step| retrieval::memory(paths, step)).unwrap_or_default(),
-    );
-    if all {
-        let ratio = steps.run("cloud: many people", |step| people::measure(paths, step, &segue, &data));
+    if choice.takes(choice::INDEX) {
+        report.add(&steps.run(choice::INDEX, |step| retrieval::memory(paths, step)).unwrap_or_default());
+    }
+    many_people(paths, steps, report, choice, &segue, &data);
+    if choice.takes(choice::NEWCOMERS) {
+        newcomers(paths, steps, report, &segue, &data);
+    }
+    if choice.takes_service() {
+        let apart = paths.cache.join("bench-service");
+        serve(paths, steps, report, choice, &segue, &data, &apart);
+        // Gigabytes of events.
+        let _ = fs::remove_dir_all(&apart);
+    }
+}
+
+/// What takes an hour, where that is asked for.
+fn many_people(
+    paths: &Paths,
+    steps: &Steps,
+    report: &mut Report,
+    choice: &Choice<'_>,
+    segue: &Segue,
+    data: &Path,
+) {
+    if !choice.takes(choice::PEOPLE) {
+        return;
+    }
+    if choice.all {
+        let ratio = steps.run(choice::PEOPLE, |step| people::measure(paths, step, segue, data));
         report.add(&ratio.map(|ratio| (people::RATIO.to_owned(), ratio)).into_iter().collect());
     } else {
         report.skip(people::RATIO, people::SKIPPED);
     }
-    newcomers(paths, steps, report, &segue, &data);
-    let apart = paths.cache.join("bench-service");
-    serve(paths, steps, report, &segue, &data, &apart);
-    // Gigabytes of events.
-    let _ = fs::remove_dir_all(&apart);
 }
 
 /// What comes between two refreshes, on a folder of its own.
 fn newcomers(paths: &Paths, steps: &Steps, report: &mut Report, segue: &Segue, data: &Path) {
     let apart = paths.cache.join("bench-newcomers");
-    let figures = steps.run("cloud: between refreshes", |step| {
+    let figures = steps.run(choice::NEWCOMERS, |step| {
         let _ = fs::remove_dir_all(&apart);
         whole_path::share(data, &apart)
             .with_context(|| format!("cannot share {} with {}", data.display(), apart.display()))?;
@@ -71,26 +102,70 @@ fn newcomers(paths: &Paths, steps: &Steps, report: &mut Report, segue: &Segue, d
 }
 
 /// The service on a folder of its own that shares the data's files: what is measured must not reach the next refresh.
-fn serve(paths: &Paths, steps: &Steps, report: &mut Report, segue: &Segue, data: &Path, apart: &Path) {
+fn serve(
+    paths: &Paths,
+    steps: &Steps,
+    report: &mut Report,
+    choice: &Choice<'_>,
+    segue: &Segue,
+    data: &Path,
+    apart: &Path,
+) {
     let server = steps.run("cloud: serve", |step| {
         let _ = fs::remove_dir_all(apart);
         whole_path::share(data, apart)
             .with_context(|| format!("cannot share {} with {}", data.display(), apart.display()))?;
-        segue.serve(paths, step, apart, None, 0)
+        let server = segue.serve(paths, step, apart, None, 0)?;
+        settle(step, &server)?;
+        Ok(server)
     });
     let Some(server) = server else { return };
+    if choice.takes(choice::PACKS) {
+        packs(paths, steps, report, &server);
+    }
+    if choice.takes(choice::LISTS) {
+        report.add(&steps.run(choice::LISTS, |_| lists::measure(&server)).unwrap_or_default());
+    }
+    if choice.takes(choice::EVENTS) {
+        report.add(&steps.run(choice::EVENTS, |step| events::measure(step, &server)).unwrap_or_default());
+    }
+}
+
+/// Waits until the service has got ready for packs on demand: it takes all cores for that right after its start.
+///
+/// # Errors
+/// When it does not get ready.
+fn settle(step: &Step, server: &Server) -> anyhow::Result<()> {
+    step.message("getting ready for packs on demand");
+    let begun = Instant::now();
+    while !is_settled(&http::get(server.address, "/metrics")?.body) {
+        if begun.elapsed() >= READY_LIMIT {
+            bail!("{READY} is 0 after {} s: the service did not get ready", READY_LIMIT.as_secs());
+        }
+        std::thread::sleep(READY_PAUSE);
+    }
+    Ok(())
+}
+
+/// Whether the metrics say so.
+fn is_settled(metrics: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(metrics);
+    let mut values = text.lines().filter_map(|line| line.strip_prefix(READY)?.strip_prefix(' '));
+    values.any(|value| value.trim().parse::<f64>().is_ok_and(|seconds| seconds > 0.0))
+}
+
+/// Packs, beside nginx where there is one.
+fn packs(paths: &Paths, steps: &Steps, report: &mut Report, server: &Server) {
     let nginx = steps.run("cloud: nginx", |step| nginx::ensure(paths, step)) == Some(true);
     if !nginx {
         report.skip("ratio_nginx_pack_get", &format!("there is no nginx; `{}` installs it", nginx::INSTALL));
     }
-    let packs = steps.run("cloud: packs", |step| {
-        let packs = packs::Packs::warmed(paths, &server)?;
+    let packs = steps.run(choice::PACKS, |step| {
+        let packs = packs::Packs::warmed(paths, server)?;
         let nginx = if nginx { Some(Nginx::start(packs.folder())?) } else { None };
-        packs.measure(step, &server, nginx.as_ref())
+        packs.measure(step, server, nginx.as_ref())
     });
     report.add(&packs.unwrap_or_default());
-    report.add(&steps.run("cloud: lists", |_| lists::measure(&server)).unwrap_or_default());
-    report.add(&steps.run("cloud: events", |step| events::measure(step, &server)).unwrap_or_default());
 }
 
 /// Names of people who have packs.
@@ -120,13 +195,20 @@ pub(super) fn prepare(paths: &Paths, steps: &Steps) -> Option<(Segue, PathBuf)> 
     Some((segue, data))
 }
 
-fn figures(paths: &Paths, steps: &Steps, segue: &Segue, data: &Path) -> Figures {
+/// Import and refresh. What the service hands out has to be there for what is measured of it.
+fn figures(paths: &Paths, steps: &Steps, choice: &Choice<'_>, segue: &Segue, data: &Path) -> Figures {
     let mut figures = Figures::new();
-    if let Some(rate) = steps.run("cloud: import", |step| import(paths, step, segue, data)) {
+    if choice.takes(choice::IMPORT)
+        && let Some(rate) = steps.run(choice::IMPORT, |step| import(paths, step, segue, data))
+    {
         figures.insert("import_rows_per_second".to_owned(), rate);
     }
-    if let Some(report) = steps.run("cloud: refresh", |step| segue.refresh(paths, step, data)) {
-        figures.insert("refresh_users_per_second".to_owned(), report["refresh_users_per_second"].clone());
+    if choice.takes(choice::REFRESH) {
+        if let Some(report) = steps.run(choice::REFRESH, |step| segue.refresh(paths, step, data)) {
+            figures.insert("refresh_users_per_second".to_owned(), report["refresh_users_per_second"].clone());
+        }
+    } else if choice.takes(choice::NEWCOMERS) || choice.takes_service() {
+        steps.run("cloud: generation", |step| segue.refreshed(paths, step, data));
     }
     figures
 }
@@ -151,4 +233,17 @@ fn import(paths: &Paths, step: &Step, segue: &Segue, source: &Path) -> anyhow::R
         bail!("the import read no row: {report}");
     }
     Ok(json!((rows as f64 / seconds).round()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_service_has_settled_once_it_tells_how_long_it_took_to_get_ready() {
+        let told =
+            |value: &str| is_settled(format!("# TYPE {READY} gauge\n{READY} {value}\nother 1\n").as_bytes());
+        assert_eq!(["0", "12.5", "nonsense"].map(told), [false, true, false]);
+        assert!(!is_settled(b"segue_generation 1\n"));
+    }
 }
