@@ -39,7 +39,8 @@ pub struct Arguments {
     /// Judge what this preset of split.json holds out, instead of its own rule.
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
-    /// Label rules in place of those that ship.
+    /// Label rules in place of the data folder's labels.json, else of those that ship; a model that is trained first learns by
+    /// them too.
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
     /// What runs the ranker.
@@ -155,10 +156,7 @@ fn replay(
         None => (held_out(catalogue), Source::of(&catalogue.dataset.name)),
     };
     let surface = &catalogue.dataset.surface;
-    let rules = match &arguments.labels {
-        Some(path) => LabelRules::read(path, surface)?,
-        None => LabelRules::of(surface)?,
-    };
+    let rules = LabelRules::of_data(&arguments.data, arguments.labels.as_deref(), surface)?;
     let model = choice.open(catalogue)?;
     let policy = Policies::read(&arguments.data)?.of(surface)?;
     let ranking = Ranking::new(policy, model.as_ref())?;
@@ -181,6 +179,7 @@ fn train_first(arguments: &Arguments) -> anyhow::Result<PathBuf> {
         split: arguments.split.clone(),
         python: arguments.python.clone(),
         training: arguments.training.clone(),
+        labels: arguments.labels.clone(),
         ..train::Options::default()
     };
     train::run(&arguments.data, &options)

@@ -6,6 +6,7 @@ use anyhow::Context;
 use segue_core::features::Schema;
 
 use crate::catalog::Catalogue;
+use crate::evaluate::LabelRules;
 use crate::examples::{baskets, logged, ranker, towers};
 use crate::refresh::Policies;
 
@@ -50,6 +51,9 @@ enum Model {
         /// Instead of towers: the folder of `segue features baskets`, with vectors.npy in each of its numbered folders.
         #[arg(long, value_name = "DIR", conflicts_with = "towers")]
         baskets: Option<PathBuf>,
+        /// Label rules in place of the data folder's labels.json, else of those that ship.
+        #[arg(long, value_name = "FILE")]
+        labels: Option<PathBuf>,
     },
     /// What the session ranker learns from where hosts keep feature logs.
     Logged {
@@ -65,6 +69,9 @@ enum Model {
         /// The schema.json of the ranker that was served.
         #[arg(long, value_name = "FILE")]
         schema: PathBuf,
+        /// Label rules in place of the data folder's labels.json, else of those that ship.
+        #[arg(long, value_name = "FILE")]
+        labels: Option<PathBuf>,
     },
 }
 
@@ -76,18 +83,22 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let summary = match &arguments.model {
         Model::Towers { data, out } => serde_json::to_string(&towers::write(&Catalogue::load(data)?, out)?),
         Model::Baskets { data, out } => serde_json::to_string(&baskets::write(&Catalogue::load(data)?, out)?),
-        Model::Ranker { data, out, towers, baskets } => {
+        Model::Ranker { data, out, towers, baskets, labels } => {
             let catalogue = Catalogue::load(data)?;
-            let policy = Policies::read(data)?.of(&catalogue.dataset.surface)?;
+            let surface = &catalogue.dataset.surface;
+            let policy = Policies::read(data)?.of(surface)?;
+            let rules = LabelRules::of_data(data, labels.as_deref(), surface)?;
             let towers = towers.clone().map(ranker::Retrieval::Towers);
             let retrieval = towers.or_else(|| baskets.clone().map(ranker::Retrieval::Baskets));
             let retrieval = retrieval.context("--towers or --baskets says what makes the vectors")?;
-            serde_json::to_string(&ranker::write(&catalogue, &policy, &retrieval, out)?)
+            serde_json::to_string(&ranker::write(&catalogue, &policy, &retrieval, &rules, out)?)
         }
-        Model::Logged { data, out, logs, schema } => {
+        Model::Logged { data, out, logs, schema, labels } => {
             let bytes = std::fs::read(schema).with_context(|| format!("cannot read {}", schema.display()))?;
             let schema = Schema::from_json(&bytes)?;
-            serde_json::to_string(&logged::write(&Catalogue::load(data)?, &schema, logs, out)?)
+            let catalogue = Catalogue::load(data)?;
+            let rules = LabelRules::of_data(data, labels.as_deref(), &catalogue.dataset.surface)?;
+            serde_json::to_string(&logged::write(&catalogue, &schema, &rules, logs, out)?)
         }
     };
     println!("{}", summary?);

@@ -20,6 +20,9 @@ pub struct Arguments {
     /// The project's folder cloud/training; looked for around the program without it.
     #[arg(long, value_name = "DIR")]
     pub training: Option<PathBuf>,
+    /// Label rules to learn by, in place of the data folder's labels.json, else of those that ship.
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
     /// What makes the vectors: what was taken up together, or two towers over metadata and history.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     pub retriever: Retriever,
@@ -38,6 +41,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         split: arguments.split.clone(),
         python: arguments.python.clone(),
         training: arguments.training.clone(),
+        labels: arguments.labels.clone(),
         retriever: arguments.retriever,
         processes: arguments.processes,
     };

@@ -1,15 +1,19 @@
-//! What an event says of its item, for judging: how good it was, or that it was refused, or nothing.
+//! What an event says of its item: to the judge how good it was, or that it was refused, or nothing; to the ranker's heads
+//! whether it ends a play well or badly, and whether it is a like.
 //!
 //! The rules are data (`labels.json` beside this file, or a file of one's own): which kinds are a positive of which
 //! weight, from which rating on, and for each surface which share of an item has to be played for a completion and
-//! which is still a skip. For training they say too how much of a skip a late one is.
+//! which is still a skip. For training they say too how much of a skip a late one is. What the heads learn and are judged by
+//! is their part `heads`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use segue_core::session::{Event, EventKind};
 use serde::Deserialize;
+
+use super::head_rules::{HeadRules, Heads};
 
 /// The version of the rules that this program reads.
 const FORMAT: u32 = 1;
@@ -25,6 +29,8 @@ struct File {
     played: BTreeMap<String, Vec<Played>>,
     #[serde(default)]
     skips: BTreeMap<String, Fading>,
+    /// Those that ship, where there are none.
+    heads: Option<Heads>,
 }
 
 /// Bounds of a rating, 0 to 5.
@@ -64,9 +70,13 @@ pub struct LabelRules {
     rating: Rating,
     played: Vec<Played>,
     skips: Option<Fading>,
+    heads: HeadRules,
 }
 
 impl LabelRules {
+    /// The name of a data folder's own rules.
+    pub const FILE: &'static str = "labels.json";
+
     /// The rules that ship, for `surface`; a surface they do not name goes by kinds and ratings alone.
     ///
     /// # Errors
@@ -84,12 +94,46 @@ impl LabelRules {
         Self::parse(&bytes, surface).with_context(|| format!("{} holds no label rules", path.display()))
     }
 
+    /// The rules that hold for a data folder: those of the file `own`, else the folder's own, else those that ship.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is of another version.
+    pub fn of_data(data: &Path, own: Option<&Path>, surface: &str) -> anyhow::Result<Self> {
+        match own.map(Path::to_owned).or_else(|| Self::file_of(data)) {
+            Some(path) => Self::read(&path, surface),
+            None => Self::of(surface),
+        }
+    }
+
+    /// The file with a data folder's own rules, where it has one.
+    #[must_use]
+    pub fn file_of(data: &Path) -> Option<PathBuf> {
+        let path = data.join(Self::FILE);
+        path.exists().then_some(path)
+    }
+
+    /// The rules that ship with something changed.
+    #[cfg(test)]
+    pub(crate) fn changed(
+        surface: &str,
+        change: impl FnOnce(&mut serde_json::Value),
+    ) -> anyhow::Result<Self> {
+        let mut file = serde_json::from_slice(SHIPPED)?;
+        change(&mut file);
+        Self::parse(&serde_json::to_vec(&file)?, surface)
+    }
+
     fn parse(bytes: &[u8], surface: &str) -> anyhow::Result<Self> {
         let mut file: File = serde_json::from_slice(bytes)?;
         ensure!(file.format == FORMAT, "format {}, this program reads {FORMAT}", file.format);
         let played = file.played.remove(surface).unwrap_or_default();
         let skips = file.skips.remove(surface);
-        Ok(Self { kinds: file.kinds, rating: file.rating, played, skips })
+        let heads = match file.heads {
+            Some(heads) => heads,
+            None => shipped_heads()?,
+        };
+        let heads = heads.of(surface)?;
+        Ok(Self { kinds: file.kinds, rating: file.rating, played, skips, heads })
     }
 
     /// Above 0: how good the item was (purchase 3, like 2, completion 1); below: it was refused; 0: nothing is said.
@@ -107,6 +151,19 @@ impl LabelRules {
     #[must_use]
     pub fn is_positive(&self, event: &Event) -> bool {
         self.grade(event) > 0
+    }
+
+    /// What the head `complete` learns and is judged by: 1 when the event ends a play well, 0 when it breaks it off; none where
+    /// it ends none.
+    #[must_use]
+    pub fn completed(&self, event: &Event) -> Option<f32> {
+        self.heads.completed(event, || self.played(event))
+    }
+
+    /// What the head `like` learns and is judged by.
+    #[must_use]
+    pub fn is_liked(&self, event: &Event) -> bool {
+        self.heads.is_liked(event)
     }
 
     /// How much of a skip this skip was, 1 to 0: what was left after most of it is hardly refused. Whole where nothing says how
@@ -137,6 +194,11 @@ impl LabelRules {
             event.total_ms.filter(|total| *total > 0).map(|total| seconds * 1_000.0 / total as f64);
         self.played.iter().find(|rule| rule.holds(seconds, fraction)).map(|rule| rule.label)
     }
+}
+
+fn shipped_heads() -> anyhow::Result<Heads> {
+    let file: File = serde_json::from_slice(SHIPPED)?;
+    file.heads.context("the rules that ship lack heads")
 }
 
 impl Played {
@@ -216,11 +278,36 @@ mod tests {
     }
 
     #[test]
+    fn a_data_folder_goes_by_its_own_rules_and_by_those_that_are_named_before_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let weight = |own: Option<&Path>| {
+            let rules = LabelRules::of_data(folder.path(), own, "shop").unwrap();
+            rules.grade(&Event::new("e", "a", EventKind::Click, 0))
+        };
+        let write = |name: &str, weight: u8| {
+            let mut file: serde_json::Value = serde_json::from_slice(SHIPPED).unwrap();
+            file["kinds"]["click"] = weight.into();
+            std::fs::write(folder.path().join(name), file.to_string()).unwrap();
+        };
+        assert_eq!(weight(None), 1);
+        write(LabelRules::FILE, 2);
+        assert_eq!(weight(None), 2);
+        write("another.json", 3);
+        assert_eq!(weight(Some(&folder.path().join("another.json"))), 3);
+    }
+
+    #[test]
     fn a_file_of_ones_own_is_read_and_a_wrong_one_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mine.json");
         std::fs::write(&path, SHIPPED).unwrap();
         assert!(LabelRules::read(&path, "radio").is_ok());
+        let mut older: serde_json::Value = serde_json::from_slice(SHIPPED).unwrap();
+        older.as_object_mut().unwrap().remove("heads");
+        std::fs::write(&path, older.to_string()).unwrap();
+        let older = LabelRules::read(&path, "radio").unwrap();
+        let said = older.completed(&Event::new("e", "a", EventKind::Skip, 0));
+        assert_eq!(said, Some(0.0), "a file without heads has those that ship");
         std::fs::write(&path, r#"{"format":9}"#).unwrap();
         assert!(LabelRules::read(&path, "radio").unwrap_err().to_string().contains("mine.json"));
     }

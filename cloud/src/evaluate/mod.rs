@@ -9,6 +9,7 @@ pub mod bootstrap;
 mod chart;
 mod document;
 pub mod gate;
+mod head_rules;
 pub mod heads;
 mod labels;
 pub mod methods;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use segue_core::features::{Head, HeadKind};
 use segue_core::session::{Event, EventKind};
 
+use super::LabelRules;
 use super::heads::WATCH_SECONDS;
 use crate::catalog::{Catalogue, SessionLog};
 use crate::examples;
@@ -17,8 +18,8 @@ pub(super) struct Outcomes<'a> {
 }
 
 impl<'a> Outcomes<'a> {
-    pub(super) fn new(catalogue: &'a Catalogue, session: &'a SessionLog) -> Self {
-        Self { catalogue, session, played: examples::outcomes(catalogue, session) }
+    pub(super) fn new(catalogue: &'a Catalogue, session: &'a SessionLog, rules: &LabelRules) -> Self {
+        Self { catalogue, session, played: examples::outcomes(catalogue, session, rules) }
     }
 
     /// What `head` should have said of an item that the session is about: of `complete`, `skip`, `like` and of a head named
@@ -77,7 +78,8 @@ mod tests {
         catalogue.events.clear();
         catalogue.add_events(vec![skip, save]);
         let sessions = catalogue.sessions();
-        let outcomes = Outcomes::new(&catalogue, &sessions[0]);
+        let rules = LabelRules::of("radio").unwrap();
+        let outcomes = Outcomes::new(&catalogue, &sessions[0], &rules);
         let said = |name| of(&outcomes, name, HeadKind::Probability);
         assert_eq!(
             ["skip", "complete", "like", "save", "share"].map(said),
@@ -86,5 +88,13 @@ mod tests {
         assert_eq!([said("next"), said("watch_seconds")], [None, None]);
         assert_eq!(of(&outcomes, WATCH_SECONDS, HeadKind::Amount), Some(12.0));
         assert_eq!(of(&outcomes, "spend", HeadKind::Amount), None);
+        let own = LabelRules::changed("radio", |file| {
+            file["heads"]["complete"]["well"] = vec!["skip"].into();
+            file["heads"]["complete"]["badly"] = vec!["stop"].into();
+            file["heads"]["like"]["kinds"] = vec!["like"].into();
+        });
+        let outcomes = Outcomes::new(&catalogue, &sessions[0], &own.unwrap());
+        let said = |name| of(&outcomes, name, HeadKind::Probability);
+        assert_eq!(["skip", "complete", "like"].map(said), [0.0, 1.0, 0.0].map(Some));
     }
 }

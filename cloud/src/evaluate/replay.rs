@@ -251,7 +251,7 @@ impl<'a> Worker<'a> {
             Source::Slate => question.task.labelled.iter().map(|one| one.item).collect(),
             _ => now.into_iter().collect(),
         };
-        let outcomes = Outcomes::new(catalogue, session);
+        let outcomes = Outcomes::new(catalogue, session, self.judge.rules);
         let names: Vec<&str> = schema.heads.iter().map(|head| head.name.as_str()).collect();
         let said = self.ours.heads(question, &names)?;
         for item in about {

@@ -65,20 +65,25 @@ pub struct Summary {
     pub too_young: usize,
 }
 
-/// Writes the arrays of the slates in `logs` (JSON lines) into `out`, with the training events as outcomes.
+/// Writes the arrays of the slates in `logs` (JSON lines) into `out`, with the training events as outcomes, which `rules` judge.
 ///
 /// # Errors
 /// When a file cannot be read or written, a log is of another schema, or no slate has an outcome.
-pub fn write(catalogue: &Catalogue, schema: &Schema, logs: &Path, out: &Path) -> anyhow::Result<Summary> {
+pub fn write(
+    catalogue: &Catalogue,
+    schema: &Schema,
+    rules: &LabelRules,
+    logs: &Path,
+    out: &Path,
+) -> anyhow::Result<Summary> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let slates: Vec<LoggedSlate> = jsonl::read(logs)?;
     let events = by_slate(catalogue);
-    let rules = LabelRules::of(&catalogue.dataset.surface)?;
-    let window = Window::of(catalogue);
+    let window = Window::of(catalogue, rules);
     let mut arrays = Arrays::new(schema, limits::LOGGED_PLACES);
     for slate in &slates {
         let about = events.get(&(slate.user.as_str(), slate.slate.as_str())).map_or(&[][..], Vec::as_slice);
-        push(&mut arrays, catalogue, (&rules, window.as_ref()), slate, about)?;
+        push(&mut arrays, catalogue, (rules, window.as_ref()), slate, about)?;
     }
     ensure!(arrays.steps() > 0, "no slate of {} has an outcome among the training events", logs.display());
     arrays.write(out)?;
@@ -107,7 +112,7 @@ fn push(
 ) -> anyhow::Result<()> {
     let inputs = slate.features.inputs(arrays.schema()).with_context(|| format!("slate {}", slate.slate))?;
     let about = || events.iter().map(|event| (event.item.as_str(), *event));
-    let (outcomes, seconds) = (sample::outcomes(about()), sample::seconds(about()));
+    let (outcomes, seconds) = (sample::outcomes(about(), rules), sample::seconds(about()));
     let next = events.iter().find(|event| rules.is_positive(event)).map(|event| event.item.as_str());
     let label = |item: &str| {
         let unknown: Outcome = [f32::NAN; 3];
@@ -179,11 +184,12 @@ mod tests {
             event
         };
         catalogue.add_events(vec![seen(0), seen(1), samples::event("late", 0, 1, DAY_MS / 2)]);
+        let rules = LabelRules::of("radio").unwrap();
         let mut known_until = |boundary_ms| {
             catalogue.divide(Rule::Time { boundary_ms });
             let about: Vec<&Event> = catalogue.events.iter().filter(|event| event.slate.is_some()).collect();
             let mut places: Vec<(usize, Labels)> = (0..3).map(|at| (at, [f32::NAN; 5])).collect();
-            let window = Window::of(&catalogue).unwrap();
+            let window = Window::of(&catalogue, &rules).unwrap();
             (wait(&window, &mut places, |at| ["i0", "i1", "i2"][at], &about), places)
         };
         let (waited, places) = known_until(2 * DAY_MS);

@@ -25,6 +25,7 @@ use anyhow::Context as _;
 use segue_core::session::Event;
 
 use crate::catalog::{Catalogue, Rule, SessionLog, User, split};
+use crate::evaluate::LabelRules;
 use crate::towers::features::{self, FeatureMatrix};
 use crate::towers::history::{Histories, Signal};
 
@@ -183,8 +184,12 @@ fn moment(catalogue: &Catalogue, at: usize, of: usize) -> anyhow::Result<i64> {
 pub(crate) use sample::outcomes as outcomes_of_events;
 
 /// What became of each item of a session: labels of the heads `complete`, `skip`, `like`.
-pub(crate) fn outcomes(catalogue: &Catalogue, session: &SessionLog) -> BTreeMap<u32, [f32; 3]> {
-    sample::outcomes(sample::about_items(catalogue, session))
+pub(crate) fn outcomes(
+    catalogue: &Catalogue,
+    session: &SessionLog,
+    rules: &LabelRules,
+) -> BTreeMap<u32, [f32; 3]> {
+    sample::outcomes(sample::about_items(catalogue, session), rules)
 }
 
 /// Whose session it is, for keeping people on one side: the user's place in the table, behind them each stranger's own.

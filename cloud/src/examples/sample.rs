@@ -57,17 +57,18 @@ fn below(count: usize, random: &mut ChaCha8Rng) -> usize {
     (random.next_u64() % count.max(1) as u64) as usize
 }
 
-/// What became of each item that these events are about.
+/// What became of each item that these events are about. A like says by itself that the item did well.
 pub(crate) fn outcomes<'a, I: Ord + Copy>(
     events: impl Iterator<Item = (I, &'a Event)>,
+    rules: &LabelRules,
 ) -> BTreeMap<I, Outcome> {
     let mut outcomes = BTreeMap::new();
     let mut liked = BTreeSet::new();
     for (item, event) in events {
-        if is_liked(event) {
+        if rules.is_liked(event) {
             liked.insert(item);
         }
-        if let Some(completed) = completed(event) {
+        if let Some(completed) = rules.completed(event) {
             outcomes.entry(item).or_insert([completed, 1.0 - completed, 0.0]);
         }
     }
@@ -84,8 +85,10 @@ pub(super) fn skips<'a, I: Ord + Copy>(
     rules: &LabelRules,
 ) -> BTreeMap<I, f32> {
     let mut ended = BTreeMap::new();
-    for (item, event) in events.filter(|(_, event)| completed(event).is_some()) {
-        let skip = (event.kind == EventKind::Skip).then(|| rules.skip(event));
+    for (item, event) in events {
+        let Some(completed) = rules.completed(event) else { continue };
+        // A skip that the rules take for a good end is none.
+        let skip = (event.kind == EventKind::Skip && completed < 0.5).then(|| rules.skip(event));
         ended.entry(item).or_insert(skip);
     }
     ended.into_iter().filter_map(|(item, skip)| Some((item, skip?))).collect()
@@ -111,24 +114,6 @@ pub(super) fn about_items<'a>(
     let item =
         |&index: &u32| Some((catalogue.event_items[index as usize]?, &catalogue.events[index as usize]));
     session.events.iter().filter_map(item)
-}
-
-/// 1 when the event ends a play well, 0 when it breaks it off.
-fn completed(event: &Event) -> Option<f32> {
-    match event.kind {
-        EventKind::Complete | EventKind::Click | EventKind::Purchase => Some(1.0),
-        EventKind::Skip | EventKind::Dislike | EventKind::NotInterested => Some(0.0),
-        EventKind::Rating => event.value.map(|value| f32::from(u8::from(value >= 4.0))),
-        _ => None,
-    }
-}
-
-fn is_liked(event: &Event) -> bool {
-    match event.kind {
-        EventKind::Like | EventKind::Save | EventKind::AddToCollection | EventKind::Purchase => true,
-        EventKind::Rating => event.value.is_some_and(|value| value >= 5.0),
-        _ => false,
-    }
 }
 
 #[cfg(test)]
@@ -195,6 +180,32 @@ mod tests {
         like.kind = EventKind::Like;
         catalogue.add_events(vec![like]);
         let session = catalogue.sessions().into_iter().find(|session| session.user == Some(0)).unwrap();
-        assert_eq!(outcomes(about_items(&catalogue, &session)).get(&0), Some(&[1.0, 0.0, 1.0]));
+        let rules = LabelRules::of("radio").unwrap();
+        let found = outcomes(about_items(&catalogue, &session), &rules);
+        assert_eq!(found.get(&0), Some(&[1.0, 0.0, 1.0]));
+    }
+
+    #[test]
+    fn what_ends_a_play_and_what_is_a_like_are_as_the_rules_say() {
+        let event = |kind| {
+            let mut event = samples::event("event", 0, 0, 0);
+            (event.kind, event.played_ms, event.total_ms) = (kind, Some(95_000), Some(100_000));
+            event
+        };
+        let events = [event(EventKind::Skip), event(EventKind::Stop), event(EventKind::Share)];
+        let about = || [1, 2, 3].into_iter().zip(&events);
+        let shipped = LabelRules::of("radio").unwrap();
+        assert_eq!(outcomes(about(), &shipped), [(1, [0.0, 1.0, 0.0])].into());
+        assert_eq!(skips(about(), &shipped).len(), 1);
+        let own = LabelRules::changed("radio", |file| {
+            let heads = &mut file["heads"];
+            heads["complete"]["by_played"] = true.into();
+            heads["complete"]["badly"] = vec!["stop"].into();
+            heads["like"]["kinds"] = vec!["share"].into();
+        })
+        .unwrap();
+        let found = [(1, [1.0, 0.0, 0.0]), (2, [0.0, 1.0, 0.0]), (3, [1.0, 0.0, 1.0])];
+        assert_eq!(outcomes(about(), &own), found.into());
+        assert!(skips(about(), &own).is_empty(), "most of it was played");
     }
 }

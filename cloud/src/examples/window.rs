@@ -12,6 +12,7 @@ use segue_core::session::{Event, EventKind};
 use super::arrays::Labels;
 use super::sample::{self, Outcome};
 use crate::catalog::Catalogue;
+use crate::evaluate::LabelRules;
 use crate::training_log::{HOUR_MS, LABEL_HOURS};
 
 const WINDOW_MS: i64 = LABEL_HOURS * HOUR_MS;
@@ -124,22 +125,24 @@ impl Waited {
 /// What is known of the time after something was shown.
 pub(super) struct Window<'a> {
     followed: Followed<'a>,
+    rules: &'a LabelRules,
     end_ms: i64,
 }
 
 impl<'a> Window<'a> {
     /// Of a catalogue's training events; none where times mean nothing.
-    pub(super) fn of(catalogue: &'a Catalogue) -> Option<Self> {
+    pub(super) fn of(catalogue: &'a Catalogue, rules: &'a LabelRules) -> Option<Self> {
         let events = || catalogue.training_events().map(|index| &catalogue.events[index]);
         let last = events().map(|event| event.time_ms).max().filter(|_| catalogue.dataset.timed)?;
         let end_ms = catalogue.split.rule.trained_until_ms().unwrap_or(last);
-        Some(Self { followed: Followed::new(events()), end_ms })
+        Some(Self { followed: Followed::new(events()), rules, end_ms })
     }
 
     /// What the silence about this place comes to; none where something was said that is neither.
     pub(super) fn silence(&self, shown: Shown<'_>) -> Option<Silence> {
         let events = self.followed.of(shown);
-        let outcomes = sample::outcomes(events.iter().map(|event| (event.item.as_str(), *event)));
+        let named = events.iter().map(|event| (event.item.as_str(), *event));
+        let outcomes = sample::outcomes(named, self.rules);
         match outcomes.get(shown.item) {
             Some(outcome) if outcome[0] > 0.5 || outcome[2] > 0.5 => Some(Silence::Late(*outcome)),
             None if !events.is_empty() => None,
@@ -209,8 +212,16 @@ mod tests {
         event
     }
 
+    fn rules() -> LabelRules {
+        LabelRules::of("radio").unwrap()
+    }
+
     fn silence(known_hours: i64, later: &[(EventKind, i64, Option<&str>)]) -> Option<Silence> {
-        Window::of(&catalogue(known_hours, later)).unwrap().silence(Shown::of(&shown(1)))
+        silence_in(&catalogue(known_hours, later))
+    }
+
+    fn silence_in(catalogue: &Catalogue) -> Option<Silence> {
+        Window::of(catalogue, &rules()).unwrap().silence(Shown::of(&shown(1)))
     }
 
     #[test]
@@ -233,12 +244,12 @@ mod tests {
     #[test]
     fn what_comes_after_the_boundary_is_not_looked_at() {
         let mut catalogue = catalogue(10, &[(EventKind::Complete, 20, None)]);
-        assert_eq!(Window::of(&catalogue).unwrap().silence(Shown::of(&shown(1))), Some(Silence::Young));
+        assert_eq!(silence_in(&catalogue), Some(Silence::Young));
         // Nor where the session began before it.
         catalogue.events.iter_mut().for_each(|event| event.session = "one".into());
         catalogue.divide(catalogue.split.rule);
         assert!(catalogue.held_out.iter().all(|held_out| !held_out));
-        assert_eq!(Window::of(&catalogue).unwrap().silence(Shown::of(&shown(1))), Some(Silence::Young));
+        assert_eq!(silence_in(&catalogue), Some(Silence::Young));
     }
 
     #[test]
@@ -250,7 +261,8 @@ mod tests {
     #[test]
     fn only_silent_places_change_and_all_of_them_are_counted() {
         let catalogue = catalogue(100, &[(EventKind::Complete, 20, None)]);
-        let window = Window::of(&catalogue).unwrap();
+        let rules = rules();
+        let window = Window::of(&catalogue, &rules).unwrap();
         let said = [0.0, 1.0, 0.0, 0.0, NAN];
         let silent = [NAN, NAN, NAN, 0.0, NAN];
         let mut places =
@@ -274,7 +286,9 @@ mod tests {
         list[2].time_ms = 20 * HOUR_MS;
         let seen = seen(list.iter());
         let mut places = ["i1", "i2"].map(|item| (item, [NAN, NAN, NAN, 0.0, 0.0]));
-        let waited = Window::of(&catalogue).unwrap().wait(&mut places, |item| seen.get(*item).copied());
+        let rules = rules();
+        let window = Window::of(&catalogue, &rules).unwrap();
+        let waited = window.wait(&mut places, |item| seen.get(*item).copied());
         assert_eq!(waited, Waited { refused: 1, late: 0, young: 1 });
         assert_eq!(places[0].1[4], 0.0, "nothing of it was played, as its impression tells");
         assert!(places[1].1.iter().all(|label| label.is_nan()));
@@ -284,6 +298,6 @@ mod tests {
     fn without_a_clock_nothing_is_waited_for() {
         let mut catalogue = catalogue(100, &[]);
         catalogue.dataset.timed = false;
-        assert!(Window::of(&catalogue).is_none());
+        assert!(Window::of(&catalogue, &rules()).is_none());
     }
 }

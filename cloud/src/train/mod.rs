@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use crate::catalog::split::Split;
 use crate::catalog::{Dataset, Rule};
+use crate::evaluate::LabelRules;
 
 pub use card::{Card, SAW_THE_FUTURE};
 pub use folder::{current, fold_folder};
@@ -28,6 +29,8 @@ pub struct Options {
     pub python: Option<PathBuf>,
     /// The folder with `segue_training`; looked for around the program and the working folder without one.
     pub training: Option<PathBuf>,
+    /// The label rules to learn by; the data folder's own, else those that ship, without them.
+    pub labels: Option<PathBuf>,
     /// What makes the vectors.
     pub retriever: Retriever,
     /// Processes that learn together, one for each GPU; 0 and 1 are one.
@@ -47,10 +50,13 @@ pub fn run(data: &Path, options: &Options) -> anyhow::Result<PathBuf> {
     let rule = Split::read(data)?.named(options.split.as_deref())?;
     let python = Python::find(options.python.as_deref(), options.training.as_deref())?;
     let how = (options.retriever, options.processes);
+    // Rules that cannot be read are told of before the work begins.
+    LabelRules::of_data(data, options.labels.as_deref(), &dataset.surface)?;
+    let labels = options.labels.clone().or_else(|| LabelRules::file_of(data));
     let staging = folder::Staging::create(data)?;
     for (fold, rule) in parts(rule) {
         let begun = Instant::now();
-        let view = view::make(data, &staging.work(), rule)?;
+        let view = view::make(data, &staging.work(), rule, labels.as_deref())?;
         let output = fold.map_or_else(|| staging.model(), |fold| fold_folder(&staging.model(), fold));
         let before = before(data, fold, &dataset, &rule)?;
         let facts = python.train(&view, &staging.work(), &output, before.as_deref(), how)?;

@@ -6,9 +6,11 @@ use anyhow::Context;
 
 use crate::catalog::split::{self, Split};
 use crate::catalog::{Rule, dataset, writer};
+use crate::evaluate::LabelRules;
 
-/// Makes, below `work`, a folder with the tables and policies of `data`, divided by `rule`.
-pub(super) fn make(data: &Path, work: &Path, rule: Rule) -> anyhow::Result<PathBuf> {
+/// Makes, below `work`, a folder with the tables and policies of `data`, divided by `rule`, whose own label rules are the file
+/// `labels`; those that ship without one.
+pub(super) fn make(data: &Path, work: &Path, rule: Rule, labels: Option<&Path>) -> anyhow::Result<PathBuf> {
     let view = work.join("data");
     if view.exists() {
         std::fs::remove_dir_all(&view).with_context(|| format!("cannot clear {}", view.display()))?;
@@ -16,6 +18,11 @@ pub(super) fn make(data: &Path, work: &Path, rule: Rule) -> anyhow::Result<PathB
     std::fs::create_dir_all(&view).with_context(|| format!("cannot make {}", view.display()))?;
     for name in writer::TABLES.iter().chain(&[dataset::FILE]) {
         link(&data.join(name), &view.join(name))?;
+    }
+    if let Some(labels) = labels {
+        // A copy, as a link to a link of one's own might lead nowhere from there.
+        std::fs::copy(labels, view.join(LabelRules::FILE))
+            .with_context(|| format!("cannot copy {} to {}", labels.display(), view.display()))?;
     }
     let policies = data.join("policies");
     if policies.is_dir() {
@@ -52,11 +59,26 @@ mod tests {
         }
         let rule = Rule::Time { boundary_ms: 7 };
         for _ in 0..2 {
-            let view = make(&data, &folder.path().join("work"), rule).unwrap();
+            let view = make(&data, &folder.path().join("work"), rule, None).unwrap();
+            assert_eq!(LabelRules::file_of(&view), None);
             assert_eq!(std::fs::read_to_string(view.join("items.jsonl")).unwrap(), "items.jsonl");
             assert!(view.join("policies/radio.json").exists());
             assert_eq!(Split::read(&view).unwrap().rule, rule);
         }
         assert!(!data.join(split::FILE).exists());
+    }
+
+    #[test]
+    fn a_view_has_the_label_rules_that_are_learned_by() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, mine) = (folder.path().join("data"), folder.path().join("mine.json"));
+        std::fs::create_dir_all(&data).unwrap();
+        for name in writer::TABLES.iter().chain(&[dataset::FILE]) {
+            std::fs::write(data.join(name), *name).unwrap();
+        }
+        std::fs::write(&mine, "mine").unwrap();
+        let view = make(&data, &folder.path().join("work"), Rule::LeaveOneOut, Some(&mine)).unwrap();
+        let found = LabelRules::file_of(&view).unwrap();
+        assert_eq!(std::fs::read_to_string(found).unwrap(), "mine");
     }
 }

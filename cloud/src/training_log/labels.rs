@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::catalog::{Event, EventKind};
+use crate::evaluate::LabelRules;
 use crate::events::Arrival;
 use crate::examples::outcomes_of_events;
 use crate::examples::window::{self, Shown, Who, who};
@@ -49,10 +50,10 @@ impl<'a> Followed<'a> {
         Self(window::Followed::new(arrivals.map(|arrival| &arrival.event)))
     }
 
-    /// What followed within the label window from the same list, or without a word of any list.
-    pub(super) fn label(&self, shown: &Event) -> Label {
+    /// What followed within the label window from the same list, or without a word of any list; `rules` judge it.
+    pub(super) fn label(&self, shown: &Event, rules: &LabelRules) -> Label {
         let events = self.0.of(Shown::of(shown));
-        let outcome = outcomes_of_events(events.iter().map(|event| (event.item.as_str(), *event)));
+        let outcome = outcomes_of_events(events.iter().map(|event| (event.item.as_str(), *event)), rules);
         let kinds: Vec<&str> = events.iter().map(|event| event.kind.name()).collect();
         Label {
             outcome: outcome.get(shown.item.as_str()).copied(),

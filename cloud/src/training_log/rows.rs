@@ -5,6 +5,7 @@ use segue_core::features::LoggedPlace;
 use super::labels::{Followed, Label, sights};
 use super::slates::{Kept, KeptPlace, Lists};
 use super::table::{Column, Kind, Row, Value};
+use crate::evaluate::LabelRules;
 use crate::events::Arrival;
 
 /// The columns, as `docs/EVENTS.md` tells of them.
@@ -45,16 +46,17 @@ pub(super) const USER: usize = 4;
 pub(super) const SESSION: usize = 5;
 
 /// The rows of the events of an hour: `earlier` are those of the label window before it, `later` its own and those of the
-/// label window after it.
+/// label window after it; `rules` say what became of it.
 pub(super) fn rows<'a>(
     earlier: impl Iterator<Item = &'a Arrival>,
     hour: impl Iterator<Item = &'a Arrival>,
     later: impl Iterator<Item = &'a Arrival>,
     lists: &Lists,
+    rules: &LabelRules,
 ) -> Vec<Row> {
     let followed = Followed::new(later);
     let shown = sights(earlier, hour);
-    shown.into_iter().map(|arrival| row(arrival, &followed.label(&arrival.event), lists)).collect()
+    shown.into_iter().map(|arrival| row(arrival, &followed.label(&arrival.event, rules), lists)).collect()
 }
 
 fn row(arrival: &Arrival, label: &Label, lists: &Lists) -> Row {

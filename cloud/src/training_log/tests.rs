@@ -118,6 +118,17 @@ fn each_place_is_written_once_with_what_followed_within_a_day() {
 }
 
 #[test]
+fn what_became_of_a_place_is_as_the_data_folders_own_rules_say() {
+    let mut world = World::new();
+    live(&mut world);
+    let mut rules: serde_json::Value =
+        serde_json::from_slice(include_bytes!("../evaluate/labels.json")).unwrap();
+    rules["heads"]["complete"]["badly"] = vec!["dislike"].into();
+    std::fs::write(world.data.path().join("labels.json"), rules.to_string()).unwrap();
+    assert_eq!(world.write(0).labelled, 1, "a skip says nothing");
+}
+
+#[test]
 fn an_hour_is_written_when_its_label_windows_are_over_and_not_before() {
     let mut world = World::new();
     world.receive(1, shown("u1", "a", "l1"));

@@ -10,8 +10,10 @@ use super::hours::Hours;
 use super::state::State;
 use super::table::Value;
 use super::{HOUR_MS, LABEL_HOURS, folder, rows, slates, table};
+use crate::catalog::{Dataset, dataset};
 use crate::dead_letters;
 use crate::erasure::Erased;
+use crate::evaluate::LabelRules;
 use crate::events::{Arrival, Conduct, Filter, LeftOut, Tail};
 use crate::lock::FileLock;
 use crate::stores::disk::create_folder;
@@ -83,11 +85,21 @@ pub fn write(data: &Path, now_ms: i64, filter: Filter) -> anyhow::Result<Summary
     Ok(writer.summary)
 }
 
+/// What the events of a data folder say of their items; before there is a data set, what they say on any surface.
+fn rules(data: &Path) -> anyhow::Result<LabelRules> {
+    let surface = match data.join(dataset::FILE).exists() {
+        true => Dataset::read(data)?.surface,
+        false => String::new(),
+    };
+    LabelRules::of_data(data, None, &surface)
+}
+
 struct Writer {
     data: PathBuf,
     state: State,
     hours: Hours,
     erased: Erased,
+    rules: LabelRules,
     summary: Summary,
 }
 
@@ -95,7 +107,8 @@ impl Writer {
     fn open(data: &Path) -> anyhow::Result<Self> {
         let state = State::read(data)?;
         let (hours, erased) = (Hours::from(state.clock), Erased::read(data)?);
-        Ok(Self { data: data.to_owned(), state, hours, erased, summary: Summary::default() })
+        let (data, rules) = (data.to_owned(), rules(data)?);
+        Ok(Self { data, state, hours, erased, rules, summary: Summary::default() })
     }
 
     /// Writes an hour, and that it is written.
@@ -108,7 +121,8 @@ impl Writer {
         };
         let (lists, cut_off) = slates::read(&self.data, hour - LABEL_HOURS, hour)?;
         let earlier = between(hour - LABEL_HOURS, hour - 1);
-        let rows = rows::rows(earlier, between(hour, hour), between(hour, hour + LABEL_HOURS), &lists);
+        let rows =
+            rows::rows(earlier, between(hour, hour), between(hour, hour + LABEL_HOURS), &lists, &self.rules);
         self.summary.cut_off = self.summary.cut_off.max(cut_off);
         if !rows.is_empty() {
             let folder = folder(&self.data).join(partition(hour));

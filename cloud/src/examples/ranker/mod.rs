@@ -21,6 +21,7 @@ use super::window::{Waited, Window};
 use super::{Snapshot, programs};
 use crate::candidates::CandidateFacts;
 use crate::catalog::Catalogue;
+use crate::evaluate::LabelRules;
 
 /// Most sessions that are learned from.
 const SESSIONS: usize = 20_000;
@@ -56,7 +57,7 @@ pub struct Summary {
 }
 
 /// Writes the arrays into `out`, with the strengths of `policy`, which must be the one that is served, and its linear weights
-/// as `linear.json`: what ranks without a ranker is where one starts from.
+/// as `linear.json`: what ranks without a ranker is where one starts from. `rules` say what is right and what became of it.
 ///
 /// # Errors
 /// When there is nothing to learn from, the vectors do not fit, or a file cannot be written.
@@ -64,6 +65,7 @@ pub fn write(
     catalogue: &Catalogue,
     policy: &Policy,
     retrieval: &Retrieval,
+    rules: &LabelRules,
     out: &Path,
 ) -> anyhow::Result<Summary> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
@@ -72,7 +74,7 @@ pub fn write(
         Retrieval::Baskets(_) => Snapshot::parts(catalogue)?,
     };
     let mut summary = Summary::default();
-    let window = Window::of(catalogue);
+    let window = Window::of(catalogue, rules);
     let mut all: Option<Arrays> = None;
     for (at, snapshot) in snapshots.iter().enumerate() {
         let mut sessions = snapshot.sessions(catalogue, SESSIONS / snapshots.len());
@@ -80,8 +82,10 @@ pub fn write(
         let (vectors, users) = vectors(catalogue, snapshot, &sessions, retrieval, at)?;
         let facts = CandidateFacts::new(catalogue, snapshot.known.iter().copied(), snapshot.time_ms);
         let writer = match retrieval {
-            Retrieval::Towers(_) => Writer::of_towers(catalogue, policy, &facts, &vectors, &snapshot.counts)?,
-            Retrieval::Baskets(_) => Writer::new(catalogue, policy, &facts, &vectors)?,
+            Retrieval::Towers(_) => {
+                Writer::of_towers(catalogue, policy, rules, &facts, &vectors, &snapshot.counts)
+            }
+            Retrieval::Baskets(_) => Writer::new(catalogue, policy, rules, &facts, &vectors),
         };
         let writer = writer.waiting(window.as_ref());
         for (part, not_retrieved) in writer.sessions(snapshot, &sessions, &users, STEPS / snapshots.len())? {

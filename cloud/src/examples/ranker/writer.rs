@@ -26,7 +26,7 @@ pub(super) struct Writer<'a> {
     catalogue: &'a Catalogue,
     /// What the arrays follow.
     pub(super) schema: Schema,
-    rules: LabelRules,
+    rules: &'a LabelRules,
     policy: &'a Policy,
     facts: &'a CandidateFacts,
     vectors: &'a Vectors,
@@ -45,13 +45,14 @@ impl<'a> Writer<'a> {
     pub(super) fn new(
         catalogue: &'a Catalogue,
         policy: &'a Policy,
+        rules: &'a LabelRules,
         facts: &'a CandidateFacts,
         vectors: &'a Vectors,
-    ) -> anyhow::Result<Self> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             schema: of_table(&catalogue.dataset, vectors.dimension, tells_seconds(catalogue)),
             source: Source::of(&catalogue.dataset.name),
-            rules: LabelRules::of(&catalogue.dataset.surface)?,
+            rules,
             policy,
             popularity: facts.recent_popularity(),
             reach: Reach::GATHERED,
@@ -60,7 +61,7 @@ impl<'a> Writer<'a> {
             facts,
             catalogue,
             vectors,
-        })
+        }
     }
 
     /// For vectors of two towers, which know what items are like whoever took them up; `popularity` is how often each was taken up.
@@ -68,14 +69,15 @@ impl<'a> Writer<'a> {
     pub(super) fn of_towers(
         catalogue: &'a Catalogue,
         policy: &'a Policy,
+        rules: &'a LabelRules,
         facts: &'a CandidateFacts,
         vectors: &'a Vectors,
         popularity: &'a [f32],
-    ) -> anyhow::Result<Self> {
+    ) -> Self {
         let schema = schema(&catalogue.dataset, vectors.dimension);
         let (reach, waits_for_drawn) = (Reach::PACK, false);
-        let new = Self::new(catalogue, policy, facts, vectors)?;
-        Ok(Self { popularity, schema, reach, waits_for_drawn, ..new })
+        let new = Self::new(catalogue, policy, rules, facts, vectors);
+        Self { popularity, schema, reach, waits_for_drawn, ..new }
     }
 
     /// The same, waiting for what becomes of what was shown.
@@ -130,7 +132,8 @@ impl<'a> Writer<'a> {
             return Ok((arrays, not_retrieved));
         }
         let about = || sample::about_items(catalogue, session);
-        let came = Came { outcomes: sample::outcomes(about()), seconds: sample::seconds(about()) };
+        let came =
+            Came { outcomes: sample::outcomes(about(), self.rules), seconds: sample::seconds(about()) };
         let given = tasks.iter().flat_map(|task| task.candidates.iter().flatten().copied());
         let pack = self.pack(session, user, pool.drawn.iter().copied().chain(given))?;
         self.replay(session, &pack, &tasks, &mut arrays, |task| {
@@ -149,7 +152,7 @@ impl<'a> Writer<'a> {
     /// The questions of a session; where only held-out events name their candidates, those before each play.
     fn tasks(&self, session: &SessionLog) -> Vec<Task> {
         let source = if self.source == Source::Target { Source::Pack } else { self.source };
-        tasks(self.catalogue, session, source, &self.rules, &mut Default::default())
+        tasks(self.catalogue, session, source, self.rules, &mut Default::default())
     }
 
     /// What the core feeds to the ranker at each step, for the candidates that `rows` names.
@@ -179,7 +182,7 @@ impl<'a> Writer<'a> {
             let places = self.placed(&rows, pack);
             let inputs = assembler.assemble(pack, &state, &event.context);
             arrays.push(inputs, &places, group_of(self.catalogue, session));
-            let told = Told::of(event.slate.as_deref(), self.events(session, task.known), &self.rules);
+            let told = Told::of(event.slate.as_deref(), self.events(session, task.known), self.rules);
             let right: Vec<&str> = task.relevant.iter().map(|(item, _)| self.id(*item)).collect();
             let items = places.iter().map(|(place, _)| pack.candidates()[*place].item.as_str());
             arrays.tell(&told, items, &right);
@@ -260,6 +263,10 @@ mod tests {
         CandidateFacts::new(catalogue, snapshot.known.iter().copied(), snapshot.time_ms)
     }
 
+    fn rules() -> LabelRules {
+        LabelRules::of("radio").unwrap()
+    }
+
     fn radio() -> Policy {
         Policy::from_json(segue_core::policies::RADIO).unwrap()
     }
@@ -269,8 +276,8 @@ mod tests {
         let catalogue = samples::catalogue();
         let session = catalogue.sessions().into_iter().find(|session| session.events.len() > 1).unwrap();
         let (policy, vectors, snapshot) = (radio(), vectors(), Snapshot::new(&catalogue).unwrap());
-        let facts = facts(&catalogue, &snapshot);
-        let writer = Writer::new(&catalogue, &policy, &facts, &vectors).unwrap();
+        let (facts, rules) = (facts(&catalogue, &snapshot), rules());
+        let writer = Writer::new(&catalogue, &policy, &rules, &facts, &vectors);
         let (arrays, _) = writer.session(&session, (0, 4), &[1.0, 0.0]).unwrap();
         assert_eq!(arrays.counts[0], 0);
         for step in arrays.labels.chunks_exact(CANDIDATES) {
@@ -278,6 +285,29 @@ mod tests {
         }
         assert_eq!(arrays.candidates.len(), arrays.steps() * CANDIDATES * (2 + 7));
         assert_eq!(arrays.live.len(), arrays.steps() * CANDIDATES * 8);
+    }
+
+    #[test]
+    fn rules_of_ones_own_change_what_is_learned() {
+        let catalogue = samples::catalogue();
+        let session = catalogue.sessions().into_iter().find(|session| session.events.len() > 1).unwrap();
+        let (policy, vectors, snapshot) = (radio(), vectors(), Snapshot::new(&catalogue).unwrap());
+        let facts = facts(&catalogue, &snapshot);
+        let learned = |rules: &LabelRules| {
+            let writer = Writer::new(&catalogue, &policy, rules, &facts, &vectors);
+            let (arrays, _) = writer.session(&session, (0, 4), &[1.0, 0.0]).unwrap();
+            let right: Vec<_> = arrays.labels.iter().filter(|labels| labels[3] == 1.0).collect();
+            let all = |head: usize, label: f32| right.iter().all(|labels| labels[head] == label);
+            assert!(!right.is_empty());
+            (all(0, 1.0), all(2, 1.0))
+        };
+        assert_eq!(learned(&rules()), (true, false));
+        let own = LabelRules::changed("radio", |file| {
+            file["heads"]["complete"]["well"] = vec!["click"].into();
+            file["heads"]["complete"]["badly"] = vec!["complete"].into();
+            file["heads"]["like"]["kinds"] = vec!["complete"].into();
+        });
+        assert_eq!(learned(&own.unwrap()), (false, true));
     }
 
     #[test]
@@ -290,17 +320,18 @@ mod tests {
         let sessions = catalogue.sessions();
         let session = sessions.iter().find(|session| session.events.len() == 3).unwrap();
         let (policy, vectors, snapshot) = (radio(), vectors(), Snapshot::new(&catalogue).unwrap());
-        let (facts, window) = (facts(&catalogue, &snapshot), Window::of(&catalogue));
+        let (facts, rules) = (facts(&catalogue, &snapshot), rules());
+        let window = Window::of(&catalogue, &rules);
         let refused = |writer: Writer<'_>| {
             let (arrays, _) = writer.session(session, (0, 4), &[1.0, 0.0]).unwrap();
             let labelled = arrays.labels.iter().filter(|labels| labels[0] == 0.0 && labels[3] == 0.0).count();
             assert_eq!(labelled, arrays.waited.refused);
             (arrays.steps(), arrays.waited.refused)
         };
-        let writer = || Writer::new(&catalogue, &policy, &facts, &vectors).unwrap();
+        let writer = || Writer::new(&catalogue, &policy, &rules, &facts, &vectors);
         assert_eq!(refused(writer().waiting(window.as_ref())), (2, 2));
         assert_eq!(refused(writer()), (2, 0));
-        let towers = Writer::of_towers(&catalogue, &policy, &facts, &vectors, &snapshot.counts).unwrap();
+        let towers = Writer::of_towers(&catalogue, &policy, &rules, &facts, &vectors, &snapshot.counts);
         assert_eq!(refused(towers.waiting(window.as_ref())), (2, 0));
     }
 
@@ -324,8 +355,8 @@ mod tests {
         let catalogue = samples::catalogue();
         let (policy, vectors, user) = (radio(), vectors(), [1.0, 0.0]);
         let snapshot = Snapshot::new(&catalogue).unwrap();
-        let facts = facts(&catalogue, &snapshot);
-        let writer = Writer::new(&catalogue, &policy, &facts, &vectors).unwrap();
+        let (facts, rules) = (facts(&catalogue, &snapshot), rules());
+        let writer = Writer::new(&catalogue, &policy, &rules, &facts, &vectors);
         let session = catalogue.sessions().into_iter().find(|session| session.events.len() > 1).unwrap();
         let pool: Vec<u32> = (0..samples::ITEMS as u32).collect();
         let pack = writer.pack(&session, &user, pool.into_iter()).unwrap();
