@@ -66,6 +66,9 @@ struct Making {
     /// How many of a person's latest events of each kind are held while reading; 1000 without it.
     #[arg(long, value_name = "N")]
     history: Option<usize>,
+    /// How many of nobody's latest events that say what was taken up or refused are held likewise; 4000000 without it.
+    #[arg(long, value_name = "N")]
+    nobodys_history: Option<usize>,
 }
 
 /// How a run is published.
@@ -151,13 +154,14 @@ impl Whole {
 }
 
 impl Making {
-    fn flags(&self) -> [Flag; 5] {
+    fn flags(&self) -> [Flag; 6] {
         [
             ("refresh.index", self.index.clone()),
             ("refresh.lifetime", self.lifetime.clone()),
             ("refresh.deadline", self.deadline.clone()),
             ("refresh.reuse", self.reuse.clone()),
             ("refresh.history", self.history.map(|history| history.to_string())),
+            ("refresh.nobodys_history", self.nobodys_history.map(|history| history.to_string())),
         ]
     }
 
@@ -171,6 +175,7 @@ impl Making {
             deadline_ms: set.deadline.map(milliseconds).transpose()?,
             reuse_ms: set.reuse.map_or(Ok(0), milliseconds)?,
             history: set.history,
+            nobodys_history: set.nobodys_history,
             filter: settings.filter,
             ..Options::default()
         })

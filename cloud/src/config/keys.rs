@@ -277,6 +277,12 @@ pub const KEYS: &[Key] = &[
         1..=1_000_000,
         "how many of a person's latest events of each kind are held while reading; older ones are counted"
     ),
+    number!(
+        "refresh.nobodys_history",
+        refresh.nobodys_history: usize,
+        1..=1_000_000_000,
+        "how many of nobody's latest events that say what was taken up or refused are held, 400 bytes each; older ones are counted"
+    ),
     number!("refresh.keep", refresh.keep: usize, 1..=1_000, "generations kept, to roll back to"),
     number!(
         "filter.actions_per_hour",

@@ -12,7 +12,7 @@ use crate::auth::{self, Callers, PersonTokens, ServiceKeys};
 use crate::events::Filter;
 use crate::index;
 use crate::packs::GENERATIONS;
-use crate::refresh::HISTORY;
+use crate::refresh::{HISTORY, NOBODYS_HISTORY};
 use crate::tls;
 
 /// How the log is written.
@@ -106,6 +106,8 @@ pub struct Refresh {
     pub reuse: Option<Duration>,
     /// How many of a person's latest events are held while reading.
     pub history: usize,
+    /// How many of the latest events that are nobody's are held likewise.
+    pub nobodys_history: usize,
     /// Generations kept, to roll back to.
     pub keep: usize,
 }
@@ -139,6 +141,7 @@ impl Default for Settings {
                 deadline: None,
                 reuse: Some(Duration::from_secs(6 * 3_600)),
                 history: HISTORY,
+                nobodys_history: NOBODYS_HISTORY,
                 keep: GENERATIONS,
             },
             filter: Filter::default(),

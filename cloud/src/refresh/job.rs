@@ -92,6 +92,7 @@ fn load(data: &Path, plan: &Plan, whose: Whose) -> anyhow::Result<(Catalogue, Le
         last: plan.received,
         filter: plan.filter,
         history: plan.history,
+        nobodys_history: plan.nobodys_history,
         whose,
         now_ms: plan.created_ms,
     };

@@ -18,9 +18,6 @@ use crate::erasure::Erased;
 use crate::events::{Filter, LeftOut, Tail, is_sign_in, read_likely};
 use crate::towers::history::profile_weight;
 
-/// How many people's deeds are kept of those that are nobody's: with the usual history those of all the sessions that are
-/// looked at for what is taken up together, as far as these are short.
-const NOBODYS: usize = 4_000;
 /// How many people's events that say nothing are kept of those that are nobody's.
 const SHOWN_TO_NOBODY: usize = 100;
 /// Sign-ins after which it is looked through which of them are needed still.
@@ -36,6 +33,8 @@ pub(super) struct Reading {
     pub(super) filter: Filter,
     /// How many of a person's latest events are held, of each that [`Says`] something else.
     pub(super) history: usize,
+    /// How many of the latest deeds are held of those that are nobody's.
+    pub(super) nobodys_history: usize,
     /// Whose are held whole.
     pub(super) whose: Whose,
     /// The clock, in milliseconds since 1970.
@@ -216,12 +215,12 @@ impl<'a> Held<'a> {
             event.context.retain(|name, _| name == "region");
         }
         kind.events.entry(key).or_insert((arrived, event));
-        let people = match says {
-            _ if !is_nobodys => 1,
-            Says::Nothing => SHOWN_TO_NOBODY,
-            Says::Lasting | Says::Deed => NOBODYS,
+        let most = match says {
+            _ if !is_nobodys => self.reading.history,
+            Says::Nothing => self.reading.history.saturating_mul(SHOWN_TO_NOBODY),
+            Says::Lasting | Says::Deed => self.reading.nobodys_history,
         };
-        if kind.events.len() > self.reading.history.saturating_mul(people)
+        if kind.events.len() > most
             && let Some((key, (_, event))) = kind.events.pop_first()
         {
             // Of what is in the tables and in the log one counts.
@@ -283,14 +282,21 @@ fn in_order(mut rows: Vec<(u64, Event)>) -> Vec<Event> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{catalogue, event};
-    use super::super::{HISTORY, together};
+    use super::super::{HISTORY, NOBODYS_HISTORY, together};
     use super::*;
     use crate::consumers::Counters;
     use crate::events::hand_over;
 
     fn reading(history: usize) -> Reading {
         let filter = Filter::default();
-        Reading { last: u64::MAX, filter, history, whose: Whose::Everybody, now_ms: i64::MAX / 2 }
+        Reading {
+            last: u64::MAX,
+            filter,
+            history,
+            nobodys_history: NOBODYS_HISTORY,
+            whose: Whose::Everybody,
+            now_ms: i64::MAX / 2,
+        }
     }
 
     fn finish(held: Held<'_>) -> Latest {
@@ -368,20 +374,22 @@ mod tests {
         }
         let latest = finish(held);
         assert_eq!((latest.tables.len(), latest.folded.events()), (165_000, 0));
-        const { assert!(NOBODYS * HISTORY >= 7 * together::SESSIONS) };
+        const { assert!(NOBODYS_HISTORY >= 7 * together::SESSIONS) };
     }
 
     #[test]
     fn copies_of_what_is_nobodys_count_once_and_what_comes_late_counts() {
         let catalogue = catalogue(4, 1);
-        let mut held = Held::new(&catalogue, reading(1));
-        let events = 2 * NOBODYS as i64;
+        let nobodys_history = 4_000;
+        let mut held = Held::new(&catalogue, Reading { nobodys_history, ..reading(1) });
+        let events = 2 * nobodys_history as i64;
         let like = |at: i64| nobodys(&format!("{at:06}"), "s", at);
         (0..events).for_each(|at| held.add(like(at), false));
         (0..events).for_each(|at| held.add(like(at), true));
         // All of the tables are gone, and half of what came by itself; then one comes that is older than those.
         (events..2 * events).for_each(|at| held.add(like(at), true));
         held.add(nobodys("late", "s", events), true);
+        assert_eq!(held.len(), nobodys_history);
         let latest = finish(held);
         let counted: u32 = latest.folded.items().map(|(_, tally, _)| tally.liked).sum();
         assert_eq!(latest.received.len() as i64 + i64::from(counted), 2 * events + 1);

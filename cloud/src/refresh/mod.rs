@@ -55,7 +55,7 @@ pub use prepare::{Made, Prepared, Ranking};
 pub use publish::{Terms, publish};
 pub use report::{How, Report, ShardReport};
 pub use rollback::{Back, generation_before, going_back, rollback};
-pub(crate) use run::HISTORY;
+pub(crate) use run::{HISTORY, NOBODYS_HISTORY};
 pub use run::{Options, is_running, run};
 pub use shard::run_shard;
 pub(crate) use shard::taste;

@@ -57,6 +57,9 @@ pub struct Plan {
     /// How many of a person's latest events are held; a plan of before there was a bound has none.
     #[serde(default = "unbounded")]
     pub history: usize,
+    /// How many of nobody's latest deeds are held.
+    #[serde(default = "nobodys")]
+    pub nobodys_history: usize,
     /// How candidates are retrieved.
     pub index: Kind,
     /// The model's folder, where one was named.
@@ -127,6 +130,7 @@ impl Plan {
             deadline_ms: options.deadline_ms.map(|deadline| clock::now_ms().saturating_add(deadline)),
             reuse_ms: options.reuse_ms,
             history: options.history,
+            nobodys_history: options.nobodys_history,
             index: options.index,
             model: options.model.clone(),
             received: crate::events::last(data)?,
@@ -182,7 +186,8 @@ impl Plan {
             digest.update(format!("{name} {hash}\n"));
         }
         let bounds = [super::RETRIEVED, super::KEPT, super::KEPT_OF_REGION];
-        digest.update(format!("{bounds:?} {} {:?}", self.history, self.editorial));
+        let histories = (self.history, self.nobodys_history);
+        digest.update(format!("{bounds:?} {histories:?} {:?}", self.editorial));
         hex(&digest.finalize())
     }
 }
@@ -190,6 +195,11 @@ impl Plan {
 /// The bound of what was made before there was one.
 pub(super) fn unbounded() -> usize {
     usize::MAX
+}
+
+/// That of what was made before it could be set.
+pub(super) fn nobodys() -> usize {
+    super::NOBODYS_HISTORY
 }
 
 /// The last change of an item that every kept generation and every run has seen; who asks for changes asks for these at

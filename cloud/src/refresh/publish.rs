@@ -247,6 +247,7 @@ fn report(
         events: first.events,
         events_held: first.events_held,
         history: plan.history,
+        nobodys_history: plan.nobodys_history,
         packs,
         towers: manifest.towers.clone(),
         vectors_reused,

@@ -143,6 +143,9 @@ pub struct Report {
     /// How many of a person's latest events were held.
     #[serde(default = "super::plan::unbounded")]
     pub history: usize,
+    /// How many of nobody's latest deeds were held.
+    #[serde(default = "super::plan::nobodys")]
+    pub nobodys_history: usize,
     /// Packs written, those of regions among them.
     pub packs: usize,
     /// Packs of regions.

@@ -24,6 +24,10 @@ const RESUME_MS: i64 = 60 * 60_000;
 /// How many of a person's latest events are held, unless told otherwise.
 pub(crate) const HISTORY: usize = 1_000;
 
+/// How many of the latest deeds of nobody are held, unless told otherwise: those of all the sessions that are looked at for
+/// what is taken up together, as far as these are short.
+pub(crate) const NOBODYS_HISTORY: usize = 4_000_000;
+
 /// How to refresh.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -41,6 +45,8 @@ pub struct Options {
     pub reuse_ms: i64,
     /// How many of a person's latest events of each kind are held while reading; older ones are counted.
     pub history: usize,
+    /// How many of the latest events that are nobody's and say what was taken up or refused are held likewise.
+    pub nobodys_history: usize,
     /// Shards; about one for every 10,000 subjects when absent.
     pub shards: Option<usize>,
     /// Which received events count for nothing.
@@ -59,6 +65,7 @@ impl Default for Options {
             deadline_ms: None,
             reuse_ms: 6 * 3_600_000,
             history: HISTORY,
+            nobodys_history: NOBODYS_HISTORY,
             shards: None,
             filter: Filter::default(),
             terms: Terms::default(),
@@ -130,6 +137,7 @@ fn still_holds(data: &Path, plan: &Plan, options: &Options, keys: &Keys) -> anyh
         && plan.base == PackStore::new(data).current()?
         && (plan.index, plan.reuse_ms, &plan.model) == (options.index, options.reuse_ms, &options.model)
         && (plan.filter, plan.history) == (options.filter, options.history)
+        && plan.nobodys_history == options.nobodys_history
         && plan.check(&inputs).is_ok())
 }
 

@@ -69,6 +69,7 @@ impl Basis {
             last: received,
             filter: report.filter,
             history: report.history,
+            nobodys_history: report.nobodys_history,
             whose: Whose::Everybody,
             now_ms,
         };
