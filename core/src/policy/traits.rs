@@ -11,7 +11,7 @@ use crate::pack::Candidate;
 /// No creator, or no category.
 pub(crate) const NOBODY: u32 = u32::MAX;
 const DAY_MS: f32 = 86_400_000.0;
-/// Candidates of a pack whose likenesses are kept: a megabyte, and packs hold 500.
+/// Candidates of a pack whose likenesses are kept: a megabyte at the most, and packs hold 500.
 const LIKENESSES: usize = 512;
 
 /// One entry per candidate, in the pack's order.
@@ -39,9 +39,11 @@ pub(crate) struct Traits {
 const PRIOR: f32 = 10.0;
 
 /// How alike candidates are, as far as it was asked: a list mostly compares the same ones as the list before it. One row
-/// of numbers per candidate, all of them taken when the first is asked for.
+/// of numbers per candidate that others were compared with, which are few: those that were chosen.
 #[derive(Default)]
-struct Likenesses(OnceCell<Vec<Cell<f32>>>);
+struct Likenesses(OnceCell<Vec<OnceCell<Row>>>);
+
+type Row = Box<[Cell<f32>]>;
 
 /// Names replaced by numbers from 0.
 pub(crate) struct Names {
@@ -122,8 +124,10 @@ impl Traits {
         if count > LIKENESSES {
             return self.compared(one, other);
         }
-        let known = self.known.0.get_or_init(|| vec![Cell::new(f32::NAN); count * count]);
-        let Some(known) = known.get(other * count + one) else { return 0.0 };
+        let rows = self.known.0.get_or_init(|| vec![OnceCell::new(); count]);
+        let Some(row) = rows.get(other) else { return 0.0 };
+        let row = row.get_or_init(|| vec![Cell::new(f32::NAN); count].into());
+        let Some(known) = row.get(one) else { return 0.0 };
         if known.get().is_nan() {
             known.set(self.compared(one, other));
         }
