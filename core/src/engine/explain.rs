@@ -107,13 +107,14 @@ impl Engine {
     /// The utilities of an empty session, kept while pack, ranker and context stay the same.
     fn without_session(&mut self, request: &Request) -> Vec<f32> {
         let key = (self.ranker_hash(), request.context.clone());
-        let kept = self.surfaces.get(&request.surface).and_then(|surface| surface.without_session.as_ref());
+        let kept =
+            self.surfaces.get(&request.surface).and_then(|surface| surface.of_pack.without_session.as_ref());
         if let Some((_, utilities)) = kept.filter(|(kept, _)| *kept == key) {
             return utilities.clone();
         }
         let utilities = self.utilities_of(&State::default(), request).unwrap_or_default();
         if let Some(surface) = self.surfaces.get_mut(&request.surface) {
-            surface.without_session = Some((key, utilities.clone()));
+            surface.of_pack.without_session = Some((key, utilities.clone()));
         }
         utilities
     }

@@ -2,6 +2,8 @@
 
 mod accept;
 mod explain;
+#[cfg(feature = "encode")]
+mod groundwork;
 mod line;
 #[cfg(feature = "ranker")]
 mod prepared;
@@ -11,12 +13,15 @@ mod refill;
 mod slate;
 mod surface;
 
+#[cfg(feature = "encode")]
+pub use groundwork::Groundwork;
 #[cfg(feature = "ranker")]
 pub use prepared::PreparedRanker;
 pub(crate) use ranker::Ranker;
 pub use ranker::utilities;
 pub use refill::{Refill, RefillReason};
 pub use slate::{Listed, Order, Place, Request, Slate};
+use surface::OfPack;
 pub(crate) use surface::Surface;
 
 use std::collections::BTreeMap;
@@ -261,9 +266,9 @@ impl Engine {
         self.traits = Some(Traits::new(pack.candidates(), pack.created_ms()).with_profile(pack.profile()));
         self.pack = Some(pack);
         if let Some(ranker) = &mut self.ranker {
-            ranker.assembler = None;
+            ranker.exchange(None);
         }
-        self.surfaces.values_mut().for_each(Surface::forget_pack);
+        self.surfaces.values_mut().for_each(|surface| surface.of_pack = OfPack::default());
     }
 }
 

@@ -7,16 +7,23 @@ use crate::error::{Code, Error, Result};
 use crate::features::{Assembler, FeatureLog, Schema};
 use crate::pack::VerifiedPack;
 use crate::policy::Policy;
-use crate::score::{Scorer, calibrate, check_heads};
+use crate::score::{Kept, Scorer, calibrate, check_heads};
 use crate::session::State;
 
 /// A ranker ready to run.
 pub(crate) struct Ranker {
     pub(super) schema: Schema,
     pub(super) scorer: Box<dyn Scorer + Send>,
-    pub(super) assembler: Option<Assembler>,
+    /// What it works out of the pack in use; the scorer keeps its part.
+    assembler: Option<Assembler>,
     /// What the scorer said last, after calibration.
     heads: Vec<f32>,
+}
+
+/// What a ranker works out of a pack.
+pub(super) struct OfPack {
+    assembler: Assembler,
+    kept: Option<Kept>,
 }
 
 impl Ranker {
@@ -26,6 +33,13 @@ impl Ranker {
     )]
     pub(super) fn new(schema: Schema, scorer: Box<dyn Scorer + Send>) -> Self {
         Self { schema, scorer, assembler: None, heads: Vec::new() }
+    }
+
+    /// Takes up what was worked out of another pack and gives up what was of this one.
+    pub(super) fn exchange(&mut self, other: Option<OfPack>) -> Option<OfPack> {
+        let (assembler, kept) = other.map(|other| (other.assembler, other.kept)).unzip();
+        let kept = self.scorer.exchange(kept.flatten());
+        std::mem::replace(&mut self.assembler, assembler).map(|assembler| OfPack { assembler, kept })
     }
 
     /// What the model saw and said of these candidates (item and place in the pack) when it was asked last.

@@ -293,3 +293,66 @@ fn a_session_goes_on_after_being_saved_and_restored() {
     restored.restore_session(&saved).unwrap();
     assert_eq!(restored.rank(&request(8)).unwrap(), expected);
 }
+
+#[cfg(feature = "ranker")]
+#[test]
+fn a_list_from_what_was_worked_out_before_is_the_list_from_the_pack() {
+    use crate::features::Schema;
+    use crate::score::RankerScorer;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../cloud/models/demo");
+    let read = |name| std::fs::read(folder.join(name)).unwrap();
+    let server = || {
+        let schema = Schema::from_json(&read("schema.json")).unwrap();
+        let scorer = RankerScorer::new(&read("ranker.onnx"), &schema).unwrap();
+        Engine::of_server(Policy::from_json(policies::RADIO).unwrap(), Some((schema, Box::new(scorer))))
+            .unwrap()
+    };
+    let wide = |subject: &str| {
+        let (name, mut vectors) = (String::new(), vec![[0.0_f32; 64]; 8]);
+        vectors.iter_mut().enumerate().for_each(|(at, vector)| vector[at * 5 + subject.len() % 3] = 1.0);
+        let items: Vec<String> = (0..8).map(|at| format!("t{at}")).collect();
+        let one = |at: usize| CandidateSource {
+            item: &items[at],
+            vector: &vectors[at],
+            score: 1.0 - at as f32 / 10.0,
+            creator: &name,
+            categories: &[],
+            columns: vec![("explore_successes", at as f32), ("explore_failures", 2.0)],
+            regions: &[],
+            ends_ms: None,
+            display: None,
+        };
+        let source = PackSource {
+            generation: 1,
+            subject,
+            created_ms: 0,
+            expires_ms: 10_000,
+            ranker: None,
+            towers: "none",
+            user: &vectors[0],
+            profile: Vec::new(),
+            candidates: (0..8).map(one).collect(),
+        };
+        Arc::new(VerifiedPack::from_pack(source.to_pack()).unwrap())
+    };
+    let (ours, other) = (wide("user:u"), wide("user:vv"));
+    let list = |engine: &mut Engine| {
+        engine.apply(&Event::new("1", "t1", EventKind::Like, NOW)).unwrap();
+        engine.apply(&Event::new("2", "t2", EventKind::Skip, NOW)).unwrap();
+        engine.rank(&Request { surface: "radio".into(), ..request(6) }).unwrap()
+    };
+    let mut first = server();
+    assert!(first.leave().is_none());
+    first.begin(Arc::clone(&ours));
+    let wanted = list(&mut first);
+    assert_eq!(wanted.order, Order::Ranked);
+    let groundwork = first.leave().unwrap();
+    assert!(Arc::ptr_eq(groundwork.pack(), &ours) && first.pack().is_err());
+    let mut second = server();
+    second.begin(Arc::clone(&other));
+    assert_ne!(list(&mut second), wanted);
+    second.begin_on(groundwork);
+    assert_eq!(list(&mut second), wanted);
+    first.begin(ours);
+    assert_eq!(list(&mut first), wanted);
+}

@@ -47,6 +47,21 @@ pub trait Scorer {
         let _ = (rows, inputs);
         Ok(None)
     }
+
+    /// Takes up what was kept of another pack's candidates and gives up what is kept of these, so that a server goes from
+    /// one pack to another and back without preparing either anew. A scorer that keeps nothing leaves this out.
+    fn exchange(&mut self, kept: Option<Kept>) -> Option<Kept> {
+        let _ = kept;
+        None
+    }
+}
+
+/// What a scorer worked out of a pack's candidates: for each chunk of them, the values that depend on nothing else.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "ranker"), allow(dead_code, reason = "only the ranker keeps anything"))]
+pub struct Kept {
+    pub(crate) count: usize,
+    pub(crate) chunks: Vec<Vec<Vec<f32>>>,
 }
 
 /// Names of a ranker's inputs and of its output.

@@ -31,7 +31,7 @@ use self::graph::Graph;
 use self::parts::Parts;
 use self::plan::{Scratch, padded};
 use self::widths::Widths;
-use super::Scorer;
+use super::{Kept, Scorer};
 #[cfg(doc)]
 use super::names;
 use crate::budget::Budget;
@@ -47,14 +47,9 @@ pub struct RankerScorer {
     widths: Widths,
     cut: Cut,
     parts: Parts,
-    pack: Option<Pack>,
+    /// What the pack part said about each chunk of the pack.
+    pack: Option<Kept>,
     scratch: Scratch,
-}
-
-/// What the pack part said about each chunk of a pack.
-struct Pack {
-    count: usize,
-    chunks: Vec<Vec<Vec<f32>>>,
 }
 
 impl RankerScorer {
@@ -103,12 +98,14 @@ impl Scorer for RankerScorer {
         let chunks = (0..inputs.count.div_ceil(parts.rows))
             .map(|at| parts.pack(chunk(&inputs.candidates, parts.rows * width, at), width, scratch))
             .collect::<Result<_>>()?;
-        self.pack = Some(Pack { count: inputs.count, chunks });
+        self.pack = Some(Kept { count: inputs.count, chunks });
         Ok(())
     }
 
     fn score(&mut self, inputs: &Inputs, budget: &mut Budget<'_>) -> Result<Vec<f32>> {
         self.widths.check(inputs)?;
+        // Another pack's values may have been taken up since.
+        self.fit(inputs.count)?;
         let pack = self.pack.as_ref().filter(|pack| pack.count == inputs.count);
         let chunks = &pack.ok_or_else(unprepared)?.chunks;
         let session = self.parts.session(inputs, self.widths, &mut self.scratch)?;
@@ -142,9 +139,13 @@ impl Scorer for RankerScorer {
         }
         Ok(Some(heads))
     }
+
+    fn exchange(&mut self, kept: Option<Kept>) -> Option<Kept> {
+        std::mem::replace(&mut self.pack, kept)
+    }
 }
 
-impl Pack {
+impl Kept {
     /// What is kept of these candidates, in chunks of `size` rows.
     fn rows(&self, rows: &[usize], size: usize) -> Result<Vec<Vec<f32>>> {
         let kept = self.chunks.first().map_or(0, Vec::len);
