@@ -12,9 +12,7 @@ use segue_core::score::Scorer;
 use segue_core::trust::{Ranker, hash};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::score::OrtScorer;
 use crate::state::AppState;
-use crate::towers::onnx;
 
 /// Engines that wait for a request, over all surfaces.
 const IDLE: usize = 32;
@@ -102,25 +100,20 @@ impl std::fmt::Debug for Engines {
 
 type Loaded = (Schema, Box<dyn Scorer + Send>);
 
-/// On ONNX Runtime where the process has one, else on the core's own operators.
+/// On the core's own operators, which keep what depends on a pack alone from list to list.
+#[cfg(feature = "ranker")]
 fn scorer(state: &AppState, ranker: &Ranker) -> anyhow::Result<Loaded> {
     let schema = Schema::from_json(&artefact(state, &ranker.schema.hash)?)?;
-    let model = artefact(state, &ranker.model.hash)?;
-    let scorer: Box<dyn Scorer + Send> = match std::env::var_os(onnx::LIBRARY) {
-        Some(_) => Box::new(OrtScorer::new(&model, &schema)?),
-        None => without_library(&model, &schema)?,
-    };
-    Ok((schema, scorer))
+    let scorer = segue_core::score::RankerScorer::new(&artefact(state, &ranker.model.hash)?, &schema)?;
+    Ok((schema, Box::new(scorer)))
 }
 
-#[cfg(feature = "ranker")]
-fn without_library(model: &[u8], schema: &Schema) -> anyhow::Result<Box<dyn Scorer + Send>> {
-    Ok(Box::new(segue_core::score::RankerScorer::new(model, schema)?))
-}
-
+/// On ONNX Runtime, all of it for each list: this build has no operators of its own.
 #[cfg(not(feature = "ranker"))]
-fn without_library(_: &[u8], _: &Schema) -> anyhow::Result<Box<dyn Scorer + Send>> {
-    anyhow::bail!("{} names no ONNX Runtime", onnx::LIBRARY)
+fn scorer(state: &AppState, ranker: &Ranker) -> anyhow::Result<Loaded> {
+    let schema = Schema::from_json(&artefact(state, &ranker.schema.hash)?)?;
+    let scorer = crate::score::OrtScorer::new(&artefact(state, &ranker.model.hash)?, &schema)?;
+    Ok((schema, Box::new(scorer)))
 }
 
 fn artefact(state: &AppState, wanted: &str) -> anyhow::Result<axum::body::Bytes> {

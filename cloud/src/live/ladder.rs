@@ -8,6 +8,7 @@ use segue_core::ReasonCode;
 use segue_core::engine::Listed;
 use segue_core::pack::VerifiedPack;
 
+use super::opened::OpenedPack;
 use super::own;
 use super::recommend::{Recommendations, Step, Wanted};
 use crate::catalog::{Event, Item};
@@ -56,7 +57,7 @@ impl<'a> Ladder<'a> {
     }
 
     /// A subject's pack, none where it has none.
-    pub(super) fn pack(&self, subject: &str) -> anyhow::Result<Option<Arc<VerifiedPack>>> {
+    pub(super) fn pack(&self, subject: &str) -> anyhow::Result<Option<Arc<OpenedPack>>> {
         let other = self.state.other_pack(self.published, subject)?;
         let packs = &self.published.packs;
         let hash = match &other {
@@ -77,7 +78,7 @@ impl<'a> Ladder<'a> {
     }
 
     /// The pack of the region and the age group, or of fewer of both, down to everybody's.
-    pub(super) fn shared(&self) -> Result<(Step, Arc<VerifiedPack>), ApiError> {
+    pub(super) fn shared(&self) -> Result<(Step, Arc<OpenedPack>), ApiError> {
         let said = |name: &str| self.wanted.context.get(name);
         let region = said("region").map(|region| (Step::RegionalPopular, format!("region:{region}")));
         let everyone = (Step::GlobalPopular, EVERYONE.to_owned());
@@ -92,7 +93,7 @@ impl<'a> Ladder<'a> {
         Err(ApiError::new(Code::PackMissing, detail))
     }
 
-    fn readable(&self, subject: &str) -> Option<Arc<VerifiedPack>> {
+    fn readable(&self, subject: &str) -> Option<Arc<OpenedPack>> {
         let pack = self.pack(subject);
         pack.inspect_err(|error| tracing::error!("the pack of {subject} cannot be read: {error:#}"))
             .ok()

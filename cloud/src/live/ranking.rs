@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use segue_core::engine::{Listed, Order, Place, RefillReason, Slate};
-use segue_core::pack::VerifiedPack;
 use segue_core::{Engine, Request, trust};
 
 use super::engines::{self, Kit};
 use super::ladder::Ladder;
+use super::opened::OpenedPack;
 use super::recommend::{Recommendations, Step};
 use crate::catalog::sessions::GAP_MS;
 use crate::clock::now_ms;
@@ -18,8 +18,8 @@ use crate::training_log::{Kept, KeptPlace};
 
 impl Ladder<'_> {
     /// The first three steps.
-    pub(super) fn ranked(mut self, pack: &Arc<VerifiedPack>) -> Result<Recommendations, ApiError> {
-        let items = pack.candidates().iter().map(|one| (one.item.as_str(), one.creator.as_str()));
+    pub(super) fn ranked(mut self, pack: &OpenedPack) -> Result<Recommendations, ApiError> {
+        let items = pack.verified().candidates().iter().map(|one| (one.item.as_str(), one.creator.as_str()));
         let ended = self.state.items.ended(items, now_ms());
         self.since.extend(ended.into_iter().map(str::to_owned));
         let kit = |ranker| Kit { policy: self.policy.clone(), ranker };
@@ -37,7 +37,7 @@ impl Ladder<'_> {
     }
 
     /// Ranks with this kit. Where its policy cannot be had, or ranking goes wrong, the list keeps the pack's order.
-    fn slate(&self, kit: Kit, pack: &Arc<VerifiedPack>) -> Result<Made, ApiError> {
+    fn slate(&self, kit: Kit, pack: &OpenedPack) -> Result<Made, ApiError> {
         let error = match self.lent(kit, pack) {
             Ok(made) => return made,
             Err(error) => error,
@@ -45,21 +45,29 @@ impl Ladder<'_> {
         tracing::error!("a list keeps its pack's order: {error:#}");
         let mut engine = engines::in_the_packs_order(&self.wanted.surface)
             .map_err(|error| ApiError::internal("the pack cannot be used", &format!("{error:#}")))?;
-        self.made(&mut engine, pack)
+        engine.begin(Arc::clone(pack.verified()));
+        self.made(&mut engine)
     }
 
     /// By an engine of the pool, which it does not come back to from a panic.
-    fn lent(&self, kit: Kit, pack: &Arc<VerifiedPack>) -> anyhow::Result<Result<Made, ApiError>> {
+    fn lent(&self, kit: Kit, pack: &OpenedPack) -> anyhow::Result<Result<Made, ApiError>> {
         let engines = &self.state.engines;
         let mut engine = engines.lend(self.state, &kit).context("the policy cannot be used")?;
-        let made = catch_unwind(AssertUnwindSafe(|| self.made(&mut engine, pack)));
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            match pack.groundwork(&kit) {
+                Some(groundwork) => engine.begin_on(groundwork),
+                None => engine.begin(Arc::clone(pack.verified())),
+            }
+            self.made(&mut engine)
+        }));
         let made = made.map_err(|_| anyhow::anyhow!("ranking panicked"))?;
+        engine.leave().into_iter().for_each(|groundwork| pack.keep(&kit, groundwork));
         engines.give_back(kit, engine);
         Ok(made)
     }
 
-    fn made(&self, engine: &mut Engine, pack: &Arc<VerifiedPack>) -> Result<Made, ApiError> {
-        let slate = self.rank(engine, pack);
+    fn made(&self, engine: &mut Engine) -> Result<Made, ApiError> {
+        let slate = self.rank(engine);
         let refill = engine.refill(self.wanted.as_of_ms);
         let wants_pack = refill.is_some_and(|refill| refill.reasons.iter().any(is_about_the_session));
         slate.map(|slate| (slate, wants_pack)).map_err(|error| match error.code() {
@@ -68,8 +76,7 @@ impl Ladder<'_> {
         })
     }
 
-    fn rank(&self, engine: &mut Engine, pack: &Arc<VerifiedPack>) -> segue_core::Result<Slate> {
-        engine.begin(Arc::clone(pack));
+    fn rank(&self, engine: &mut Engine) -> segue_core::Result<Slate> {
         let mut newest_ms = None;
         for event in &self.events {
             if newest_ms.is_some_and(|newest| event.time_ms - newest > GAP_MS) {
