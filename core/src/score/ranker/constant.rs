@@ -10,6 +10,8 @@ use crate::limits;
 /// Element types by their number in `onnx.proto`.
 pub(super) mod types {
     pub(in super::super) const FLOAT: u64 = 1;
+    pub(in super::super) const UINT8: u64 = 2;
+    pub(in super::super) const INT8: u64 = 3;
     pub(super) const INT32: u64 = 6;
     pub(in super::super) const INT64: u64 = 7;
     pub(in super::super) const BOOL: u64 = 9;
@@ -42,7 +44,7 @@ impl Constant {
     }
 }
 
-/// Reads f32, bool, and integers as i64.
+/// Reads f32, bool, integers as i64, and integers of 8 bits, which are weights, as the f32 that they are.
 ///
 /// # Errors
 /// `model_damaged` for other types, empty tensors, and data that does not fit the shape; `too_large`.
@@ -60,6 +62,8 @@ pub(super) fn read(values: &Values) -> Result<Constant> {
     };
     let constant = match values.kind {
         types::FLOAT => numbers(Kind::Float, words(values, f32::from_le_bytes)),
+        types::UINT8 => numbers(Kind::Unsigned, levels(values, u8::from_le_bytes)),
+        types::INT8 => numbers(Kind::Signed, levels(values, i8::from_le_bytes)),
         types::INT64 => integers(listed().or_else(|| words(values, i64::from_le_bytes))),
         types::INT32 => integers(listed().or_else(|| words(values, |word| i32::from_le_bytes(word).into()))),
         types::BOOL => numbers(Kind::Condition, Some(conditions(values))),
@@ -84,6 +88,14 @@ pub(super) fn volume(shape: &[usize]) -> Result<usize> {
 fn conditions(values: &Values) -> Vec<f32> {
     let packed = values.packed.iter().map(|byte| *byte != 0);
     packed.chain(values.integers.iter().map(|value| *value != 0)).map(f32::from).collect()
+}
+
+/// Integers of 8 bits, a byte for each or listed; none where one that is listed is no such integer.
+fn levels<T: TryFrom<i64> + Into<f32>>(values: &Values, decode: impl Fn([u8; 1]) -> T) -> Option<Vec<f32>> {
+    let listed = values.integers.iter().map(|integer| T::try_from(*integer).ok());
+    let levels: Option<Vec<T>> =
+        if values.packed.is_empty() { listed.collect() } else { words(values, decode) };
+    levels.map(|levels| levels.into_iter().map(Into::into).collect())
 }
 
 /// The packed numbers, little-endian.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::constant::{self, Constant, types};
 use super::file::{self, Attribute, Input, Model};
 use super::operators;
+use super::quantised;
 use crate::error::{Code, Error, Result};
 use crate::limits;
 use crate::score::names;
@@ -16,6 +17,8 @@ const OLDEST_OPERATORS: i64 = 13;
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
     pub(super) constants: BTreeMap<String, Constant>,
+    /// Numbers made of weights in 8 bits: a file may make them again and again of the same levels.
+    dequantised: usize,
 }
 
 /// One operator with the names of what it reads; an optional input left out has an empty name.
@@ -41,7 +44,8 @@ impl Graph {
             return Err(Error::new(Code::TooLarge, format!("a model of {} nodes.", model.nodes.len())));
         }
         check_inputs(&model, expected)?;
-        let mut graph = Self { nodes: Vec::with_capacity(model.nodes.len()), constants: BTreeMap::new() };
+        let nodes = Vec::with_capacity(model.nodes.len());
+        let mut graph = Self { nodes, constants: BTreeMap::new(), dequantised: 0 };
         for values in &model.constants {
             graph.constants.insert(values.name.clone(), constant::read(values)?);
         }
@@ -50,6 +54,7 @@ impl Graph {
         for node in model.nodes {
             graph.add(node, &mut known)?;
         }
+        graph.forget_unread();
         match known.contains(names::HEADS) && model.outputs.iter().any(|output| output.name == names::HEADS) {
             true => Ok(graph),
             false => Err(mismatch(format!("it has no output {:?}.", names::HEADS))),
@@ -62,7 +67,7 @@ impl Graph {
             return Err(damaged(format!("{} has {} outputs.", node.operator, node.outputs.len())));
         };
         let foreign = !node.domain.is_empty() && node.domain != "ai.onnx";
-        let constant = node.operator == "Constant";
+        let constant = matches!(node.operator.as_str(), "Constant" | quantised::OPERATOR);
         if foreign || !(constant || operators::find(&node.operator).is_some()) {
             return Err(Error::new(Code::ModelOperatorUnknown, format!("operator {}.", node.operator)));
         }
@@ -74,11 +79,31 @@ impl Graph {
         }
         let output = output.clone();
         let node = Node { operator: node.operator, inputs: node.inputs, output, attributes: node.attributes };
-        match constant {
-            true => drop(self.constants.insert(node.output.clone(), node.value()?)),
-            false => self.nodes.push(node),
+        match node.operator.as_str() {
+            "Constant" => drop(self.constants.insert(node.output.clone(), node.value()?)),
+            quantised::OPERATOR => self.dequantise(&node)?,
+            _ => self.nodes.push(node),
         }
         Ok(())
+    }
+
+    /// Makes weights in 8 bits a constant as any other.
+    fn dequantise(&mut self, node: &Node) -> Result<()> {
+        let constant = quantised::dequantised(node, &self.constants)?;
+        self.dequantised = self.dequantised.saturating_add(constant.numbers.len());
+        if self.dequantised > limits::MODEL_VALUES {
+            return Err(Error::new(Code::TooLarge, "a model of too many weights in 8 bits."));
+        }
+        self.constants.insert(node.output.clone(), constant);
+        Ok(())
+    }
+
+    /// Lets go of constants that no node reads, as weights in 8 bits that were made f32.
+    fn forget_unread(&mut self) {
+        let mut read: BTreeSet<&str> =
+            self.nodes.iter().flat_map(|node| &node.inputs).map(String::as_str).collect();
+        read.insert(names::HEADS);
+        self.constants.retain(|name, _| read.contains(name.as_str()));
     }
 }
 

@@ -1,8 +1,8 @@
 //! A trained ranker: its graph made a list of steps, cut in parts, run on fixed chunks of candidates.
 //!
-//! [`file`] reads the file, [`graph`] checks it, [`wiring`] and [`operators`] turn it into [`steps`] for concrete shapes, [`rows`]
-//! and [`cut`] decide what is computed once per pack, once per event and once per chunk, [`plan`] runs one part, and
-//! [`kernels`] are its arithmetic.
+//! [`file`] reads the file, [`graph`] checks it, [`quantised`] makes weights in 8 bits f32, [`wiring`] and [`operators`]
+//! turn it into [`steps`] for concrete shapes, [`rows`] and [`cut`] decide what is computed once per pack, once per event
+//! and once per chunk, [`plan`] runs one part, and [`kernels`] are its arithmetic.
 
 mod axes;
 mod constant;
@@ -15,6 +15,7 @@ mod parts;
 mod plan;
 mod product;
 mod protobuf;
+mod quantised;
 mod reduce;
 mod rows;
 mod steps;

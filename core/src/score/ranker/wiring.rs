@@ -49,6 +49,10 @@ pub(super) enum Kind {
     Condition,
     /// The f32 nearest to an integer.
     Integer,
+    /// An integer of 8 bits with a sign; weights are kept so.
+    Signed,
+    /// The same without a sign.
+    Unsigned,
 }
 
 /// A value within the graph.

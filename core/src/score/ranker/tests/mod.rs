@@ -1,6 +1,7 @@
 //! Rankers made by hand: scored by parts and in one piece, and files that are none.
 
 mod hostile;
+mod quantised;
 mod sketch;
 
 use self::sketch::{Sketch, target_attention};

@@ -62,6 +62,16 @@ impl Sketch {
         message(&mut self.graph, 5, &tensor);
     }
 
+    /// A constant of integers that are listed, where others are packed.
+    pub(super) fn listed(&mut self, name: &str, kind: u64, integers: &[i64]) {
+        let mut tensor = Vec::new();
+        message(&mut tensor, 1, &packed(&[integers.len() as i64]));
+        number(&mut tensor, 2, kind);
+        message(&mut tensor, 5, &packed(integers));
+        message(&mut tensor, 8, name.as_bytes());
+        message(&mut self.graph, 5, &tensor);
+    }
+
     /// An operator; its attributes follow on what this returns.
     pub(super) fn node(&mut self, operator: &str, inputs: &[&str], output: &str) -> Attributes<'_> {
         let mut node = Vec::new();
