@@ -61,6 +61,7 @@ fn model(nodes: Nodes<'_>, draws: &mut Draws) -> Vec<u8> {
     graph.constant("least", &[], &[-0.25]);
     graph.constant("power", &[1], &[1.7]);
     integers(&mut graph);
+    levels(&mut graph);
     for (operator, inputs, output, attributes) in nodes {
         graph.node(operator, inputs, output, attributes);
     }
@@ -85,6 +86,20 @@ fn integers(graph: &mut Graph) {
     ] {
         graph.integers(name, integers);
     }
+}
+
+/// Weights in 8 bits with their scales and zero points.
+fn levels(graph: &mut Graph) {
+    let signed: Vec<i8> = (0..24).map(|at: i8| at.wrapping_mul(11)).collect();
+    let unsigned: Vec<u8> = (0..16).map(|at: u8| at * 17).collect();
+    graph.signed("signed", &[6, 4], &signed);
+    graph.unsigned("unsigned", &[4, 4], &unsigned);
+    graph.signed("ends", &[4], &[-128, 127, 0, -1]);
+    graph.constant("fine", &[], &[0.003]);
+    graph.constant("by_column", &[4], &[0.01, 0.02, 0.005, 0.015]);
+    graph.constant("by_row", &[4], &[0.02, 0.01, 0.004, 0.03]);
+    graph.unsigned("middles", &[4], &[128, 0, 255, 3]);
+    graph.signed("off", &[], &[-7]);
 }
 
 fn inputs(schema: &Schema, count: usize, draws: &mut Draws) -> Inputs {
@@ -250,6 +265,21 @@ const GRAPHS: &[(&str, Nodes<'_>)] = &[
             ("Add", &["plain", "biased"], "total", &[]),
             ("Add", &["total", "fused"], "more", &[]),
             ("Add", &["more", "heads_before"], "heads", &[]),
+        ],
+    ),
+    (
+        "weights in 8 bits",
+        &[
+            ("DequantizeLinear", &["signed", "by_column"], "columns", &[]),
+            (
+                "DequantizeLinear",
+                &["unsigned", "by_row", "middles"],
+                "rows",
+                &[Integer("axis", u64::MAX - 1)],
+            ),
+            ("DequantizeLinear", &["ends", "fine", "off"], "shift", &[]),
+            ("MatMul", &["queries", "columns"], "by_columns", &[]),
+            ("Gemm", &["by_columns", "rows", "shift"], "heads", &[Integer("transB", 1)]),
         ],
     ),
     (

@@ -24,6 +24,9 @@ pub const LIBRARY: &str = "ORT_DYLIB_PATH";
 const BATCH: usize = 1024;
 /// Bytes of rows that go to a card at a time, at first: where it has no room for what they become, half as many.
 const CARD_BYTES: usize = 256 << 20;
+/// Weights in 8 bits become f32 once, when a session is made, and nothing else changes, as in the core. Left to itself ONNX
+/// Runtime looks for kernels that compute with them, whose answers are others.
+const WHOLE_WEIGHTS: &str = "session.disable_quant_qdq";
 /// The smallest graph there is, `y = Identity(x)` (opset 13): tells whether a card works.
 const IDENTITY: &[u8] = b"\x08\x08\x3a\x33\x0a\x10\x0a\x01x\x12\x01y\x22\x08Identity\x12\x01g\
     \x5a\x0d\x0a\x01x\x12\x08\x0a\x06\x08\x01\x12\x02\x0a\x00\x62\x0d\x0a\x01y\x12\x08\x0a\x06\x08\x01\x12\x02\x0a\x00\
@@ -112,7 +115,9 @@ pub fn session(model: &[u8], threads: usize) -> anyhow::Result<Session> {
 /// As [`session`], and when the card does not work or has no room.
 pub fn session_on(model: &[u8], threads: usize, provider: Provider) -> anyhow::Result<Session> {
     let builder = Session::builder(runtime()?).context("ONNX Runtime makes no session")?;
-    let mut builder = builder.with_intra_threads(threads).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let builder = builder.with_intra_threads(threads).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let mut builder =
+        builder.with_config_entry(WHOLE_WEIGHTS, "1").map_err(|error| anyhow::anyhow!("{error}"))?;
     if provider == Provider::Cuda {
         let cuda = CUDA::default().with_tf32(false).build().error_on_failure();
         builder = builder.with_execution_providers([cuda]).map_err(|error| anyhow::anyhow!("{error}"))?;

@@ -6,6 +6,9 @@ const OPERATORS: u64 = 20;
 const FORMAT: u64 = 9;
 /// What ONNX calls f32.
 const F32: u64 = 1;
+/// What ONNX calls an 8-bit integer without a sign, and one with.
+const U8: u64 = 2;
+const I8: u64 = 3;
 /// What ONNX calls a 64-bit integer.
 const I64: u64 = 7;
 /// What ONNX calls an attribute that is an f32.
@@ -48,14 +51,23 @@ impl Graph {
     /// A constant list of integers: a shape, axes, indices.
     pub fn integers(&mut self, name: &str, values: &[i64]) {
         let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        let shape = number(1, values.len() as u64);
-        self.constants
-            .extend(field(5, &[shape, number(2, I64), field(8, name.as_bytes()), field(9, &raw)].concat()));
+        self.constants.extend(tensor(name, &[values.len() as u64], I64, &raw));
     }
 
     /// A constant of this shape.
     pub fn constant(&mut self, name: &str, shape: &[u64], values: &[f32]) {
         self.constants.extend(constant(name, shape, values));
+    }
+
+    /// Weights in 8 bits, with a sign.
+    pub fn signed(&mut self, name: &str, shape: &[u64], levels: &[i8]) {
+        let raw: Vec<u8> = levels.iter().map(|level| level.cast_unsigned()).collect();
+        self.constants.extend(tensor(name, shape, I8, &raw));
+    }
+
+    /// Weights in 8 bits, without a sign.
+    pub fn unsigned(&mut self, name: &str, shape: &[u64], levels: &[u8]) {
+        self.constants.extend(tensor(name, shape, U8, levels));
     }
 
     /// An operator that reads `inputs` and writes `output`.
@@ -106,9 +118,14 @@ fn value(name: &str, shape: &[u64]) -> Vec<u8> {
 /// A graph's constant of this shape, a field of the graph.
 #[must_use]
 pub fn constant(name: &str, shape: &[u64], values: &[f32]) -> Vec<u8> {
-    let sizes: Vec<u8> = shape.iter().flat_map(|&size| number(1, size)).collect();
     let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    field(5, &[sizes, number(2, F32), field(8, name.as_bytes()), field(9, &raw)].concat())
+    tensor(name, shape, F32, &raw)
+}
+
+/// A constant of this element type, packed.
+fn tensor(name: &str, shape: &[u64], kind: u64, raw: &[u8]) -> Vec<u8> {
+    let sizes: Vec<u8> = shape.iter().flat_map(|&size| number(1, size)).collect();
+    field(5, &[sizes, number(2, kind), field(8, name.as_bytes()), field(9, raw)].concat())
 }
 
 /// A field that holds bytes or another message.
