@@ -7,7 +7,7 @@ import json
 import math
 from pathlib import Path
 
-from . import compress, devices
+from . import compress, devices, quantise
 from .train import ITEM2VEC, TOWERS, demo, deterministic, fit
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,6 +30,8 @@ def main() -> None:
     trained.add_argument("--before", type=Path, help="the model whose vectors the new ones go on from")
     vectors = "what makes the vectors: two towers over metadata and history, or what was taken up together"
     trained.add_argument("--retriever", choices=[TOWERS, ITEM2VEC], default=ITEM2VEC, help=vectors)
+    kept = "how the ranker's file keeps its weights: 4 bytes each, or 1 with a scale for each row or column"
+    trained.add_argument("--weights", choices=[quantise.FLOAT, quantise.INT8], default=quantise.FLOAT, help=kept)
     smaller = commands.add_parser("compress", help="train smaller rankers on a data folder and print what each costs")
     smaller.add_argument("--data", type=Path, required=True)
     smaller.add_argument("--out", type=Path, required=True, help="where the table and a model folder for each row go")
@@ -41,7 +43,8 @@ def main() -> None:
         deterministic()
         compress.run(arguments.segue, arguments.data, arguments.out, arguments.limit)
     else:
-        facts = fit(arguments.segue, arguments.data, arguments.work, arguments.out, arguments.retriever, arguments.before)
+        folders = (arguments.data, arguments.work, arguments.out)
+        facts = fit(arguments.segue, *folders, arguments.retriever, arguments.before, arguments.weights)
         devices.alone((arguments.work / "facts.json").write_text, json.dumps(known(facts), indent=2, allow_nan=False))
 
 

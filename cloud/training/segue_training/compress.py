@@ -1,9 +1,7 @@
-"""Smaller rankers, and what each costs: fewer or narrower experts, taught by a large one, pruned, rounded to 8 bits.
+"""Smaller rankers, and what each costs: fewer or narrower experts, taught by a large one, pruned, with weights in 8 bits.
 
 `python -m segue_training compress --data D --out DIR` trains them on one data folder and has each judged by `segue model check`:
-a table of experts x size x time x quality. The core reads f32 alone, so no ranker in 8 bits ships: weights are rounded to 255 levels for
-each row or column of a matrix and written as f32, which tells what the rounding costs. The bytes of such a row are an account of what a
-file with a byte for each of them would have, not the length of the one that is written.
+a table of experts x size x time x quality. A row in 8 bits is the file that `segue train --weights int8` writes, read by the core.
 """
 
 from __future__ import annotations
@@ -15,20 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import onnx
-import torch
-from onnx import numpy_helper
 from torch import nn
 
-from . import distill, export, generations, prune, ranker
+from . import distill, export, generations, prune, quantise, ranker
 from .data import RankerData, by_group
 from .ranker import Settings
 from .train import calibrated, fit_item2vec, segue
 
 TEACHER = replace(Settings(), experts=6, expert_size=32)
 SHAPES = [(1, 8), (2, 16), (4, 32)]  # beside the one that ships
-LEVELS = 127  # on each side of 0
 LARGEST = 500_000  # bytes of a ranker in 8 bits
 LOSS = 0.005  # of NDCG@10 that 8 bits may cost
 UNLIMITED = ("--bytes", 10**9, "--milliseconds", 10**6)  # the table says what a row costs, it refuses none
@@ -43,29 +36,6 @@ class Variant:
     model: nn.Module
     schema: dict
     bits: int = 32
-
-
-def rounded(source: Path, target: Path) -> int:
-    """Writes the file with each matrix rounded to 255 levels, as f32 (one scale for each row, or column where that is nearer); returns
-    how many bytes it would be smaller with a byte for each weight."""
-    model, saved = onnx.load(source), 0
-    for tensor in model.graph.initializer:
-        weights = numpy_helper.to_array(tensor)
-        if weights.ndim != 2 or weights.dtype != np.float32:
-            continue
-        axis = min((0, 1), key=lambda axis: float(np.square(levels(weights, axis) - weights).sum()))
-        gained = 3 * weights.size - 4 * weights.shape[axis]
-        if gained > 0:
-            tensor.CopyFrom(numpy_helper.from_array(levels(weights, axis), tensor.name))
-            saved += gained
-    target.write_bytes(model.SerializeToString(deterministic=True))
-    return saved
-
-
-def levels(weights: np.ndarray, axis: int) -> np.ndarray:
-    """The weights with 255 levels for each place of `axis`."""
-    scale = np.abs(weights).max(axis=1 - axis, keepdims=True).clip(min=1e-12) / LEVELS
-    return (np.round(weights / scale) * scale).astype(np.float32)
 
 
 def variants(data: RankerData, settings: Settings = Settings(), teacher: Settings = TEACHER) -> Iterator[Variant]:
@@ -107,9 +77,9 @@ def written(variant: Variant, data: RankerData, vectors: Path, folder: Path, bes
     """Writes a model folder with this ranker, in 8 bits from the one `beside`, and the table of vectors; returns what of its row is
     known without a judge."""
     folder.mkdir(parents=True, exist_ok=True)
-    path, saved = folder / "ranker.onnx", 0
+    path = folder / "ranker.onnx"
     if variant.bits == 8:
-        saved = rounded(beside / path.name, path)
+        quantise.rewrite(beside / path.name, path)
     else:
         export.ranker(variant.model, ranker.widths(data), data.schema["slots"], path)
     (folder / "schema.json").write_text(json.dumps(variant.schema, indent=2))
@@ -117,7 +87,7 @@ def written(variant: Variant, data: RankerData, vectors: Path, folder: Path, bes
     return {
         "ranker": variant.name,
         "parameters": sum(weight.numel() for weight in variant.model.parameters()),
-        "bytes": path.stat().st_size - saved,
+        "bytes": path.stat().st_size,
         "beside": variant.beside,
     }
 

@@ -6,12 +6,13 @@ import hashlib
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
-from . import card, devices, export, gbdt, item2vec, parts, ranker, reference, two_tower
+from . import card, devices, export, gbdt, item2vec, parts, quantise, ranker, reference, two_tower
 from .data import RankerData, TowerData
 
 TOWERS, ITEM2VEC = "towers", "item2vec"
@@ -50,12 +51,20 @@ def run(program: Path, *arguments: object) -> dict:
 
 
 def fit(
-    program: Path, data: Path, work: Path, out: Path, retriever: str, before: Path | None = None, plain: bool = False
+    program: Path,
+    data: Path,
+    work: Path,
+    out: Path,
+    retriever: str,
+    before: Path | None = None,
+    weights: str = quantise.FLOAT,
+    plain: bool = False,
 ) -> dict:
     """Trains vectors and ranker on a data folder; writes the model folder without a card and returns what to say. Vectors go on
-    from those of the model folder `before`. A `plain` model, as the demo's, is learned from a few weeks of made data: nothing is old,
-    its linear part is learned with the rest, its heads are not corrected, it has no trees beside it, and what is told of its steps and
-    what was refused do not count: made lists show nothing in a place that people would not look at."""
+    from those of the model folder `before`; the ranker's `weights` are kept as f32 or int8. A `plain` model, as the demo's, is learned
+    from a few weeks of made data: nothing is old, its linear part is learned with the rest, its heads are not corrected, it has no trees
+    beside it, and what is told of its steps and what was refused do not count: made lists show nothing in a place that people would not
+    look at."""
     deterministic()
     out.mkdir(parents=True, exist_ok=True)
     if retriever == TOWERS:
@@ -70,6 +79,7 @@ def fit(
     model, facts["ranker"] = ranker.train(ranker_data, settings)
     facts["gbdt"] = {} if plain else devices.alone(gbdt.train, ranker_data, out)
     facts["differences"] |= devices.alone(export_ranker, model, ranker_data, out)
+    facts["weights"] = devices.alone(kept, model, ranker_data, out, weights)
     schema = ranker_data.schema if plain else calibrated(ranker_data.schema, facts["ranker"]["calibration"])
     devices.alone((out / "schema.json").write_text, json.dumps(schema, indent=2))
     facts["parameters"] = sum(parameter.numel() for parameter in model.parameters())
@@ -117,16 +127,32 @@ def export_towers(towers: two_tower.TwoTower, data: TowerData, out: Path) -> dic
 
 def export_ranker(model: ranker.Ranker, data: RankerData, out: Path) -> dict[str, float]:
     """Writes the ranker and compares it with PyTorch on real steps."""
-    slots, path, worst = data.schema["slots"], out / "ranker.onnx", 0.0
-    export.ranker(model, ranker.widths(data), slots, path)
+    path = out / "ranker.onnx"
+    export.ranker(model, ranker.widths(data), data.schema["slots"], path)
+    return {path.name: max((export.parity(model, path, inputs) for inputs in examples(data)), default=0.0)}
+
+
+def kept(model: ranker.Ranker, data: RankerData, out: Path, weights: str) -> dict:
+    """Writes the ranker's weights in 8 bits where they are to be kept so; returns how they are kept, the bytes of the file, and where it
+    is not the one that was trained, how long that was and how far real answers moved."""
+    path = out / "ranker.onnx"
+    whole = path.stat().st_size
+    if weights == quantise.FLOAT:
+        return {"type": weights, "bytes": whole}
+    quantise.rewrite(path, path)
+    moved = max((export.difference(model, path, inputs) for inputs in examples(data)), default=0.0)
+    return {"type": weights, "bytes": path.stat().st_size, "bytes_as_f32": whole, "moved": moved}
+
+
+def examples(data: RankerData) -> Iterator[dict[str, torch.Tensor]]:
+    """The inputs of some real steps, as they are served."""
+    slots = data.schema["slots"]
     for step in range(0, data.steps, max(1, data.steps // 20)):
         candidates, live, events, mask, context, _ = (array[0] for array in data.batch(torch.tensor([step])))
         missing = slots - events.shape[0]
         events = torch.nn.functional.pad(events, (0, 0, 0, missing))
         mask = torch.nn.functional.pad(mask, (0, missing))
-        inputs = dict(zip(export.RANKER_INPUTS, (candidates, live, events, mask, context)))
-        worst = max(worst, export.parity(model, path, inputs))
-    return {path.name: worst}
+        yield dict(zip(export.RANKER_INPUTS, (candidates, live, events, mask, context)))
 
 
 def demo(program: Path, work: Path, out: Path, tracks: int, users: int) -> None:
