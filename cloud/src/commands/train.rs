@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::train::{self, Options, Retriever};
+use crate::train::{self, Options, Retriever, Weights};
 
 /// Arguments of `segue train`.
 #[derive(clap::Args)]
@@ -26,6 +26,9 @@ pub struct Arguments {
     /// What makes the vectors: what was taken up together, or two towers over metadata and history.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     pub retriever: Retriever,
+    /// How the ranker's file keeps its weights: as f32, or as int8 with scales, a file of a third of the length.
+    #[arg(long, value_name = "TYPE", value_enum, default_value_t)]
+    pub weights: Weights,
     /// Processes that learn together, one for each GPU.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub processes: u32,
@@ -43,6 +46,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         training: arguments.training.clone(),
         labels: arguments.labels.clone(),
         retriever: arguments.retriever,
+        weights: arguments.weights,
         processes: arguments.processes,
     };
     let model = train::run(&arguments.data, &options)?;

@@ -18,7 +18,7 @@ use crate::evaluate::LabelRules;
 
 pub use card::{Card, SAW_THE_FUTURE};
 pub use folder::{current, fold_folder};
-pub use python::{Python, Retriever};
+pub use python::{Python, Retriever, Weights};
 
 /// How to train.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +33,8 @@ pub struct Options {
     pub labels: Option<PathBuf>,
     /// What makes the vectors.
     pub retriever: Retriever,
+    /// How the ranker's file keeps its weights.
+    pub weights: Weights,
     /// Processes that learn together, one for each GPU; 0 and 1 are one.
     pub processes: u32,
 }
@@ -49,7 +51,6 @@ pub fn run(data: &Path, options: &Options) -> anyhow::Result<PathBuf> {
     let dataset = Dataset::read(data)?;
     let rule = Split::read(data)?.named(options.split.as_deref())?;
     let python = Python::find(options.python.as_deref(), options.training.as_deref())?;
-    let how = (options.retriever, options.processes);
     // Rules that cannot be read are told of before the work begins.
     LabelRules::of_data(data, options.labels.as_deref(), &dataset.surface)?;
     let labels = options.labels.clone().or_else(|| LabelRules::file_of(data));
@@ -59,7 +60,7 @@ pub fn run(data: &Path, options: &Options) -> anyhow::Result<PathBuf> {
         let view = view::make(data, &staging.work(), rule, labels.as_deref())?;
         let output = fold.map_or_else(|| staging.model(), |fold| fold_folder(&staging.model(), fold));
         let before = before(data, fold, &dataset, &rule)?;
-        let facts = python.train(&view, &staging.work(), &output, before.as_deref(), how)?;
+        let facts = python.train(&view, &staging.work(), &output, before.as_deref(), options)?;
         Card::of(&output, &dataset, rule, begun.elapsed(), facts)?.write(&output)?;
     }
     if let Rule::Folds { held_out, .. } = rule {

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
 
+use super::Options;
 use crate::towers::onnx::LIBRARY;
 
 /// The variable that names the Python with PyTorch.
@@ -46,6 +47,26 @@ impl Retriever {
     }
 }
 
+/// How a ranker's file keeps its weights; the core computes in f32 with either.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Weights {
+    /// Four bytes each, as they were learned.
+    #[default]
+    F32,
+    /// A byte each, with a scale for each row or column of a large matrix.
+    Int8,
+}
+
+impl Weights {
+    /// Its word in commands.
+    fn word(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
 /// A Python that has what training needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Python {
@@ -79,7 +100,8 @@ impl Python {
     }
 
     /// Trains on `data`, keeps arrays in `work` and writes the model into `output`; returns what the training says. Vectors go on
-    /// from those of the model `before`. `how` names what makes them, and how many processes learn together.
+    /// from those of the model `before`. Of `options` it goes by what makes them, how weights are kept, and how many processes learn
+    /// together.
     ///
     /// # Errors
     /// When the training fails; what it printed was passed on.
@@ -89,12 +111,16 @@ impl Python {
         work: &Path,
         output: &Path,
         before: Option<&Path>,
-        how: (Retriever, u32),
+        options: &Options,
     ) -> anyhow::Result<serde_json::Value> {
         let absolute = |path: &Path| std::path::absolute(path);
         let mut command = Command::new(&self.program);
-        command.args(launcher(how.1)).args(["-m", PACKAGE, "--segue"]).arg(std::env::current_exe()?);
-        command.args(["train", "--retriever", how.0.word()]);
+        command
+            .args(launcher(options.processes))
+            .args(["-m", PACKAGE, "--segue"])
+            .arg(std::env::current_exe()?);
+        command.args(["train", "--retriever", options.retriever.word()]);
+        command.args(["--weights", options.weights.word()]);
         command.arg("--data").arg(absolute(data)?).arg("--work").arg(absolute(work)?);
         command.arg("--out").arg(absolute(output)?).current_dir(&self.sources);
         if let Some(before) = before {
@@ -152,6 +178,8 @@ fn remedy(sources: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
 
     #[test]
@@ -167,6 +195,17 @@ mod tests {
     fn one_process_needs_no_launcher() {
         assert!(launcher(0).is_empty() && launcher(1).is_empty());
         assert_eq!(launcher(2).last().map(String::as_str), Some("2"));
+    }
+
+    #[test]
+    fn weights_are_called_alike_on_both_command_lines() {
+        let python = include_str!("../../training/segue_training/quantise.py");
+        let words: Vec<String> =
+            Weights::value_variants().iter().map(|weights| format!("{:?}", weights.word())).collect();
+        assert!(python.contains(&format!("FLOAT, INT8 = {}\n", words.join(", "))), "{words:?}");
+        for weights in Weights::value_variants() {
+            assert_eq!(weights.to_possible_value().unwrap().get_name(), weights.word());
+        }
     }
 
     #[test]
