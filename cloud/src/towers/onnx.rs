@@ -24,8 +24,8 @@ pub const LIBRARY: &str = "ORT_DYLIB_PATH";
 const BATCH: usize = 1024;
 /// Bytes of rows that go to a card at a time, at first: where it has no room for what they become, half as many.
 const CARD_BYTES: usize = 256 << 20;
-/// Weights in 8 bits become f32 once, when a session is made, and nothing else changes, as in the core. Left to itself ONNX
-/// Runtime looks for kernels that compute with them, whose answers are others.
+/// Weights in 8 bits become f32 once, when a session is made, as in the core. Left to itself ONNX Runtime keeps them and looks
+/// for kernels that read them, which are others from version to version.
 const WHOLE_WEIGHTS: &str = "session.disable_quant_qdq";
 /// The smallest graph there is, `y = Identity(x)` (opset 13): tells whether a card works.
 const IDENTITY: &[u8] = b"\x08\x08\x3a\x33\x0a\x10\x0a\x01x\x12\x01y\x22\x08Identity\x12\x01g\

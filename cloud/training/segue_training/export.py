@@ -100,7 +100,7 @@ def difference(module: nn.Module, path: Path, inputs: dict[str, torch.Tensor]) -
         expected = module(*inputs.values()).numpy()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    # Weights in 8 bits become f32 once, as in the core; ONNX Runtime left to itself looks for kernels that compute with them.
+    # Weights in 8 bits become f32 once, as in the core; ONNX Runtime left to itself looks for kernels that read them as they are.
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     answer = session.run(None, {name: value.numpy() for name, value in inputs.items()})[0]
