@@ -78,6 +78,21 @@ pub fn finished(mut graph: Graph, operator: &str) -> Vec<u8> {
     graph.bytes()
 }
 
+/// The file with one more layer, whose weights are in 8 bits.
+#[must_use]
+pub fn in_8_bits() -> Vec<u8> {
+    let (mut graph, heads) = (logits(), HEADS.len() as u64);
+    let levels: Vec<i8> = (0..16).map(|at: i8| at.wrapping_mul(29)).collect();
+    graph.signed("levels", &[heads, heads], &levels);
+    graph.constant("scales", &[heads], &[0.01, 0.02, 0.005, 0.015]);
+    graph.signed("zeros", &[heads], &[-128, 127, 0, -1]);
+    graph.node("DequantizeLinear", &["levels", "scales", "zeros"], "w_mixed", &[]);
+    graph.node("MatMul", &["logits", "w_mixed"], "mixed", &[]);
+    graph.node("Sigmoid", &["mixed"], "heads", &[]);
+    graph.output("heads", &[0, heads]);
+    graph.bytes()
+}
+
 fn weights(graph: &mut Graph) {
     let mut draws = Draws::new(7);
     let heads = HEADS.len() as u64;

@@ -45,12 +45,18 @@ mod tests {
 
     #[test]
     fn the_small_ranker_is_accepted_and_ranks() {
-        let (model, schema) = (ranker::model(), ranker::schema());
+        for model in [ranker::model(), ranker::in_8_bits()] {
+            is_accepted_and_ranks(&model);
+        }
+    }
+
+    fn is_accepted_and_ranks(model: &[u8]) {
+        let schema = ranker::schema();
         let mut engine = world::untouched();
-        let manifest = world::sealed_manifest(1, &[("radio", policies::RADIO)], Some((&model, &schema)));
+        let manifest = world::sealed_manifest(1, &[("radio", policies::RADIO)], Some((model, &schema)));
         engine.accept_manifest(&manifest, world::NOW_MS).unwrap();
         engine.accept_policy("radio", policies::RADIO).unwrap();
-        engine.accept_ranker(&model, &schema).unwrap();
+        engine.accept_ranker(model, &schema).unwrap();
         engine.accept_pack(&PACKS[1], world::SUBJECT, world::NOW_MS).unwrap();
         let before = engine.rank(&world::request("radio", 20)).unwrap();
         engine.apply(&world::event(0, EventKind::Like, &before.places[9].item)).unwrap();

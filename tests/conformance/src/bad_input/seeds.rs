@@ -73,13 +73,12 @@ fn saved() -> Vec<Vec<u8>> {
     saved
 }
 
-/// The small ranker with heads within their range, beyond it, and no numbers at all.
+/// The small ranker with heads within their range, beyond it, and no numbers at all, and with weights in 8 bits.
 fn rankers() -> Vec<Vec<u8>> {
-    let ranker = |operator| {
-        let model = ranker::finished(ranker::logits(), operator);
-        [ranker::schema().as_slice(), &[SEPARATOR], &model].concat()
-    };
-    ["Sigmoid", "Exp", "Sqrt", "Softmax"].into_iter().map(ranker).collect()
+    let heads = ["Sigmoid", "Exp", "Sqrt", "Softmax"];
+    let models = heads.into_iter().map(|operator| ranker::finished(ranker::logits(), operator));
+    let with_schema = |model: Vec<u8>| [ranker::schema().as_slice(), &[SEPARATOR], &model].concat();
+    models.chain([ranker::in_8_bits()]).map(with_schema).collect()
 }
 
 fn rotations() -> Vec<Vec<u8>> {
