@@ -42,7 +42,13 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;
     }
-    let exposed = [header::ETAG, HeaderName::from_static("segue-generation"), header::RETRY_AFTER];
+    let exposed = [
+        header::ETAG,
+        header::RETRY_AFTER,
+        HeaderName::from_static("segue-generation"),
+        HeaderName::from_static("im"),
+        HeaderName::from_static("delta-base"),
+    ];
     Some(
         CorsLayer::new()
             .allow_origin(AllowOrigin::list(origins))
@@ -51,6 +57,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
                 header::AUTHORIZATION,
                 header::CONTENT_TYPE,
                 header::IF_NONE_MATCH,
+                HeaderName::from_static("a-im"),
                 HeaderName::from_static("idempotency-key"),
             ])
             .expose_headers(exposed),

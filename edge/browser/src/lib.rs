@@ -90,6 +90,11 @@ impl Engine {
         })
     }
 
+    /// The signed pack that a signed delta makes of the kept one.
+    pub fn patch_pack(&self, base: &[u8], delta: &[u8]) -> Result<Vec<u8>, JsValue> {
+        self.0.patch_pack(base, delta).map_err(to_error)
+    }
+
     /// Applies one event.
     pub fn apply(&mut self, told: JsValue) -> Result<JsValue, JsValue> {
         let applied = event(&told).and_then(|event| self.0.apply(&event)).map_err(to_error)?;

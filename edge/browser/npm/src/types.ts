@@ -244,6 +244,11 @@ export interface Engine {
    * `manifest_missing`, `signer_unknown`, `pack_wrong_subject`, `pack_wrong_generation`, `pack_expired`, `request_invalid`.
    */
   accept_pack(bytes: Uint8Array, subject: string, now_ms: number): PackInfo;
+  /**
+   * The signed pack that a signed delta (`GET /api/v1/packs/SUBJECT` with `A-IM: segue-delta`) makes of the pack `base`, to be kept and given to `accept_pack` like any other. Changes nothing;
+   * fetch the pack whole after an error. Throws `too_large`, `envelope_damaged`, `signer_unknown`, `signature_invalid`, `format_unknown`, `payload_damaged`, `hash_mismatch` (a delta of another pack).
+   */
+  patch_pack(base: Uint8Array, delta: Uint8Array): Uint8Array<ArrayBuffer>;
   /** Applies one event to the session; `event_invalid` names the field that is missing or of another type. */
   apply(event: SegueEvent): Applied;
   /**

@@ -1,6 +1,6 @@
 /** Requests to the service: conditional reads, and batches of events. */
 import type { Answer } from "../outbox.js";
-import { HostError } from "./failure.js";
+import { asHostError, HostError } from "./failure.js";
 import type { Settings } from "./options.js";
 
 const TIMEOUT_MS = 30_000;
@@ -10,6 +10,14 @@ export interface Tagged {
   bytes: Uint8Array<ArrayBuffer>;
   etag: string | null;
 }
+
+/** Makes the new content of the one before and what changed. */
+export type Patch = (base: Tagged["bytes"], delta: Tagged["bytes"]) => Promise<Tagged["bytes"]>;
+
+/** The kind of delta that the engine follows. */
+const DELTA = "segue-delta";
+const IM_USED = 226;
+const NOT_MODIFIED = 304;
 
 /** The service as one host sees it. */
 export class Service {
@@ -22,9 +30,25 @@ export class Service {
   async read(path: string, known?: Tagged | null, cache: RequestCache = "default"): Promise<Tagged> {
     const conditional: Record<string, string> = known?.etag ? { "if-none-match": known.etag } : {};
     const answer = await this.ask(path, { headers: conditional, cache: known?.etag ? "no-store" : cache });
-    if (answer.status === 304 && known) return known;
-    if (!answer.ok) throw await refusal(path, answer);
-    return { bytes: new Uint8Array(await answer.arrayBuffer()), etag: answer.headers.get("etag") };
+    return answer.status === NOT_MODIFIED && known ? known : { bytes: await content(path, answer), etag: answer.headers.get("etag") };
+  }
+
+  /**
+   * Reads what was read before, and lets the service answer with what changed since (RFC 3229), of which `patch` makes
+   * the content; where that fails, `complain` is told why and the whole is read.
+   */
+  async readChanges(path: string, known: Tagged, patch: Patch, complain: (failure: HostError) => void): Promise<Tagged> {
+    if (!known.etag) return this.read(path);
+    const answer = await this.ask(path, { headers: { "if-none-match": known.etag, "a-im": DELTA }, cache: "no-store" });
+    if (answer.status === NOT_MODIFIED) return known;
+    const etag = answer.headers.get("etag");
+    if (answer.status !== IM_USED) return { bytes: await content(path, answer), etag };
+    try {
+      return { bytes: await patch(known.bytes, await content(path, answer)), etag };
+    } catch (failure) {
+      complain(asHostError(failure));
+      return this.read(path, null, "reload");
+    }
   }
 
   /** Posts a batch. Every request may outlive its page, so its body stays below 64 KB. Never throws. */
@@ -54,6 +78,11 @@ export class Service {
       throw new HostError("network_unreachable", `No answer to ${path}: the network is off or the service is not running.`);
     }
   }
+}
+
+async function content(path: string, answer: Response): Promise<Tagged["bytes"]> {
+  if (!answer.ok) throw await refusal(path, answer);
+  return new Uint8Array(await answer.arrayBuffer());
 }
 
 async function refusal(path: string, answer: Response): Promise<HostError> {

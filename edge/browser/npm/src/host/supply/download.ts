@@ -2,20 +2,32 @@
 import { Engine } from "../../engine.js";
 import { isSegueError } from "../../errors.js";
 import type { Artefact, Manifest } from "../../types.js";
-import { asHostError } from "../failure.js";
+import { asHostError, type HostError } from "../failure.js";
 import { EVERYONE } from "../options.js";
-import type { Service, Tagged } from "../service.js";
+import type { Patch, Service, Tagged } from "../service.js";
 import { artefactsOf, type Bundle } from "./bundle.js";
+
+/** Where bundles come from. */
+export interface Source {
+  service: Service;
+  /** The key that everything is signed under. */
+  root: string;
+  /** Hears of a delta that was of no use. */
+  complain: (failure: HostError) => void;
+}
 
 /**
  * The bundle of `subject`, or everyone's where the service has none for them; `known` itself when nothing has changed
  * since. An artefact that cannot be had is left out, as the pack's own order needs none, and asked for the next time.
  */
-export async function download(service: Service, root: string, subject: string, known?: Bundle): Promise<Bundle> {
+export async function download(source: Source, subject: string, known?: Bundle): Promise<Bundle> {
+  const { service, root } = source;
+  const followed = optional(service.read("rotations", known?.rotations));
+  const patch: Patch = async (base, delta) => aside(root, await followed, (engine) => engine.patch_pack(base, delta));
   const [rotations, manifest, own] = await Promise.all([
-    optional(service.read("rotations", known?.rotations)),
+    followed,
     service.read("manifest", known?.manifest),
-    packOf(service, subject, known),
+    packOf(source, subject, patch, known),
   ]);
   const unchanged = manifest === known?.manifest && own.pack === known.pack && rotations === known.rotations;
   const bundle: Bundle = unchanged ? known : { ...own, rotations, manifest, artefacts: {}, accepted_ms: Date.now() };
@@ -25,13 +37,15 @@ export async function download(service: Service, root: string, subject: string, 
 }
 
 /** A person's pack, or everyone's where there is none of their own. */
-async function packOf(service: Service, subject: string, known?: Bundle): Promise<Pick<Bundle, "subject" | "pack">> {
+async function packOf(source: Source, subject: string, patch: Patch, known?: Bundle): Promise<Pick<Bundle, "subject" | "pack">> {
+  const { service, complain } = source;
   const owner = encodeURIComponent(subject.replace(/^user:/, "")).replaceAll("%3A", ":");
+  const [path, before] = [`packs/${owner}`, known?.subject === subject ? known.pack : null];
   try {
-    return { subject, pack: await service.read(`packs/${owner}`, known?.subject === subject ? known.pack : null) };
+    return { subject, pack: before ? await service.readChanges(path, before, patch, complain) : await service.read(path) };
   } catch (failure) {
     if (subject === EVERYONE || asHostError(failure).status !== 404) throw failure;
-    return packOf(service, EVERYONE, known);
+    return packOf(source, EVERYONE, patch, known);
   }
 }
 
@@ -58,15 +72,22 @@ async function fits(bytes: Uint8Array<ArrayBuffer>, artefact: Artefact): Promise
   return artefact.hash === [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** What the manifest lists, read by an engine of its own; null when it is refused, which feeding it will tell. */
-function peek(root: string, bundle: Bundle): Manifest | null {
-  const engine = new Engine(root);
+/** What the manifest lists; null when it is refused, which feeding it will tell. */
+function peek(root: string, { rotations, manifest, accepted_ms }: Bundle): Manifest | null {
   try {
-    if (bundle.rotations?.bytes.length) engine.accept_rotations(bundle.rotations.bytes);
-    return engine.accept_manifest(bundle.manifest.bytes, bundle.accepted_ms);
+    return aside(root, rotations, (engine) => engine.accept_manifest(manifest.bytes, accepted_ms));
   } catch (failure) {
     if (!isSegueError(failure)) throw failure;
     return null;
+  }
+}
+
+/** What an engine of its own answers that trusts the service's present key. */
+function aside<T>(root: string, rotations: Tagged | null, ask: (engine: Engine) => T): T {
+  const engine = new Engine(root);
+  try {
+    if (rotations?.bytes.length) engine.accept_rotations(rotations.bytes);
+    return ask(engine);
   } finally {
     engine.free();
   }

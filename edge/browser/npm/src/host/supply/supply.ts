@@ -6,7 +6,7 @@ import { EVERYONE, type Settings } from "../options.js";
 import type { Service } from "../service.js";
 import type { HostStore } from "../store/contract.js";
 import { feed, type Bundle, type Fed } from "./bundle.js";
-import { download } from "./download.js";
+import { download, type Source } from "./download.js";
 
 const BUNDLE = "bundle";
 /**
@@ -28,15 +28,18 @@ export class Supply {
   /** What was refused of the last feeding; the same bytes are worth feeding again then. */
   private refused: HostError[] = [];
   private refreshing: Promise<boolean> | null = null;
+  private readonly source: Source;
 
   constructor(
     readonly engine: Engine,
-    private readonly service: Service,
+    service: Service,
     private readonly store: HostStore,
     private readonly everybodys: HostStore,
     private readonly settings: Settings,
     private readonly complain: (failure: HostError) => void,
-  ) {}
+  ) {
+    this.source = { service, root: settings.root, complain };
+  }
 
   /** The last good bundle with its manifest and pack. */
   get last(): Good {
@@ -97,7 +100,7 @@ export class Supply {
 
   private async look(): Promise<boolean> {
     const { bundle } = this.last;
-    const fresh = await download(this.service, this.settings.root, this.settings.subject, bundle);
+    const fresh = await download(this.source, this.settings.subject, bundle);
     if (fresh === bundle && this.refused.length === 0) return false;
     await this.feedWhole(fresh);
     return true;
@@ -105,17 +108,17 @@ export class Supply {
 
   /** The first bundle ever, or everyone's where the person's own cannot be used. */
   private async first(): Promise<void> {
-    const { root, subject } = this.settings;
+    const { subject } = this.settings;
     let wanted: Bundle | null = null;
     try {
-      wanted = await download(this.service, root, subject);
+      wanted = await download(this.source, subject);
       if (await this.feedWhole(wanted)) return;
     } catch (failure) {
       const { status } = asHostError(failure);
       if (status === 0 || subject === EVERYONE) throw failure;
       this.complain(asHostError(failure));
     }
-    if (!(await this.feedWhole(await download(this.service, root, EVERYONE)))) {
+    if (!(await this.feedWhole(await download(this.source, EVERYONE)))) {
       throw this.refused[0] ?? new HostError("pack_missing", "No pack could be used.", 422);
     }
     // Offered once more, so that the engine shows the refusal instead of hiding it behind everyone's pack.
@@ -127,7 +130,7 @@ export class Supply {
     await this.restoreTrust(this.everybodys);
     let [last, fed] = [bundle, feed(this.engine, bundle)];
     if (fed.refused.some((refusal) => refusal.code === "pack_wrong_generation")) {
-      const again = await download(this.service, this.settings.root, bundle.subject).catch(() => null);
+      const again = await download(this.source, bundle.subject).catch(() => null);
       if (again) [last, fed] = [again, feed(this.engine, again)];
     }
     this.refused = fed.refused;
