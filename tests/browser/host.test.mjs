@@ -774,3 +774,75 @@ test("a person without a pack of their own follows everyone's from one generatio
     assert.deepEqual(await page.evaluate(() => globalThis.failures), []);
   });
 });
+
+/** Publishes a generation, waits until the service has it, and answers its number. */
+async function published() {
+  const served = async () => Number((await fetch(`${service.url}/api/v1/manifest`)).headers.get("segue-generation"));
+  const before = await served();
+  await promisify(execFile)(process.env.SEGUE_BIN, ["refresh", "--data", process.env.SEGUE_DATA]);
+  for (let tries = 0; tries < 200 && (await served()) === before; tries += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.ok((await served()) > before);
+  return served();
+}
+
+/** What a page is answered about packs from now on, with the bytes that travel. */
+function packAnswers(page) {
+  const answers = [];
+  page.on("response", (response) => {
+    if (!response.url().includes("/api/v1/packs/")) return;
+    const { im, "delta-base": base, etag, "content-length": length } = response.headers();
+    answers.push({ status: response.status(), im, base, etag, length: Number(length) });
+  });
+  return answers;
+}
+
+/** Whether the page works with this generation, and keeps the very bytes that the service has for `user`. */
+async function isUpToDate(page, user, wanted) {
+  assert.deepEqual(await page.evaluate(() => [globalThis.host.manifest.generation, globalThis.host.pack.generation, globalThis.host.list.generation]), [wanted, wanted, wanted]);
+  const whole = new Uint8Array(await (await fetch(`${service.url}/api/v1/packs/${encodeURIComponent(user)}`)).arrayBuffer());
+  const kept = new Uint8Array(await page.evaluate(() => [...globalThis.host.bundle.pack.bytes]));
+  assert.ok(Buffer.from(kept).equals(whole), "the pack that is kept is the one that the service signed");
+}
+
+test("of a newer pack what changed travels, and what it makes is kept as a whole one is", { skip: refreshMissing }, async () => {
+  const person = await listener(service.url, 3);
+  await inPage(async (page) => {
+    const answers = packAnswers(page);
+    await openHost(page, service.url, person);
+    assert.deepEqual(answers.map(({ status }) => status), [200], "who keeps none gets a whole one");
+    const wanted = await published();
+    await page.evaluate(() => globalThis.host.refresh());
+    const [whole, delta, ...others] = answers;
+    assert.deepEqual([delta.status, delta.im, others], [226, "segue-delta", []]);
+    assert.equal(delta.base.replaceAll(/W\/|"/g, ""), whole.etag.replaceAll(/W\/|"/g, ""), "it is about the pack that is kept");
+    assert.ok(delta.length > 0 && delta.length < whole.length, `${delta.length} of ${whole.length} bytes`);
+    await isUpToDate(page, person.user, wanted);
+
+    await openHost(page, service.url, person);
+    await page.evaluate(() => globalThis.host.refresh());
+    assert.ok(answers.slice(2).every(({ status }) => status === 304), "a start asks for what is newer than what was made");
+    await isUpToDate(page, person.user, wanted);
+    assert.deepEqual(await page.evaluate(() => globalThis.failures), []);
+  });
+});
+
+test("a delta that is damaged on its way is told, and the pack is fetched whole", { skip: refreshMissing }, async () => {
+  const person = await listener(service.url, 3);
+  await inPage(async (page) => {
+    await openHost(page, service.url, person);
+    const wanted = await published();
+    const answers = packAnswers(page);
+    await page.route("**/api/v1/packs/**", async (route) => {
+      const headers = route.request().headers();
+      if (!("a-im" in headers)) return route.continue();
+      const answer = await route.fetch({ headers: { ...headers, "accept-encoding": "identity" } });
+      const body = Buffer.from(await answer.body());
+      body[body.length >> 1] ^= 1;
+      return route.fulfill({ status: answer.status(), headers: { etag: answer.headers().etag }, contentType: "application/cose", body });
+    });
+    await page.evaluate(() => globalThis.host.refresh());
+    assert.deepEqual(answers.map(({ status }) => status), [226, 200]);
+    assert.deepEqual(await page.evaluate(() => globalThis.failures), ["signature_invalid"]);
+    await isUpToDate(page, person.user, wanted);
+  });
+});
