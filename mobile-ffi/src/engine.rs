@@ -47,6 +47,12 @@ impl Engine {
         self.call(|engine| engine.accept_pack(&bytes, subject, now_ms).map(|pack| PackInfo::of(pack, now_ms)))
     }
 
+    /// The signed pack that a signed delta makes of the pack `base`, to be kept and accepted like any other. Changes nothing;
+    /// fetch the pack whole after an error.
+    pub fn patch_pack(&self, base: Vec<u8>, delta: Vec<u8>) -> Result<Vec<u8>> {
+        self.call(|engine| engine.patch_pack(&base, &delta))
+    }
+
     /// Applies one event to the session; the next list reflects it.
     pub fn apply(&self, event: Event) -> Result<Applied> {
         self.told(&event.into()).map(Applied::from)

@@ -141,6 +141,14 @@ impl Host {
                 code(unsafe { segue_engine_save_trust(self.engine, &mut bytes) })?;
                 self.trust = kept(bytes);
             }
+            Step::PatchPack { base, delta, target } => {
+                let (base, delta) = (given(base), given(delta));
+                let (one, other) = (base.as_ptr(), delta.as_ptr());
+                code(unsafe {
+                    segue_engine_patch_pack(self.engine, one, base.len(), other, delta.len(), &mut bytes)
+                })?;
+                return Ok(json!({ "is_target": kept(bytes) == given(target) }));
+            }
             Step::RestoreSession { bytes } => {
                 let bytes = bytes.as_ref().map_or_else(|| self.session.clone(), given);
                 code(unsafe { segue_engine_restore_session(self.engine, bytes.as_ptr(), bytes.len()) })?;

@@ -15,6 +15,7 @@ export function run(Engine, case_, file) {
     accept_policy: (step) => host.engine.accept_policy(step.surface, bytes(step.bytes)),
     accept_ranker: (step) => host.engine.accept_ranker(bytes(step.model), bytes(step.schema)),
     accept_pack: (step) => ({ candidates: host.engine.accept_pack(bytes(step.bytes), step.subject, step.now_ms).candidates }),
+    patch_pack: ({ base, delta, target }) => ({ is_target: isSame(host.engine.patch_pack(bytes(base), bytes(delta)), bytes(target)) }),
     apply: ({ event }) => ({ applied: host.engine.apply(event).reason ?? "applied" }),
     rank: ({ request, units }) => host.engine.rank(request, units === undefined ? undefined : dueAfter(units)),
     save_session: () => void (host.saved = host.engine.save_session()),
@@ -29,6 +30,8 @@ export function run(Engine, case_, file) {
   host.engine?.free();
   return outcomes;
 }
+
+const isSame = (one, other) => one.length === other.length && one.every((byte, at) => byte === other[at]);
 
 /** A host's check that lets so many work units pass. */
 const dueAfter = (units) => () => units-- <= 0;

@@ -23,6 +23,7 @@ static void a_skip_reorders_the_list(void) {
 static void every_refusal_has_a_code_a_detail_and_a_remedy(void) {
   SegueEngine engine = 0, ready = ready_engine();
   SegueSlate *slate = NULL;
+  SegueBytes made = {NULL, 0};
   uint8_t byte = 0;
   char text[256], *large = malloc(70000);
   memset(large, ' ', 69999), large[69999] = 0;
@@ -42,6 +43,8 @@ static void every_refusal_has_a_code_a_detail_and_a_remedy(void) {
   REFUSED("surface_unknown", segue_engine_accept_policy(ready, "nowhere", &byte, 1));
   REFUSED("hash_mismatch", segue_engine_accept_ranker(ready, &byte, 1, &byte, 1));
   REFUSED("envelope_damaged", segue_engine_accept_pack(ready, &byte, 1, "user:x", now_ms(), NULL));
+  REFUSED("envelope_damaged", segue_engine_patch_pack(ready, &byte, 1, &byte, 1, &made));
+  REFUSED("request_invalid", segue_engine_patch_pack(ready, &byte, 1, &byte, 1, NULL));
   REFUSED("event_invalid", segue_engine_apply(ready, "{\"kind\":\"like\"}", NULL));
   REFUSED("event_invalid", segue_engine_apply(ready, "not json", NULL));
   REFUSED("too_large", segue_engine_apply(ready, large, NULL));

@@ -113,6 +113,32 @@ pub unsafe extern "C" fn segue_engine_accept_pack(
     })
 }
 
+/// The signed pack that a signed delta makes of the pack `base`, to be kept and accepted like any other. Changes nothing;
+/// fetch the pack whole after an error.
+///
+/// # Safety
+/// `base` and `delta` point to as many bytes as is said, `pack` can be written to.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn segue_engine_patch_pack(
+    engine: SegueEngine,
+    base: *const u8,
+    base_length: usize,
+    delta: *const u8,
+    delta_length: usize,
+    pack: *mut SegueBytes,
+) -> *const c_char {
+    answer(|| {
+        // SAFETY: the caller vouches for it.
+        let base = unsafe { bytes(base, base_length) }?;
+        // SAFETY: likewise.
+        let delta = unsafe { bytes(delta, delta_length) }?;
+        // SAFETY: likewise.
+        let pack = unsafe { Place::of(pack) }?;
+        pack.put_bytes(ENGINES.get(engine)?.call(|core| core.patch_pack(base, delta))?);
+        Ok(())
+    })
+}
+
 /// What is trusted, as bytes to be kept by the host: save them whenever rotations or a manifest were accepted.
 ///
 /// # Safety

@@ -119,6 +119,7 @@ final class VectorRun {
         case "accept_pack":
             let pack = try engine.acceptPack(bytes: bytes("bytes"), subject: text("subject"), nowMs: now)
             return ["candidates": .whole(Int64(pack.candidates))]
+        case "patch_pack": return ["is_target": .bool(try engine.patchPack(base: bytes("base"), delta: bytes("delta")) == bytes("target"))]
         case "apply": return ["applied": .text(try engine.apply(event: event(step["event"])).reason ?? "applied")]
         case "rank":
             let asked = request(step["request"])

@@ -77,6 +77,15 @@ pub enum Step {
         /// The host's time.
         now_ms: i64,
     },
+    /// Makes a pack of an earlier one and what changed.
+    PatchPack {
+        /// The earlier signed pack.
+        base: Bytes,
+        /// The signed delta.
+        delta: Bytes,
+        /// The signed pack that it is to make.
+        target: Bytes,
+    },
     /// Applies one event.
     Apply {
         /// The event, in the fields of `docs/EVENTS.md`.

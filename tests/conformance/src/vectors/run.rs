@@ -16,6 +16,7 @@ const NOT_COMPARED: [&str; 4] = ["text", "title", "creator", "position"];
 /// | `accept_rotations` | `followed`: how many were |
 /// | `accept_manifest` | `generation` |
 /// | `accept_pack` | `candidates`: how many it holds |
+/// | `patch_pack` | `is_target`: whether the bytes made are those of `target` |
 /// | `apply` | `applied`: the word for what became of it |
 /// | `rank` | the slate |
 /// | `save_session`, `save_trust` | none; the bytes are for the next `restore_session` or `restore_trust` |
@@ -79,6 +80,10 @@ impl<F: Fn(&str) -> Vec<u8>> Host<F> {
             Step::AcceptPack { bytes, subject, now_ms } => {
                 let pack = engine.accept_pack(&self.bytes(bytes), subject, *now_ms)?;
                 Ok(json!({ "candidates": pack.candidates().len() }))
+            }
+            Step::PatchPack { base, delta, target } => {
+                let made = engine.patch_pack(&self.bytes(base), &self.bytes(delta))?;
+                Ok(json!({ "is_target": made == self.bytes(target) }))
             }
             _ => self.session_call(engine, step),
         }

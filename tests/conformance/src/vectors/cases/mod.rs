@@ -1,5 +1,6 @@
 //! The recipes, by what they are about.
 
+mod deltas;
 mod events;
 mod policy;
 mod ranker;
@@ -14,6 +15,7 @@ use super::Book;
 pub fn book() -> Book {
     let mut book = Book::default();
     trust::tell(&mut book);
+    deltas::tell(&mut book);
     events::tell(&mut book);
     session::tell(&mut book);
     policy::tell(&mut book);

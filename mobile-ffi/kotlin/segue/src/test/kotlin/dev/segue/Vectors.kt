@@ -93,6 +93,7 @@ internal class VectorRun(private val refused: (SegueException.Refused) -> Unit =
             "accept_policy" -> told().also { engine.acceptPolicy(text("surface"), bytes("bytes")) }
             "accept_ranker" -> told().also { engine.acceptRanker(bytes("model"), bytes("schema")) }
             "accept_pack" -> told("candidates" to engine.acceptPack(bytes("bytes"), text("subject"), now()).candidates.toLong())
+            "patch_pack" -> told("is_target" to engine.patchPack(bytes("base"), bytes("delta")).contentEquals(bytes("target")))
             "apply" -> told("applied" to (engine.apply(eventOf(step.getValue("event").jsonObject)).reason ?: "applied"))
             "rank" -> ranked(engine, step)
             "save_session" -> told().also { session = engine.saveSession() }
