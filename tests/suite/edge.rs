@@ -105,6 +105,10 @@ impl Host for Platform {
         }
     }
 
+    async fn fetch_changes(&self, path: &str, _: &str) -> Result<Fetched, Fault> {
+        self.fetch(path, None).await
+    }
+
     async fn post_events(&self, body: &str) -> Result<u16, Fault> {
         Ok(self.service.ask("POST", "/api/v1/events", "application/json", body).await.0)
     }

@@ -24,7 +24,7 @@ impl Isolate {
         let rotations = part(host, "rotations", tag(0), &known.rotations).await?.unwrap_or_default();
         let manifest = part(host, "manifest", tag(1), &known.manifest).await?;
         let manifest = manifest.ok_or("the cloud has no manifest: run `segue refresh` there")?;
-        let (subject, pack) = own_pack(host, region, known).await?;
+        let (subject, pack) = self.own_pack(host, region, known, &rotations.bytes).await?;
         let unchanged = [&rotations, &manifest, &pack].iter().all(|part| part.unchanged);
         let mut bundle = Bundle {
             accepted_ms: if unchanged { known.accepted_ms } else { now_ms },
@@ -39,6 +39,49 @@ impl Isolate {
         };
         bundle.artefacts = self.artefacts(host, &bundle, &known.artefacts).await?;
         Ok(bundle)
+    }
+
+    /// The region's pack, or everyone's where it has none.
+    async fn own_pack(
+        &self,
+        host: &impl Host,
+        region: &str,
+        known: &Bundle,
+        rotations: &[u8],
+    ) -> Result<(String, Part), Fault> {
+        for region in [region, EVERYWHERE] {
+            let subject = subject(region);
+            let path = format!("packs/{subject}");
+            let pack = match known.tags[2].as_deref().filter(|_| known.subject == subject) {
+                Some(tag) => self.newer_pack(host, &path, tag, known, rotations).await?,
+                None => part(host, &path, None, &known.pack).await?,
+            };
+            if let Some(pack) = pack {
+                return Ok((subject, pack));
+            }
+        }
+        Err("the cloud has no pack, not even `region:all`: run `segue refresh` there".to_owned())
+    }
+
+    /// The pack at hand with what changed since, or the whole new one where that is of no use.
+    async fn newer_pack(
+        &self,
+        host: &impl Host,
+        path: &str,
+        tag: &str,
+        known: &Bundle,
+        rotations: &[u8],
+    ) -> Result<Option<Part>, Fault> {
+        let (delta, tag) = match host.fetch_changes(path, tag).await? {
+            Fetched::Changes(delta, made) => (delta, made),
+            other => return Ok(Part::of(other, Some(tag), &known.pack)),
+        };
+        let made = aside(&self.settings.root, &known.trust, rotations)
+            .and_then(|engine| engine.patch_pack(&known.pack, &delta));
+        match made {
+            Ok(bytes) => Ok(Some(Part { bytes: ByteBuf::from(bytes), tag, unchanged: false })),
+            Err(_) => part(host, path, None, &known.pack).await,
+        }
     }
 
     /// Policies, and the ranker where it is not the bundled one and its plans may be built in a request.
@@ -66,15 +109,21 @@ impl Isolate {
 }
 
 /// What the bundle's manifest lists, by an engine of its own.
-fn listed(root: &str, bundle: &Bundle) -> Result<Manifest, segue_core::Error> {
-    let mut engine = Engine::new(root)?;
-    if !bundle.trust.is_empty() {
-        engine.restore_trust(&bundle.trust)?;
-    }
-    if !bundle.rotations.is_empty() {
-        engine.accept_rotations(&bundle.rotations)?;
-    }
+fn listed(root: &str, bundle: &Bundle) -> segue_core::Result<Manifest> {
+    let mut engine = aside(root, &bundle.trust, &bundle.rotations)?;
     Ok(engine.accept_manifest(&bundle.manifest, bundle.accepted_ms)?.clone())
+}
+
+/// An engine that trusts the cloud's present key, and has nothing else.
+fn aside(root: &str, trust: &[u8], rotations: &[u8]) -> segue_core::Result<Engine> {
+    let mut engine = Engine::new(root)?;
+    if !trust.is_empty() {
+        engine.restore_trust(trust)?;
+    }
+    if !rotations.is_empty() {
+        engine.accept_rotations(rotations)?;
+    }
+    Ok(engine)
 }
 
 /// Something fetched, or what is at hand of it.
@@ -85,32 +134,28 @@ struct Part {
     unchanged: bool,
 }
 
+impl Part {
+    /// What came, where `tag` is of what is at hand; none where there is no such thing.
+    fn of(fetched: Fetched, tag: Option<&str>, at_hand: &ByteBuf) -> Option<Self> {
+        match fetched {
+            Fetched::Content(bytes, tag) => Some(Self { bytes: ByteBuf::from(bytes), tag, unchanged: false }),
+            Fetched::Current => {
+                let tag = tag.map(str::to_owned);
+                Some(Self { bytes: at_hand.clone(), tag, unchanged: true })
+            }
+            // What changed was not asked for.
+            Fetched::Changes(..) | Fetched::Missing => None,
+        }
+    }
+}
+
 async fn part(
     host: &impl Host,
     path: &str,
     tag: Option<&str>,
     at_hand: &ByteBuf,
 ) -> Result<Option<Part>, Fault> {
-    Ok(match host.fetch(path, tag).await? {
-        Fetched::Content(bytes, tag) => Some(Part { bytes: ByteBuf::from(bytes), tag, unchanged: false }),
-        Fetched::Current => {
-            let tag = tag.map(str::to_owned);
-            Some(Part { bytes: at_hand.clone(), tag, unchanged: true })
-        }
-        Fetched::Missing => None,
-    })
-}
-
-/// The region's pack, or everyone's where it has none.
-async fn own_pack(host: &impl Host, region: &str, known: &Bundle) -> Result<(String, Part), Fault> {
-    for region in [region, EVERYWHERE] {
-        let subject = subject(region);
-        let tag = known.tags[2].as_deref().filter(|_| known.subject == subject);
-        if let Some(pack) = part(host, &format!("packs/{subject}"), tag, &known.pack).await? {
-            return Ok((subject, pack));
-        }
-    }
-    Err("the cloud has no pack, not even `region:all`: run `segue refresh` there".to_owned())
+    Ok(Part::of(host.fetch(path, tag).await?, tag, at_hand))
 }
 
 async fn content(host: &impl Host, path: &str) -> Result<ByteBuf, Fault> {

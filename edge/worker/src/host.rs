@@ -10,6 +10,8 @@ pub type Fault = String;
 pub enum Fetched {
     /// Content and its tag.
     Content(Vec<u8>, Option<String>),
+    /// What changed since what the tag stands for, signed, and the tag of what it makes.
+    Changes(Vec<u8>, Option<String>),
     /// What the tag stands for is current.
     Current,
     /// There is no such thing.
@@ -46,6 +48,9 @@ pub trait Host {
 
     /// `GET /api/v1/PATH` of the cloud, with the tag of what is at hand.
     async fn fetch(&self, path: &str, tag: Option<&str>) -> Result<Fetched, Fault>;
+
+    /// The same of a pack whose bytes are at hand, so that what changed since will do (`A-IM: segue-delta`).
+    async fn fetch_changes(&self, path: &str, tag: &str) -> Result<Fetched, Fault>;
 
     /// `POST /api/v1/events` of the cloud; the status.
     async fn post_events(&self, body: &str) -> Result<u16, Fault>;

@@ -17,6 +17,9 @@ use crate::settings::Settings;
 /// Largest answer of the cloud that is taken, in bytes: a model.
 const ANSWER_BYTES: usize = 8 << 20;
 
+/// The status of an answer that is what changed (RFC 3229).
+const IM_USED: u16 = 226;
+
 /// How long the cloud may take to answer, in milliseconds.
 const PATIENCE_MS: u32 = 8_000;
 
@@ -34,20 +37,20 @@ impl Platform {
         Self { env, origin: settings.origin.clone(), service_key: settings.service_key.clone() }
     }
 
-    /// Asks the cloud; `header` is sent along.
+    /// Asks the cloud; `headers` are sent along.
     async fn request(
         &self,
         path: &str,
         init: &RequestInit,
-        header: Option<(&str, &str)>,
+        headers: &[(&str, &str)],
     ) -> Result<Response, Fault> {
-        let headers = Headers::new().map_err(fault)?;
+        let sent = Headers::new().map_err(fault)?;
         let key = self.service_key.as_ref().map(|key| format!("Bearer {key}"));
         let key = key.as_deref().map(|key| ("authorization", key));
-        for (name, value) in header.into_iter().chain(key) {
-            headers.set(name, value).map_err(fault)?;
+        for (name, value) in headers.iter().copied().chain(key) {
+            sent.set(name, value).map_err(fault)?;
         }
-        init.set_headers(&headers);
+        init.set_headers(&sent);
         init.set_signal(Some(&AbortSignal::timeout_with_u32(PATIENCE_MS)));
         // A page that some proxy sends to instead is no answer.
         init.set_redirect(RequestRedirect::Manual);
@@ -55,6 +58,28 @@ impl Platform {
         let url = format!("{}/api/v1/{path}", self.origin);
         let response = JsFuture::from(scope.fetch_with_str_and_init(&url, init)).await.map_err(fault)?;
         response.dyn_into().map_err(|_| "fetch answered no response".to_owned())
+    }
+
+    async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Fetched, Fault> {
+        let response = self.request(path, &RequestInit::new(), headers).await?;
+        let status = response.status();
+        match status {
+            304 => Ok(Fetched::Current),
+            404 => Ok(Fetched::Missing),
+            200 | IM_USED => {
+                let bytes = at_most(response.body(), ANSWER_BYTES).await.map_err(fault)?;
+                if bytes.len() > ANSWER_BYTES {
+                    return Err(format!("GET {path} answered more than {ANSWER_BYTES} bytes"));
+                }
+                let tag = response.headers().get("etag").map_err(fault)?;
+                Ok(if status == IM_USED {
+                    Fetched::Changes(bytes, tag)
+                } else {
+                    Fetched::Content(bytes, tag)
+                })
+            }
+            status => Err(format!("GET {path} answered {status}")),
+        }
     }
 
     fn cell(&self, id: &str) -> Result<JsValue, Fault> {
@@ -106,26 +131,18 @@ impl Host for Platform {
 
     async fn fetch(&self, path: &str, tag: Option<&str>) -> Result<Fetched, Fault> {
         let tag = tag.map(|tag| ("if-none-match", tag));
-        let response = self.request(path, &RequestInit::new(), tag).await?;
-        match response.status() {
-            304 => Ok(Fetched::Current),
-            404 => Ok(Fetched::Missing),
-            200 => {
-                let bytes = at_most(response.body(), ANSWER_BYTES).await.map_err(fault)?;
-                if bytes.len() > ANSWER_BYTES {
-                    return Err(format!("GET {path} answered more than {ANSWER_BYTES} bytes"));
-                }
-                Ok(Fetched::Content(bytes, response.headers().get("etag").map_err(fault)?))
-            }
-            status => Err(format!("GET {path} answered {status}")),
-        }
+        self.get(path, tag.as_slice()).await
+    }
+
+    async fn fetch_changes(&self, path: &str, tag: &str) -> Result<Fetched, Fault> {
+        self.get(path, &[("if-none-match", tag), ("a-im", "segue-delta")]).await
     }
 
     async fn post_events(&self, body: &str) -> Result<u16, Fault> {
         let init = RequestInit::new();
         init.set_method("POST");
         init.set_body(&body.into());
-        Ok(self.request("events", &init, Some(("content-type", "application/json"))).await?.status())
+        Ok(self.request("events", &init, &[("content-type", "application/json")]).await?.status())
     }
 
     async fn hand_on(&self, body: &str) -> Result<(), Fault> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 
 use segue_conformance::{ranker, world};
+use segue_core::pack::write_delta;
 use segue_core::policies;
 use segue_core::trust::hash;
 
@@ -23,6 +24,12 @@ pub(super) struct Platform {
     pub(super) draws: Slot<u8>,
     /// What the cloud has, by path.
     pub(super) cloud: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// Its packs of generations before, by their hash.
+    pub(super) earlier: RefCell<BTreeMap<String, Vec<u8>>>,
+    /// How many times it answered with what changed.
+    pub(super) deltas: Slot<usize>,
+    /// What changed loses its end on the way.
+    pub(super) damages: Slot<bool>,
     pub(super) is_down: Slot<bool>,
     pub(super) fetches: Slot<usize>,
     pub(super) store: RefCell<BTreeMap<String, Vec<u8>>>,
@@ -68,7 +75,10 @@ impl Platform {
         }
         for region in ["all", "DE"] {
             let subject = format!("region:{region}");
-            cloud.insert(format!("packs/{subject}"), pack(generation, &subject, self.now_ms.get()));
+            let pack = pack(generation, &subject, self.now_ms.get());
+            if let Some(earlier) = cloud.insert(format!("packs/{subject}"), pack) {
+                self.earlier.borrow_mut().insert(hash(&earlier), earlier);
+            }
         }
     }
 
@@ -150,6 +160,22 @@ impl Host for Platform {
             Ok(Fetched::Current)
         } else {
             Ok(Fetched::Content(bytes.clone(), Some(current)))
+        }
+    }
+
+    async fn fetch_changes(&self, path: &str, tag: &str) -> Result<Fetched, Fault> {
+        let fetched = self.fetch(path, Some(tag)).await?;
+        let earlier = self.earlier.borrow();
+        match (fetched, earlier.get(tag)) {
+            (Fetched::Content(pack, current), Some(base)) => {
+                self.deltas.set(self.deltas.get() + 1);
+                let mut delta = write_delta(base, &pack, &world::key()).unwrap();
+                if self.damages.get() {
+                    delta.pop();
+                }
+                Ok(Fetched::Changes(delta, current))
+            }
+            (fetched, _) => Ok(fetched),
         }
     }
 

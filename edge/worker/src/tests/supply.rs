@@ -89,6 +89,25 @@ fn a_new_generation_is_looked_for_after_the_answer_and_an_older_one_never_taken(
 }
 
 #[test]
+fn of_a_newer_pack_what_changed_is_fetched_and_the_whole_where_that_is_of_no_use() {
+    for (damages, fetches) in [(false, 3), (true, 4)] {
+        let platform = Platform::new();
+        platform.damages.set(damages);
+        let isolate = platform.isolate(&[]);
+        get(&isolate, &platform, NEXT, &[]);
+        platform.now_ms.set(NOW + 900_000);
+        platform.publish(2, &segue_conformance::ranker::model());
+        platform.fetches.set(0);
+        now(isolate.look_after(&platform, "DE"));
+        // Rotations, the manifest, and the pack: once, or once more.
+        assert_eq!((platform.deltas.get(), platform.fetches.get()), (1, fetches));
+        let answer = get(&isolate, &platform, "/api/v1/pack", &[]);
+        assert_eq!(answer.header("segue-generation"), Some("2"));
+        assert_eq!(answer.body, platform.cloud.borrow()["packs/region:DE"]);
+    }
+}
+
+#[test]
 fn the_schedule_fills_the_shared_store_and_asks_little_when_nothing_changed() {
     let platform = Platform::new();
     assert!(now(platform.isolate(&[]).pull_all(&platform)).is_empty());
