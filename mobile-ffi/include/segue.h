@@ -195,6 +195,18 @@ const char *segue_engine_accept_pack(SegueEngine engine,
                                      int64_t now_ms,
                                      char **pack);
 
+// The signed pack that a signed delta makes of the pack `base`, to be kept and accepted like any other. Changes nothing;
+// fetch the pack whole after an error.
+//
+// # Safety
+// `base` and `delta` point to as many bytes as is said, `pack` can be written to.
+const char *segue_engine_patch_pack(SegueEngine engine,
+                                    const uint8_t *base,
+                                    size_t base_length,
+                                    const uint8_t *delta,
+                                    size_t delta_length,
+                                    SegueBytes *pack);
+
 // What is trusted, as bytes to be kept by the host: save them whenever rotations or a manifest were accepted.
 //
 // # Safety

@@ -696,6 +696,12 @@ public protocol EngineProtocol: AnyObject, Sendable {
     func nextSession() throws 
     
     /**
+     * The signed pack that a signed delta makes of the pack `base`, to be kept and accepted like any other. Changes nothing;
+     * fetch the pack whole after an error.
+     */
+    func patchPack(base: Data, delta: Data) throws  -> Data
+    
+    /**
      * Ranks the pack for the session as it is now, or as far as it gets within so many milliseconds; what it does not
      * reach keeps the pack's order. `engine_busy` when other threads kept the engine for as long.
      */
@@ -909,6 +915,21 @@ open func nextSession()throws   {try rustCallWithError(FfiConverterTypeSegueErro
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 }
+}
+    
+    /**
+     * The signed pack that a signed delta makes of the pack `base`, to be kept and accepted like any other. Changes nothing;
+     * fetch the pack whole after an error.
+     */
+open func patchPack(base: Data, delta: Data)throws  -> Data  {
+    return try  FfiConverterData.lift(try rustCallWithError(FfiConverterTypeSegueError_lift) {
+        uniffiCallStatus in
+    uniffi_segue_mobile_fn_method_engine_patch_pack(
+            self.uniffiCloneHandle(),
+        FfiConverterData.lower(base),
+        FfiConverterData.lower(delta),uniffiCallStatus
+    )
+})
 }
     
     /**
@@ -3431,6 +3452,9 @@ private let initializationResult: InitializationResult = {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_segue_mobile_checksum_method_engine_next_session() != 32030) {
+        return InitializationResult.apiChecksumMismatch
+    }
+    if (uniffi_segue_mobile_checksum_method_engine_patch_pack() != 22702) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_segue_mobile_checksum_method_engine_rank() != 21891) {

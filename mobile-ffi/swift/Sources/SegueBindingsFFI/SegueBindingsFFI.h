@@ -298,6 +298,11 @@ uint64_t uniffi_segue_mobile_fn_method_engine_interactions(uint64_t ptr, RustCal
 void uniffi_segue_mobile_fn_method_engine_next_session(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_FN_METHOD_ENGINE_PATCH_PACK
+#define UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_FN_METHOD_ENGINE_PATCH_PACK
+RustBuffer uniffi_segue_mobile_fn_method_engine_patch_pack(uint64_t ptr, RustBuffer base, RustBuffer delta, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_FN_METHOD_ENGINE_RANK
 #define UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_FN_METHOD_ENGINE_RANK
 RustBuffer uniffi_segue_mobile_fn_method_engine_rank(uint64_t ptr, RustBuffer request, RustBuffer deadline_ms, RustCallStatus *_Nonnull out_status
@@ -726,6 +731,12 @@ uint16_t uniffi_segue_mobile_checksum_method_engine_interactions(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_CHECKSUM_METHOD_ENGINE_NEXT_SESSION
 #define UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_CHECKSUM_METHOD_ENGINE_NEXT_SESSION
 uint16_t uniffi_segue_mobile_checksum_method_engine_next_session(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_CHECKSUM_METHOD_ENGINE_PATCH_PACK
+#define UNIFFI_FFIDEF_UNIFFI_SEGUE_MOBILE_CHECKSUM_METHOD_ENGINE_PATCH_PACK
+uint16_t uniffi_segue_mobile_checksum_method_engine_patch_pack(void
     
 );
 #endif

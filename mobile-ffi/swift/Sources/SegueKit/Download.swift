@@ -8,13 +8,16 @@ struct Download: Sendable {
     let service: Service
     let root: String
     let now: @Sendable () -> Int64
+    /// Hears of what changed that was of no use.
+    let complain: @Sendable (HostError) -> Void
 
     /// The bundle of `subject`, or everyone's where the service has none for them; `known` itself when nothing has changed
     /// since. An artefact that cannot be had is left out, as the pack's own order needs none, and asked for the next time.
     func bundle(_ subject: String, known: Bundle? = nil) async throws -> Bundle {
         async let rotations = optional { try await service.read("rotations", mostBytes: rotationsBytes, known: known?.rotations) }
         async let manifest = service.read("manifest", mostBytes: manifestBytes, known: known?.manifest)
-        let (owner, pack) = try await packOf(subject, known)
+        let (owner, read) = try await packOf(subject, known)
+        let pack = try await whole(read, of: owner, known, rotations)
         var bundle = try await Bundle(
             subject: owner, rotations: rotations, manifest: manifest, pack: pack, artefacts: [:], acceptedMs: now())
         if let known, bundle.manifest == known.manifest, bundle.pack == known.pack, bundle.rotations == known.rotations {
@@ -24,24 +27,51 @@ struct Download: Sendable {
         return bundle
     }
 
-    /// A person's pack, or everyone's where there is none of their own.
-    private func packOf(_ subject: String, _ known: Bundle?) async throws -> (String, Tagged) {
-        let id = subject.hasPrefix("user:") ? String(subject.dropFirst(5)) : subject
-        let owner = id.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(CharacterSet(charactersIn: ":-._~"))) ?? id
+    /// A person's pack, or everyone's where there is none of their own; of the one that is kept, what changed will do.
+    private func packOf(_ subject: String, _ known: Bundle?) async throws -> (String, Reading) {
         do {
-            let own = known?.subject == subject ? known?.pack : nil
-            return (subject, try await service.read("packs/\(owner)", mostBytes: packBytes, known: own))
+            if let known, known.subject == subject {
+                return (subject, try await service.readChanges(path(of: subject), mostBytes: packBytes, known: known.pack))
+            }
+            return (subject, .whole(try await service.read(path(of: subject), mostBytes: packBytes)))
         } catch let failure as HostError where subject != everyone && failure.status == 404 {
             return try await packOf(everyone, known)
         }
     }
 
-    /// What the manifest lists, read by an engine of its own; none where it is refused, which feeding it will tell.
+    private func path(of subject: String) -> String {
+        let id = subject.hasPrefix("user:") ? String(subject.dropFirst(5)) : subject
+        let owner = id.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(CharacterSet(charactersIn: ":-._~"))) ?? id
+        return "packs/\(owner)"
+    }
+
+    /// The pack as it came, or what the changes make of the known one; the whole where the engine refuses them.
+    private func whole(_ read: Reading, of subject: String, _ known: Bundle?, _ rotations: Tagged?) async throws -> Tagged {
+        switch read {
+        case let .whole(pack):
+            return pack
+        case let .changes(delta, etag):
+            do {
+                let made = try aside(rotations).patchPack(base: known?.pack.bytes ?? Data(), delta: delta)
+                return Tagged(bytes: made, etag: etag)
+            } catch let failure as SegueError {
+                complain(HostError(failure))
+                return try await service.read(path(of: subject), mostBytes: packBytes)
+            }
+        }
+    }
+
+    /// What the manifest lists; none where it is refused, which feeding it will tell.
     private func listed(_ bundle: Bundle) -> [Artefact] {
-        guard let engine = try? Engine(root: root) else { return [] }
-        if let rotations = bundle.rotations?.bytes, !rotations.isEmpty { _ = try? engine.acceptRotations(bytes: rotations) }
-        let manifest = try? engine.acceptManifest(bytes: bundle.manifest.bytes, nowMs: bundle.acceptedMs)
+        let manifest = try? aside(bundle.rotations).acceptManifest(bytes: bundle.manifest.bytes, nowMs: bundle.acceptedMs)
         return manifest.map(everyArtefact) ?? []
+    }
+
+    /// An engine that trusts the service's present key, and has nothing else.
+    private func aside(_ rotations: Tagged?) throws -> Engine {
+        let engine = try Engine(root: root)
+        if let rotations = rotations?.bytes, !rotations.isEmpty { _ = try? engine.acceptRotations(bytes: rotations) }
+        return engine
     }
 
     private func artefacts(_ wanted: [Artefact], before: [String: Data]) async throws -> [String: Data] {

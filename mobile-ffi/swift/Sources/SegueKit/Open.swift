@@ -24,7 +24,7 @@ extension Segue {
             let outbox = try Outbox.open(path: storage.outbox(options.subject).path, seed: .random(in: 0 ... .max))
             let troubles = Broadcast<HostError>()
             let service = Service(options, transport, now: now)
-            let download = Download(service: service, root: options.root, now: now)
+            let download = Download(service: service, root: options.root, now: now) { troubles.tell($0) }
             let supply = Supply(engine, download, storage, options) { troubles.tell($0) }
             let ask = try await supply.open()
             // An app may have learnt of a surface since its pack was kept.

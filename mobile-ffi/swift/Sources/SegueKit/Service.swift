@@ -12,6 +12,17 @@ struct Tagged: Codable, Equatable, Sendable {
     let etag: String?
 }
 
+/// What came of something that was read before.
+enum Reading: Sendable {
+    /// The content.
+    case whole(Tagged)
+    /// What changed since, and the tag of what it makes.
+    case changes(Data, etag: String?)
+}
+
+/// The status of an answer that is what changed.
+private let imUsed = 226
+
 /// Requests to the service: conditional reads, and batches of events.
 actor Service {
     private let options: Options
@@ -29,6 +40,19 @@ actor Service {
         var headers = await options.headers()
         if let etag = known?.etag { headers["if-none-match"] = etag }
         let answer = try await ask(HttpRequest(method: "GET", url: url(path), headers: headers, mostBytes: mostBytes))
+        return try tagged(path, answer, known)
+    }
+
+    /// Reads what was read before; what changed since will do (RFC 3229), where the service has that.
+    func readChanges(_ path: String, mostBytes: Int, known: Tagged) async throws -> Reading {
+        guard let etag = known.etag else { return .whole(try await read(path, mostBytes: mostBytes)) }
+        let headers = await options.headers().merging(["if-none-match": etag, "a-im": "segue-delta"]) { $1 }
+        let answer = try await ask(HttpRequest(method: "GET", url: url(path), headers: headers, mostBytes: mostBytes))
+        if answer.status == imUsed { return .changes(answer.body, etag: answer.headers["etag"]) }
+        return .whole(try tagged(path, answer, known))
+    }
+
+    private func tagged(_ path: String, _ answer: HttpResponse, _ known: Tagged?) throws -> Tagged {
         if answer.status == 304, let known { return known }
         guard (200..<300).contains(answer.status) else { throw refusal(path, answer) }
         return Tagged(bytes: answer.body, etag: answer.headers["etag"])

@@ -9,6 +9,7 @@ actor FakeService: Transport {
     private var eventsStatus = 202
     private var eventsHeaders: [String: String] = [:]
     private var resources: [String: Data] = [:]
+    private var delta: Data?
     private var isSilent = false
     private var held: [CheckedContinuation<Void, Never>] = []
 
@@ -30,6 +31,9 @@ actor FakeService: Transport {
 
     /// The next generation is there.
     func publish() throws { resources = try Self.generation(World.nextManifest, World.nextPack, World.nextPolicy) }
+
+    /// Whoever has the generation before, and asks for it, is told that this changed of the pack.
+    func tell(_ delta: Data) { self.delta = delta }
 
     /// Something else lies under a name.
     func put(_ path: String, _ bytes: Data) { resources[path] = bytes }
@@ -53,7 +57,7 @@ actor FakeService: Transport {
         if isSilent { await withCheckedContinuation { held.append($0) } }
         guard isOnline else { throw HostFailure() }
         let path = request.url.components(separatedBy: "/api/v1/").last ?? ""
-        let answer = request.method == "POST" ? events(request) : resource(path, request.headers["if-none-match"])
+        let answer = request.method == "POST" ? events(request) : resource(path, request.headers)
         log.append("\(request.method) \(path.split(separator: "/")[0]) \(answer.status)")
         return answer
     }
@@ -66,11 +70,17 @@ actor FakeService: Transport {
         return HttpResponse(status: eventsStatus, headers: eventsHeaders, body: receipt)
     }
 
-    private func resource(_ path: String, _ tag: String?) -> HttpResponse {
+    private func resource(_ path: String, _ headers: [String: String]) -> HttpResponse {
         guard let bytes = resources[path] else { return HttpResponse(status: 404, body: Data(#"{"code":"pack_missing"}"#.utf8)) }
-        let etag = "\"\(artefactOf(bytes: bytes).hash)\""
-        return tag == etag ? HttpResponse(status: 304) : HttpResponse(status: 200, headers: ["etag": etag], body: bytes)
+        let (tag, etag) = (headers["if-none-match"], tagOf(bytes))
+        if tag == etag { return HttpResponse(status: 304) }
+        if let delta, headers["a-im"] == "segue-delta", tag == tagOf(World.pack) {
+            return HttpResponse(status: 226, headers: ["etag": etag], body: delta)
+        }
+        return HttpResponse(status: 200, headers: ["etag": etag], body: bytes)
     }
+
+    private func tagOf(_ bytes: Data) -> String { "\"\(artefactOf(bytes: bytes).hash)\"" }
 }
 
 struct HostFailure: Error {}

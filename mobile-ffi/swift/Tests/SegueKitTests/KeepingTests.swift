@@ -78,6 +78,36 @@ final class KeepingTests: HostCase {
         await segue.close()
     }
 
+    /// What is asked for of packs when a generation is published of which this changed, until the host has it.
+    private func packsAsked(_ delta: Data, _ check: (Segue) async -> Void) async throws -> [String] {
+        let service = try FakeService()
+        let segue = try await open(service)
+        await service.clearLog()
+        await service.tell(delta)
+        try await service.publish()
+        _ = try await segue.refresh()
+        let generation = await segue.list.generation
+        XCTAssertEqual(generation, 2)
+        await check(segue)
+        _ = try await segue.refresh()
+        await segue.close()
+        return await service.log.filter { $0.contains("packs") }
+    }
+
+    func testOfANewerPackWhatChangedIsFetchedAndKeptAsAWholeOneIs() async throws {
+        let asked = try await packsAsked(World.delta) { _ in }
+        XCTAssertEqual(asked, ["GET packs 226", "GET packs 304"])
+    }
+
+    func testWhatChangedOfAPackIsToldWhereItCameDamagedAndThePackFetchedWhole() async throws {
+        let damaged = Data(World.delta.dropLast())
+        let asked = try await packsAsked(damaged) { segue in
+            let told = await self.problem(segue)
+            XCTAssertEqual(told, "envelope_damaged")
+        }
+        XCTAssertEqual(asked, ["GET packs 226", "GET packs 200", "GET packs 304"])
+    }
+
     func testANewerGenerationIsTakenWhileThePersonGoesOn() async throws {
         let service = try FakeService()
         let segue = try await open(service)

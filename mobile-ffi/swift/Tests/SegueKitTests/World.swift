@@ -23,6 +23,9 @@ enum World {
     static var nextPack: Data { Vectors.bytes(next("accept_pack")["bytes"]) }
     static var nextPolicy: Data { Vectors.bytes(next("accept_policy")["bytes"]) }
 
+    /// What changed between the two packs.
+    static var delta: Data { Vectors.bytes((Vectors.steps("delta-followed").first { $0["delta"] != .null } ?? .null)["delta"]) }
+
     /// An engine with all of it.
     static func engine() throws -> Engine {
         let engine = try Engine(root: root)

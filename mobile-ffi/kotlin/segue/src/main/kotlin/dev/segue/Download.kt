@@ -16,7 +16,13 @@ private const val PACK_BYTES = 4 shl 20
 private const val MODEL_BYTES = 8 shl 20
 
 /** Fetches bundles, of which nothing is believed yet but the manifest's list. */
-internal class Download(private val service: Service, private val root: String, private val now: () -> Long) {
+internal class Download(
+    private val service: Service,
+    private val root: String,
+    private val now: () -> Long,
+    /** Hears of what changed that was of no use. */
+    private val complain: (HostException) -> Unit,
+) {
     /**
      * The bundle of [subject], or everyone's where the service has none for them; [known] itself when nothing has changed
      * since. An artefact that cannot be had is left out, as the pack's own order needs none, and asked for the next time.
@@ -24,7 +30,7 @@ internal class Download(private val service: Service, private val root: String, 
     suspend fun bundle(subject: String, known: Bundle? = null): Bundle = coroutineScope {
         val rotations = async { optional { service.read("rotations", ROTATIONS_BYTES, known?.rotations) } }
         val manifest = async { service.read("manifest", MANIFEST_BYTES, known?.manifest) }
-        val (owner, pack) = packOf(subject, known)
+        val (owner, pack) = packOf(subject, known) { base, delta -> aside(rotations.await()) { it.patchPack(base, delta) } }
         val isUnchanged = known != null && manifest.await() === known.manifest && pack === known.pack && rotations.await() === known.rotations
         val bundle = if (isUnchanged) known else Bundle(owner, rotations.await(), manifest.await(), pack, emptyMap(), now())
         val artefacts = artefactsFor(peek(bundle), known?.artefacts.orEmpty())
@@ -33,22 +39,30 @@ internal class Download(private val service: Service, private val root: String, 
     }
 
     /** A person's pack, or everyone's where there is none of their own. */
-    private suspend fun packOf(subject: String, known: Bundle?): Pair<String, Tagged> = try {
+    private suspend fun packOf(subject: String, known: Bundle?, patch: suspend (ByteArray, ByteArray) -> ByteArray): Pair<String, Tagged> = try {
         val owner = URLEncoder.encode(subject.removePrefix("user:"), "UTF-8").replace("+", "%20").replace("%3A", ":")
-        subject to service.read("packs/$owner", PACK_BYTES, known?.pack?.takeIf { known.subject == subject })
+        val before = known?.pack?.takeIf { known.subject == subject }
+        val pack = when (before) {
+            null -> service.read("packs/$owner", PACK_BYTES)
+            else -> service.readChanges("packs/$owner", PACK_BYTES, before, complain) { patch(before.bytes, it) }
+        }
+        subject to pack
     } catch (failure: HostException) {
         if (subject == EVERYONE || failure.status != 404) throw failure
-        packOf(EVERYONE, known)
+        packOf(EVERYONE, known, patch)
     }
 
-    /** What the manifest lists, read by an engine of its own; none where it is refused, which feeding it will tell. */
-    private fun peek(bundle: Bundle): List<Artefact> = Engine(root).use { engine ->
-        try {
-            bundle.rotations?.bytes?.takeIf { it.isNotEmpty() }?.let { engine.acceptRotations(it) }
-            artefactsOf(engine.acceptManifest(bundle.manifest.bytes, bundle.acceptedMs))
-        } catch (_: SegueException) {
-            emptyList()
-        }
+    /** What the manifest lists; nothing where it is refused, which feeding it will tell. */
+    private fun peek(bundle: Bundle): List<Artefact> = try {
+        aside(bundle.rotations) { artefactsOf(it.acceptManifest(bundle.manifest.bytes, bundle.acceptedMs)) }
+    } catch (_: SegueException) {
+        emptyList()
+    }
+
+    /** What an engine of its own answers that trusts the service's present key. */
+    private fun <T> aside(rotations: Tagged?, ask: (Engine) -> T): T = Engine(root).use { engine ->
+        rotations?.bytes?.takeIf { it.isNotEmpty() }?.let { engine.acceptRotations(it) }
+        ask(engine)
     }
 
     private suspend fun artefactsFor(wanted: List<Artefact>, before: Map<String, ByteArray>): Map<String, ByteArray> = coroutineScope {

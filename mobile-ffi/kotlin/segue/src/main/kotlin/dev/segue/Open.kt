@@ -35,7 +35,8 @@ internal suspend fun opened(
         val threads = Threads().also(held::add)
         val problems = MutableSharedFlow<HostException>(replay = 16, onBufferOverflow = BufferOverflow.DROP_OLDEST)
         val service = Service(options, transport, now)
-        val supply = Supply(engine, Download(service, options.root, now), storage, options) { problems.tryEmit(it) }
+        val complain: (HostException) -> Unit = { problems.tryEmit(it) }
+        val supply = Supply(engine, Download(service, options.root, now, complain), storage, options, complain)
         val ask = supply.open()
         val session = Session(engine, storage, options.subject, now)
         session.restore()?.let { problems.tryEmit(it) }

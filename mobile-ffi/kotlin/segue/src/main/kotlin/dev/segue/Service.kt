@@ -1,6 +1,7 @@
 package dev.segue
 
 import dev.segue.bindings.Answer
+import dev.segue.bindings.SegueException
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.ensureActive
 import java.time.Duration
@@ -12,6 +13,9 @@ private const val RECEIPT_BYTES = 1 shl 20
 
 /** The longest `Retry-After` that is told, a day, in seconds. */
 private const val MOST_RETRY_SECONDS = 86_400L
+
+/** The status of an answer that is what changed. */
+private const val IM_USED = 226
 
 /** Bytes with the tag to ask for newer ones by. */
 internal class Tagged(val bytes: ByteArray, val etag: String?)
@@ -25,6 +29,33 @@ internal class Service(private val options: Options, private val transport: Tran
     suspend fun read(path: String, mostBytes: Int, known: Tagged? = null): Tagged {
         val conditional = known?.etag?.let { mapOf("if-none-match" to it) }.orEmpty()
         val answer = ask(path) { HttpRequest("GET", url(path), options.headers() + conditional, mostBytes) }
+        return tagged(path, answer, known)
+    }
+
+    /**
+     * Reads what was read before, and lets the service answer with what changed since (RFC 3229), of which [patch] makes the
+     * content; where the engine refuses that, [complain] is told why and the whole is read.
+     */
+    suspend fun readChanges(
+        path: String,
+        mostBytes: Int,
+        known: Tagged,
+        complain: (HostException) -> Unit,
+        patch: suspend (ByteArray) -> ByteArray,
+    ): Tagged {
+        val etag = known.etag ?: return read(path, mostBytes)
+        val changes = mapOf("if-none-match" to etag, "a-im" to "segue-delta")
+        val answer = ask(path) { HttpRequest("GET", url(path), options.headers() + changes, mostBytes) }
+        if (answer.status != IM_USED) return tagged(path, answer, known)
+        return try {
+            Tagged(patch(answer.body), answer.headers["etag"])
+        } catch (failure: SegueException) {
+            complain(hostException(failure))
+            read(path, mostBytes)
+        }
+    }
+
+    private fun tagged(path: String, answer: HttpResponse, known: Tagged?): Tagged {
         if (answer.status == 304 && known != null) return known
         if (answer.status !in 200..299) throw refusal(path, answer)
         return Tagged(answer.body, answer.headers["etag"])

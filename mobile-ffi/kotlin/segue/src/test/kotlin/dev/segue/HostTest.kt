@@ -53,6 +53,33 @@ internal class HostTest : HostCase() {
     }
 
     @Test
+    fun `of a newer pack what changed is fetched, and what it makes is kept as a whole one is`() = test {
+        openHost(folder, service, clock).use { segue ->
+            service.delta = World.delta
+            service.publish()
+            service.log.clear()
+            segue.refresh()
+            assertEquals(2uL, segue.lists.value.generation)
+            segue.refresh()
+            assertEquals(listOf("GET packs 226", "GET packs 304"), service.log.filter { "packs" in it })
+            assertEquals(emptyList<String>(), segue.problems.replayCache.map { it.code })
+        }
+    }
+
+    @Test
+    fun `what changed of a pack is told where it came damaged, and the pack fetched whole`() = test {
+        openHost(folder, service, clock).use { segue ->
+            service.delta = World.delta.copyOf(World.delta.size - 1)
+            service.publish()
+            service.log.clear()
+            segue.refresh()
+            assertEquals(listOf("GET packs 226", "GET packs 200"), service.log.filter { "packs" in it })
+            assertEquals(2uL, segue.lists.value.generation)
+            assertEquals(listOf("envelope_damaged"), segue.problems.replayCache.map { it.code })
+        }
+    }
+
+    @Test
     fun `what has not changed is not fetched again`() = test {
         openHost(folder, service, clock).use { segue ->
             service.log.clear()

@@ -34,6 +34,9 @@ internal object World {
     val nextPack: ByteArray = Vectors.bytes(later.getValue("accept_pack").getValue("bytes"))
     val nextPolicy: ByteArray = Vectors.bytes(later.getValue("accept_policy").getValue("bytes"))
 
+    /** What changed between the two packs. */
+    val delta: ByteArray = Vectors.bytes(Vectors.steps("delta-followed").first { "delta" in it }.getValue("delta"))
+
     /** An engine with all of it. */
     fun engine(): Engine = Engine(root).apply {
         acceptManifest(manifest, nowMs)
@@ -60,6 +63,9 @@ internal class FakeService : Transport {
     /** Batches wait until this is completed, where it is set. */
     @Volatile var gate: CompletableDeferred<Unit>? = null
 
+    /** What whoever has the generation before, and asks for it, is told to have changed of the pack. */
+    @Volatile var delta: ByteArray? = null
+
     /** What comes between a request and its answer: a wait, a failure, or another answer. */
     @Volatile var between: suspend (HttpRequest) -> HttpResponse? = { null }
 
@@ -77,7 +83,7 @@ internal class FakeService : Transport {
         if (!isOnline) throw IOException("the network is off")
         between(request)?.let { return it }
         val path = request.url.substringAfter("/api/v1/")
-        val answer = if (request.method == "POST") events(request) else resource(path, request.headers["if-none-match"])
+        val answer = if (request.method == "POST") events(request) else resource(path, request.headers)
         log += "${request.method} ${path.substringBefore('/')} ${answer.status}"
         return answer
     }
@@ -90,11 +96,18 @@ internal class FakeService : Transport {
         return HttpResponse(eventsStatus, emptyMap(), """{"accepted":$count,"duplicates":0,"rejected":[]}""".encodeToByteArray())
     }
 
-    private fun resource(path: String, tag: String?): HttpResponse {
+    private fun resource(path: String, headers: Map<String, String>): HttpResponse {
         val bytes = resources[path] ?: return HttpResponse(404, emptyMap(), """{"code":"pack_missing"}""".encodeToByteArray())
-        val etag = "\"${bytes.contentHashCode()}\""
-        return if (tag == etag) HttpResponse(304, emptyMap(), ByteArray(0)) else HttpResponse(200, mapOf("etag" to etag), bytes)
+        val (tag, etag) = headers["if-none-match"] to tagOf(bytes)
+        val changes = delta.takeIf { headers["a-im"] == "segue-delta" && tag == tagOf(World.pack) }
+        return when {
+            tag == etag -> HttpResponse(304, emptyMap(), ByteArray(0))
+            changes != null -> HttpResponse(226, mapOf("etag" to etag), changes)
+            else -> HttpResponse(200, mapOf("etag" to etag), bytes)
+        }
     }
+
+    private fun tagOf(bytes: ByteArray) = "\"${bytes.contentHashCode()}\""
 }
 
 /** A clock that goes only when told to. */

@@ -695,6 +695,8 @@ internal object IntegrityCheckingUniffiLib {
     ): Int
     external fun uniffi_segue_mobile_checksum_method_engine_next_session(
     ): Int
+    external fun uniffi_segue_mobile_checksum_method_engine_patch_pack(
+    ): Int
     external fun uniffi_segue_mobile_checksum_method_engine_rank(
     ): Int
     external fun uniffi_segue_mobile_checksum_method_engine_refill(
@@ -775,6 +777,8 @@ internal object UniffiLib {
     ): Long
     external fun uniffi_segue_mobile_fn_method_engine_next_session(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
     ): Unit
+    external fun uniffi_segue_mobile_fn_method_engine_patch_pack(`ptr`: Long,`base`: RustBuffer.ByValue,`delta`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    ): RustBuffer.ByValue
     external fun uniffi_segue_mobile_fn_method_engine_rank(`ptr`: Long,`request`: RustBuffer.ByValue,`deadlineMs`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
     ): RustBuffer.ByValue
     external fun uniffi_segue_mobile_fn_method_engine_refill(`ptr`: Long,`nowMs`: Long,uniffi_out_err: UniffiRustCallStatus, 
@@ -966,6 +970,9 @@ private fun uniffiCheckApiChecksums(lib: IntegrityCheckingUniffiLib) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_segue_mobile_checksum_method_engine_next_session() and 0xFFFF) != 32030) {
+        throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
+    }
+    if ((lib.uniffi_segue_mobile_checksum_method_engine_patch_pack() and 0xFFFF) != 22702) {
         throw RuntimeException("UniFFI API checksum mismatch: try cleaning and rebuilding your project")
     }
     if ((lib.uniffi_segue_mobile_checksum_method_engine_rank() and 0xFFFF) != 21891) {
@@ -1566,6 +1573,12 @@ public interface EngineInterface {
     fun `nextSession`()
     
     /**
+     * The signed pack that a signed delta makes of the pack `base`, to be kept and accepted like any other. Changes nothing;
+     * fetch the pack whole after an error.
+     */
+    fun `patchPack`(`base`: kotlin.ByteArray, `delta`: kotlin.ByteArray): kotlin.ByteArray
+    
+    /**
      * Ranks the pack for the session as it is now, or as far as it gets within so many milliseconds; what it does not
      * reach keeps the pack's order. `engine_busy` when other threads kept the engine for as long.
      */
@@ -1869,6 +1882,26 @@ open class Engine: Disposable, AutoCloseable, EngineInterface
 }
     }
     
+    
+
+    
+    /**
+     * The signed pack that a signed delta makes of the pack `base`, to be kept and accepted like any other. Changes nothing;
+     * fetch the pack whole after an error.
+     */
+    @Throws(SegueException::class)override fun `patchPack`(`base`: kotlin.ByteArray, `delta`: kotlin.ByteArray): kotlin.ByteArray {
+            return FfiConverterByteArray.lift(
+    callWithHandle {
+    uniffiRustCallWithError(SegueException) { _status ->
+    UniffiLib.uniffi_segue_mobile_fn_method_engine_patch_pack(
+        it,
+        
+        FfiConverterByteArray.lower(`base`),
+        FfiConverterByteArray.lower(`delta`),_status)
+}
+    }
+    )
+    }
     
 
     
