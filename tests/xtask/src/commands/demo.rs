@@ -116,12 +116,13 @@ fn catalogue(paths: &Paths, steps: &Steps, arguments: &Arguments) -> Option<(Seg
     Some((segue, data, refresh))
 }
 
-/// Builds `segue`. The server scores through ONNX Runtime, so the core's scorer is not compiled for it.
+/// Builds `segue` with what the service uses: lists are ranked by the core's own operators, packs by ONNX Runtime.
 ///
 /// # Errors
 /// When the compiler fails.
 pub(crate) fn build_server(paths: &Paths, step: &Step) -> anyhow::Result<PathBuf> {
-    let arguments = ["build", "--locked", "--package", "segue-cloud", "--no-default-features"];
+    let features = ["--no-default-features", "--features", "ranker"];
+    let arguments = ["build", "--locked", "--package", "segue-cloud"].into_iter().chain(features);
     shell::run(step, &mut shell::cargo(paths, arguments))?;
     Ok(paths.executable("debug", "segue"))
 }

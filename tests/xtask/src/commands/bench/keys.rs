@@ -44,6 +44,7 @@ pub(crate) const KEYS: [(&str, Group, &str); 84] = [
     ("pack_304_per_second", Group::Cloud, "1/s"),
     ("ratio_nginx_pack_get", Group::Cloud, "x"),
     ("pack_get_p99_ms", Group::Cloud, "ms"),
+    ("recommendations_first_p50_ms", Group::Cloud, "ms"),
     ("recommendations_p50_ms", Group::Cloud, "ms"),
     ("recommendations_p99_ms", Group::Cloud, "ms"),
     ("events_per_second", Group::Cloud, "1/s"),

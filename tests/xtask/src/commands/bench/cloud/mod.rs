@@ -124,7 +124,7 @@ fn serve(
         packs(paths, steps, report, &server);
     }
     if choice.takes(choice::LISTS) {
-        report.add(&steps.run(choice::LISTS, |_| lists::measure(&server)).unwrap_or_default());
+        report.add(&steps.run(choice::LISTS, |step| lists::measure(step, &server)).unwrap_or_default());
     }
     if choice.takes(choice::EVENTS) {
         report.add(&steps.run(choice::EVENTS, |step| events::measure(step, &server)).unwrap_or_default());
@@ -214,7 +214,9 @@ fn figures(paths: &Paths, steps: &Steps, choice: &Choice<'_>, segue: &Segue, dat
 }
 
 fn build(paths: &Paths, step: &Step) -> anyhow::Result<PathBuf> {
-    let arguments = ["build", "--locked", "--release", "--package", "segue-cloud", "--no-default-features"];
+    let features = ["--no-default-features", "--features", "ranker"];
+    let arguments =
+        ["build", "--locked", "--release", "--package", "segue-cloud"].into_iter().chain(features);
     shell::run(step, &mut shell::cargo(paths, arguments))?;
     Ok(paths.executable("release", "segue"))
 }
