@@ -81,7 +81,7 @@ async fn pinned_items_are_the_editors_choices_of_the_next_packs() {
     let data = published();
     let state = administered(data.path());
     let is_editorial = |pack: &VerifiedPack, item: &str| {
-        pack.find(item).is_some_and(|one| one.columns.get("editorial") == Some(&1.0))
+        pack.find(item).is_some_and(|one| one.columns.get("editorial") == Some(1.0))
     };
     assert!(!is_editorial(&pack(&state, "user:u0").await, "i7"));
     for (item, body) in [("i7", json!({})), ("i8", json!({"position": 0, "until_ms": 1}))] {

@@ -137,10 +137,10 @@ async fn a_pack_on_demand_knows_how_well_did_what_others_tried_since_the_refresh
     let counts = async |item: &str| -> (f32, f32) {
         let pack = pack(&state, "user:u0").await;
         let columns = &pack.find(item).unwrap().columns;
-        (columns["explore_successes"], columns["explore_failures"])
+        (columns.get("explore_successes").unwrap(), columns.get("explore_failures").unwrap())
     };
     let before = pack(&state, "user:u0").await;
-    let is_tried = |one: &&segue_core::pack::Candidate| one.columns.contains_key("explore_successes");
+    let is_tried = |one: &&segue_core::pack::Candidate| one.columns.get("explore_successes").is_some();
     let item = before.candidates().iter().find(is_tried).unwrap().item.clone();
     let (well, not) = counts(&item).await;
     let told = |id: usize| {

@@ -100,7 +100,7 @@ impl Lists {
         };
         let found = pack.candidates().iter().filter_map(|candidate| {
             let item = prepared.catalogue.item_index(&candidate.item).filter(allowed)?;
-            let sources = Sources::of_number(candidate.columns.get("sources").copied().unwrap_or_default());
+            let sources = Sources::of_number(candidate.columns.get("sources").unwrap_or_default());
             Some(Place::new(item, candidate.score, sources))
         });
         Some(found.collect()).filter(|list: &Vec<Place>| !list.is_empty())

@@ -68,7 +68,7 @@ fn what_is_counted_of_items_is_the_same_whatever_is_held_and_shards_agree() {
         let pack = open(data, "region:all");
         let columns = |one: &Candidate| {
             let names = ["popularity", "popularity_rank", "completion_rate", "like_rate"];
-            (one.item.clone(), names.map(|name| one.columns.get(name).copied()))
+            (one.item.clone(), names.map(|name| one.columns.get(name)))
         };
         pack.candidates().iter().map(columns).collect::<std::collections::BTreeMap<_, _>>()
     };

@@ -259,7 +259,7 @@ fn a_regions_pack_has_300_candidates_and_brings_what_is_new_and_little_known() {
     let pack = open(data.path(), "region:all");
     assert_eq!(pack.candidates().len(), KEPT_OF_REGION);
     let brought = |source: Source| {
-        let number = |one: &segue_core::pack::Candidate| one.columns.get("sources").copied().unwrap_or(0.0);
+        let number = |one: &segue_core::pack::Candidate| one.columns.get("sources").unwrap_or(0.0);
         pack.candidates().iter().filter(|one| Sources::of_number(number(one)).contains(source)).count()
     };
     assert!(brought(Source::Trending) >= 200);

@@ -164,7 +164,7 @@ impl Engine {
 
 /// A reason that the pack alone gives.
 fn plain_reason(candidate: &Candidate, age_days: Option<f32>) -> Reason {
-    let is_trending = |name: &str| candidate.columns.get(name).is_some_and(|rank| *rank >= TRENDING);
+    let is_trending = |name: &str| candidate.columns.get(name).is_some_and(|rank| rank >= TRENDING);
     let is_new = age_days.is_some_and(|days| (0.0..NEW_DAYS).contains(&days));
     if is_new && !candidate.creator.is_empty() {
         return by_creator(Reason::plain(ReasonCode::NewFrom), candidate);

@@ -117,7 +117,7 @@ fn write_candidate(column: &Column<CandidateSource>, candidate: &Candidate, user
         CandidateSource::UserSimilarity => Raw::Number(similarity(user, &candidate.vector)),
         CandidateSource::RefreshScore => Raw::Number(candidate.score),
         CandidateSource::Column => {
-            candidate.columns.get(column.argument.as_str()).map_or(Raw::Absent, |number| Raw::Number(*number))
+            candidate.columns.get(&column.argument).map_or(Raw::Absent, Raw::Number)
         }
     };
     column.write(raw, row);

@@ -1,7 +1,8 @@
 //! One candidate as the engine sees it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use super::Columns;
 
 /// One candidate of an opened pack.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,7 +18,7 @@ pub struct Candidate {
     /// Its categories, most important first.
     pub categories: Vec<String>,
     /// Named numbers: `popularity`, `age_days`, ...
-    pub columns: BTreeMap<Arc<str>, f32>,
+    pub columns: Columns,
     /// When it stops being available, in milliseconds since 1970.
     pub ends_ms: Option<i64>,
     /// The regions it may be shown in; empty for everywhere.

@@ -280,7 +280,7 @@ mod tests {
         let second = pack.find("b").unwrap();
         assert_eq!((second.creator.as_str(), second.ends_ms), ("ada", Some(50)));
         assert_eq!(second.categories, categories);
-        assert!((second.columns["popularity"] - 1.0).abs() < 1e-6);
+        assert!((second.columns.get("popularity").unwrap() - 1.0).abs() < 1e-6);
         assert!((second.vector[1] + 0.8).abs() < 0.01);
     }
 
@@ -319,9 +319,10 @@ mod tests {
         source.candidates[0].columns = vec![("age_days", 3.0)];
         source.candidates[1].columns = vec![("popularity", 0.0)];
         let pack = VerifiedPack::from_pack(source.to_pack()).unwrap();
-        let names = |at: usize| pack.candidates()[at].columns.keys().map(|name| &**name).collect::<Vec<_>>();
+        let names =
+            |at: usize| pack.candidates()[at].columns.iter().map(|(name, _)| name).collect::<Vec<_>>();
         assert_eq!((names(0), names(1)), (vec!["age_days"], vec!["popularity"]));
-        assert_eq!(pack.candidates()[0].columns["age_days"], 3.0);
+        assert_eq!(pack.candidates()[0].columns.get("age_days"), Some(3.0));
     }
 
     #[test]

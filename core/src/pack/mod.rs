@@ -4,11 +4,13 @@
 //! accepts, and the only way to get one is [`VerifiedPack::open`].
 
 mod candidate;
+mod columns;
 mod delta;
 mod format;
 mod verify;
 
 pub use candidate::Candidate;
+pub use columns::Columns;
 pub use delta::patch;
 pub use format::{Column, Pack, Vectors};
 pub use verify::VerifiedPack;

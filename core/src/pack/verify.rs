@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Candidate, Pack};
+use super::{Candidate, Columns, Pack};
 use crate::error::{Code, Error, Result};
 use crate::limits;
 use crate::trust::envelope::{self, Purpose};
@@ -254,11 +254,8 @@ fn profile(pack: &Pack) -> Vec<(String, u16)> {
 
 fn candidates(pack: &Pack) -> Vec<Candidate> {
     let ends: BTreeMap<usize, i64> = pack.ends.iter().map(|&(index, end)| (index as usize, end)).collect();
-    let names: Vec<Arc<str>> = pack.columns.keys().map(|name| name.as_str().into()).collect();
-    let columns = |index: usize| {
-        let values = names.iter().zip(pack.columns.values());
-        values.filter_map(move |(name, column)| Some((name.clone(), column.get(index)?))).collect()
-    };
+    let names: Arc<[Arc<str>]> = pack.columns.keys().map(|name| name.as_str().into()).collect();
+    let columns = |index: usize| Columns::new(&names, pack.columns.values().map(|column| column.get(index)));
     let sets: Vec<Arc<[String]>> = pack.regions.iter().map(|set| set.clone().into()).collect();
     let everywhere: Arc<[String]> = [].into();
     let limited: BTreeMap<usize, &Arc<[String]>> =

@@ -50,7 +50,7 @@ impl Pool {
             Self { method: exploration.method, members: Vec::new(), arms: Vec::new(), posteriors: None };
         let mut arm_of_category = vec![None; traits.categories.count];
         for (index, candidate) in candidates.iter().enumerate() {
-            let count = |name| candidate.columns.get(name).copied().filter(|count| *count >= 0.0);
+            let count = |name| candidate.columns.get(name).filter(|count| *count >= 0.0);
             let Some((successes, failures)) = count(SUCCESSES).zip(count(FAILURES)) else { continue };
             if pool.members.len() >= limits::EXPLORATION_ITEMS {
                 break;
@@ -129,8 +129,8 @@ mod tests {
             .enumerate()
             .map(|(at, (category, successes, failures))| {
                 let mut item = candidate(&at.to_string(), "", category, [1.0, 0.0]);
-                item.columns.insert(SUCCESSES.into(), *successes);
-                item.columns.insert(FAILURES.into(), *failures);
+                item.columns.insert(SUCCESSES, *successes);
+                item.columns.insert(FAILURES, *failures);
                 item
             })
             .collect();

@@ -1,6 +1,6 @@
 //! Made-up candidates for tests: the same ones for the same seed.
 
-use crate::pack::Candidate;
+use crate::pack::{Candidate, Columns};
 use crate::scramble::scramble;
 
 /// A candidate with nothing but what list rules look at.
@@ -11,7 +11,7 @@ pub(crate) fn candidate(item: &str, creator: &str, category: &str, vector: [f32;
         score: 0.0,
         creator: creator.into(),
         categories: vec![category.into()],
-        columns: [].into(),
+        columns: Columns::default(),
         regions: [].into(),
         ends_ms: None,
         display: None,
@@ -50,7 +50,7 @@ pub(crate) fn candidates(numbers: &mut Numbers, count: usize) -> Vec<Candidate> 
             item: format!("t{at:03}"),
             vector,
             score: 1.0 - at as f32 / 100.0,
-            columns: columns.into_iter().map(|(name, value)| (name.into(), value)).collect(),
+            columns: columns.into_iter().collect(),
             regions: [].into(),
             ..candidate("", &creator, &category, [0.0, 0.0])
         }

@@ -113,7 +113,7 @@ impl<'a> List<'a> {
         let source = pin.source.as_ref()?;
         let is_of_source = |index: &usize| {
             let columns = self.given.candidates.get(*index).map(|candidate| &candidate.columns);
-            columns.and_then(|columns| columns.get(source.as_str())).is_some_and(|value| *value > 0.0)
+            columns.and_then(|columns| columns.get(source.as_str())).is_some_and(|value| value > 0.0)
         };
         let index = self.open(place, Strictness::Shares).map(|(_, index)| index).find(is_of_source)?;
         Some(Placed { index, how: How::Pinned, propensity: CERTAIN })
@@ -235,7 +235,7 @@ mod tests {
         let by = ["x", "y", "x", "y", "z"];
         let mut items: Vec<_> =
             (0..5).map(|at| candidate(&at.to_string(), by[at], "k", [1.0, 0.0])).collect();
-        items[4].columns.insert("editorial".into(), 1.0);
+        items[4].columns.insert("editorial", 1.0);
         let traits = Traits::new(&items, 0);
         let rules = ListRules {
             creator: Caps { in_a_row: 1, ..Caps::default() },

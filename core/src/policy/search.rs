@@ -336,13 +336,13 @@ mod tests {
     #[test]
     fn the_young_come_up_and_the_popular_go_down() {
         let mut items = ["a", "b"].map(|item| candidate(item, "", "k", [1.0, 0.0]));
-        items[0].columns.insert("popularity_rank".into(), 1.0);
-        items[1].columns.insert("age_days".into(), 1.9);
+        items[0].columns.insert("popularity_rank", 1.0);
+        items[1].columns.insert("age_days", 1.9);
         let mut rules = ListRules::none();
         rules.fresh.boost = 1.0;
         rules.popularity.penalty = 0.1;
         assert_eq!(in_order(&items, &rules, 2), ["b", "a"]);
-        items[1].columns.insert("age_days".into(), 2.1);
+        items[1].columns.insert("age_days", 2.1);
         assert_eq!(in_order(&items, &rules, 2), ["a", "b"]);
     }
 

@@ -56,7 +56,7 @@ impl Traits {
     /// Of the candidates of a pack made at `created_ms`.
     pub(crate) fn new(candidates: &[Candidate], created_ms: i64) -> Self {
         let dimension = candidates.first().map_or(0, |one| one.vector.len());
-        let column = |name: &str| candidates.iter().map(|one| one.columns.get(name).copied()).collect();
+        let column = |name: &str| candidates.iter().map(|one| one.columns.get(name)).collect();
         let categories =
             Names::new(candidates.iter().map(|one| one.categories.first().map_or("", String::as_str)));
         let popularity: Vec<Option<f32>> = column("popularity_rank");

@@ -23,7 +23,7 @@ fn source((at, one): (usize, &Candidate)) -> CandidateSource<'_> {
         score: one.score,
         creator: &one.creator,
         categories: &one.categories,
-        columns: one.columns.iter().map(|(name, value)| (&**name, *value)).collect(),
+        columns: one.columns.iter().collect(),
         regions: &one.regions,
         ends_ms: (at % 11 == 0).then_some(NOW - 1),
         display: None,
