@@ -1,5 +1,6 @@
 //! What an engine works out of a pack apart from any session, kept by a server for the next list from the same pack.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::session::State;
 /// explored, likenesses. An engine with the same policy and ranker goes on with it for the person's next list.
 pub struct Groundwork {
     pack: Arc<VerifiedPack>,
-    traits: Traits,
+    traits: OnceCell<Traits>,
     surfaces: BTreeMap<String, surface::OfPack>,
     ranker: Option<ranker::OfPack>,
 }
@@ -32,7 +33,7 @@ impl Engine {
         let Groundwork { pack, traits, mut surfaces, ranker } = groundwork;
         self.state = State::default();
         self.state.adopt(&pack);
-        (self.pack, self.traits) = (Some(pack), Some(traits));
+        (self.pack, self.traits) = (Some(pack), traits);
         if let Some(own) = &mut self.ranker {
             own.exchange(ranker);
         }
@@ -45,7 +46,8 @@ impl Engine {
     /// pack.
     pub fn leave(&mut self) -> Option<Groundwork> {
         self.state = State::default();
-        let (pack, traits) = self.pack.take().zip(self.traits.take())?;
+        let pack = self.pack.take()?;
+        let traits = std::mem::take(&mut self.traits);
         let ranker = self.ranker.as_mut().and_then(|ranker| ranker.exchange(None));
         let of_pack = |(name, surface): (&String, &mut super::Surface)| {
             (name.clone(), std::mem::take(&mut surface.of_pack))

@@ -24,6 +24,7 @@ pub use slate::{Listed, Order, Place, Request, Slate};
 use surface::OfPack;
 pub(crate) use surface::Surface;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -75,8 +76,8 @@ pub struct Engine {
     /// The accepted ranker as manifests name it.
     appointed: Option<Appointed>,
     pack: Option<Arc<VerifiedPack>>,
-    /// What list rules ask of the pack's candidates.
-    traits: Option<Traits>,
+    /// What list rules ask of the pack's candidates, from the first list on: who only asks for utilities needs none.
+    traits: OnceCell<Traits>,
     state: State,
     faults: Faults,
     /// Surface of the last request: events without one are weighed by its policy.
@@ -131,7 +132,7 @@ impl Engine {
             linear_meanwhile: false,
             appointed: None,
             pack: None,
-            traits: None,
+            traits: OnceCell::new(),
             state: State::default(),
             faults: Faults::default(),
             surface: None,
@@ -263,7 +264,7 @@ impl Engine {
 
     fn replace_pack(&mut self, pack: Arc<VerifiedPack>) {
         self.state.adopt(&pack);
-        self.traits = Some(Traits::new(pack.candidates(), pack.created_ms()).with_profile(pack.profile()));
+        self.traits = OnceCell::new();
         self.pack = Some(pack);
         if let Some(ranker) = &mut self.ranker {
             ranker.exchange(None);

@@ -172,8 +172,9 @@ impl Engine {
     /// A fallback keeps pins and caps, and draws nothing.
     fn placed(&mut self, request: &Request, line: &Line, is_fallback: bool) -> Result<Vec<Placed>> {
         let interactions = self.state.applied().saturating_add(request.interactions());
+        self.traits()?;
         if let (Some(surface), Some(pack), Some(traits)) =
-            (self.surfaces.get_mut(&request.surface), &self.pack, &self.traits)
+            (self.surfaces.get_mut(&request.surface), &self.pack, self.traits.get())
         {
             surface.make_pool(traits, pack.candidates());
         }
@@ -238,7 +239,9 @@ impl Engine {
     }
 
     pub(super) fn traits(&self) -> Result<&Traits> {
-        self.traits.as_ref().ok_or_else(|| Error::new(Code::PackMissing, "no pack has been accepted."))
+        let pack = self.pack()?;
+        let new = || Traits::new(pack.candidates(), pack.created_ms()).with_profile(pack.profile());
+        Ok(self.traits.get_or_init(new))
     }
 }
 
