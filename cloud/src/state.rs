@@ -203,9 +203,11 @@ impl AppState {
             Err(error) => tracing::debug!("no report of how it was made: {error:#}"),
         }
         let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
-        served.published = Some(Arc::new(published));
+        let before = served.published.replace(Arc::new(published));
         served.problem = None;
         drop(served);
+        // With all that it keeps in memory: every request waits for the lock.
+        drop(before);
         self.compact_changes();
     }
 
@@ -228,7 +230,9 @@ impl AppState {
         match Display::open(&self.config.data) {
             Ok(display) => {
                 let mut served = self.served.write().unwrap_or_else(PoisonError::into_inner);
-                served.display = Some(Arc::new(display));
+                let before = served.display.replace(Arc::new(display));
+                drop(served);
+                drop(before);
             }
             Err(error) => tracing::debug!("no item table: {error:#}"),
         }

@@ -106,6 +106,8 @@ impl Workshop {
         let data = state.config.data.clone();
         self.begin(of, move |preparing| {
             let basis = Basis::load(&data, &published, now_ms())?;
+            // What it keeps in memory is of no use here, and would outlive the generation.
+            drop(published);
             prepare(preparing, basis)
         });
     }
