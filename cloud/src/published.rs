@@ -13,7 +13,7 @@ use crate::live::OpenedPacks;
 use crate::packs::{Generation, PackStore};
 use crate::recent::Recent;
 use crate::refresh::{self, Report};
-use crate::served::Served;
+use crate::served::{LookedThrough, Served};
 
 /// What a kept pack takes beside its bytes, about.
 const KEPT_BYTES: usize = 512;
@@ -32,6 +32,8 @@ pub struct Published {
     /// Packs of its subjects that were handed out, as they lie on the disk: read and compared with their hash once. They go with
     /// the generation, so that none is ever out of date.
     kept: Recent<String, Served>,
+    /// What looking through packs of its subjects for what ended came to.
+    pub(crate) looked_through: Recent<String, LookedThrough>,
     /// The signed manifest.
     pub manifest: Bytes,
     /// Its hash.
@@ -82,6 +84,9 @@ impl Published {
             changed,
             opened: OpenedPacks::of(limits.opened_candidates),
             kept: Recent::of(limits.kept_pack_bytes, |pack: &Served| KEPT_BYTES + pack.bytes.len()),
+            looked_through: Recent::of(limits.kept_pack_bytes, |looked: &LookedThrough| {
+                KEPT_BYTES + looked.with_ends.as_ref().map_or(0, |pack| pack.bytes.len())
+            }),
             manifest,
             manifest_hash,
             rotations,
@@ -114,12 +119,13 @@ impl Published {
     pub fn forget(&self, subject: &str) {
         self.opened.forget(subject);
         self.kept.forget(subject);
+        self.looked_through.forget(subject);
     }
 
     /// Bytes of the packs in memory.
     #[must_use]
     pub fn kept_bytes(&self) -> usize {
-        self.kept.weight()
+        self.kept.weight() + self.looked_through.weight()
     }
 }
 

@@ -15,10 +15,6 @@ use segue_core::trust::hash;
 use crate::live::{Items, Version};
 use crate::state::Published;
 
-/// Subjects remembered; beyond that it begins anew.
-const SUBJECTS: usize = 100_000;
-/// Packs with ends that are remembered, of some 60 kB each.
-const CHANGED: usize = 1_000;
 /// Packs made on demand that are kept; the oldest go first.
 const MADE: usize = 2_000;
 /// How long nobody's pack is made again; by a clock that nobody sets.
@@ -41,12 +37,28 @@ impl Served {
     }
 }
 
+/// What looking through a subject's pack for what ended came to. It goes with its generation, and counts as long as items and
+/// pack are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct LookedThrough {
+    /// How far changes of items had come.
+    items: Version,
+    /// The hash of the pack where it was made on demand, and not the generation's.
+    made: Option<String>,
+    /// The pack with ends; nothing where it stays as it is.
+    pub(crate) with_ends: Option<Served>,
+}
+
+impl LookedThrough {
+    /// Whether it is about the items as they are and the pack that was `made` on demand, or the generation's.
+    fn is_of(&self, items: Version, made: Option<&Served>) -> bool {
+        self.items == items && self.made.as_deref() == made.map(|made| made.hash.as_str())
+    }
+}
+
 /// The packs that are others than the generation's.
 #[derive(Debug, Default)]
 pub struct ServedPacks(Mutex<Known>);
-
-/// What packs with ends are about: a generation, and how far changes of items have come.
-type Of = (u64, Version);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -56,39 +68,26 @@ struct Known {
     order: VecDeque<String>,
     /// When somebody's was asked for.
     asked: HashMap<String, Instant>,
-    /// The changes of items that the rest is about.
-    items: Version,
-    /// Packs with ends; nothing for those that stay as they are.
-    subjects: HashMap<String, Option<Served>>,
-    changed: usize,
 }
 
 impl Known {
-    /// Lets go of what belongs to an earlier generation or to older items.
-    fn turn_to(&mut self, generation: u64, items: Version) {
+    /// Lets go of what belongs to an earlier generation.
+    fn turn_to(&mut self, generation: u64) {
         if self.generation < generation {
-            *self = Self { generation, items, ..Self::default() };
-        }
-        if self.items != items || self.subjects.len() >= SUBJECTS || self.changed >= CHANGED {
-            self.items = items;
-            self.subjects.clear();
-            self.changed = 0;
+            *self = Self { generation, ..Self::default() };
         }
     }
 
     /// Whether something is kept that belongs to a generation before this one.
     fn is_behind(&self, generation: u64) -> bool {
-        self.generation < generation && !(self.made.is_empty() && self.subjects.is_empty())
+        self.generation < generation && !self.made.is_empty()
     }
 
-    /// Remembers what was made of a subject's pack, unless the generation, the items or the pack are others by now.
-    fn remember(&mut self, of: Of, subject: &str, made: Option<&Served>, other: Option<&Served>) {
-        let hash = |made: &Served| made.hash.clone();
-        let is_same = self.made.get(subject).map(|(made, _)| hash(made)) == made.map(hash);
-        if is_same && (self.generation, self.items) == of {
-            self.changed += usize::from(other.is_some());
-            self.subjects.insert(subject.to_owned(), other.cloned());
-        }
+    /// The pack of `subject` that was made on demand in this generation. A request that began before the one in force has
+    /// nothing to do with it.
+    fn made_in(&self, generation: u64, subject: &str) -> Option<Served> {
+        let made = self.made.get(subject).filter(|_| self.generation == generation);
+        made.map(|(made, _)| made.clone())
     }
 }
 
@@ -113,48 +112,45 @@ impl ServedPacks {
         subject: &str,
         end_of: &dyn Fn(&str, &str) -> Option<i64>,
     ) -> anyhow::Result<Option<Served>> {
-        let of = (published.packs.number(), items.version());
-        self.known().turn_to(of.0, of.1);
-        let made = match self.look(published, items, of, subject) {
+        // Before anything is looked at: what changes meanwhile is looked for again.
+        let version = items.version();
+        self.known().turn_to(published.packs.number());
+        let made = match self.look(published, items, version, subject) {
             Look::Found(other) => return Ok(other),
             Look::Through(made) => made,
         };
-        let other = with_ends(published, subject, made.as_ref(), end_of)?.or_else(|| made.clone());
-        self.known().remember(of, subject, made.as_ref(), other.as_ref());
-        Ok(other)
+        let with_ends = with_ends(published, subject, made.as_ref(), end_of)?;
+        let hash = made.as_ref().map(|made| made.hash.clone());
+        let looked = LookedThrough { items: version, made: hash, with_ends: with_ends.clone() };
+        published.looked_through.keep(subject.to_owned(), looked);
+        Ok(with_ends.or(made))
     }
 
     /// As [`ServedPacks::other`] where memory knows the answer; none where a pack has to be read for it, or much is to be let
     /// go of.
     #[must_use]
     pub fn known_other(&self, published: &Published, items: &Items, subject: &str) -> Option<Option<Served>> {
-        let of = (published.packs.number(), items.version());
-        if self.known().is_behind(of.0) {
+        let version = items.version();
+        if self.known().is_behind(published.packs.number()) {
             return None;
         }
-        match self.look(published, items, of, subject) {
+        match self.look(published, items, version, subject) {
             Look::Found(other) => Some(other),
             Look::Through(_) => None,
         }
     }
 
     /// What is known of the subject's pack, of which nothing is read.
-    fn look(&self, published: &Published, items: &Items, of: Of, subject: &str) -> Look {
+    fn look(&self, published: &Published, items: &Items, version: Version, subject: &str) -> Look {
         let has_ends = items.has_ends();
-        let known = self.known();
-        // A request that began before the generation in force has nothing to do with what is remembered.
-        let is_current = known.generation == of.0;
-        let made = known.made.get(subject).filter(|_| is_current).map(|(made, _)| made.clone());
+        let made = self.known().made_in(published.packs.number(), subject);
         if !has_ends {
             return Look::Found(made);
         }
-        if is_current
-            && known.items == of.1
-            && let Some(other) = known.subjects.get(subject)
-        {
-            return Look::Found(other.clone());
+        let looked = published.looked_through.get(subject, |looked| looked.is_of(version, made.as_ref()));
+        if let Some(looked) = looked {
+            return Look::Found(looked.with_ends.or(made));
         }
-        drop(known);
         // Names that nobody has may be asked for without end: they are not remembered.
         match made.is_none() && published.packs.entry(subject).is_none() {
             true => Look::Found(None),
@@ -195,9 +191,7 @@ impl ServedPacks {
         if generation < known.generation {
             return;
         }
-        let items = known.items;
-        known.turn_to(generation, items);
-        known.subjects.remove(subject);
+        known.turn_to(generation);
         if known.made.insert(subject.to_owned(), (pack, made_ms)).is_none() {
             known.order.push_back(subject.to_owned());
         }
@@ -223,12 +217,8 @@ fn with_ends(
     let Some(signer) = published.verified.as_ref().and_then(|verified| verified.signer.as_ref()) else {
         return Ok(None);
     };
-    let stored = match made {
-        Some(made) => Some(made.bytes.to_vec()),
-        None => published.packs.get(subject)?,
-    };
-    let Some(bytes) = stored else { return Ok(None) };
-    let mut pack = Pack::open(&bytes, &signer.public())?;
+    let stored = made.map_or_else(|| published.read(subject), |made| Ok(made.clone()))?;
+    let mut pack = Pack::open(&stored.bytes, &signer.public())?;
     if !pack.end(end_of) {
         return Ok(None);
     }
@@ -266,24 +256,54 @@ mod tests {
         let packs = ServedPacks::default();
         packs.take_in(2, "user:a", pack("made"), 5);
         packs.may_make("user:a", Instant::now());
-        packs.known().turn_to(1, Version::default());
+        packs.known().turn_to(1);
         let known = packs.known();
         assert_eq!((known.generation, known.made.len(), known.asked.len()), (2, 1, 1));
     }
 
     #[test]
-    fn what_was_computed_of_an_earlier_pack_does_not_hide_the_new_one() {
-        let packs = ServedPacks::default();
-        packs.take_in(1, "user:a", pack("new"), 5);
-        let (of, ended) = ((1, Version::default()), pack("with ends"));
-        for earlier in [None, Some(&pack("earlier"))] {
-            packs.known().remember(of, "user:a", earlier, Some(&ended));
-            assert!(packs.known().subjects.is_empty());
+    fn what_was_seen_of_another_pack_or_of_older_items_counts_for_nothing() {
+        let (made, other) = (pack("made"), pack("other"));
+        let looked = |made: Option<&Served>| LookedThrough {
+            items: (2, 1),
+            made: made.map(|made| made.hash.clone()),
+            with_ends: None,
+        };
+        assert!(looked(None).is_of((2, 1), None) && looked(Some(&made)).is_of((2, 1), Some(&made)));
+        for (items, of) in
+            [((3, 1), Some(&made)), ((2, 2), Some(&made)), ((2, 1), Some(&other)), ((2, 1), None)]
+        {
+            assert!(!looked(Some(&made)).is_of(items, of), "{items:?}");
         }
-        packs.known().remember((0, of.1), "user:a", Some(&pack("new")), Some(&ended));
-        assert!(packs.known().subjects.is_empty());
-        packs.known().remember(of, "user:a", Some(&pack("new")), Some(&ended));
-        assert_eq!(packs.known().subjects.len(), 1);
+        assert!(!looked(None).is_of((2, 1), Some(&made)));
+    }
+
+    #[test]
+    fn packs_with_ends_take_no_more_memory_than_there_is_room_for_and_are_made_of_what_is_kept() {
+        let (data, _) = folder();
+        run(data.path(), &options()).unwrap();
+        let subjects = ["user:u0", "user:u1", "user:u2"];
+        for (of_them, kept) in [(0, 0), (1, 1), (100, 3)] {
+            let mut config = Config::new(data.path());
+            let one = AppState::open(config.clone()).unwrap().published().unwrap().read("user:u0").unwrap();
+            // The packs of these people differ by less than half, ends included.
+            config.limits.kept_pack_bytes = of_them * (one.bytes.len() * 3 / 2);
+            let state = AppState::open(config).unwrap();
+            let (packs, published) = (ServedPacks::default(), state.published().unwrap());
+            let other =
+                |subject: &str| packs.other(&published, &state.items, subject, &|_, _| Some(5)).unwrap();
+            state.items.change(vec![What::Withdrawn("i0".into())], 1).unwrap();
+            let first = subjects.map(|subject| other(subject).unwrap().hash);
+            assert_eq!(subjects.map(|subject| other(subject).unwrap().hash), first, "whatever was kept");
+            let is_kept = |subject: &str| published.looked_through.get(subject, |_| true).is_some();
+            assert_eq!(subjects.into_iter().filter(|subject| is_kept(subject)).count(), kept);
+            assert_eq!(
+                subjects.into_iter().filter(|subject| published.kept(subject).is_some()).count(),
+                kept
+            );
+            assert!(published.looked_through.weight() <= state.config.limits.kept_pack_bytes);
+            assert!(published.kept_bytes() >= published.looked_through.weight());
+        }
     }
 
     #[test]
@@ -345,9 +365,10 @@ mod tests {
         let (packs, published) = (ServedPacks::default(), state.published().unwrap());
         let end_of = |item: &str, creator: &str| state.items.end_of(item, creator);
         let other = |subject: &str| packs.other(&published, &state.items, subject, &end_of).unwrap();
-        assert!(other("user:nobody").is_none() && packs.known().subjects.is_empty());
+        assert!(other("user:nobody").is_none());
+        assert_eq!(published.looked_through.weight(), 0);
         assert!(other("user:u0").is_some());
-        assert_eq!(packs.known().subjects.len(), 1);
+        assert!(published.looked_through.weight() > 0);
     }
 
     #[test]
