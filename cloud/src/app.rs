@@ -16,7 +16,7 @@ use tracing::field::Empty;
 use crate::admission::{Admission, admit};
 use crate::api::{self, Shared};
 use crate::deadline::deadline;
-use crate::encoding::{Kept, encode};
+use crate::encoding::encode;
 use crate::monitor::{Counted, follow};
 
 /// The whole service.
@@ -26,7 +26,7 @@ pub fn router(state: Shared) -> Router {
         .fallback(api::player)
         .method_not_allowed_fallback(api::not_allowed)
         .layer(DefaultBodyLimit::max(limits.body_bytes))
-        .layer(from_fn_with_state(Arc::new(Kept::default()), encode))
+        .layer(from_fn_with_state(Arc::clone(&state.encoded), encode))
         .layer(from_fn_with_state(limits.request, deadline))
         .layer(from_fn_with_state(Arc::new(Admission::new(&state.config)), admit));
     let router = match cors(&state.config.cors_origins) {

@@ -115,11 +115,16 @@ impl Published {
         self.kept.get_or_make(subject, |_| true, read)
     }
 
-    /// Lets go of what memory holds of the pack of `subject`, and of what is being read of it.
-    pub fn forget(&self, subject: &str) {
+    /// Lets go of what memory holds of the pack of `subject`, and of what is being read of it; answers the hashes under which
+    /// it was handed out.
+    pub fn forget(&self, subject: &str) -> Vec<String> {
+        let own = self.packs.entry(subject).map(|entry| entry.hash_hex());
+        let looked = self.looked_through.get(subject, |_| true);
+        let with_ends = looked.and_then(|looked| looked.with_ends).map(|pack| pack.hash);
         self.opened.forget(subject);
         self.kept.forget(subject);
         self.looked_through.forget(subject);
+        own.into_iter().chain(with_ends).collect()
     }
 
     /// Bytes of the packs in memory.

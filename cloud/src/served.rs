@@ -202,6 +202,15 @@ impl ServedPacks {
         }
     }
 
+    /// Lets go of the pack that was made for `subject` and of who asked for it; answers the pack's hash.
+    pub fn forget(&self, subject: &str) -> Option<String> {
+        let mut known = self.known();
+        known.asked.remove(subject);
+        let (made, _) = known.made.remove(subject)?;
+        known.order.retain(|other| other != subject);
+        Some(made.hash)
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -369,6 +378,21 @@ mod tests {
         assert_eq!(published.looked_through.weight(), 0);
         assert!(other("user:u0").is_some());
         assert!(published.looked_through.weight() > 0);
+    }
+
+    #[test]
+    fn of_who_is_forgotten_nothing_is_left_and_another_pack_can_be_taken_in() {
+        let packs = ServedPacks::default();
+        for name in ["user:a", "user:b"] {
+            assert!(packs.may_make(name, Instant::now()));
+            packs.take_in(1, name, pack("made"), 5);
+        }
+        assert_eq!(packs.forget("user:a"), Some(pack("made").hash));
+        assert_eq!(packs.forget("user:a"), None);
+        let known = packs.known();
+        assert_eq!(known.made.keys().collect::<Vec<_>>(), ["user:b"]);
+        assert_eq!(known.asked.keys().collect::<Vec<_>>(), ["user:b"]);
+        assert_eq!(known.order, ["user:b"]);
     }
 
     #[test]

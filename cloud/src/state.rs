@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::consumers::{Counting, Segment};
 use crate::dead_letters::DeadLetters;
 use crate::display::Display;
+use crate::encoding::Kept;
 use crate::erasure::Tombstones;
 use crate::error::{ApiError, Code};
 use crate::events::EventStore;
@@ -75,6 +76,8 @@ pub struct AppState {
     pub engines: Engines,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
+    /// Answers as they went out in fewer bytes.
+    pub(crate) encoded: Arc<Kept>,
     packs: PackStore,
     served_packs: ServedPacks,
     served: RwLock<Served>,
@@ -133,6 +136,7 @@ impl AppState {
             exports: Arc::new(Semaphore::new(api::EXPORTS_AT_ONCE)),
             engines,
             metrics,
+            encoded: Arc::default(),
             packs,
             served_packs: ServedPacks::default(),
             served,
@@ -301,7 +305,7 @@ impl AppState {
     /// Makes `user`'s pack anew with what they did until now, and hands it out from now on.
     ///
     /// # Errors
-    /// `pack_just_made` within a minute, `pack_missing` for somebody new, and those of [`Workshop::ask`].
+    /// `pack_just_made` within a minute, `pack_missing` for somebody new, `user_erased`, and those of [`Workshop::ask`].
     pub async fn make_pack(&self, user: &str) -> Result<ServedPack, ApiError> {
         let published = self.published()?;
         let (subject, now_ms) = (format!("user:{user}"), now_ms());
@@ -311,14 +315,16 @@ impl AppState {
         }
         let made =
             self.newly_made(&published, user, now_ms).instrument(tracing::info_span!("make_pack")).await;
-        match &made {
-            Ok(pack) => {
-                self.served_packs.take_in(published.packs.number(), &subject, pack.clone(), now_ms);
-                metrics::counter!("segue_packs_on_demand_total").increment(1);
-            }
+        let taken_in = made.and_then(|pack| {
+            let number = published.packs.number();
+            let take_in = || self.served_packs.take_in(number, &subject, pack.clone(), now_ms);
+            self.unless_erased(user, take_in).map(|()| pack)
+        });
+        match &taken_in {
+            Ok(_) => metrics::counter!("segue_packs_on_demand_total").increment(1),
             Err(_) => self.served_packs.may_make_again(&subject),
         }
-        made
+        taken_in
     }
 
     /// When packs were made on demand that are handed out, in milliseconds since 1970, by subject.
@@ -392,15 +398,34 @@ impl AppState {
         let noted = api::blocking("the person could not be forgotten", move || {
             let generation = state.published().map_or(0, |published| published.packs.number());
             let receipt = state.tombstones.ask(&user, now_ms(), generation)?;
-            state.sessions.forget(&user);
-            if let Ok(published) = state.published() {
-                published.forget(&format!("user:{user}"));
-            }
+            state.let_go(&user);
             Ok(receipt)
         });
         let receipt = noted.await?;
         self.erasure_asked.notify_one();
         Ok(receipt)
+    }
+
+    /// Lets go of what memory holds of somebody, who is refused from now on. A generation that was replaced a moment ago goes
+    /// as a whole with those who still read from it.
+    fn let_go(&self, user: &str) {
+        let subject = format!("user:{user}");
+        self.sessions.forget(user);
+        let made = self.served_packs.forget(&subject);
+        let others = self.published().map(|published| published.forget(&subject)).unwrap_or_default();
+        others.into_iter().chain(made).for_each(|hash| self.encoded.forget(&hash));
+    }
+
+    /// What `work` makes of what is known of `user`; whoever is forgotten meanwhile gets none of it, and nothing that it kept
+    /// in memory stays.
+    ///
+    /// # Errors
+    /// `user_erased`.
+    pub fn unless_erased<T>(&self, user: &str, work: impl FnOnce() -> T) -> Result<T, ApiError> {
+        self.refuse_erased(user)?;
+        let made = work();
+        self.refuse_erased(user).inspect_err(|_| self.let_go(user))?;
+        Ok(made)
     }
 
     /// Refuses a person who is to be forgotten.

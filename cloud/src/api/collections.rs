@@ -87,7 +87,8 @@ pub(super) async fn get(
     let turn = state.engines.turn().await;
     let made = tokio::task::spawn_blocking(move || -> Result<Collections, ApiError> {
         let _turn = turn;
-        let found = weekly(&state, &user, region.as_deref(), now_ms())?;
+        let made = state.unless_erased(&user, || weekly(&state, &user, region.as_deref(), now_ms()));
+        let found = made.flatten()?;
         let collections = found.into_iter().map(|(week, row)| playlist(&state, week, row));
         Ok(Collections { collections: collections.collect::<Result<_, _>>()?, user })
     });

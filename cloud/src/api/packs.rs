@@ -19,6 +19,9 @@ use crate::served::Served;
 use crate::state::Published;
 
 const UNREADABLE: &str = "the pack could not be read";
+/// Where a pack was found that is handed out.
+const MEMORY: &str = "memory";
+const DISK: &str = "disk";
 
 /// The signed pack of a person or of a region.
 ///
@@ -53,10 +56,12 @@ pub(super) async fn get(
     let published = state.published()?;
     let generation = published.packs.number();
     let (name, subject) = subject_in(path, generation)?;
-    let user = subject.strip_prefix("user:").unwrap_or_default();
+    let user = person_of(&subject);
     sender.0?.check(user)?;
     state.refuse_erased(user)?;
-    let known = other(&state, &published, &subject).await?.or_else(|| published.kept(&subject));
+    let (other, from) = other(&state, &published, &subject).await?;
+    let known = other.or_else(|| published.kept(&subject));
+    let from = if known.is_some() { from } else { DISK };
     let hash = match &known {
         Some(known) => known.hash.clone(),
         None => published.packs.entry(&subject).ok_or_else(|| missing(&name, generation))?.hash_hex(),
@@ -65,13 +70,16 @@ pub(super) async fn get(
     let cache_control = if subject.starts_with("user:") { "private, no-cache" } else { "no-cache" };
     let mut response = match is_current(&headers, &hash) {
         true => respond(None, COSE, cache_control, &hash, Some(generation)),
-        false => match content(&published, &subject, known, deltas::asked(&headers)).await? {
-            (_, Some(delta)) => deltas::respond(delta, &hash, generation),
-            (whole, None) => respond(Some(whole), COSE, cache_control, &hash, Some(generation)),
-        },
+        false => {
+            let asked = deltas::asked(&headers);
+            let (whole, delta) = content(&state, &published, &subject, known, asked).await?;
+            metrics::counter!("segue_packs_handed_out_total", "from" => from).increment(1);
+            match delta {
+                Some(delta) => deltas::respond(delta, &hash, generation),
+                None => respond(Some(whole), COSE, cache_control, &hash, Some(generation)),
+            }
+        }
     };
-    // Who asked to be forgotten while their pack was read gets none, and none is left here.
-    state.refuse_erased(user).inspect_err(|_| published.forget(&subject))?;
     response.headers_mut().append(header::VARY, deltas::VARY);
     Ok(response)
 }
@@ -79,26 +87,39 @@ pub(super) async fn get(
 /// The pack, and what changed since one that the client has, where that is less. What is in memory is answered without another
 /// thread.
 async fn content(
+    state: &Shared,
     published: &Arc<Published>,
     subject: &str,
     known: Option<Served>,
     asked: Vec<String>,
 ) -> Result<(Bytes, Option<Delta>), ApiError> {
-    let from = if known.is_some() { "memory" } else { "disk" };
-    let found = match known {
-        Some(whole) if asked.is_empty() => (whole.bytes, None),
+    match known {
+        Some(whole) if asked.is_empty() => Ok((whole.bytes, None)),
         known => {
-            let (published, subject) = (Arc::clone(published), subject.to_owned());
+            let (published, name) = (Arc::clone(published), subject.to_owned());
             let found = move || {
-                let whole = known.map_or_else(|| published.read(&subject), Ok)?.bytes;
-                let delta = deltas::between(&published, &subject, &asked, &whole);
+                let whole = known.map_or_else(|| published.read(&name), Ok)?.bytes;
+                let delta = deltas::between(&published, &name, &asked, &whole);
                 Ok((whole, delta))
             };
-            blocking(UNREADABLE, found).await?
+            looked_up(state, subject, found).await
         }
+    }
+}
+
+/// What `work` finds of a subject's pack beside the threads that answer, unless its person is forgotten: also where nobody waits
+/// for the answer any more.
+async fn looked_up<T: Send + 'static>(
+    state: &Shared,
+    subject: &str,
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> Result<T, ApiError> {
+    let (state, user) = (Arc::clone(state), person_of(subject).to_owned());
+    let work = move || match state.unless_erased(&user, work) {
+        Ok(found) => found.map(Ok),
+        Err(erased) => Ok(Err(erased)),
     };
-    metrics::counter!("segue_packs_handed_out_total", "from" => from).increment(1);
-    Ok(found)
+    blocking(UNREADABLE, work).await?
 }
 
 /// Makes a person's pack anew with what they did until now.
@@ -130,21 +151,23 @@ pub(super) async fn post(
     state.refuse_erased(user)?;
     let made = state.make_pack(user).await?;
     // Made from items as they were when the service got ready.
-    let pack = other(&state, &published, &subject).await?.unwrap_or(made);
+    let pack = other(&state, &published, &subject).await?.0.unwrap_or(made);
     Ok(respond(Some(pack.bytes), COSE, "private, no-cache", &pack.hash, Some(generation)))
 }
 
-/// The pack where it is another than the generation's.
+/// The pack where it is another than the generation's, and where the answer was found: one that had to be looked through for what
+/// ended was not in memory.
 async fn other(
     state: &Shared,
     published: &Arc<Published>,
     subject: &str,
-) -> Result<Option<Served>, ApiError> {
+) -> Result<(Option<Served>, &'static str), ApiError> {
     if let Some(known) = state.known_other_pack(published, subject) {
-        return Ok(known);
+        return Ok((known, MEMORY));
     }
-    let (state, published, subject) = (Arc::clone(state), Arc::clone(published), subject.to_owned());
-    blocking(UNREADABLE, move || state.other_pack(&published, &subject)).await
+    let (shared, published, name) = (Arc::clone(state), Arc::clone(published), subject.to_owned());
+    let found = looked_up(state, subject, move || shared.other_pack(&published, &name)).await?;
+    Ok((found, DISK))
 }
 
 /// The name that is asked for, and the subject it stands for; none is longer than a pack can name.
@@ -167,6 +190,11 @@ fn subject_of(name: &str) -> String {
     } else {
         format!("user:{name}")
     }
+}
+
+/// The person whose subject it is; nobody where it is a region's.
+fn person_of(subject: &str) -> &str {
+    subject.strip_prefix("user:").unwrap_or_default()
 }
 
 fn missing(name: &str, generation: u64) -> ApiError {

@@ -163,9 +163,10 @@ async fn answer(state: Shared, asked: Asked) -> Result<Answered, ApiError> {
     let span = tracing::info_span!("recommend");
     let made = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        span.in_scope(|| recommend(&list, &asked))
+        span.in_scope(|| list.unless_erased(&asked.user, || recommend(&list, &asked)))
     });
-    let made = made.await.map_err(|error| ApiError::internal("the list could not be made", &error))??;
+    let made = made.await.map_err(|error| ApiError::internal("the list could not be made", &error))?;
+    let made = made.flatten()?;
     if made.wants_pack && !wanted.user.is_empty() {
         tokio::spawn(remake(state, wanted.user.clone()));
     }

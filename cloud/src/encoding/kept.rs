@@ -37,6 +37,21 @@ impl Kept {
     pub(super) fn keep(&self, coding: Coding, tag: &HeaderValue, encoded: Option<Bytes>) {
         self.0.keep((coding, tag.clone()), encoded);
     }
+
+    /// Lets go of the answer whose plain content has this hash.
+    pub(crate) fn forget(&self, hash: &str) {
+        // A hash is hexadecimal, so it is always a valid header value.
+        let Ok(tag) = HeaderValue::from_str(&format!("\"{hash}\"")) else { return };
+        for coding in [Coding::Zstd, Coding::Brotli] {
+            self.0.forget(&(coding, tag.clone()));
+        }
+    }
+
+    /// Bytes that are kept.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.weight()
+    }
 }
 
 fn weight(encoded: &Option<Bytes>) -> usize {
@@ -61,6 +76,19 @@ mod tests {
         kept.keep(Coding::Zstd, &tag("c"), content(4 * ENTRY_BYTES));
         assert_eq!(kept.get(Coding::Zstd, &tag("c")), None);
         assert_eq!(kept.get(Coding::Zstd, &tag("b")), Some(content(ENTRY_BYTES)));
-        assert_eq!(kept.0.weight(), 3 * ENTRY_BYTES);
+        assert_eq!(kept.bytes(), 3 * ENTRY_BYTES);
+    }
+
+    #[test]
+    fn what_is_let_go_of_goes_in_every_coding() {
+        let kept = Kept::default();
+        let tags = ["\"0a\"", "\"0b\""].map(HeaderValue::from_static);
+        for coding in [Coding::Zstd, Coding::Brotli] {
+            tags.iter().for_each(|tag| kept.keep(coding, tag, Some(Bytes::from_static(b"content"))));
+        }
+        kept.forget("0a");
+        for coding in [Coding::Zstd, Coding::Brotli] {
+            assert_eq!(tags.each_ref().map(|tag| kept.get(coding, tag).is_some()), [false, true]);
+        }
     }
 }

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use tower::ServiceExt as _;
 
+use super::on_demand_tests::ready;
 use super::tests::{published, serve_with};
 use crate::app::router;
+use crate::catalog::changes::What;
 use crate::refresh::tests::{NOW, options};
 use crate::refresh::{Back, Options, rollback, run as refresh};
 use crate::state::AppState;
@@ -74,13 +77,52 @@ async fn a_pack_that_is_kept_is_answered_as_when_it_was_read_whatever_became_of_
 async fn who_is_forgotten_has_no_pack_at_once_and_none_is_left_in_memory() {
     let data = published();
     let state = serve_with(data.path(), |_| ());
+    ready(&state).await;
     for user in ["u0", "u1"] {
         assert_eq!(get(&state, user, &[]).await.status, StatusCode::OK);
     }
+    let encoded = async || get(&state, "u0", &[("accept-encoding", "zstd")]).await;
+    let own = encoded().await;
+    state.make_pack("u0").await.unwrap();
+    let made = encoded().await;
+    state.items.change((0..60).map(|item| What::Withdrawn(format!("i{item}"))).collect(), NOW).unwrap();
+    assert_eq!(get(&state, "u1", &[]).await.status, StatusCode::OK);
+    let ended = encoded().await;
+    let tags = [&own, &made, &ended].map(|answer| &answer.headers["etag"]);
+    assert!(tags[0] != tags[1] && tags[1] != tags[2], "{tags:?}");
+    let holds = |user: &str| {
+        let (published, subject) = (state.published().unwrap(), format!("user:{user}"));
+        let is_looked_through = published.looked_through.get(&subject, |_| true).is_some();
+        [is_kept(&state, user), is_looked_through, state.made_ms().contains_key(&subject)]
+    };
+    assert_eq!([holds("u0"), holds("u1")], [[true; 3], [true, true, false]]);
+    assert!(state.encoded.bytes() > 0);
     state.forget("u0".to_owned()).await.unwrap();
-    assert_eq!([is_kept(&state, "u0"), is_kept(&state, "u1")], [false, true]);
+    assert_eq!([holds("u0"), holds("u1")], [[false; 3], [true, true, false]]);
+    assert_eq!(state.encoded.bytes(), 0);
     assert_eq!(get(&state, "u0", &[]).await.status, StatusCode::GONE);
     assert_eq!(get(&state, "u1", &[]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_is_counted_as_found_in_memory_was_not_read_for_the_answer() {
+    let data = published();
+    let state = serve_with(data.path(), |_| ());
+    let found = async || -> String {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        let _counted = metrics::set_default_local_recorder(&recorder);
+        assert_eq!(get(&state, "u0", &[]).await.status, StatusCode::OK);
+        let rendered = handle.render();
+        let counted = rendered.lines().find_map(|line| {
+            let line = line.strip_prefix("segue_packs_handed_out_total{from=\"")?;
+            line.strip_suffix("\"} 1").map(str::to_owned)
+        });
+        counted.unwrap()
+    };
+    assert_eq!([found().await, found().await], ["disk", "memory"]);
+    state.items.change(vec![What::Withdrawn("no such item".into())], NOW).unwrap();
+    assert_eq!([found().await, found().await], ["disk", "memory"], "it is looked through first");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use super::tests::{published, serve_with};
 use crate::catalog::{Event, EventKind};
 use crate::clock::now_ms;
 use crate::consumers::waits_ms;
+use crate::error::Code;
 use crate::refresh::run as refresh;
 use crate::refresh::tests::{NOW, options};
 use crate::state::AppState;
@@ -66,6 +67,26 @@ async fn a_pack_on_demand_knows_what_happened_since_and_is_handed_out_until_the_
     refresh(data.path(), &options()).unwrap();
     state.reload();
     assert_eq!(pack(&state, "user:u0").await.generation(), 2);
+}
+
+#[tokio::test]
+async fn who_is_forgotten_while_their_pack_is_made_gets_none_and_none_is_kept() {
+    let data = published();
+    let state = serve(data.path());
+    ready(&state).await;
+    let (go_on, wait) = std::sync::mpsc::channel();
+    // What comes first keeps the workshop busy until the person is forgotten.
+    let busy = state.workshop.ask(move |_| wait.recv().unwrap());
+    let forgotten = async {
+        state.forget("u0".to_owned()).await.unwrap();
+        go_on.send(()).unwrap();
+    };
+    let (busy, made, ()) = tokio::join!(busy, state.make_pack("u0"), forgotten);
+    busy.unwrap();
+    assert_eq!(made.unwrap_err().code, Code::UserErased);
+    assert!(state.made_ms().is_empty());
+    let (status, _) = ask(&state, "GET", "/api/v1/packs/u0", None).await;
+    assert_eq!(status, StatusCode::GONE);
 }
 
 #[tokio::test]

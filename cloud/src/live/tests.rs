@@ -202,3 +202,34 @@ async fn the_pack_of_somebody_who_is_forgotten_is_let_go_of() {
         super::item_tests::ask(&state, "GET", "/api/v1/recommendations?user=u0&surface=radio", None);
     assert_ne!(refused.await.0, axum::http::StatusCode::OK);
 }
+
+#[tokio::test]
+async fn who_is_forgotten_while_their_list_waits_for_a_turn_gets_none_and_no_pack_stays_open() {
+    let data = published();
+    let state = super::item_tests::serve(data.path());
+    let mut turns = Vec::new();
+    for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+        turns.push(state.engines.turn().await);
+    }
+    let list = super::item_tests::ask(&state, "GET", "/api/v1/recommendations?user=u0&surface=radio", None);
+    let forgotten = async {
+        state.forget("u0".to_owned()).await.unwrap();
+        drop(turns);
+    };
+    let ((status, _), ()) = tokio::join!(list, forgotten);
+    assert_eq!(status, axum::http::StatusCode::GONE);
+    assert!(!is_opened(&state, "u0"));
+}
+
+#[test]
+fn who_is_forgotten_while_their_list_is_made_gets_none_and_no_pack_stays_open() {
+    let data = published();
+    let state = serve(data.path());
+    let made = state.unless_erased("u0", || {
+        let list = recommend(&state, &wanted("u0")).unwrap();
+        state.tombstones.ask("u0", NOW, 1).unwrap();
+        list
+    });
+    assert_eq!(made.unwrap_err().code, Code::UserErased);
+    assert!(!is_opened(&state, "u0"));
+}

@@ -184,14 +184,14 @@ pub const METRICS: &[Metric] = &[
         "segue_packs_handed_out_total",
         &["from"],
         &["memory", "disk"],
-        "packs handed out, whole or as what changed, by where they were found",
+        "packs handed out, whole or as what changed, by where they were found: in `memory`, or on the `disk`, as those that had to be looked through for what ended",
     ),
     metric(
         Kind::Gauge,
         "segue_kept_pack_bytes",
         &[],
         &[],
-        "memory that packs of the served generation take which were handed out (`limits.kept_pack_bytes`)",
+        "memory that packs of the served generation take which were handed out, as they were made and with an end for what was withdrawn (`limits.kept_pack_bytes` for each of the two)",
     ),
     metric(Kind::Counter, "segue_packs_on_demand_total", &[], &[], "packs made on demand"),
     metric(
