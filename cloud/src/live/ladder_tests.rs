@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 use super::engines::Kit;
 use super::item_tests::{ask, serve};
 use super::tests::published;
-use crate::catalog::EventKind;
+use super::{Recommendations, Step, Wanted, recommend};
+use crate::catalog::{Event, EventKind};
 use crate::clock::now_ms;
 use crate::keys::KeyStore;
 use crate::packs::PackStore;
@@ -43,6 +44,17 @@ fn objects(data: &Path, number: u64) -> PathBuf {
 
 fn nowhere() -> Ranker {
     Ranker { model: Artefact::of(b"no model"), schema: Artefact::of(b"no schema") }
+}
+
+/// The demonstration's ranker, put into the data folder.
+#[cfg(feature = "ranker")]
+fn demo_ranker(data: &Path) -> Ranker {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo");
+    let put = |name: &str| {
+        let mut staging = PackStore::new(data).begin().unwrap();
+        staging.put_blob(&fs::read(demo.join(name)).unwrap()).unwrap()
+    };
+    Ranker { model: put("ranker.onnx"), schema: put("schema.json") }
 }
 
 /// Damages the packs of these subjects on the disk.
@@ -118,12 +130,7 @@ async fn each_step_is_in_the_answer_and_in_the_metric() {
 async fn without_its_ranker_a_list_is_ranked_by_the_one_before() {
     let data = published();
     refresh(data.path(), &options()).unwrap();
-    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo");
-    let put = |name: &str| {
-        let mut staging = PackStore::new(data.path()).begin().unwrap();
-        staging.put_blob(&fs::read(demo.join(name)).unwrap()).unwrap()
-    };
-    let ranker = Ranker { model: put("ranker.onnx"), schema: put("schema.json") };
+    let ranker = demo_ranker(data.path());
     appoint(data.path(), 1, ranker.clone());
     appoint(data.path(), 2, nowhere());
     assert_eq!(step(data.path(), "user=u0").await, "previous_ranker");
@@ -245,4 +252,57 @@ async fn a_like_of_a_device_whose_clock_is_ahead_is_in_the_list_asked_for_after_
     let (_, body) = ask(&state, "GET", path, None).await;
     let list: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!((&list["step"], &list["items"][0]["item"]), (&"own_top".into(), &"i7".into()));
+}
+
+/// A list on everybody's pack for somebody without one of their own, who did this with these items.
+fn shared(state: &AppState, user: &str, surface: &str, did: &[(&str, EventKind)]) -> Recommendations {
+    let events = did.iter().enumerate().map(|(at, (item, kind))| {
+        let mut event = Event::new(format!("{user} {at}"), *item, kind.clone(), NOW - 1_000 + at as i64);
+        event.user = user.to_owned();
+        event
+    });
+    let wanted = Wanted {
+        user: user.to_owned(),
+        surface: surface.to_owned(),
+        offset: 0,
+        count: 30,
+        context: [("device".to_owned(), "phone".to_owned())].into(),
+        as_of_ms: NOW,
+        events: events.collect(),
+        without: Vec::new(),
+    };
+    recommend(state, &wanted).unwrap()
+}
+
+/// On what they share lists are made one after the other: each is as if it were the first.
+fn is_as_if_nobody_had_been_there(data: &Path) {
+    let surfaces: Vec<String> = {
+        let published = serve(data).published().unwrap();
+        published.verified.as_ref().unwrap().manifest.policies.keys().cloned().collect()
+    };
+    for surface in &surfaces {
+        let likes_and_skips = [("i5", EventKind::Like), ("i9", EventKind::Complete), ("i2", EventKind::Skip)];
+        let refuses = [("i2", EventKind::Like), ("i5", EventKind::NotInterested), ("i9", EventKind::Dislike)];
+        // Each by a service that nobody asked before.
+        let first = shared(&serve(data), "one", surface, &likes_and_skips);
+        let quiet = shared(&serve(data), "one", surface, &[]);
+        assert_eq!(first.step, Step::LiveRanker);
+        assert_ne!(quiet.places, first.places, "{surface}");
+        let state = serve(data);
+        let other = shared(&state, "other", surface, &refuses);
+        assert_eq!(shared(&state, "one", surface, &likes_and_skips), first, "{surface}");
+        assert_eq!(shared(&state, "other", surface, &refuses), other, "{surface}");
+        assert_eq!(shared(&state, "one", surface, &[]), quiet, "{surface}");
+    }
+}
+
+#[test]
+fn what_somebody_else_did_on_the_same_pack_leaves_nothing_in_a_list() {
+    let data = published();
+    is_as_if_nobody_had_been_there(data.path());
+    #[cfg(feature = "ranker")]
+    {
+        appoint(data.path(), 1, demo_ranker(data.path()));
+        is_as_if_nobody_had_been_there(data.path());
+    }
 }
