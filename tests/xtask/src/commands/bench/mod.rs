@@ -44,6 +44,15 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// Refuses what would be passed over without a word.
+    fn check(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.only.is_none() || self.takes(Group::Cloud),
+            "--only chooses among the steps of the group `cloud`; name that group too, or none"
+        );
+        Ok(())
+    }
+
     /// Whether the group was asked for.
     fn takes(&self, group: Group) -> bool {
         match self.groups.as_slice() {
@@ -73,8 +82,9 @@ pub(crate) enum Group {
 /// Measures the chosen groups; the file is written even when one of them fails.
 ///
 /// # Errors
-/// When no step is called as asked, the project's folders cannot be used or the file cannot be written.
+/// When no step is called as asked or `--only` has no group to choose in, the project's folders cannot be used or the file cannot be written.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    arguments.check()?;
     let choice = Choice::new(arguments.all, arguments.only.as_deref())?;
     let paths = Paths::find()?;
     let steps = Steps::new(&paths, "bench")?;
@@ -98,4 +108,24 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     steps::print_result(&report.table());
     Ok(steps.exit_code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_chosen_of_the_group_that_has_them_alone() {
+        let arguments = |groups: &[Group], only: Option<&str>| Arguments {
+            groups: groups.to_vec(),
+            json: PathBuf::new(),
+            all: false,
+            only: only.map(str::to_owned),
+        };
+        for groups in [&[][..], &[Group::Cloud], &[Group::Engine, Group::Cloud]] {
+            assert!(arguments(groups, Some("packs")).check().is_ok(), "{groups:?}");
+        }
+        assert!(arguments(&[Group::Engine], Some("packs")).check().is_err());
+        assert!(arguments(&[Group::Engine], None).check().is_ok());
+    }
 }
