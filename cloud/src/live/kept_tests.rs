@@ -82,14 +82,13 @@ async fn who_is_forgotten_has_no_pack_at_once_and_none_is_left_in_memory() {
         assert_eq!(get(&state, user, &[]).await.status, StatusCode::OK);
     }
     let encoded = async || get(&state, "u0", &[("accept-encoding", "zstd")]).await;
-    let own = encoded().await;
+    encoded().await;
     state.make_pack("u0").await.unwrap();
     let made = encoded().await;
     state.items.change((0..60).map(|item| What::Withdrawn(format!("i{item}"))).collect(), NOW).unwrap();
     assert_eq!(get(&state, "u1", &[]).await.status, StatusCode::OK);
     let ended = encoded().await;
-    let tags = [&own, &made, &ended].map(|answer| &answer.headers["etag"]);
-    assert!(tags[0] != tags[1] && tags[1] != tags[2], "{tags:?}");
+    assert_ne!(made.headers["etag"], ended.headers["etag"]);
     let holds = |user: &str| {
         let (published, subject) = (state.published().unwrap(), format!("user:{user}"));
         let is_looked_through = published.looked_through.get(&subject, |_| true).is_some();
