@@ -42,6 +42,7 @@ codes! {
     PayloadDamaged = "payload_damaged", "The signed content contradicts itself: report it to whoever made it.";
     PackWrongSubject = "pack_wrong_subject", "This pack was made for somebody else: fetch the one of this user.";
     PackWrongGeneration = "pack_wrong_generation", "The pack is not of the manifest's generation: fetch the manifest, then the pack.";
+    PackWrongTowers = "pack_wrong_towers", "The pack's vectors are not of the manifest's towers: fetch the manifest, then the pack, and report it if it persists.";
     PackExpired = "pack_expired", "The pack expired before it was accepted: fetch a newer one.";
     GenerationOlder = "generation_older", "The manifest is older than one already accepted: fetch again.";
     ManifestExpired = "manifest_expired", "The manifest expired before it was accepted: fetch a newer one.";
@@ -51,6 +52,7 @@ codes! {
     ModelDamaged = "model_damaged", "The model cannot be read: export it again.";
     ModelOperatorUnknown = "model_operator_unknown", "The model uses an operator the engine does not run: see the list in `score`.";
     ModelInputsMismatch = "model_inputs_mismatch", "The model's inputs differ from its schema: export both together.";
+    ModelWrongTowers = "model_wrong_towers", "The ranker was trained on the vectors of other towers: export both together, then refresh.";
     ScoresInvalid = "scores_invalid", "The model gave a value that is not finite: retrain or roll back.";
     SchemaInvalid = "schema_invalid", "The feature schema names something unknown: see `features`.";
     PolicyInvalid = "policy_invalid", "The policy cannot be read, or a value of it is out of range: see what is named.";

@@ -32,6 +32,8 @@ pub fn schema(dataset: &Dataset, dimension: usize) -> Schema {
         format: Schema::FORMAT,
         version: "target-attention-1".into(),
         dataset: dataset.schema_hash(),
+        // Training writes which, once they are there.
+        towers: None,
         dimension,
         slots: limits::SESSION_EVENTS,
         candidate: candidate(),

@@ -169,7 +169,12 @@ impl<'a> Prepared<'a> {
             embed_some(catalogue, moment.until_ms, model, &|user| mine[user] || user % step == 0)?;
         let projection = project(&embeddings);
         if let Some((_, schema)) = &ranking.ranker {
-            let dimension = projection.embeddings.dimension;
+            let (dimension, towers) = (projection.embeddings.dimension, &embeddings.towers);
+            ensure!(
+                schema.reads_vectors_of(towers),
+                "the ranker was trained on vectors of the towers {}, these are of {towers}: export both together",
+                schema.towers.as_deref().unwrap_or_default()
+            );
             ensure!(
                 schema.dimension == dimension,
                 "the ranker takes vectors of {} dimensions, the towers make {dimension}: export both together",

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 
 use super::table;
@@ -47,13 +47,16 @@ pub enum Retriever {
 #[derive(serde::Deserialize)]
 struct TrainedOn {
     dataset: String,
+    /// Hash of what made the vectors, where the training tells.
+    #[serde(default)]
+    towers: Option<String>,
 }
 
 impl ModelDirectory {
     /// Reads a model folder.
     ///
     /// # Errors
-    /// When a file is missing or the schema names no data set.
+    /// When a file is missing, the schema names no data set, or the ranker was trained on vectors of other towers.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
         let read = |name: &str| -> anyhow::Result<Cow<'static, [u8]>> {
             let path = folder.join(name);
@@ -77,7 +80,13 @@ impl ModelDirectory {
             schema: read("schema.json")?,
             trees: folder.join(TREES).exists().then(|| read(TREES)).transpose()?,
         };
-        model.trained_on()?;
+        let (towers, made) = (model.trained_on()?.towers, model.towers_hash());
+        ensure!(
+            towers.as_ref().is_none_or(|towers| *towers == made),
+            "the ranker in {} was trained on vectors of the towers {}, those beside it are {made}: export both together",
+            model.origin,
+            towers.unwrap_or_default()
+        );
         Ok(model)
     }
 
@@ -113,7 +122,7 @@ impl ModelDirectory {
     /// # Errors
     /// When the schema cannot be read.
     pub fn fits(&self, dataset: &Dataset) -> anyhow::Result<bool> {
-        Ok(self.trained_on()? == dataset.schema_hash())
+        Ok(self.trained_on()?.dataset == dataset.schema_hash())
     }
 
     /// The model's files with their names.
@@ -141,11 +150,10 @@ impl ModelDirectory {
         hex(&digest.finalize())
     }
 
-    fn trained_on(&self) -> anyhow::Result<String> {
-        let TrainedOn { dataset } = serde_json::from_slice(&self.schema).with_context(|| {
+    fn trained_on(&self) -> anyhow::Result<TrainedOn> {
+        serde_json::from_slice(&self.schema).with_context(|| {
             format!("schema.json of {} names no `dataset`: export the model again", self.origin)
-        })?;
-        Ok(dataset)
+        })
     }
 }
 
@@ -221,6 +229,21 @@ mod tests {
         let heads = scorer.score(&inputs, &mut segue_core::Budget::unlimited()).unwrap();
         check_heads(&heads, inputs.count, &schema).unwrap();
         assert!(heads.iter().all(|probability| (0.0..=1.0).contains(probability)), "{heads:?}");
+    }
+
+    #[test]
+    fn a_ranker_that_was_trained_on_vectors_of_other_towers_is_no_model_with_these() {
+        let folder = folder_for("0123");
+        let current = folder.path().join("models/current");
+        let made = ModelDirectory::open(&current).unwrap().towers_hash();
+        let told = |towers: &str| {
+            let schema = format!(r#"{{"dataset":"0123","towers":"{towers}"}}"#);
+            std::fs::write(current.join("schema.json"), schema).unwrap();
+            ModelDirectory::open(&current).map_err(|error| error.to_string())
+        };
+        assert!(told(&made).is_ok());
+        let error = told("others").unwrap_err();
+        assert!(error.contains("others") && error.contains(&made), "{error}");
     }
 
     #[test]

@@ -82,8 +82,9 @@ def written(variant: Variant, data: RankerData, vectors: Path, folder: Path, bes
         quantise.rewrite(beside / path.name, path)
     else:
         export.ranker(variant.model, ranker.widths(data), data.schema["slots"], path)
-    (folder / "schema.json").write_text(json.dumps(variant.schema, indent=2))
     shutil.copyfile(vectors, folder / generations.TABLE)
+    schema = variant.schema | {"towers": generations.towers_hash(folder)}
+    (folder / "schema.json").write_text(json.dumps(schema, indent=2))
     return {
         "ranker": variant.name,
         "parameters": sum(weight.numel() for weight in variant.model.parameters()),

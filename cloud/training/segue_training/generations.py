@@ -7,6 +7,7 @@ over the items that both know. Towers also begin with the weights before (warm s
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -17,6 +18,13 @@ from onnx import numpy_helper
 from torch import nn
 
 TABLE = "item_vectors.bin"
+
+
+def towers_hash(model: Path) -> str:
+    """The name of the vectors that a model folder makes, as manifests and packs carry it: SHA-256 over its table, or over its item tower
+    and then its user tower (`ModelDirectory::towers_hash` in cloud/src/towers/model.rs)."""
+    files = [TABLE] if (model / TABLE).exists() else ["item_tower.onnx", "user_tower.onnx"]
+    return hashlib.sha256(b"".join((model / file).read_bytes() for file in files)).hexdigest()
 
 
 def rotation(vectors: torch.Tensor, onto: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from . import card, devices, export, gbdt, item2vec, parts, quantise, ranker, reference, two_tower
+from . import card, devices, export, gbdt, generations, item2vec, parts, quantise, ranker, reference, two_tower
 from .data import RankerData, TowerData
 
 TOWERS, ITEM2VEC = "towers", "item2vec"
@@ -62,9 +62,9 @@ def fit(
 ) -> dict:
     """Trains vectors and ranker on a data folder; writes the model folder without a card and returns what to say. Vectors go on
     from those of the model folder `before`; the ranker's `weights` are kept as f32 or int8. A `plain` model, as the demo's, is learned
-    from a few weeks of made data: nothing is old, its linear part is learned with the rest, its heads are not corrected, it has no trees
-    beside it, and what is told of its steps and what was refused do not count: made lists show nothing in a place that people would not
-    look at."""
+    from a few weeks of made data: nothing is old, its linear part is learned with the rest, its heads are not corrected, its
+    schema names no towers, it has no trees beside it, and what is told of its steps and what was refused do not count: made lists show
+    nothing in a place that people would not look at."""
     deterministic()
     out.mkdir(parents=True, exist_ok=True)
     if retriever == TOWERS:
@@ -80,7 +80,9 @@ def fit(
     facts["gbdt"] = {} if plain else devices.alone(gbdt.train, ranker_data, out)
     facts["differences"] |= devices.alone(export_ranker, model, ranker_data, out)
     facts["weights"] = devices.alone(kept, model, ranker_data, out, weights)
-    schema = ranker_data.schema if plain else calibrated(ranker_data.schema, facts["ranker"]["calibration"])
+    schema = ranker_data.schema
+    if not plain:
+        schema = calibrated(schema, facts["ranker"]["calibration"]) | {"towers": devices.alone(generations.towers_hash, out)}
     devices.alone((out / "schema.json").write_text, json.dumps(schema, indent=2))
     facts["parameters"] = sum(parameter.numel() for parameter in model.parameters())
     facts["settings"]["ranker"] = asdict(settings)

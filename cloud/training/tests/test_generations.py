@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import torch
 
 from segue_training import export, generations, item2vec, two_tower
@@ -16,6 +18,14 @@ def exported(model: two_tower.TwoTower, folder) -> None:
     data = tower_data()
     for tower, rows, name in ((model.items, data.items, "items"), (model.users, data.users, "users")):
         export.tower(tower.eval(), rows, name, folder / f"{name[:-1]}_tower.onnx")
+
+
+def test_vectors_are_named_by_the_table_or_by_both_towers_in_their_order(tmp_path):
+    for name, content in (("user_tower.onnx", b"user"), ("item_tower.onnx", b"item ")):
+        (tmp_path / name).write_bytes(content)
+    assert generations.towers_hash(tmp_path) == hashlib.sha256(b"item user").hexdigest()
+    (tmp_path / generations.TABLE).write_bytes(b"table")
+    assert generations.towers_hash(tmp_path) == hashlib.sha256(b"table").hexdigest()
 
 
 def test_a_rotation_brings_turned_vectors_back():

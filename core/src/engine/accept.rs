@@ -73,8 +73,8 @@ impl Engine {
     /// After an error the pack's own order is ranked with `fallback_model_refused`, until a ranker is accepted.
     ///
     /// # Errors
-    /// `manifest_missing`, `hash_mismatch`, `too_large`, `format_unknown`, `schema_invalid`, `model_damaged`,
-    /// `model_operator_unknown`, `model_inputs_mismatch`.
+    /// `manifest_missing`, `hash_mismatch`, `too_large`, `format_unknown`, `schema_invalid`, `model_wrong_towers`,
+    /// `model_damaged`, `model_operator_unknown`, `model_inputs_mismatch`.
     #[cfg(feature = "ranker")]
     pub fn accept_ranker(&mut self, model: &[u8], schema: &[u8]) -> Result<()> {
         let opened = self.open_ranker(model, schema);
@@ -99,10 +99,12 @@ impl Engine {
         use crate::score::RankerScorer;
 
         let none = || Error::new(Code::HashMismatch, "the manifest names no ranker.");
-        let named = self.trust.manifest()?.ranker.as_ref().ok_or_else(none)?;
+        let manifest = self.trust.manifest()?;
+        let named = manifest.ranker.as_ref().ok_or_else(none)?;
         trust::check(model, &named.model, "ranker")?;
         trust::check(schema, &named.schema, "schema")?;
         let schema = Schema::from_json(schema)?;
+        schema.check_towers(manifest)?;
         let scorer = Box::new(RankerScorer::new(model, &schema)?);
         Ok(super::Ranker::new(schema, scorer))
     }
@@ -120,7 +122,7 @@ impl Engine {
     /// # Errors
     /// `request_invalid` for a subject that is too long; `manifest_missing`, `too_large`, `envelope_damaged`,
     /// `signer_unknown`, `signature_invalid`, `format_unknown`, `payload_damaged`, `pack_wrong_subject`,
-    /// `pack_wrong_generation`, `pack_expired`.
+    /// `pack_wrong_generation`, `pack_wrong_towers`, `pack_expired`.
     pub fn accept_pack(&mut self, bytes: &[u8], subject: &str, now_ms: i64) -> Result<&VerifiedPack> {
         if subject.len() > limits::SUBJECT_BYTES {
             return Err(Error::new(Code::RequestInvalid, format!("a subject of {} bytes.", subject.len())));

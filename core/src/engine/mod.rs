@@ -255,11 +255,15 @@ impl Engine {
         self.appointed.as_ref().map(|appointed| appointed.named.model.hash.clone())
     }
 
-    /// There is a ranker, and it is not one for packs newer than the one in use, whose vectors may come from other
-    /// towers.
+    /// There is a ranker, it is not one for packs newer than the one in use, whose vectors may come from other towers,
+    /// and where it says which towers it was trained on, the pack's vectors are theirs.
     fn ranker_fits(&self) -> bool {
         let since = self.appointed.as_ref().map_or(0, |appointed| appointed.since);
-        self.ranker.is_some() && self.pack.as_ref().is_none_or(|pack| pack.generation() >= since)
+        let reads = |pack: &VerifiedPack, ranker: &Ranker| {
+            pack.generation() >= since && ranker.schema.reads_vectors_of(pack.towers())
+        };
+        let ranker = self.ranker.as_ref();
+        ranker.is_some_and(|ranker| self.pack.as_deref().is_none_or(|pack| reads(pack, ranker)))
     }
 
     fn replace_pack(&mut self, pack: Arc<VerifiedPack>) {

@@ -38,14 +38,18 @@ impl Engine {
     /// [`Engine::accept_ranker`] with plans that exist already; they are shared, not built again.
     ///
     /// # Errors
-    /// `manifest_missing`; `hash_mismatch` when the manifest names another ranker, or none. What is in use then stays.
+    /// `manifest_missing`; `hash_mismatch` when the manifest names another ranker, or none: what is in use then stays.
+    /// `model_wrong_towers` as from [`Engine::accept_ranker`]: the pack's own order is then ranked.
     pub fn accept_prepared(&mut self, prepared: &PreparedRanker) -> Result<()> {
-        if self.trust.manifest()?.ranker.as_ref() != Some(&prepared.named) {
+        let manifest = self.trust.manifest()?;
+        if manifest.ranker.as_ref() != Some(&prepared.named) {
             let detail = format!("the manifest does not name the ranker {}.", prepared.named.model.hash);
             return Err(Error::new(Code::HashMismatch, detail));
         }
+        let fits = prepared.schema.check_towers(manifest);
+        self.faults.ranker = fits.is_err();
+        fits?;
         let ranker = Ranker::new(prepared.schema.clone(), Box::new(prepared.scorer.share()));
-        self.faults.ranker = false;
         self.appoint(ranker)
     }
 }

@@ -240,6 +240,42 @@ fn a_ranker_never_ranks_a_pack_of_a_generation_that_it_was_not_made_for() {
 }
 
 #[test]
+fn a_ranker_never_ranks_a_pack_with_vectors_that_it_was_not_trained_on() {
+    let mut engine = with_scorer(Box::new(Positions));
+    engine.ranker_wanted = true;
+    let mut fallback = |towers: Option<&str>| {
+        engine.ranker.as_mut().unwrap().schema.towers = towers.map(str::to_owned);
+        engine.rank(&request(3)).unwrap().fallback
+    };
+    assert_eq!(fallback(None), None);
+    assert_eq!(fallback(Some("none")), None);
+    assert_eq!(fallback(Some("others")), Some(ReasonCode::FallbackNoModel));
+}
+
+#[cfg(feature = "ranker")]
+#[test]
+fn a_ranker_that_was_trained_on_vectors_of_other_towers_is_refused() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../cloud/models/demo");
+    let model = std::fs::read(folder.join("ranker.onnx")).unwrap();
+    let schema = Schema::from_json(&std::fs::read(folder.join("schema.json")).unwrap()).unwrap();
+    let cases = [(None, None), (Some("none"), None), (Some("others"), Some(Code::ModelWrongTowers))];
+    for ((towers, refusal), generation) in cases.into_iter().zip(2..) {
+        let schema = Schema { towers: towers.map(str::to_owned), ..schema.clone() };
+        let schema = serde_json::to_vec(&schema).unwrap();
+        let prepared = PreparedRanker::new(&model, &schema).unwrap();
+        let mut engine = engine();
+        engine.accept_manifest(&manifest_with(generation, Some(prepared.named().clone())), NOW).unwrap();
+        let shown = refusal.map(|_| ReasonCode::FallbackModelRefused);
+        let refused = engine.accept_ranker(&model, &schema).err();
+        assert_eq!((refused.map(|error| error.code()), engine.faults.ranker), (refusal, refusal.is_some()));
+        engine.faults.ranker = false;
+        let refused = engine.accept_prepared(&prepared).err();
+        assert_eq!(refused.map(|error| error.code()), refusal);
+        assert_eq!(engine.fallback().filter(|code| *code == ReasonCode::FallbackModelRefused), shown);
+    }
+}
+
+#[test]
 fn a_slate_tells_what_the_model_saw_when_it_is_asked_to() {
     let mut engine = with_scorer(Box::new(Positions));
     assert_eq!(engine.rank(&request(3)).unwrap().features, None);

@@ -19,6 +19,10 @@ pub struct Schema {
     pub version: String,
     /// Hash of the data schema (attributes and categories) the model was trained for.
     pub dataset: String,
+    /// Hash of the towers or the table whose vectors the model was trained on, as manifests name it; absent where it is not
+    /// known, and any will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub towers: Option<String>,
     /// Entries of an item vector.
     pub dimension: usize,
     /// Event rows the model takes, newest first; rows not used are zero with mask 0.
@@ -118,6 +122,7 @@ impl Schema {
             format: Self::FORMAT,
             version: "linear".into(),
             dataset: String::new(),
+            towers: None,
             dimension: 0,
             slots: 0,
             candidate,
@@ -141,6 +146,24 @@ impl Schema {
     pub fn hash(&self) -> String {
         // Names, numbers and lists always have a JSON form.
         crate::trust::hash(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// Whether the model can read vectors that `towers` made: what else made them it was not trained on.
+    #[must_use]
+    pub fn reads_vectors_of(&self, towers: &str) -> bool {
+        self.towers.as_deref().is_none_or(|own| own == towers)
+    }
+
+    /// Refuses a model for a manifest whose vectors it was not trained on.
+    #[cfg(feature = "ranker")]
+    pub(crate) fn check_towers(&self, manifest: &crate::trust::Manifest) -> Result<()> {
+        if self.reads_vectors_of(&manifest.towers) {
+            return Ok(());
+        }
+        let own = self.towers.as_deref().unwrap_or_default();
+        let detail =
+            format!("trained on vectors of towers {own:?}, the manifest's are {:?}.", manifest.towers);
+        Err(Error::new(Code::ModelWrongTowers, detail))
     }
 
     /// Columns per candidate that are fixed while a pack is in use.

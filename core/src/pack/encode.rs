@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wrong_subject_generation_time_or_key_is_refused() {
+    fn the_wrong_subject_generation_towers_time_or_key_is_refused() {
         let key = PrivateKey::from_seed([1; 32]);
         let sealed = source(&[], &[1.0]).seal(&key).unwrap();
         assert_eq!(code(&sealed, &key, "user:other", 10), Code::PackWrongSubject);
@@ -311,6 +311,10 @@ mod tests {
         assert_eq!(code(&sealed[..sealed.len() / 2], &key, "user:u", 10), Code::EnvelopeDamaged);
         let older = PackSource { generation: 2, ..source(&[], &[1.0]) }.seal(&key).unwrap();
         assert_eq!(code(&older, &key, "user:u", 10), Code::PackWrongGeneration);
+        let other = PackSource { towers: "others", ..source(&[], &[1.0]) }.seal(&key).unwrap();
+        assert_eq!(code(&other, &key, "user:u", 10), Code::PackWrongTowers);
+        let older = PackSource { generation: 2, towers: "others", ..source(&[], &[1.0]) }.seal(&key).unwrap();
+        assert_eq!(code(&older, &key, "user:u", 10), Code::PackWrongGeneration, "it is fetched again");
     }
 
     #[test]

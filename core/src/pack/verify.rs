@@ -31,7 +31,7 @@ impl VerifiedPack {
     ///
     /// # Errors
     /// `too_large`, `envelope_damaged`, `signer_unknown`, `signature_invalid`, `format_unknown`, `payload_damaged`,
-    /// `pack_wrong_subject`, `pack_wrong_generation` (not `manifest`'s), `pack_expired`.
+    /// `pack_wrong_subject`, `pack_wrong_generation` and `pack_wrong_towers` (not `manifest`'s), `pack_expired`.
     pub fn open(
         bytes: &[u8],
         key: &PublicKey,
@@ -49,6 +49,11 @@ impl VerifiedPack {
             let detail =
                 format!("of generation {}, the manifest is {}.", pack.generation, manifest.generation);
             return Err(Error::new(Code::PackWrongGeneration, detail));
+        }
+        if pack.towers != manifest.towers {
+            let detail =
+                format!("vectors of towers {:?}, the manifest's are {:?}.", pack.towers, manifest.towers);
+            return Err(Error::new(Code::PackWrongTowers, detail));
         }
         if now_ms >= pack.expires_ms {
             return Err(Error::new(Code::PackExpired, format!("it expired at {} ms.", pack.expires_ms)));
@@ -104,6 +109,12 @@ impl VerifiedPack {
     #[must_use]
     pub fn expires_ms(&self) -> i64 {
         self.expires_ms
+    }
+
+    /// Hash of the towers that made its vectors, or `none`.
+    #[must_use]
+    pub fn towers(&self) -> &str {
+        &self.towers
     }
 
     /// Names what its vectors can be compared with: those of packs of the same towers, and where there are none, as

@@ -42,12 +42,13 @@ fn pack(generation: u64, towers: &str, first: usize, vectors: &[[f32; 2]]) -> Ve
 }
 
 fn accept(engine: &mut Engine, generation: u64, pack: &[u8]) {
+    let towers = crate::pack::Pack::open(pack, &key().public()).unwrap().towers;
     let manifest = Manifest {
         format: Manifest::FORMAT,
         generation,
         created_ms: 0,
         expires_ms: EXPIRES,
-        towers: "none".into(),
+        towers,
         ranker: None,
         policies: [("radio".to_string(), Artefact::of(policies::RADIO))].into(),
     };

@@ -236,12 +236,12 @@ export interface Engine {
   accept_policy(surface: string, bytes: Uint8Array): void;
   /**
    * Takes the ranker and its feature schema; their hashes have to be the manifest's. Throws `manifest_missing`, `hash_mismatch`, `too_large`,
-   * `schema_invalid`, `model_damaged`, `model_operator_unknown`, `model_inputs_mismatch`.
+   * `schema_invalid`, `model_wrong_towers`, `model_damaged`, `model_operator_unknown`, `model_inputs_mismatch`.
    */
   accept_ranker(model: Uint8Array, schema: Uint8Array): void;
   /**
    * Verifies and takes the pack of `subject` (`user:u1` or `region:all`). After a refusal the last good pack stays. Throws `too_large`, `envelope_damaged`, `signature_invalid`, `format_unknown`, `payload_damaged`,
-   * `manifest_missing`, `signer_unknown`, `pack_wrong_subject`, `pack_wrong_generation`, `pack_expired`, `request_invalid`.
+   * `manifest_missing`, `signer_unknown`, `pack_wrong_subject`, `pack_wrong_generation`, `pack_wrong_towers`, `pack_expired`, `request_invalid`.
    */
   accept_pack(bytes: Uint8Array, subject: string, now_ms: number): PackInfo;
   /**

@@ -131,12 +131,14 @@ fn refused(book: &mut Book) {
     let no_source = changed("context", json!([{ "name": "mood", "source": "mood" }]));
     let narrow = changed("live", json!([]));
     let newer = changed("format", json!(99));
+    let others = changed("towers", json!("others"));
     let rankers = [
         (&unknown, &schema),
         (&cut, &schema),
         (&model, &no_source),
         (&model, &narrow),
         (&model, &newer),
+        (&model, &others),
         (&model, &schema),
     ];
     book.tell("ranker-refused", "Each wrong ranker is refused, and a sound one taken after it.", |story| {

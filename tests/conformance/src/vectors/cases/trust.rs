@@ -70,6 +70,13 @@ fn packs(book: &mut Book) {
     refused(book, "wrong-subject", "A pack made for somebody else is refused.", other);
     let newer = world::pack(&world::items(12), 2);
     refused(book, "wrong-generation", "A pack newer than the manifest is refused.", newer);
+    let towers = resigned(|pack| pack.towers = "others".into());
+    refused(
+        book,
+        "wrong-towers",
+        "A pack whose vectors are not of the manifest's towers is refused.",
+        towers,
+    );
     let format = resigned(|pack| pack.format += 1);
     refused(book, "newer-format", "A pack of a newer format is told from a damaged one.", format);
     let contradicts = resigned(|pack| pack.scores.truncate(3));
