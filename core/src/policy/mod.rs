@@ -120,6 +120,15 @@ mod tests {
 
     #[cfg(feature = "schema")]
     #[test]
+    fn the_shipped_policies_explore_more_in_the_first_ten_interactions() {
+        for (surface, bytes) in crate::policies::ALL {
+            let exploration = Policy::from_json(bytes).unwrap().exploration.unwrap();
+            let [new, known] = [9, 1_000].map(|interactions| exploration.share_at(interactions));
+            assert!(new > known && known > 0.0, "{surface}: {new} and {known}");
+        }
+    }
+
+    #[test]
     fn the_committed_schema_is_that_of_the_code() {
         let committed = include_str!("../../policies/policy.schema.json");
         let committed: serde_json::Value = serde_json::from_str(committed).unwrap();
