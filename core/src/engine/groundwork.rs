@@ -15,7 +15,7 @@ pub struct Groundwork {
     pack: Arc<VerifiedPack>,
     traits: OnceCell<Traits>,
     surfaces: BTreeMap<String, surface::OfPack>,
-    ranker: Option<ranker::OfPack>,
+    pub(super) ranker: Option<ranker::OfPack>,
 }
 
 impl Groundwork {
@@ -42,15 +42,16 @@ impl Engine {
         }
     }
 
-    /// Ends the session and hands out what was worked out of its pack; none before the first one. The engine is then without a
-    /// pack.
+    /// Ends the session and hands out what was worked out of its pack; none before the first one. Nothing of the session is in
+    /// it: the person may be erased before the next one. The engine is then without a pack.
     pub fn leave(&mut self) -> Option<Groundwork> {
         self.state = State::default();
         let pack = self.pack.take()?;
         let traits = std::mem::take(&mut self.traits);
         let ranker = self.ranker.as_mut().and_then(|ranker| ranker.exchange(None));
+        let ranker = ranker.map(ranker::OfPack::forgetting_session);
         let of_pack = |(name, surface): (&String, &mut super::Surface)| {
-            (name.clone(), std::mem::take(&mut surface.of_pack))
+            (name.clone(), std::mem::take(&mut surface.of_pack).forgetting_session())
         };
         Some(Groundwork { pack, traits, surfaces: self.surfaces.iter_mut().map(of_pack).collect(), ranker })
     }

@@ -16,14 +16,25 @@ pub(crate) struct Ranker {
     pub(super) scorer: Box<dyn Scorer + Send>,
     /// What it works out of the pack in use; the scorer keeps its part.
     assembler: Option<Assembler>,
+    /// The scorer has its part of that pack.
+    is_prepared: bool,
     /// What the scorer said last, after calibration.
     heads: Vec<f32>,
 }
 
 /// What a ranker works out of a pack.
 pub(super) struct OfPack {
-    assembler: Assembler,
+    pub(super) assembler: Assembler,
     kept: Option<Kept>,
+}
+
+#[cfg(feature = "encode")]
+impl OfPack {
+    /// What the pack alone says.
+    pub(super) fn forgetting_session(mut self) -> Self {
+        self.assembler.forget_session();
+        self
+    }
 }
 
 impl Ranker {
@@ -32,13 +43,17 @@ impl Ranker {
         allow(dead_code, reason = "nothing brings a ranker")
     )]
     pub(super) fn new(schema: Schema, scorer: Box<dyn Scorer + Send>) -> Self {
-        Self { schema, scorer, assembler: None, heads: Vec::new() }
+        Self { schema, scorer, assembler: None, is_prepared: false, heads: Vec::new() }
     }
 
-    /// Takes up what was worked out of another pack and gives up what was of this one.
+    /// Takes up what was worked out of another pack and gives up what was of this one. A scorer that gave up nothing may keep
+    /// something of its own all the same: it is prepared again.
     pub(super) fn exchange(&mut self, other: Option<OfPack>) -> Option<OfPack> {
         let (assembler, kept) = other.map(|other| (other.assembler, other.kept)).unzip();
-        let kept = self.scorer.exchange(kept.flatten());
+        let kept = kept.flatten();
+        self.is_prepared = kept.is_some();
+        let kept = self.scorer.exchange(kept);
+        self.heads.clear();
         std::mem::replace(&mut self.assembler, assembler).map(|assembler| OfPack { assembler, kept })
     }
 
@@ -91,10 +106,11 @@ impl Ranker {
     }
 
     fn prepare(&mut self, pack: &VerifiedPack) -> Result<()> {
-        if self.assembler.is_none() {
-            let assembler = Assembler::new(self.schema.clone(), pack);
+        if !self.is_prepared {
+            let known = self.assembler.take();
+            let assembler = known.unwrap_or_else(|| Assembler::new(self.schema.clone(), pack));
             self.scorer.prepare(assembler.inputs())?;
-            self.assembler = Some(assembler);
+            (self.assembler, self.is_prepared) = (Some(assembler), true);
         }
         Ok(())
     }

@@ -33,6 +33,15 @@ pub(super) struct OfPack {
 /// Hash of the ranker, and the request's context.
 pub(super) type Circumstances = (Option<String>, BTreeMap<String, String>);
 
+#[cfg(feature = "encode")]
+impl OfPack {
+    /// What the pack alone says. Utilities of an empty session stay: nobody's session is in them.
+    pub(super) fn forgetting_session(mut self) -> Self {
+        self.assembler.iter_mut().for_each(Assembler::forget_session);
+        self
+    }
+}
+
 impl Surface {
     pub(super) fn new(policy: Policy) -> Result<Self> {
         let (linear, linear_schema) = LinearScorer::new(&policy.linear)?;

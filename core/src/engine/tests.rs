@@ -330,10 +330,52 @@ fn a_session_goes_on_after_being_saved_and_restored() {
     assert_eq!(restored.rank(&request(8)).unwrap(), expected);
 }
 
+/// Eight items of three creators and two categories; of another subject other vectors and other scores.
+fn wide(subject: &str) -> Arc<VerifiedPack> {
+    let is_other = subject != "user:u";
+    let mut vectors = vec![[0.0_f32; 64]; 8];
+    vectors.iter_mut().enumerate().for_each(|(at, vector)| vector[at * 5 + usize::from(is_other)] = 1.0);
+    let items: Vec<String> = (0..8).map(|at| format!("t{at}")).collect();
+    let creators = ["ada", "bob", "cleo"];
+    let categories = [vec!["jazz".to_owned()], vec!["folk".to_owned(), "jazz".to_owned()]];
+    let below = |at: usize| if is_other { 7 - at } else { at };
+    let one = |at: usize| CandidateSource {
+        item: &items[at],
+        vector: &vectors[at],
+        score: 0.9 - below(at) as f32 / 10.0,
+        creator: creators[at % 3],
+        categories: &categories[at % 2],
+        columns: vec![("explore_successes", at as f32), ("explore_failures", 2.0)],
+        regions: &[],
+        ends_ms: None,
+        display: None,
+    };
+    let source = PackSource {
+        generation: 1,
+        subject,
+        created_ms: 0,
+        expires_ms: 10_000,
+        ranker: None,
+        towers: "none",
+        user: &vectors[0],
+        profile: Vec::new(),
+        candidates: (0..8).map(one).collect(),
+    };
+    Arc::new(VerifiedPack::from_pack(source.to_pack()).unwrap())
+}
+
+/// A list after these gestures, made in a context.
+fn list_after(engine: &mut Engine, gestures: &[(&str, EventKind)], region: Option<&str>) -> Slate {
+    for (at, (item, kind)) in gestures.iter().enumerate() {
+        engine.apply(&Event::new(at.to_string(), *item, kind.clone(), NOW)).unwrap();
+    }
+    let context = region.map(|region| ("region".to_owned(), region.to_owned()));
+    engine.rank(&Request { context: context.into_iter().collect(), ..request(6) }).unwrap()
+}
+
 #[cfg(feature = "ranker")]
 #[test]
 fn a_list_from_what_was_worked_out_before_is_the_list_from_the_pack() {
-    use crate::features::Schema;
     use crate::score::RankerScorer;
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../cloud/models/demo");
     let read = |name| std::fs::read(folder.join(name)).unwrap();
@@ -343,52 +385,59 @@ fn a_list_from_what_was_worked_out_before_is_the_list_from_the_pack() {
         Engine::of_server(Policy::from_json(policies::RADIO).unwrap(), Some((schema, Box::new(scorer))))
             .unwrap()
     };
-    let wide = |subject: &str| {
-        let (name, mut vectors) = (String::new(), vec![[0.0_f32; 64]; 8]);
-        vectors.iter_mut().enumerate().for_each(|(at, vector)| vector[at * 5 + subject.len() % 3] = 1.0);
-        let items: Vec<String> = (0..8).map(|at| format!("t{at}")).collect();
-        let one = |at: usize| CandidateSource {
-            item: &items[at],
-            vector: &vectors[at],
-            score: 1.0 - at as f32 / 10.0,
-            creator: &name,
-            categories: &[],
-            columns: vec![("explore_successes", at as f32), ("explore_failures", 2.0)],
-            regions: &[],
-            ends_ms: None,
-            display: None,
-        };
-        let source = PackSource {
-            generation: 1,
-            subject,
-            created_ms: 0,
-            expires_ms: 10_000,
-            ranker: None,
-            towers: "none",
-            user: &vectors[0],
-            profile: Vec::new(),
-            candidates: (0..8).map(one).collect(),
-        };
-        Arc::new(VerifiedPack::from_pack(source.to_pack()).unwrap())
-    };
     let (ours, other) = (wide("user:u"), wide("user:vv"));
-    let list = |engine: &mut Engine| {
-        engine.apply(&Event::new("1", "t1", EventKind::Like, NOW)).unwrap();
-        engine.apply(&Event::new("2", "t2", EventKind::Skip, NOW)).unwrap();
-        engine.rank(&Request { surface: "radio".into(), ..request(6) }).unwrap()
-    };
+    let list =
+        |engine: &mut Engine| list_after(engine, &[("t1", EventKind::Like), ("t2", EventKind::Skip)], None);
+    let mut fresh = server();
+    fresh.begin(Arc::clone(&ours));
+    let wanted = list(&mut fresh);
+    assert_eq!(wanted.order, Order::Ranked);
+
     let mut first = server();
     assert!(first.leave().is_none());
     first.begin(Arc::clone(&ours));
-    let wanted = list(&mut first);
-    assert_eq!(wanted.order, Order::Ranked);
+    let earlier = [("t5", EventKind::Like), ("t4", EventKind::Dislike), ("t6", EventKind::Complete)];
+    assert_ne!(list_after(&mut first, &earlier, Some("de")).places, wanted.places);
     let groundwork = first.leave().unwrap();
     assert!(Arc::ptr_eq(groundwork.pack(), &ours) && first.pack().is_err());
+    let left = groundwork.ranker.as_ref().unwrap().assembler.inputs();
+    let said = [&left.live, &left.events, &left.mask, &left.context];
+    assert!(said.into_iter().flatten().all(|number| *number == 0.0), "the session left something behind");
+
     let mut second = server();
     second.begin(Arc::clone(&other));
-    assert_ne!(list(&mut second), wanted);
+    assert_ne!(list(&mut second).places, wanted.places);
     second.begin_on(groundwork);
     assert_eq!(list(&mut second), wanted);
     first.begin(ours);
     assert_eq!(list(&mut first), wanted);
+}
+
+/// Keeps something of the pack and cannot hand it over: the core alone makes what is exchanged.
+struct KeepsItsOwn(Vec<f32>);
+
+impl Scorer for KeepsItsOwn {
+    fn prepare(&mut self, inputs: &Inputs) -> Result<()> {
+        self.0.clone_from(&inputs.candidates);
+        Ok(())
+    }
+
+    fn score(&mut self, _: &Inputs, _: &mut Budget<'_>) -> Result<Vec<f32>> {
+        Ok(self.0.clone())
+    }
+}
+
+#[test]
+fn a_scorer_that_keeps_something_of_its_own_is_prepared_again_for_the_pack_that_is_taken_up() {
+    let head = Head { name: "next".into(), kind: HeadKind::Probability, calibration: Calibration::None };
+    let schema = Schema { heads: vec![head], ..Schema::linear(["refresh_score"].into_iter()).unwrap() };
+    let policy = Policy::from_json(policies::RADIO).unwrap();
+    let mut engine = Engine::of_server(policy, Some((schema, Box::new(KeepsItsOwn(Vec::new()))))).unwrap();
+    engine.begin(wide("user:u"));
+    let wanted = list_after(&mut engine, &[], None);
+    let groundwork = engine.leave().unwrap();
+    engine.begin(wide("user:vv"));
+    assert_ne!(list_after(&mut engine, &[], None).places, wanted.places);
+    engine.begin_on(groundwork);
+    assert_eq!(list_after(&mut engine, &[], None), wanted);
 }

@@ -92,6 +92,13 @@ impl Assembler {
         inputs
     }
 
+    /// Zeros in place of what the last session said; what the candidates alone say stays.
+    #[cfg(feature = "encode")]
+    pub(crate) fn forget_session(&mut self) {
+        let Inputs { live, events, mask, context, count: _, candidates: _ } = &mut self.inputs;
+        [live, events, mask, context].into_iter().for_each(|table| table.fill(0.0));
+    }
+
     /// The inputs of some of the candidates, by their places in the pack, in this order: `candidates` stays empty, as a
     /// scorer that was prepared knows them. What [`Assembler::inputs`] gives stays as it is.
     pub(crate) fn assemble_some(
@@ -116,9 +123,7 @@ fn write_candidate(column: &Column<CandidateSource>, candidate: &Candidate, user
         CandidateSource::Vector => return column.copy(&candidate.vector, row),
         CandidateSource::UserSimilarity => Raw::Number(similarity(user, &candidate.vector)),
         CandidateSource::RefreshScore => Raw::Number(candidate.score),
-        CandidateSource::Column => {
-            candidate.columns.get(&column.argument).map_or(Raw::Absent, Raw::Number)
-        }
+        CandidateSource::Column => candidate.columns.get(&column.argument).map_or(Raw::Absent, Raw::Number),
     };
     column.write(raw, row);
 }
