@@ -846,3 +846,63 @@ test("a delta that is damaged on its way is told, and the pack is fetched whole"
     await isUpToDate(page, person.user, wanted);
   });
 });
+
+test("rotations that cannot be had beside a delta cost no whole pack", { skip: refreshMissing }, async () => {
+  const person = await listener(service.url, 3);
+  await inPage(async (page) => {
+    await openHost(page, service.url, person);
+    const wanted = await published();
+    const answers = packAnswers(page);
+    await page.route("**/api/v1/rotations", (route) => route.fulfill({ status: 503 }));
+    await Promise.all([page.waitForResponse("**/api/v1/packs/**"), page.evaluate(() => globalThis.host.refresh())]);
+    await page.unroute("**/api/v1/rotations");
+    await page.evaluate(() => globalThis.host.refresh());
+    assert.deepEqual(answers.map(({ status }) => status), [226, 226]);
+    assert.deepEqual(await page.evaluate(() => globalThis.failures), ["http_503"]);
+    await isUpToDate(page, person.user, wanted);
+  });
+});
+
+test("where requests for deltas do not get through, packs are read whole from then on", { skip: refreshMissing }, async () => {
+  const person = await listener(service.url, 3);
+  await inPage(async (page) => {
+    await openHost(page, service.url, person);
+    let wanted = await published();
+    const asked = [];
+    let isOnline = false;
+    // A preflight that does not allow the header is a request without an answer, as is any without a network.
+    await page.route("**/api/v1/**", (route) => {
+      const isDelta = "a-im" in route.request().headers();
+      if (route.request().url().includes("/packs/")) asked.push(isDelta ? "delta" : "whole");
+      return isOnline && !isDelta ? route.continue() : route.abort();
+    });
+    const refresh = () => page.evaluate(() => globalThis.host.refresh());
+    for (let times = 0; times < 2; times += 1) await refresh();
+    isOnline = true;
+    await refresh();
+    await isUpToDate(page, person.user, wanted);
+    wanted = await published();
+    await refresh();
+    await isUpToDate(page, person.user, wanted);
+    // Without a network nothing is asked for twice; with one, once.
+    assert.deepEqual(asked, ["delta", "delta", "delta", "whole", "whole"]);
+    assert.deepEqual(await page.evaluate(() => globalThis.failures), []);
+  });
+});
+
+test("a delta that nobody asked for is not kept as a pack", { skip: refreshMissing }, async () => {
+  const person = await listener(service.url, 3);
+  await inPage(async (page) => {
+    await openHost(page, service.url, person);
+    const worked = () => page.evaluate(() => globalThis.host.manifest.generation);
+    const before = await worked();
+    await published();
+    await page.route("**/api/v1/packs/**", (route) => {
+      if ("a-im" in route.request().headers()) return route.abort();
+      return route.fulfill({ status: 226, contentType: "application/cose", body: Buffer.from("a delta") });
+    });
+    await page.evaluate(() => globalThis.host.refresh());
+    assert.deepEqual(await page.evaluate(() => globalThis.failures), ["http_226"]);
+    assert.equal(await worked(), before, "the pack before stays");
+  });
+});

@@ -1,4 +1,5 @@
 /** Requests to the service: conditional reads, and batches of events. */
+import { isSegueError } from "../errors.js";
 import type { Answer } from "../outbox.js";
 import { asHostError, HostError } from "./failure.js";
 import type { Settings } from "./options.js";
@@ -11,8 +12,15 @@ export interface Tagged {
   etag: string | null;
 }
 
-/** Makes the new content of the one before and what changed. */
-export type Patch = (base: Tagged["bytes"], delta: Tagged["bytes"]) => Promise<Tagged["bytes"]>;
+/** What a read of changes needs of whoever follows them. */
+export interface Follower {
+  /** Makes the new content of the one before and what changed. */
+  patch: (base: Tagged["bytes"], delta: Tagged["bytes"]) => Promise<Tagged["bytes"]>;
+  /** Hears why the engine refused what changed. */
+  complain: (failure: HostError) => void;
+  /** Another request of the same moment: once it is answered, the network and the service are there. */
+  beside: Promise<unknown>;
+}
 
 /** The kind of delta that the engine follows. */
 const DELTA = "segue-delta";
@@ -23,6 +31,8 @@ const NOT_MODIFIED = 304;
 export class Service {
   /** The credentials of the last batch. */
   private used = "";
+  /** Whether requests for what changed get through: a service or gateway of another origin may not know their header. */
+  private asksChanges: boolean | null = null;
 
   constructor(private readonly settings: Pick<Settings, "baseUrl" | "headers">) {}
 
@@ -30,24 +40,46 @@ export class Service {
   async read(path: string, known?: Tagged | null, cache: RequestCache = "default"): Promise<Tagged> {
     const conditional: Record<string, string> = known?.etag ? { "if-none-match": known.etag } : {};
     const answer = await this.ask(path, { headers: conditional, cache: known?.etag ? "no-store" : cache });
-    return answer.status === NOT_MODIFIED && known ? known : { bytes: await content(path, answer), etag: answer.headers.get("etag") };
+    return tagged(path, answer, known);
   }
 
   /**
-   * Reads what was read before, and lets the service answer with what changed since (RFC 3229), of which `patch` makes
-   * the content; where that fails, `complain` is told why and the whole is read.
+   * Reads what was read before, and lets the service answer with what changed since (RFC 3229), of which the follower
+   * makes the content; where the engine refuses that, the follower is told why and the whole is read.
    */
-  async readChanges(path: string, known: Tagged, patch: Patch, complain: (failure: HostError) => void): Promise<Tagged> {
-    if (!known.etag) return this.read(path);
-    const answer = await this.ask(path, { headers: { "if-none-match": known.etag, "a-im": DELTA }, cache: "no-store" });
-    if (answer.status === NOT_MODIFIED) return known;
-    const etag = answer.headers.get("etag");
-    if (answer.status !== IM_USED) return { bytes: await content(path, answer), etag };
+  async readChanges(path: string, known: Tagged, { patch, complain, beside }: Follower): Promise<Tagged> {
+    const answer = await this.askChanges(path, known, beside);
+    if (!(answer instanceof Response)) return answer;
+    if (answer.status !== IM_USED) return tagged(path, answer, known);
+    const [delta, etag] = [await content(path, answer), answer.headers.get("etag")];
     try {
-      return { bytes: await patch(known.bytes, await content(path, answer)), etag };
+      return { bytes: await patch(known.bytes, delta), etag };
     } catch (failure) {
+      // Only what an engine refuses is worth a whole one; the host's own errors carry the engine's name too.
+      if (failure instanceof HostError || !isSegueError(failure)) throw failure;
       complain(asHostError(failure));
       return this.read(path, null, "reload");
+    }
+  }
+
+  /**
+   * The answer to a request for what changed, or what a plain read brings where such requests do not get through. A page
+   * cannot tell a header that is refused from a network that is off: so the plain read is made only once the request
+   * beside was answered, and when it succeeds, this page does not ask for changes again.
+   */
+  private async askChanges(path: string, known: Tagged, beside: Promise<unknown>): Promise<Response | Tagged> {
+    if (!known.etag || this.asksChanges === false) return this.read(path, known);
+    try {
+      const headers = { "if-none-match": known.etag, "a-im": DELTA };
+      const answer = await this.ask(path, { headers, cache: "no-store" });
+      this.asksChanges = true;
+      return answer;
+    } catch (failure) {
+      if (this.asksChanges || asHostError(failure).code !== "network_unreachable") throw failure;
+      await beside;
+      const whole = await this.read(path, known);
+      this.asksChanges = false;
+      return whole;
     }
   }
 
@@ -80,9 +112,21 @@ export class Service {
   }
 }
 
+/** The whole content, or what is known of it where it has not changed. */
+async function tagged(path: string, answer: Response, known?: Tagged | null): Promise<Tagged> {
+  if (answer.status === NOT_MODIFIED && known) return known;
+  // What changed for somebody who asked for that: a cache on the way has mixed up two answers.
+  if (answer.status === IM_USED) throw await refusal(path, answer);
+  return { bytes: await content(path, answer), etag: answer.headers.get("etag") };
+}
+
 async function content(path: string, answer: Response): Promise<Tagged["bytes"]> {
   if (!answer.ok) throw await refusal(path, answer);
-  return new Uint8Array(await answer.arrayBuffer());
+  try {
+    return new Uint8Array(await answer.arrayBuffer());
+  } catch {
+    throw new HostError("network_unreachable", `The answer to ${path} broke off: the network went off or is too slow.`);
+  }
 }
 
 async function refusal(path: string, answer: Response): Promise<HostError> {

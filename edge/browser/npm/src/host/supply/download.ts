@@ -4,7 +4,7 @@ import { isSegueError } from "../../errors.js";
 import type { Artefact, Manifest } from "../../types.js";
 import { asHostError, type HostError } from "../failure.js";
 import { EVERYONE } from "../options.js";
-import type { Patch, Service, Tagged } from "../service.js";
+import type { Follower, Service, Tagged } from "../service.js";
 import { artefactsOf, type Bundle } from "./bundle.js";
 
 /** Where bundles come from. */
@@ -23,11 +23,12 @@ export interface Source {
 export async function download(source: Source, subject: string, known?: Bundle): Promise<Bundle> {
   const { service, root } = source;
   const followed = optional(service.read("rotations", known?.rotations));
-  const patch: Patch = async (base, delta) => aside(root, await followed, (engine) => engine.patch_pack(base, delta));
+  const patch: Follower["patch"] = async (base, delta) => aside(root, await followed, (engine) => engine.patch_pack(base, delta));
+  const follower = { patch, complain: source.complain, beside: followed };
   const [rotations, manifest, own] = await Promise.all([
     followed,
     service.read("manifest", known?.manifest),
-    packOf(source, subject, patch, known),
+    packOf(service, subject, follower, known),
   ]);
   const unchanged = manifest === known?.manifest && own.pack === known.pack && rotations === known.rotations;
   const bundle: Bundle = unchanged ? known : { ...own, rotations, manifest, artefacts: {}, accepted_ms: Date.now() };
@@ -37,15 +38,14 @@ export async function download(source: Source, subject: string, known?: Bundle):
 }
 
 /** A person's pack, or everyone's where there is none of their own. */
-async function packOf(source: Source, subject: string, patch: Patch, known?: Bundle): Promise<Pick<Bundle, "subject" | "pack">> {
-  const { service, complain } = source;
+async function packOf(service: Service, subject: string, follower: Follower, known?: Bundle): Promise<Pick<Bundle, "subject" | "pack">> {
   const owner = encodeURIComponent(subject.replace(/^user:/, "")).replaceAll("%3A", ":");
   const [path, before] = [`packs/${owner}`, known?.subject === subject ? known.pack : null];
   try {
-    return { subject, pack: before ? await service.readChanges(path, before, patch, complain) : await service.read(path) };
+    return { subject, pack: before ? await service.readChanges(path, before, follower) : await service.read(path) };
   } catch (failure) {
     if (subject === EVERYONE || asHostError(failure).status !== 404) throw failure;
-    return packOf(source, EVERYONE, patch, known);
+    return packOf(service, EVERYONE, follower, known);
   }
 }
 
