@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request, header};
+use axum::http::{HeaderMap, Request, StatusCode, header};
 use segue_cloud::catalog::generate;
 use segue_cloud::clock::now_ms;
 use segue_cloud::config::Config;
@@ -17,6 +17,7 @@ use segue_worker::forward;
 use segue_worker::host::{Cell, Fault, Fetched, Host};
 use segue_worker::isolate::Isolate;
 use segue_worker::problem::{Code, Problem};
+use segue_worker::region::EVERYWHERE;
 use segue_worker::settings::Settings;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -24,6 +25,7 @@ use tower::ServiceExt as _;
 /// A service with one published generation.
 struct Service {
     data: tempfile::TempDir,
+    state: Arc<AppState>,
     router: Router,
 }
 
@@ -36,8 +38,15 @@ impl Service {
         let options = generate::Options { tracks: 400, users: 12, seed: 7, truth: None };
         generate::run(&options, data.path()).unwrap();
         refresh::run(data.path(), &refresh::Options::default()).unwrap();
-        let router = app::router(AppState::open(Config::new(data.path())).unwrap());
-        Self { data, router }
+        let state = AppState::open(Config::new(data.path())).unwrap();
+        let router = app::router(Arc::clone(&state));
+        Self { data, state, router }
+    }
+
+    /// Publishes the next generation.
+    fn publish(&self) {
+        refresh::run(self.data.path(), &refresh::Options::default()).unwrap();
+        self.state.reload();
     }
 
     async fn bytes(&self, request: Request<Body>) -> (u16, HeaderMap, Vec<u8>) {
@@ -73,6 +82,28 @@ fn root(data: &Path) -> String {
 struct Platform {
     service: Arc<Service>,
     messages: std::cell::RefCell<Vec<String>>,
+    /// How often the service told what changed.
+    changes: std::cell::Cell<usize>,
+}
+
+impl Platform {
+    async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Fetched, Fault> {
+        let request = headers
+            .iter()
+            .fold(Request::get(format!("/api/v1/{path}")), |request, pair| request.header(pair.0, pair.1));
+        let (status, headers, bytes) = self.service.bytes(request.body(Body::empty()).unwrap()).await;
+        let tag = headers.get(header::ETAG).map(|tag| tag.to_str().unwrap().to_owned());
+        match StatusCode::from_u16(status).unwrap() {
+            StatusCode::OK => Ok(Fetched::Content(bytes, tag)),
+            StatusCode::IM_USED => {
+                self.changes.set(self.changes.get() + 1);
+                Ok(Fetched::Changes(bytes, tag))
+            }
+            StatusCode::NOT_MODIFIED => Ok(Fetched::Current),
+            StatusCode::NOT_FOUND => Ok(Fetched::Missing),
+            status => Err(format!("GET {path} answered {status}")),
+        }
+    }
 }
 
 impl Host for Platform {
@@ -96,17 +127,17 @@ impl Host for Platform {
         Ok(())
     }
 
-    async fn fetch(&self, path: &str, _: Option<&str>) -> Result<Fetched, Fault> {
-        let request = Request::get(format!("/api/v1/{path}")).body(Body::empty()).unwrap();
-        match self.service.bytes(request).await {
-            (200, _, bytes) => Ok(Fetched::Content(bytes, None)),
-            (404, ..) => Ok(Fetched::Missing),
-            (status, ..) => Err(format!("GET {path} answered {status}")),
-        }
+    fn report(&self, fault: &str) {
+        panic!("{fault}");
     }
 
-    async fn fetch_changes(&self, path: &str, _: &str) -> Result<Fetched, Fault> {
-        self.fetch(path, None).await
+    async fn fetch(&self, path: &str, tag: Option<&str>) -> Result<Fetched, Fault> {
+        let tag = tag.map(|tag| ("if-none-match", tag));
+        self.get(path, tag.as_slice()).await
+    }
+
+    async fn fetch_changes(&self, path: &str, tag: &str) -> Result<Fetched, Fault> {
+        self.get(path, &[("if-none-match", tag), ("a-im", "segue-delta")]).await
     }
 
     async fn post_events(&self, body: &str) -> Result<u16, Fault> {
@@ -145,7 +176,8 @@ struct Edge {
 
 impl Edge {
     fn before(service: &Arc<Service>) -> Self {
-        let platform = Platform { service: Arc::clone(service), messages: Vec::new().into() };
+        let platform =
+            Platform { service: Arc::clone(service), messages: Vec::new().into(), changes: 0.into() };
         Self { isolate: service.isolate(), platform }
     }
 
@@ -202,6 +234,21 @@ fn a_list_of_the_edge_has_every_field_of_the_services_and_the_same_items() {
         };
         assert!(certain(&ours).len() >= 5);
         assert_eq!(certain(&ours), certain(&theirs), "the same core on the same pack");
+    });
+}
+
+#[test]
+fn what_the_service_says_has_changed_of_a_pack_is_followed() {
+    run(async {
+        let service = Arc::new(Service::new());
+        let edge = Edge::before(&service);
+        let path = "/api/v1/next?surface=radio";
+        let before = edge.ask("GET", path, JSON, "").await.2;
+        service.publish();
+        edge.isolate.look_after(&edge.platform, EVERYWHERE).await;
+        assert_eq!(edge.platform.changes.get(), 1);
+        let after = edge.ask("GET", path, JSON, "").await.2;
+        assert_eq!((&before["generation"], &after["generation"]), (&json!(1), &json!(2)), "{after}");
     });
 }
 

@@ -1,15 +1,16 @@
 //! Writes a small signed world as a cloud would serve it: `world FOLDER NOW_MS`.
 //!
 //! Each folder below is laid out like `/api/v1`: `1`, `3` and `7` are generations, `2` names another ranker, `expired` is
-//! generation 4 and out of date, `foreign` generation 5 of somebody else's key. `stale.bundle` is what an isolate
-//! shared of `expired` for Germany while that was in force. `items.json` says of each item its category and whether it
-//! may be shown to be explored.
+//! generation 4 and out of date, `foreign` generation 5 of somebody else's key. `3/deltas` says what changed of packs
+//! since `1`. `stale.bundle` is what an isolate shared of `expired` for Germany while that was in force. `items.json` says
+//! of each item its category and whether it may be shown to be explored.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use segue_conformance::world::Item;
 use segue_conformance::{ranker, world};
+use segue_core::pack::write_delta;
 use segue_core::policies;
 use segue_core::trust::{PrivateKey, hash, write_rotations};
 use segue_worker::bundle::Bundle;
@@ -38,11 +39,23 @@ fn main() -> std::io::Result<()> {
     ] {
         generation_in(&folder.join(name), generation, (model, &schema), now_ms, &key)?;
     }
+    deltas(&folder.join("1"), &folder.join("3"))?;
     fs::write(folder.join("stale.bundle"), accepted(&folder.join("expired"), now_ms - 2 * HOUR_MS)?)?;
     fs::write(folder.join("items.json"), described(&items()))?;
     fs::write(folder.join("root"), world::key().public().to_hex())?;
     fs::write(folder.join("ranker.onnx"), &model)?;
     fs::write(folder.join("schema.bin"), &schema)
+}
+
+/// What changed of the packs of `base` in `target`, beside these.
+fn deltas(base: &Path, target: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(target.join("deltas"))?;
+    for subject in ["region:all", "region:DE"] {
+        let [earlier, later] = [base, target].map(|folder| fs::read(folder.join("packs").join(subject)));
+        let delta = write_delta(&earlier?, &later?, &world::key()).expect("a delta can be written");
+        fs::write(target.join("deltas").join(subject), delta)?;
+    }
+    Ok(())
 }
 
 /// The bundle of Germany that an isolate had made of `folder` at `accepted_ms`.

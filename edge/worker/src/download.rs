@@ -74,13 +74,16 @@ impl Isolate {
     ) -> Result<Option<Part>, Fault> {
         let (delta, tag) = match host.fetch_changes(path, tag).await? {
             Fetched::Changes(delta, made) => (delta, made),
-            other => return Ok(Part::of(other, Some(tag), &known.pack)),
+            other => return Part::of(path, other, Some(tag), &known.pack),
         };
         let made = aside(&self.settings.root, &known.trust, rotations)
             .and_then(|engine| engine.patch_pack(&known.pack, &delta));
         match made {
             Ok(bytes) => Ok(Some(Part { bytes: ByteBuf::from(bytes), tag, unchanged: false })),
-            Err(_) => part(host, path, None, &known.pack).await,
+            Err(error) => {
+                host.report(&format!("what changed of {path} is of no use, it is fetched whole: {error}"));
+                part(host, path, None, &known.pack).await
+            }
         }
     }
 
@@ -136,15 +139,17 @@ struct Part {
 
 impl Part {
     /// What came, where `tag` is of what is at hand; none where there is no such thing.
-    fn of(fetched: Fetched, tag: Option<&str>, at_hand: &ByteBuf) -> Option<Self> {
+    fn of(path: &str, fetched: Fetched, tag: Option<&str>, at_hand: &ByteBuf) -> Result<Option<Self>, Fault> {
         match fetched {
-            Fetched::Content(bytes, tag) => Some(Self { bytes: ByteBuf::from(bytes), tag, unchanged: false }),
+            Fetched::Content(bytes, tag) => {
+                Ok(Some(Self { bytes: ByteBuf::from(bytes), tag, unchanged: false }))
+            }
             Fetched::Current => {
                 let tag = tag.map(str::to_owned);
-                Some(Self { bytes: at_hand.clone(), tag, unchanged: true })
+                Ok(Some(Self { bytes: at_hand.clone(), tag, unchanged: true }))
             }
-            // What changed was not asked for.
-            Fetched::Changes(..) | Fetched::Missing => None,
+            Fetched::Changes(..) => Err(unasked(path)),
+            Fetched::Missing => Ok(None),
         }
     }
 }
@@ -155,12 +160,20 @@ async fn part(
     tag: Option<&str>,
     at_hand: &ByteBuf,
 ) -> Result<Option<Part>, Fault> {
-    Ok(Part::of(host.fetch(path, tag).await?, tag, at_hand))
+    Part::of(path, host.fetch(path, tag).await?, tag, at_hand)
 }
 
 async fn content(host: &impl Host, path: &str) -> Result<ByteBuf, Fault> {
     match host.fetch(path, None).await? {
         Fetched::Content(bytes, _) => Ok(ByteBuf::from(bytes)),
-        _ => Err(format!("the cloud has no {path}")),
+        Fetched::Changes(..) => Err(unasked(path)),
+        Fetched::Current | Fetched::Missing => Err(format!("the cloud has no {path}")),
     }
+}
+
+/// What changed came for somebody who asked for that.
+fn unasked(path: &str) -> Fault {
+    format!(
+        "GET {path} answered 226 without being asked for what changed: have the cache in between heed `Vary`"
+    )
 }

@@ -46,6 +46,9 @@ pub trait Host {
     /// Keeps something under a key for all isolates.
     async fn write(&self, key: &str, bytes: &[u8]) -> Result<(), Fault>;
 
+    /// Writes what went wrong, and was made up for, into the log.
+    fn report(&self, fault: &str);
+
     /// `GET /api/v1/PATH` of the cloud, with the tag of what is at hand.
     async fn fetch(&self, path: &str, tag: Option<&str>) -> Result<Fetched, Fault>;
 

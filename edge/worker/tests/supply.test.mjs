@@ -23,6 +23,18 @@ for (const [name, change] of [["KV", {}], ["R2", { kvNamespaces: [], r2Buckets: 
   });
 }
 
+test("of packs that are kept what changed is asked for, and served once it is followed", async (t) => {
+  const worker = await startWorker(t);
+  await worker.scheduled();
+  const asked = worker.origin.asked.length;
+  worker.origin.generation = "3";
+  assert.equal((await worker.scheduled()).outcome, "ok");
+  const packs = worker.origin.asked.slice(asked).filter((path) => path.startsWith("packs/"));
+  assert.deepEqual(worker.origin.deltas, ["packs/region:all", "packs/region:DE"]);
+  assert.deepEqual(packs, worker.origin.deltas, "none is fetched whole besides");
+  assert.equal((await worker.next()).body.generation, 3);
+});
+
 test("a first visitor of a cold worker is served from the cloud, many at once by one pull", async (t) => {
   const worker = await startWorker(t);
   const answers = await Promise.all(Array.from({ length: 12 }, () => worker.next()));

@@ -9,7 +9,7 @@ use web_sys::{AbortSignal, Headers, RequestInit, RequestRedirect, Response, Work
 use worker::{Delay, Env};
 
 use super::http::at_most;
-use super::javascript::{ask, fault, random};
+use super::javascript::{ask, fault, random, report};
 use crate::forward::ACCEPTED;
 use crate::host::{Cell, Fault, Fetched, Host};
 use crate::settings::Settings;
@@ -107,6 +107,10 @@ impl Host for Platform {
             wasm_bindgen::throw_str(&thrown);
         }
         bytes
+    }
+
+    fn report(&self, fault: &str) {
+        report(fault);
     }
 
     async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Fault> {

@@ -101,10 +101,25 @@ fn of_a_newer_pack_what_changed_is_fetched_and_the_whole_where_that_is_of_no_use
         now(isolate.look_after(&platform, "DE"));
         // Rotations, the manifest, and the pack: once, or once more.
         assert_eq!((platform.deltas.get(), platform.fetches.get()), (1, fetches));
+        let reported = platform.reported.borrow();
+        assert_eq!(reported.len(), usize::from(damages));
+        assert!(reported.iter().all(|line| line.contains("packs/region:DE")), "{reported:?}");
         let answer = get(&isolate, &platform, "/api/v1/pack", &[]);
         assert_eq!(answer.header("segue-generation"), Some("2"));
         assert_eq!(answer.body, platform.cloud.borrow()["packs/region:DE"]);
     }
+}
+
+#[test]
+fn what_changed_is_a_fault_where_nobody_asked_for_it() {
+    let platform = Platform::new();
+    platform.mixes.set(true);
+    let isolate = platform.isolate(&[]);
+    let failed = now(isolate.pull_all(&platform));
+    // Neither is a pack kept of it, nor does Germany count as a region without one.
+    let whys: Vec<bool> = failed.iter().map(|(_, why)| why.contains("226")).collect();
+    assert_eq!(whys, [true, true], "{failed:?}");
+    assert!(failed[1].1.contains("packs/region:DE"), "{failed:?}");
 }
 
 #[test]

@@ -7,6 +7,8 @@ import { join } from "node:path";
 
 export const WORLD = process.env.SEGUE_WORLD;
 
+const tagOf = (bytes) => `"${createHash("sha256").update(bytes).digest("hex")}"`;
+
 export class Origin {
   generation = "1";
   down = false;
@@ -15,6 +17,8 @@ export class Origin {
   /** Paths asked for, and the credentials shown with the last. */
   asked = [];
   credentials;
+  /** Paths of which it told what changed, to whoever asked for that with the tag of generation 1. */
+  deltas = [];
   /** Events posted, with the ids they came with. */
   events = [];
   /** How the next posts are answered, before the usual 202. */
@@ -47,9 +51,20 @@ export class Origin {
     if (this.hangs === "body") return response.writeHead(200).write("the rest never comes");
     const bytes = await readFile(join(WORLD, this.generation, path)).catch(() => null);
     if (!bytes) return response.writeHead(404).end();
-    const tag = `"${createHash("sha256").update(bytes).digest("hex")}"`;
+    const tag = tagOf(bytes);
     if (request.headers["if-none-match"] === tag) return response.writeHead(304).end();
-    response.writeHead(200, { etag: tag }).end(bytes);
+    const delta = await this.#delta(request, path);
+    if (!delta) return response.writeHead(200, { etag: tag }).end(bytes);
+    this.deltas.push(path);
+    response.writeHead(226, { etag: tag, im: "segue-delta", "delta-base": request.headers["if-none-match"] }).end(delta);
+  }
+
+  /** What changed of a pack since generation 1, for whoever keeps that; null where there is no such thing. */
+  async #delta({ headers }, path) {
+    if (headers["a-im"] !== "segue-delta" || !path.startsWith("packs/")) return null;
+    const [base, delta] = [join("1", path), join(this.generation, path.replace("packs/", "deltas/"))];
+    const [kept, bytes] = await Promise.all([base, delta].map((file) => readFile(join(WORLD, file)).catch(() => null)));
+    return kept && headers["if-none-match"] === tagOf(kept) ? bytes : null;
   }
 
   async #take(request, response, path) {
