@@ -16,8 +16,8 @@ struct Download: Sendable {
     func bundle(_ subject: String, known: Bundle? = nil) async throws -> Bundle {
         async let rotations = optional { try await service.read("rotations", mostBytes: rotationsBytes, known: known?.rotations) }
         async let manifest = service.read("manifest", mostBytes: manifestBytes, known: known?.manifest)
-        let (owner, read) = try await packOf(subject, known)
-        let pack = try await whole(read, of: owner, known, rotations)
+        let (asked, read) = try await packOf(subject, known)
+        let (owner, pack) = try await whole(read, of: asked, known, rotations)
         var bundle = try await Bundle(
             subject: owner, rotations: rotations, manifest: manifest, pack: pack, artefacts: [:], acceptedMs: now())
         if let known, bundle.manifest == known.manifest, bundle.pack == known.pack, bundle.rotations == known.rotations {
@@ -45,18 +45,22 @@ struct Download: Sendable {
         return "packs/\(owner)"
     }
 
-    /// The pack as it came, or what the changes make of the known one; the whole where the engine refuses them.
-    private func whole(_ read: Reading, of subject: String, _ known: Bundle?, _ rotations: Tagged?) async throws -> Tagged {
+    /// The pack as it came, or what the changes make of the known one; where the engine refuses them, the pack is asked for
+    /// as if none were known, which may answer everyone's.
+    private func whole(
+        _ read: Reading, of subject: String, _ known: Bundle?, _ rotations: Tagged?
+    ) async throws -> (String, Tagged) {
         switch read {
         case let .whole(pack):
-            return pack
+            return (subject, pack)
         case let .changes(delta, etag):
             do {
                 let made = try aside(rotations).patchPack(base: known?.pack.bytes ?? Data(), delta: delta)
-                return Tagged(bytes: made, etag: etag)
+                return (subject, Tagged(bytes: made, etag: etag))
             } catch let failure as SegueError {
                 complain(HostError(failure))
-                return try await service.read(path(of: subject), mostBytes: packBytes)
+                let (owner, anew) = try await packOf(subject, nil)
+                return try await whole(anew, of: owner, nil, rotations)
             }
         }
     }

@@ -10,6 +10,7 @@ actor FakeService: Transport {
     private var eventsHeaders: [String: String] = [:]
     private var resources: [String: Data] = [:]
     private var delta: Data?
+    private var plainPack: HttpResponse?
     private var isSilent = false
     private var held: [CheckedContinuation<Void, Never>] = []
 
@@ -34,6 +35,9 @@ actor FakeService: Transport {
 
     /// Whoever has the generation before, and asks for it, is told that this changed of the pack.
     func tell(_ delta: Data) { self.delta = delta }
+
+    /// Whoever asks for a pack, and not for what changed of it, is answered this.
+    func answerPlainPacks(_ answer: HttpResponse) { plainPack = answer }
 
     /// Something else lies under a name.
     func put(_ path: String, _ bytes: Data) { resources[path] = bytes }
@@ -71,6 +75,7 @@ actor FakeService: Transport {
     }
 
     private func resource(_ path: String, _ headers: [String: String]) -> HttpResponse {
+        if let plainPack, path.hasPrefix("packs/"), headers["a-im"] == nil { return plainPack }
         guard let bytes = resources[path] else { return HttpResponse(status: 404, body: Data(#"{"code":"pack_missing"}"#.utf8)) }
         let (tag, etag) = (headers["if-none-match"], tagOf(bytes))
         if tag == etag { return HttpResponse(status: 304) }

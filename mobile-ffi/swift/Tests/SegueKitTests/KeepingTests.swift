@@ -108,6 +108,26 @@ final class KeepingTests: HostCase {
         XCTAssertEqual(asked, ["GET packs 226", "GET packs 200", "GET packs 304"])
     }
 
+    func testAPackThatIsGoneWhenItIsReadWholeIsFollowedByEveryones() async throws {
+        let service = try FakeService()
+        let segue = try await open(service)
+        await service.clearLog()
+        await service.tell(Data(World.delta.dropLast()))
+        try await service.publish()
+        await service.answerPlainPacks(HttpResponse(status: 404))
+        _ = try? await segue.refresh()
+        await segue.close()
+        let asked = await service.log.filter { $0.contains("packs") }
+        XCTAssertEqual(asked, ["GET packs 226", "GET packs 404", "GET packs 404"], "the person's own, then everyone's")
+    }
+
+    func testWhatChangedIsNoPackWhereNobodyAskedForIt() async throws {
+        let service = try FakeService()
+        await service.answerPlainPacks(HttpResponse(status: 226, body: World.delta))
+        let refused = await code { _ = try await open(service) }
+        XCTAssertEqual(refused, "http_226")
+    }
+
     func testANewerGenerationIsTakenWhileThePersonGoesOn() async throws {
         let service = try FakeService()
         let segue = try await open(service)

@@ -57,7 +57,8 @@ internal class Service(private val options: Options, private val transport: Tran
 
     private fun tagged(path: String, answer: HttpResponse, known: Tagged?): Tagged {
         if (answer.status == 304 && known != null) return known
-        if (answer.status !in 200..299) throw refusal(path, answer)
+        // What changed came for somebody who asked for that: a cache on the way has mixed up two answers.
+        if (answer.status !in 200..299 || answer.status == IM_USED) throw refusal(path, answer)
         return Tagged(answer.body, answer.headers["etag"])
     }
 

@@ -80,6 +80,12 @@ internal class HostTest : HostCase() {
     }
 
     @Test
+    fun `what changed is no pack where nobody asked for it`() = test {
+        service.between = { request -> HttpResponse(226, emptyMap(), World.delta).takeIf { "/packs/" in request.url } }
+        assertEquals("http_226", refusal { openHost(folder, service, clock) })
+    }
+
+    @Test
     fun `what has not changed is not fetched again`() = test {
         openHost(folder, service, clock).use { segue ->
             service.log.clear()
