@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{bail, ensure};
 use segue_core::session::{Event, EventKind};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The part of the file: rules for every surface, and what a surface has in their place.
 #[derive(Debug, Clone, Deserialize)]
@@ -25,7 +25,7 @@ struct Own {
 }
 
 /// Which events end a play, and how: `complete` is 1 or 0, and `skip` is the other one.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ends {
     /// Kinds that end it well.
@@ -40,7 +40,7 @@ struct Ends {
 }
 
 /// Which events are a like.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Liked {
     kinds: Vec<String>,
@@ -49,7 +49,7 @@ struct Liked {
 }
 
 /// The rules of one surface.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct HeadRules {
     complete: Ends,
     like: Liked,
@@ -59,29 +59,35 @@ impl Heads {
     /// Those of a surface.
     ///
     /// # Errors
-    /// When a kind is said to be two things, or ratings are listed as a kind.
-    pub(super) fn of(mut self, surface: &str) -> anyhow::Result<HeadRules> {
-        let own = self.surfaces.remove(surface).unwrap_or_default();
-        let rules = HeadRules {
-            complete: own.complete.unwrap_or(self.complete),
-            like: own.like.unwrap_or(self.like),
-        };
-        rules.check()?;
-        Ok(rules)
+    /// When for any surface a kind is said to be two things, or ratings are listed as a kind.
+    pub(super) fn of(&self, surface: &str) -> anyhow::Result<HeadRules> {
+        self.with(&Own::default()).check("heads")?;
+        for (name, own) in &self.surfaces {
+            self.with(own).check(&format!("heads.surfaces.{name}"))?;
+        }
+        Ok(self.surfaces.get(surface).map_or_else(|| self.with(&Own::default()), |own| self.with(own)))
+    }
+
+    fn with(&self, own: &Own) -> HeadRules {
+        HeadRules {
+            complete: own.complete.as_ref().unwrap_or(&self.complete).clone(),
+            like: own.like.as_ref().unwrap_or(&self.like).clone(),
+        }
     }
 }
 
 impl HeadRules {
-    fn check(&self) -> anyhow::Result<()> {
+    /// `place` is where the file says them.
+    fn check(&self, place: &str) -> anyhow::Result<()> {
         let Ends { well, badly, .. } = &self.complete;
         if let Some(kind) = well.iter().find(|kind| badly.contains(kind)) {
-            bail!("heads: {kind:?} ends a play well and badly: take it out of one of the lists");
+            bail!("{place}: {kind:?} ends a play well and badly: take it out of one of the lists");
         }
         let rating = EventKind::Rating;
         let is_listed = well.iter().chain(badly).chain(&self.like.kinds).any(|kind| kind == rating.name());
         ensure!(
             !is_listed,
-            "heads: {:?} is in a list of kinds: set rated_well_from and rated_from in its place",
+            "{place}: {:?} is in a list of kinds: set rated_well_from and rated_from in its place",
             rating.name()
         );
         Ok(())

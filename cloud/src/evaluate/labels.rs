@@ -7,11 +7,13 @@
 //! is their part `heads`.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use segue_core::session::{Event, EventKind};
-use serde::Deserialize;
+use segue_core::trust;
+use serde::{Deserialize, Serialize};
 
 use super::head_rules::{HeadRules, Heads};
 
@@ -20,10 +22,17 @@ const FORMAT: u32 = 1;
 
 const SHIPPED: &[u8] = include_bytes!("labels.json");
 
+/// What a file of every version says.
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    format: u32,
+    #[serde(rename = "format")]
+    _format: u32,
     kinds: BTreeMap<String, i8>,
     rating: Rating,
     played: BTreeMap<String, Vec<Played>>,
@@ -34,7 +43,7 @@ struct File {
 }
 
 /// Bounds of a rating, 0 to 5.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rating {
     liked_from: f64,
@@ -43,7 +52,7 @@ struct Rating {
 }
 
 /// A label, and what has to hold for it; a fraction holds for nothing where the item's length is not known.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Played {
     label: i8,
@@ -55,7 +64,7 @@ struct Played {
 
 /// How the label of a skip falls from 1 to 0 in a straight line while more is played; by seconds alone where the item's length is
 /// not known.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fading {
     whole_up_to_seconds: f64,
@@ -64,7 +73,7 @@ struct Fading {
 }
 
 /// The label rules of one surface.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct LabelRules {
     kinds: BTreeMap<String, i8>,
     rating: Rating,
@@ -109,7 +118,10 @@ impl LabelRules {
     #[must_use]
     pub fn file_of(data: &Path) -> Option<PathBuf> {
         let path = data.join(Self::FILE);
-        path.exists().then_some(path)
+        // A file that cannot be looked at, and a link to nowhere, are told of where they are read.
+        let is_absent =
+            std::fs::symlink_metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        (!is_absent).then_some(path)
     }
 
     /// The rules that ship with something changed.
@@ -124,8 +136,14 @@ impl LabelRules {
     }
 
     fn parse(bytes: &[u8], surface: &str) -> anyhow::Result<Self> {
+        // By itself first: a later version may say what this one does not know.
+        let Version { format } = serde_json::from_slice(bytes)?;
+        ensure!(
+            format == FORMAT,
+            "it has format {format}, this program reads {FORMAT}: start a segue that reads it, or write the rules as \
+             docs/FEATURES.md says"
+        );
         let mut file: File = serde_json::from_slice(bytes)?;
-        ensure!(file.format == FORMAT, "format {}, this program reads {FORMAT}", file.format);
         let played = file.played.remove(surface).unwrap_or_default();
         let skips = file.skips.remove(surface);
         let heads = match file.heads {
@@ -134,6 +152,15 @@ impl LabelRules {
         };
         let heads = heads.of(surface)?;
         Ok(Self { kinds: file.kinds, rating: file.rating, played, skips, heads })
+    }
+
+    /// SHA-256 of what the rules say on their surface, however the file is written: models and the training log tell by it what
+    /// they went by.
+    ///
+    /// # Errors
+    /// Never for rules that were read.
+    pub fn hash(&self) -> anyhow::Result<String> {
+        Ok(trust::hash(&serde_json::to_vec(self)?))
     }
 
     /// Above 0: how good the item was (purchase 3, like 2, completion 1); below: it was refused; 0: nothing is said.
@@ -217,98 +244,5 @@ impl Played {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn played(kind: EventKind, seconds: u64, total: Option<u64>) -> Event {
-        let mut event = Event::new("e", "a", kind, 0);
-        event.played_ms = Some(seconds * 1_000);
-        event.total_ms = total.map(|total| total * 1_000);
-        event
-    }
-
-    fn grade(surface: &str, event: &Event) -> i8 {
-        LabelRules::of(surface).unwrap().grade(event)
-    }
-
-    #[test]
-    fn each_surface_has_its_own_idea_of_a_completion_and_of_a_skip() {
-        let half = played(EventKind::Skip, 100, Some(200));
-        let most = played(EventKind::Skip, 190, Some(200));
-        let start = played(EventKind::Skip, 10, Some(200));
-        assert_eq!([&start, &half, &most].map(|event| grade("radio", event)), [-1, 0, 1]);
-        assert_eq!([&start, &half, &most].map(|event| grade("feed", event)), [-1, 0, 0]);
-        assert_eq!([&start, &half, &most].map(|event| grade("home", event)), [-1, 0, 1]);
-    }
-
-    #[test]
-    fn without_a_length_only_seconds_count_and_without_either_the_kind() {
-        assert_eq!(grade("radio", &played(EventKind::Skip, 10, None)), -1);
-        assert_eq!(grade("radio", &played(EventKind::Complete, 100, None)), 0);
-        assert_eq!(grade("radio", &Event::new("e", "a", EventKind::Complete, 0)), 1);
-        assert_eq!(grade("shop", &played(EventKind::Skip, 10, Some(20))), -1);
-    }
-
-    #[test]
-    fn ratings_and_gestures_have_their_weights() {
-        let rated = |value| {
-            let mut event = Event::new("e", "a", EventKind::Rating, 0);
-            event.value = Some(value);
-            grade("home", &event)
-        };
-        assert_eq!([1.0, 2.0, 3.0, 4.0, 5.0].map(rated), [-1, -1, 0, 1, 2]);
-        let of = |kind| grade("shop", &Event::new("e", "a", kind, 0));
-        assert_eq!([of(EventKind::Purchase), of(EventKind::Like), of(EventKind::Click)], [3, 2, 1]);
-        assert_eq!([of(EventKind::Dislike), of(EventKind::Stop), of(EventKind::Impression)], [-1, 0, 0]);
-    }
-
-    #[test]
-    fn a_late_skip_is_less_of_a_skip_than_an_early_one() {
-        let rules = LabelRules::of("radio").unwrap();
-        let skip = |seconds, total| rules.skip(&played(EventKind::Skip, seconds, total));
-        assert_eq!(
-            [skip(2, Some(200)), skip(170, Some(200)), skip(2, None), skip(130, None)],
-            [1.0, 0.0, 1.0, 0.0]
-        );
-        assert!(skip(100, Some(200)) < skip(30, Some(200)) && skip(30, Some(200)) < 1.0);
-        assert_eq!(rules.skip(&Event::new("e", "a", EventKind::Skip, 0)), 1.0);
-        assert_eq!([skip(1, Some(3)), skip(3, Some(3))], [1.0, 0.0], "what is shorter than the beginning");
-        let shop = LabelRules::of("shop").unwrap();
-        assert_eq!(shop.skip(&played(EventKind::Skip, 190, Some(200))), 1.0);
-    }
-
-    #[test]
-    fn a_data_folder_goes_by_its_own_rules_and_by_those_that_are_named_before_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let weight = |own: Option<&Path>| {
-            let rules = LabelRules::of_data(folder.path(), own, "shop").unwrap();
-            rules.grade(&Event::new("e", "a", EventKind::Click, 0))
-        };
-        let write = |name: &str, weight: u8| {
-            let mut file: serde_json::Value = serde_json::from_slice(SHIPPED).unwrap();
-            file["kinds"]["click"] = weight.into();
-            std::fs::write(folder.path().join(name), file.to_string()).unwrap();
-        };
-        assert_eq!(weight(None), 1);
-        write(LabelRules::FILE, 2);
-        assert_eq!(weight(None), 2);
-        write("another.json", 3);
-        assert_eq!(weight(Some(&folder.path().join("another.json"))), 3);
-    }
-
-    #[test]
-    fn a_file_of_ones_own_is_read_and_a_wrong_one_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("mine.json");
-        std::fs::write(&path, SHIPPED).unwrap();
-        assert!(LabelRules::read(&path, "radio").is_ok());
-        let mut older: serde_json::Value = serde_json::from_slice(SHIPPED).unwrap();
-        older.as_object_mut().unwrap().remove("heads");
-        std::fs::write(&path, older.to_string()).unwrap();
-        let older = LabelRules::read(&path, "radio").unwrap();
-        let said = older.completed(&Event::new("e", "a", EventKind::Skip, 0));
-        assert_eq!(said, Some(0.0), "a file without heads has those that ship");
-        std::fs::write(&path, r#"{"format":9}"#).unwrap();
-        assert!(LabelRules::read(&path, "radio").unwrap_err().to_string().contains("mine.json"));
-    }
-}
+#[path = "labels_tests.rs"]
+mod tests;
