@@ -118,10 +118,15 @@ pub(super) fn tally(
     truth: Option<&Truth>,
     rows: &Rows,
 ) -> anyhow::Result<Tally> {
+    let surface = &catalogue.dataset.surface;
+    let rules = LabelRules::of_data(&arguments.data, arguments.labels.as_deref(), surface)?;
+    if let Some(remark) = choice.remark(&rules)? {
+        eprintln!("remark: {remark}");
+    }
     let mut tally = Tally::default();
     for part in parts(catalogue.split.rule, choice, arguments.sessions.is_some()) {
         catalogue.divide(part);
-        tally = tally.merge(replay(arguments, catalogue, choice, truth, rows)?);
+        tally = tally.merge(replay(arguments, catalogue, choice, &rules, truth, rows)?);
     }
     ensure!(
         tally.steps > 0,
@@ -147,6 +152,7 @@ fn replay(
     arguments: &Arguments,
     catalogue: &mut Catalogue,
     choice: &Choice,
+    rules: &LabelRules,
     truth: Option<&Truth>,
     rows: &Rows,
 ) -> anyhow::Result<Tally> {
@@ -156,7 +162,6 @@ fn replay(
         None => (held_out(catalogue), Source::of(&catalogue.dataset.name)),
     };
     let surface = &catalogue.dataset.surface;
-    let rules = LabelRules::of_data(&arguments.data, arguments.labels.as_deref(), surface)?;
     let model = choice.open(catalogue)?;
     let policy = Policies::read(&arguments.data)?.of(surface)?;
     let ranking = Ranking::new(policy, model.as_ref())?;
@@ -164,8 +169,7 @@ fn replay(
     let sessions = spread(&sessions, arguments.limit);
     count(&mut tally.skipped, "session_beyond_limit", all - sessions.len());
     let scorer = arguments.scorer;
-    let judge =
-        Judge { catalogue, model: model.as_ref(), ranking, rules: &rules, source, scorer, truth, rows };
+    let judge = Judge { catalogue, model: model.as_ref(), ranking, rules, source, scorer, truth, rows };
     let bar = progress::bar("replaying sessions", sessions.len());
     let found = judge.replay(&sessions, &|| bar.inc(1))?;
     bar.finish_and_clear();
@@ -225,6 +229,10 @@ fn write_json(arguments: &Arguments, report: &Value) -> anyhow::Result<()> {
 
 /// Impressions with propensities and without sessions: what policies would have earned.
 fn off_policy(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<()> {
+    ensure!(
+        arguments.labels.is_none(),
+        "label rules say nothing of impressions with propensities, whose clicks are counted: leave --labels out"
+    );
     let mut skipped = Skipped::new();
     let estimates = bandit::estimates(catalogue, &mut skipped);
     ensure!(!estimates.is_empty(), "no impression tells its propensity and logging policy: {skipped:?}");

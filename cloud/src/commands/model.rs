@@ -37,6 +37,9 @@ struct Check {
     /// The served model: a folder, `demo` or `none`; the data's current one without it.
     #[arg(long, value_name = "DIR", requires = "data")]
     served: Option<String>,
+    /// Label rules to judge both by, in place of the data folder's labels.json, else of those that ship.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    labels: Option<PathBuf>,
     /// Held-out sessions to replay, spread evenly over all of them; 0 replays every one.
     #[arg(long, value_name = "N", default_value_t = 500)]
     limit: usize,
@@ -102,7 +105,8 @@ fn quality(check: &Check, data: &Path) -> anyhow::Result<Finding> {
         bail!("{} has no current model: name one with --served", data.display())
     })?;
     let replay = |choice: &Choice| {
-        let arguments = evaluate::Arguments::of(data, check.limit);
+        let labels = check.labels.clone();
+        let arguments = evaluate::Arguments { labels, ..evaluate::Arguments::of(data, check.limit) };
         let rows = Rows::ours();
         evaluate::tally(&arguments, &mut Catalogue::load(data)?, choice, None, &rows)
     };

@@ -208,7 +208,8 @@ mod tests {
         let found = of_card(folder.path());
         assert!(found.passed && found.detail.contains("no card"), "{found:?}");
         let (dataset, rule) = (samples::catalogue().dataset, Rule::LeaveOneOut);
-        let card = Card::of(folder.path(), &dataset, rule, Duration::ZERO, serde_json::Value::Null).unwrap();
+        let card =
+            Card::of(folder.path(), &dataset, rule, "", Duration::ZERO, serde_json::Value::Null).unwrap();
         card.write(folder.path()).unwrap();
         assert!(of_card(folder.path()).passed);
         std::fs::write(folder.path().join("ranker.onnx"), "another").unwrap();

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 
+use super::LabelRules;
 use crate::catalog::{Catalogue, Rule};
 use crate::towers::ModelDirectory;
 use crate::towers::model::TREES;
@@ -95,6 +96,16 @@ impl Choice {
                 None => Err("the model has no card: what it learned from is not known"),
             },
         })
+    }
+
+    /// What somebody should know who judges it by `rules`: that it learned by others.
+    ///
+    /// # Errors
+    /// When the card is damaged or of another version.
+    pub fn remark(&self, rules: &LabelRules) -> anyhow::Result<Option<String>> {
+        let Self::Folder(folder) = self else { return Ok(None) };
+        let Some(card) = Card::read(folder)? else { return Ok(None) };
+        Ok(card.remark(&rules.hash()?).map(|remark| format!("{}: {remark}", folder.display())))
     }
 
     /// Its word in reports.

@@ -54,6 +54,9 @@ pub struct Card {
     pub trained_until: Option<i64>,
     /// The feature schema's version.
     pub schema_version: String,
+    /// [`LabelRules::hash`](crate::evaluate::LabelRules::hash) of the rules that it learned by; absent in older cards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<String>,
     /// Size and SHA-256 of each file.
     pub files: BTreeMap<String, FileFacts>,
     /// The program that made it.
@@ -74,7 +77,7 @@ pub struct FileFacts {
 }
 
 impl Card {
-    /// The card of the model in `folder`.
+    /// The card of the model in `folder`, which learned by the label rules with this hash.
     ///
     /// # Errors
     /// When a file is missing or the schema cannot be used.
@@ -82,6 +85,7 @@ impl Card {
         folder: &Path,
         dataset: &Dataset,
         split: Rule,
+        labels: &str,
         time: Duration,
         training: serde_json::Value,
     ) -> anyhow::Result<Self> {
@@ -101,6 +105,7 @@ impl Card {
             trained_until: split.trained_until_ms(),
             split,
             schema_version: schema.version,
+            labels: Some(labels.to_owned()),
             files,
             program: format!("segue {}", env!("CARGO_PKG_VERSION")),
             seconds: time.as_secs_f64(),
@@ -162,6 +167,17 @@ impl Card {
         Ok(())
     }
 
+    /// What somebody should know who judges the model by the label rules with this hash: that it learned by others. Of a card
+    /// that does not say by which, nothing is known.
+    #[must_use]
+    pub fn remark(&self, labels: &str) -> Option<String> {
+        let learned = self.labels.as_deref().filter(|learned| *learned != labels)?;
+        Some(format!(
+            "the model learned by label rules of hash {learned}, it is judged by rules of hash {labels}: name those it learned \
+             by with --labels FILE, or train one by these with `segue train`"
+        ))
+    }
+
     /// Whether the model may be judged on what `rule` holds out of the data set it was trained on.
     ///
     /// # Errors
@@ -200,6 +216,7 @@ mod tests {
             split,
             trained_until: split.trained_until_ms(),
             schema_version: "1".into(),
+            labels: None,
             files: BTreeMap::new(),
             program: "segue".into(),
             seconds: 1.0,
@@ -222,6 +239,19 @@ mod tests {
         assert!(card(fold(2)).check(&fold(2)).is_ok());
         for other in [fold(1), Rule::LeaveOneOut, Rule::Time { boundary_ms: 5 }] {
             assert!(card(fold(2)).check(&other).unwrap_err().to_string().starts_with(SAW_THE_FUTURE));
+        }
+    }
+
+    #[test]
+    fn a_model_that_learned_by_other_label_rules_is_told_of_and_an_older_card_is_accepted() {
+        let older = card(Rule::LeaveOneOut);
+        assert!(!serde_json::to_string(&older).unwrap().contains("labels"));
+        assert_eq!(older.remark("mine"), None);
+        let card = Card { labels: Some("theirs".into()), ..older };
+        assert_eq!(card.remark("theirs"), None);
+        let remark = card.remark("mine").unwrap();
+        for said in ["hash theirs", "hash mine", "--labels FILE", "segue train"] {
+            assert!(remark.contains(said), "{remark}");
         }
     }
 

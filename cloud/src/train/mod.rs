@@ -52,7 +52,7 @@ pub fn run(data: &Path, options: &Options) -> anyhow::Result<PathBuf> {
     let rule = Split::read(data)?.named(options.split.as_deref())?;
     let python = Python::find(options.python.as_deref(), options.training.as_deref())?;
     // Rules that cannot be read are told of before the work begins.
-    LabelRules::of_data(data, options.labels.as_deref(), &dataset.surface)?;
+    let rules = LabelRules::of_data(data, options.labels.as_deref(), &dataset.surface)?.hash()?;
     let labels = options.labels.clone().or_else(|| LabelRules::file_of(data));
     let staging = folder::Staging::create(data)?;
     for (fold, rule) in parts(rule) {
@@ -61,7 +61,7 @@ pub fn run(data: &Path, options: &Options) -> anyhow::Result<PathBuf> {
         let output = fold.map_or_else(|| staging.model(), |fold| fold_folder(&staging.model(), fold));
         let before = before(data, fold, &dataset, &rule)?;
         let facts = python.train(&view, &staging.work(), &output, before.as_deref(), options)?;
-        Card::of(&output, &dataset, rule, begun.elapsed(), facts)?.write(&output)?;
+        Card::of(&output, &dataset, rule, &rules, begun.elapsed(), facts)?.write(&output)?;
     }
     if let Rule::Folds { held_out, .. } = rule {
         folder::copy_files(&fold_folder(&staging.model(), held_out), &staging.model())?;
@@ -102,6 +102,7 @@ mod tests {
             trained_until: split.trained_until_ms(),
             split,
             schema_version: "1".into(),
+            labels: None,
             files: [].into(),
             program: "segue".into(),
             seconds: 1.0,
