@@ -30,6 +30,14 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.from.settings([])?;
     let data = settings.data()?;
     let summary = write(data, now_ms(), settings.filter)?;
+    if summary.new_labels {
+        // Beside what is printed: it reaches the service's log too, which takes no other word.
+        eprintln!(
+            "remark: hours from now on go by other label rules than those before, which stay as they are; `labels` of {} \
+             tells which hours went by which",
+            folder(data).join("state.json").display()
+        );
+    }
     if arguments.json {
         println!("{}", serde_json::to_string(&summary)?);
         return Ok(());

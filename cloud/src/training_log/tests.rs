@@ -129,6 +129,22 @@ fn what_became_of_a_place_is_as_the_data_folders_own_rules_say() {
 }
 
 #[test]
+fn label_rules_that_change_between_two_hours_are_told_of_once() {
+    let mut world = World::new();
+    live(&mut world);
+    assert!(!world.write(0).new_labels, "there was nothing before");
+    let mut rules: serde_json::Value =
+        serde_json::from_slice(include_bytes!("../evaluate/labels.json")).unwrap();
+    let path = world.data.path().join("labels.json");
+    std::fs::write(&path, rules.to_string()).unwrap();
+    assert!(!world.write(0).new_labels, "the same rules in a file of one's own");
+    rules["heads"]["like"]["kinds"] = vec!["share"].into();
+    std::fs::write(&path, rules.to_string()).unwrap();
+    assert!(world.write(0).new_labels);
+    assert!(!world.write(1).new_labels);
+}
+
+#[test]
 fn an_hour_is_written_when_its_label_windows_are_over_and_not_before() {
     let mut world = World::new();
     world.receive(1, shown("u1", "a", "l1"));

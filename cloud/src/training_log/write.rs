@@ -42,6 +42,8 @@ pub struct Summary {
     pub cut_off: usize,
     /// Events among those read that are in no row, as no person acts so.
     pub left_out: LeftOut,
+    /// Whether hours from now on go by other label rules than those that were written before.
+    pub new_labels: bool,
 }
 
 /// Writes every hour that ended more than the label window before `now_ms` and was not written, without what `filter`
@@ -105,10 +107,11 @@ struct Writer {
 
 impl Writer {
     fn open(data: &Path) -> anyhow::Result<Self> {
-        let state = State::read(data)?;
+        let mut state = State::read(data)?;
         let (hours, erased) = (Hours::from(state.clock), Erased::read(data)?);
         let (data, rules) = (data.to_owned(), rules(data)?);
-        Ok(Self { data, state, hours, erased, rules, summary: Summary::default() })
+        let summary = Summary { new_labels: state.go_by(rules.hash()?), ..Summary::default() };
+        Ok(Self { data, state, hours, erased, rules, summary })
     }
 
     /// Writes an hour, and that it is written.
