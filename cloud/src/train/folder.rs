@@ -62,8 +62,10 @@ impl Staging {
     pub(super) fn publish(self) -> anyhow::Result<PathBuf> {
         let name = hash(&self.model())?;
         let place = self.models.join(&name);
-        if !place.exists() {
-            fs::rename(self.model(), &place).with_context(|| format!("cannot make {}", place.display()))?;
+        match place.exists() {
+            true => renew_cards(&self.model(), &place)?,
+            false => fs::rename(self.model(), &place)
+                .with_context(|| format!("cannot make {}", place.display()))?,
         }
         point(&self.models, &name)?;
         Ok(place)
@@ -77,13 +79,27 @@ impl Drop for Staging {
     }
 }
 
+/// A model's folder and those of its folds.
+fn folders(model: &Path) -> Vec<PathBuf> {
+    let mut folders = vec![model.to_owned()];
+    folders.extend((0..).map(|fold| fold_folder(model, fold)).take_while(|folder| folder.is_dir()));
+    folders
+}
+
+/// Gives a model that was made before the cards of the same files made now: what they say beside, such as by which label rules
+/// it learned, is of this training.
+fn renew_cards(made: &Path, place: &Path) -> anyhow::Result<()> {
+    for (from, to) in folders(made).into_iter().zip(folders(place)) {
+        let to = to.join(card::FILE);
+        fs::rename(from.join(card::FILE), &to).with_context(|| format!("cannot replace {}", to.display()))?;
+    }
+    Ok(())
+}
+
 /// SHA-256 over the files of a model and of its folds: the folder's name.
 fn hash(model: &Path) -> anyhow::Result<String> {
-    let mut folders = vec![model.to_owned()];
-    let folds = (0..).map(|fold| fold_folder(model, fold)).take_while(|folder| folder.is_dir());
-    folders.extend(folds);
     let mut digest = Sha256::new();
-    for folder in folders {
+    for folder in folders(model) {
         for name in card::files(&folder) {
             let path = folder.join(name);
             digest.update(fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?);
@@ -122,7 +138,12 @@ mod tests {
     use super::*;
 
     fn publish(data: &Path, content: &str) -> anyhow::Result<PathBuf> {
+        published(data, content, "card")
+    }
+
+    fn published(data: &Path, content: &str, card: &str) -> anyhow::Result<PathBuf> {
         let staging = Staging::create(data)?;
+        fs::write(staging.model().join(card::FILE), card).unwrap();
         for name in card::files(&staging.model()) {
             fs::write(staging.model().join(name), content).unwrap();
         }
@@ -141,6 +162,14 @@ mod tests {
         assert_eq!(current, fs::canonicalize(&second).unwrap());
         assert_eq!(publish(data.path(), "two").unwrap(), second);
         assert_eq!(fs::read_dir(data.path().join("models")).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn the_same_files_made_again_have_the_newest_card() {
+        let data = tempfile::tempdir().unwrap();
+        let first = published(data.path(), "one", "learned by some rules").unwrap();
+        assert_eq!(published(data.path(), "one", "learned by others").unwrap(), first);
+        assert_eq!(fs::read_to_string(first.join(card::FILE)).unwrap(), "learned by others");
     }
 
     #[test]
