@@ -112,3 +112,27 @@ fn quality(check: &Check, data: &Path) -> anyhow::Result<Finding> {
     };
     Ok(gate::quality(&replay(&Choice::Folder(check.model.clone()))?, &replay(&served)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::generate::{self, Options};
+
+    #[test]
+    fn both_models_are_judged_by_the_label_rules_that_are_named() {
+        let data = tempfile::tempdir().unwrap();
+        generate::run(&Options { tracks: 200, users: 2, seed: 7, truth: None }, data.path()).unwrap();
+        let check = Check {
+            model: "no-such-model".into(),
+            data: Some(data.path().to_owned()),
+            served: Some("none".to_owned()),
+            labels: Some("no-such-rules.json".into()),
+            limit: 1,
+            bytes: 1,
+            milliseconds: 1.0,
+            json: None,
+        };
+        let text = format!("{:#}", quality(&check, data.path()).unwrap_err());
+        assert!(text.contains("no-such-rules.json"), "{text}");
+    }
+}

@@ -159,6 +159,35 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_learned_by_other_label_rules_than_it_is_judged_by_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let (dataset, rules) = (samples::catalogue().dataset, LabelRules::of("radio").unwrap());
+        let choice = Choice::Folder(folder.path().to_owned());
+        let remark = || choice.remark(&rules).unwrap();
+        assert_eq!((remark(), Choice::Demo.remark(&rules).unwrap()), (None, None), "nobody knows");
+        let mut card = Card {
+            format: train::card::FORMAT,
+            dataset: dataset.name.clone(),
+            schema_hash: dataset.schema_hash(),
+            split: Rule::LeaveOneOut,
+            trained_until: None,
+            schema_version: "1".into(),
+            labels: Some(rules.hash().unwrap()),
+            files: [].into(),
+            program: "segue".into(),
+            seconds: 1.0,
+            training: serde_json::Value::Null,
+        };
+        card.write(folder.path()).unwrap();
+        assert_eq!(remark(), None);
+        card.labels = Some("theirs".into());
+        card.write(folder.path()).unwrap();
+        let remark = remark().unwrap();
+        let of = |text: &str| remark.contains(text);
+        assert!(of("hash theirs") && of(&rules.hash().unwrap()) && of("--labels"), "{remark}");
+    }
+
+    #[test]
     fn a_model_of_other_data_is_refused() {
         let error = Choice::Demo.open(&samples::catalogue()).unwrap_err().to_string();
         assert!(error.contains("segue train") && error.contains("--model none"), "{error}");
