@@ -243,3 +243,19 @@ fn off_policy(arguments: &Arguments, catalogue: &Catalogue) -> anyhow::Result<()
     }
     write_json(arguments, &report.json())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::towers::samples;
+
+    #[test]
+    fn label_rules_are_refused_where_nothing_goes_by_them() {
+        let refused = |labels: Option<PathBuf>| {
+            let arguments = Arguments { labels, ..Arguments::of(Path::new("no-data"), 0) };
+            off_policy(&arguments, &samples::catalogue()).unwrap_err().to_string()
+        };
+        assert!(refused(Some("mine.json".into())).contains("leave --labels out"));
+        assert!(!refused(None).contains("--labels"));
+    }
+}
