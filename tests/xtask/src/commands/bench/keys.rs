@@ -3,7 +3,7 @@
 use super::Group;
 
 /// Every key, its group and its unit. `docs/BENCH.md` defines each.
-pub(crate) const KEYS: [(&str, Group, &str); 85] = [
+pub(crate) const KEYS: [(&str, Group, &str); 86] = [
     ("rerank_500x50_native_p50_ms", Group::Engine, "ms"),
     ("rerank_500x50_native_p99_ms", Group::Engine, "ms"),
     ("event_apply_native_p99_us", Group::Engine, "us"),
@@ -36,6 +36,7 @@ pub(crate) const KEYS: [(&str, Group, &str); 85] = [
     ("retrieval_card_per_second", Group::Cloud, "1/s"),
     ("retrieval_faiss_per_second", Group::Cloud, "1/s"),
     ("ratio_faiss_refresh", Group::Cloud, "x"),
+    ("ratio_faiss_usearch", Group::Cloud, "x"),
     ("usearch_f16_1m_64_bytes", Group::Cloud, "bytes"),
     ("pack_on_demand_p50_ms", Group::Cloud, "ms"),
     ("pack_on_demand_p99_ms", Group::Cloud, "ms"),
@@ -92,7 +93,7 @@ pub(crate) const KEYS: [(&str, Group, &str); 85] = [
 ];
 
 /// What a figure is to stay under (`<`) or to reach (`>=`); `docs/BENCH.md` says why one is missed.
-pub(crate) const AIMS: [(&str, &str); 25] = [
+pub(crate) const AIMS: [(&str, &str); 27] = [
     ("rerank_500x50_native_p99_ms", "< 1"),
     ("event_apply_native_p99_us", "< 20"),
     ("pack_open_native_p50_ms", "< 1"),
@@ -108,6 +109,8 @@ pub(crate) const AIMS: [(&str, &str); 25] = [
     ("refresh_cost_ratio_200k_10k", "<= 1.2"),
     ("ratio_faiss_refresh", ">= 1"),
     ("usearch_f16_1m_64_bytes", "< 3000000000"),
+    ("pack_on_demand_p99_ms", "< 1000"),
+    ("new_item_retrievable_ms", "< 300000"),
     ("ratio_nginx_pack_get", ">= 0.6"),
     ("pack_get_p99_ms", "< 5"),
     ("recommendations_p99_ms", "< 20"),

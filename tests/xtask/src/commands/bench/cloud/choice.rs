@@ -32,6 +32,7 @@ const STEPS: [(&str, &[&str]); 9] = [
             retrieval::CARD,
             "retrieval_faiss_per_second",
             "ratio_faiss_refresh",
+            "ratio_faiss_usearch",
         ],
     ),
     (INDEX, &["usearch_f16_1m_64_bytes"]),
