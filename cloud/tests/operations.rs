@@ -399,6 +399,10 @@ fn the_unit_and_the_image_start_commands_that_there_are() {
     let commands: Vec<&str> = lines.map(|(_, command)| command).collect();
     assert_eq!(commands, ["/usr/local/bin/segue config check", "/usr/local/bin/segue serve"]);
     assert!(image.contains("ENTRYPOINT [\"segue\"]\nCMD [\"serve\"]"));
+    for text in [unit, image] {
+        let words = text.split_whitespace().find_map(|word| word.strip_prefix("SEGUE_SERVE_REFRESH_EVERY="));
+        assert_eq!(words, Some("30m"));
+    }
     for command in ["config check", "serve"] {
         ok(&segue().args(command.split(' ')).arg("--help").output().unwrap());
     }
