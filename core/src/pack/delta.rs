@@ -117,19 +117,22 @@ pub use write::write_delta;
 
 #[cfg(feature = "encode")]
 mod write {
-    use std::collections::HashMap;
-
     use super::*;
     use crate::trust::PrivateKey;
 
-    /// Stretches shorter than this are not worth copying.
+    /// Stretches shorter than this are not worth copying; as many as a number of 64 bits has.
     const SHORTEST: usize = 8;
+    /// Slots looked at for one beginning; one that finds none of them free is not known, which costs bytes and no more.
+    const PROBES: usize = 64;
+    /// Spreads beginnings over the slots by the upper bits of a product (2^64 divided by the golden ratio).
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
     /// The signed delta that makes the signed pack `target` of the signed pack `base`.
     ///
     /// # Errors
     /// `payload_damaged` when it cannot be written, `too_large` where it would be refused for its size.
     pub fn write_delta(base: &[u8], target: &[u8], key: &PrivateKey) -> Result<Vec<u8>> {
+        check_size("pack", base.len().max(target.len()))?;
         let record = Delta {
             format: FORMAT,
             base: hash(base),
@@ -138,22 +141,76 @@ mod write {
             script: ByteBuf::from(script(base, target)),
         };
         let payload = rmp_serde::to_vec_named(&record).map_err(|error| damaged(&error.to_string()))?;
-        if payload.len().max(target.len()) > limits::PACK_BYTES {
-            let detail = format!("a pack delta of {} bytes, at most {}.", payload.len(), limits::PACK_BYTES);
+        check_size("pack delta", payload.len())?;
+        envelope::seal(Purpose::PackDelta, payload, key)
+    }
+
+    fn check_size(what: &str, bytes: usize) -> Result<()> {
+        if bytes > limits::PACK_BYTES {
+            let detail = format!("a {what} of {bytes} bytes, at most {}.", limits::PACK_BYTES);
             return Err(Error::new(Code::TooLarge, detail));
         }
-        envelope::seal(Purpose::PackDelta, payload, key)
+        Ok(())
+    }
+
+    /// The bytes from `at` on that decide whether a stretch begins alike; none so near the end.
+    fn beginning(bytes: &[u8], at: usize) -> Option<u64> {
+        let first = bytes.get(at..)?.first_chunk::<SHORTEST>()?;
+        Some(u64::from_le_bytes(*first))
+    }
+
+    /// Where each beginning of the earlier pack comes first: four bytes a slot, of which there are less than three for each
+    /// byte of the pack.
+    struct Places<'a> {
+        base: &'a [u8],
+        /// Places, each one more than it is; none is 0.
+        slots: Vec<u32>,
+        shift: u32,
+    }
+
+    enum Slot {
+        /// The beginning is in the earlier pack from here on.
+        Found(usize),
+        /// It is not, and has room here.
+        Free(usize),
+        /// It is not, and has none.
+        Full,
+    }
+
+    impl<'a> Places<'a> {
+        /// Of a pack of no more than [`limits::PACK_BYTES`].
+        fn of(base: &'a [u8]) -> Self {
+            let slots = (base.len() + base.len() / 4).next_power_of_two().max(2);
+            let mut places = Self { base, slots: vec![0; slots], shift: 64 - slots.trailing_zeros() };
+            let mut at = 0;
+            while let Some(beginning) = beginning(base, at) {
+                if let Slot::Free(slot) = places.look(beginning) {
+                    places.slots[slot] = at as u32 + 1;
+                }
+                at += 1;
+            }
+            places
+        }
+
+        fn look(&self, wanted: u64) -> Slot {
+            let first = (wanted.wrapping_mul(SPREAD) >> self.shift) as usize;
+            for slot in first..first + PROBES {
+                let slot = slot & (self.slots.len() - 1);
+                let Some(place) = self.slots[slot].checked_sub(1) else { return Slot::Free(slot) };
+                if beginning(self.base, place as usize) == Some(wanted) {
+                    return Slot::Found(place as usize);
+                }
+            }
+            Slot::Full
+        }
     }
 
     /// Takes the longest stretch from the first place of the earlier pack that begins alike.
     fn script(base: &[u8], target: &[u8]) -> Vec<u8> {
-        let mut places: HashMap<&[u8], usize> = HashMap::with_capacity(base.len());
-        for (place, window) in base.windows(SHORTEST).enumerate() {
-            places.entry(window).or_insert(place);
-        }
+        let places = Places::of(base);
         let (mut script, mut done, mut at, mut before) = (Vec::new(), 0, 0, 0_i64);
-        while at + SHORTEST <= target.len() {
-            let Some(&place) = places.get(&target[at..at + SHORTEST]) else {
+        while let Some(beginning) = beginning(target, at) {
+            let Slot::Found(place) = places.look(beginning) else {
                 at += 1;
                 continue;
             };
@@ -223,6 +280,24 @@ mod tests {
         assert!(write_delta(&base.repeat(50), &changed, &key()).unwrap().len() < changed.len() / 2);
         let from_nothing = write_delta(b"", b"something", &key()).unwrap();
         assert_eq!(patch(b"", &from_nothing, &key().public()).unwrap(), b"something");
+    }
+
+    #[test]
+    fn every_stretch_of_a_large_pack_is_found_wherever_it_went() {
+        let mut number = 7_u64;
+        let mut next = || {
+            number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (number >> 56) as u8
+        };
+        let base: Vec<u8> = (0..200_000).map(|_| next()).collect();
+        let target: Vec<u8> = base.chunks(100).rev().flatten().copied().collect();
+        let made = write_delta(&base, &target, &key()).unwrap();
+        assert_eq!(patch(&base, &made, &key().public()).unwrap(), target);
+        assert!(made.len() < target.len() / 10, "{}", made.len());
+        let zeros = vec![0_u8; 200_000];
+        assert!(write_delta(&zeros, &zeros, &key()).unwrap().len() < 400, "the same beginning has one slot");
+        let large = vec![0_u8; limits::PACK_BYTES + 1];
+        assert_eq!(write_delta(&large, b"", &key()).unwrap_err().code(), Code::TooLarge);
     }
 
     #[test]
