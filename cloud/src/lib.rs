@@ -13,6 +13,7 @@ pub mod config;
 pub mod consumers;
 pub mod dead_letters;
 mod deadline;
+mod deltas;
 pub mod display;
 pub mod doctor;
 pub mod editorial;

@@ -8,6 +8,7 @@ use segue_core::trust::{Manifest, PrivateKey, PublicKey, Ranker, Trust, Verified
 
 use crate::catalog::Dataset;
 use crate::config::Limits;
+use crate::deltas::Deltas;
 use crate::keys::KeyStore;
 use crate::live::OpenedPacks;
 use crate::packs::{Generation, PackStore};
@@ -34,6 +35,8 @@ pub struct Published {
     kept: Recent<String, Served>,
     /// What looking through packs of its subjects for what ended came to.
     pub(crate) looked_through: Recent<String, LookedThrough>,
+    /// What changed from earlier packs of its subjects.
+    deltas: Deltas,
     /// The signed manifest.
     pub manifest: Bytes,
     /// Its hash.
@@ -87,6 +90,7 @@ impl Published {
             looked_through: Recent::of(limits.kept_pack_bytes, |looked: &LookedThrough| {
                 KEPT_BYTES + looked.with_ends.as_ref().map_or(0, |pack| pack.bytes.len())
             }),
+            deltas: Deltas::of(limits.kept_pack_bytes / 4),
             manifest,
             manifest_hash,
             rotations,
@@ -115,8 +119,19 @@ impl Published {
         self.kept.get_or_make(subject, |_| true, read)
     }
 
-    /// Lets go of what memory holds of the pack of `subject`, and of what is being read of it; answers the hashes under which
-    /// it was handed out.
+    /// The packs of `subject` that a client may have, by their hashes: the generation's and those of generations before.
+    pub(crate) fn bases<'a>(&'a self, subject: &'a str) -> impl Iterator<Item = (String, &'a Generation)> {
+        let generations = std::iter::once(&self.packs).chain(&self.earlier);
+        generations.filter_map(move |generation| Some((generation.entry(subject)?.hash_hex(), generation)))
+    }
+
+    /// What changed from these packs to the ones that are handed out.
+    pub(crate) fn deltas(&self) -> &Deltas {
+        &self.deltas
+    }
+
+    /// Lets go of what memory holds of the pack of `subject` and of what changed of it, and of what is being read of it; answers
+    /// the hashes under which it was handed out.
     pub fn forget(&self, subject: &str) -> Vec<String> {
         let own = self.packs.entry(subject).map(|entry| entry.hash_hex());
         let looked = self.looked_through.get(subject, |_| true);
@@ -124,13 +139,14 @@ impl Published {
         self.opened.forget(subject);
         self.kept.forget(subject);
         self.looked_through.forget(subject);
+        self.bases(subject).for_each(|(base, _)| self.deltas.forget(subject, &base));
         own.into_iter().chain(with_ends).collect()
     }
 
-    /// Bytes of the packs in memory.
+    /// Bytes of the packs in memory, and of what changed of them.
     #[must_use]
     pub fn kept_bytes(&self) -> usize {
-        self.kept.weight() + self.looked_through.weight()
+        self.kept.weight() + self.looked_through.weight() + self.deltas.weight()
     }
 }
 

@@ -1,11 +1,13 @@
 //! Packs as what changed since the one that the client has (RFC 3229, "Delta encoding in HTTP").
 
+use anyhow::Context as _;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use segue_core::pack::write_delta;
 
 use super::conditional::{self, COSE};
+use crate::served::Served;
 use crate::state::Published;
 
 /// How this kind of delta is called: `pack::patch` of the core follows it.
@@ -30,26 +32,27 @@ pub(super) fn asked(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// The delta from a pack that the client has, one of the generation in force or of one that is kept, to the `whole`
-/// pack; none where the client has none of them, the key is not here, or the delta has no fewer bytes.
+/// pack; none where the client has none of them, the key is not here, the delta has no fewer bytes, or too many are being
+/// made.
 pub(super) fn between(
     published: &Published,
     subject: &str,
     asked: &[String],
-    whole: &Bytes,
+    whole: &Served,
 ) -> Option<Delta> {
     if asked.is_empty() {
         return None;
     }
     let signer = published.verified.as_ref()?.signer.as_ref()?;
-    let mut generations = std::iter::once(&published.packs).chain(&published.earlier);
-    let (base, generation) = generations.find_map(|generation| {
-        let hash = generation.entry(subject)?.hash_hex();
-        asked.contains(&hash).then_some((hash, generation))
-    })?;
+    let (base, generation) = published.bases(subject).find(|(base, _)| asked.contains(base))?;
     // A pack that cannot be read, or is too large, leaves the whole one.
-    let earlier = generation.get(subject).ok().flatten()?;
-    let bytes = Bytes::from(write_delta(&earlier, whole, signer).ok()?);
-    (bytes.len() < whole.len()).then_some(Delta { base, bytes })
+    let make = || -> anyhow::Result<Option<Bytes>> {
+        let earlier = generation.get(subject)?.context("it is gone")?;
+        let made = write_delta(&earlier, &whole.bytes, signer).ok();
+        Ok(made.filter(|made| made.len() < whole.bytes.len()).map(Bytes::from))
+    };
+    let bytes = published.deltas().between(subject, &base, &whole.hash, make)?;
+    Some(Delta { base, bytes })
 }
 
 /// 226 with the delta; `hash` is that of the pack it makes.

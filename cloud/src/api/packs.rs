@@ -98,9 +98,9 @@ async fn content(
         known => {
             let (published, name) = (Arc::clone(published), subject.to_owned());
             let found = move || {
-                let whole = known.map_or_else(|| published.read(&name), Ok)?.bytes;
+                let whole = known.map_or_else(|| published.read(&name), Ok)?;
                 let delta = deltas::between(&published, &name, &asked, &whole);
-                Ok((whole, delta))
+                Ok((whole.bytes, delta))
             };
             looked_up(state, subject, found).await
         }

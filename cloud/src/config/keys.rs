@@ -205,7 +205,7 @@ pub const KEYS: &[Key] = &[
         "limits.kept_pack_bytes",
         limits.kept_pack_bytes: usize,
         0..=64 << 30,
-        "bytes of signed packs that are kept in memory as they are handed out; 0 keeps none, so that each is read from the disk"
+        "bytes of signed packs that are kept in memory as they are handed out, and a quarter as many of what changed of them; 0 keeps none, so that each is read from the disk"
     ),
     number!("limits.connections", limits.connections: usize, 1..=1_000_000, "open connections; more wait"),
     number!(

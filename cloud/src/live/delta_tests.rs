@@ -83,3 +83,28 @@ async fn who_has_no_earlier_pack_or_does_not_ask_gets_the_whole_one_and_who_has_
     let asked = [("a-im", "segue-delta"), ("if-none-match", first.header("etag"))];
     assert_eq!(get(&state, &asked).await.status, StatusCode::OK, "nobody here can sign");
 }
+
+#[tokio::test]
+async fn a_delta_is_kept_for_the_next_one_who_asks_and_goes_with_who_is_forgotten() {
+    let data = published();
+    let state = serve_with(data.path(), |_| ());
+    let first = get(&state, &[]).await;
+    refresh(data.path(), &Options { now_ms: Some(NOW + 1), ..options() }).unwrap();
+    state.reload();
+    let published = state.published().unwrap();
+    let asked = [("a-im", "segue-delta"), ("if-none-match", first.header("etag"))];
+    let turns: Vec<_> = std::iter::from_fn(|| published.deltas().turn()).collect();
+    assert_eq!(get(&state, &asked).await.status, StatusCode::OK, "as many are being made as there are cores");
+    drop(turns);
+    assert_eq!(published.deltas().weight(), 0);
+    let made = get(&state, &asked).await;
+    assert_eq!(made.status, StatusCode::IM_USED);
+    let weight = published.deltas().weight();
+    assert!(weight > made.body.len());
+    let again = get(&state, &asked).await;
+    assert!(again.status == StatusCode::IM_USED && again.body == made.body);
+    assert_eq!(published.deltas().weight(), weight, "it is the same one");
+    state.forget("u0".to_owned()).await.unwrap();
+    assert_eq!(published.deltas().weight(), 0);
+    assert_eq!(get(&state, &asked).await.status, StatusCode::GONE);
+}

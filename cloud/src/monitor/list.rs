@@ -191,7 +191,7 @@ pub const METRICS: &[Metric] = &[
         "segue_kept_pack_bytes",
         &[],
         &[],
-        "memory that packs of the served generation take which were handed out, as they were made and with an end for what was withdrawn (`limits.kept_pack_bytes` for each of the two)",
+        "memory that packs of the served generation take which were handed out, as they were made and with an end for what was withdrawn (`limits.kept_pack_bytes` for each of the two), and what changed of them (a quarter of it)",
     ),
     metric(Kind::Counter, "segue_packs_on_demand_total", &[], &[], "packs made on demand"),
     metric(
