@@ -295,7 +295,7 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Busy => Self::new(Code::EventsBusy, error.to_string()),
+            StoreError::Busy | StoreError::Full => Self::new(Code::EventsBusy, error.to_string()),
             // The path and the system's words are for the operator, not for the caller.
             other => {
                 tracing::error!(error = %other, "events were refused");

@@ -460,6 +460,8 @@ impl AppState {
         metrics::gauge!("segue_events_stored").set(self.events.count() as f64);
         metrics::gauge!("segue_events_failing").set(if self.events.is_failing() { 1.0 } else { 0.0 });
         metrics::gauge!("segue_dead_letters").set(self.dead_letters.count() as f64);
+        metrics::gauge!("segue_event_ids").set(self.events.ids() as f64);
+        metrics::gauge!("segue_event_ids_most").set(self.config.limits.events.dedup_ids as f64);
         metrics::gauge!("segue_events_waiting_bytes").set(self.events.waiting_bytes() as f64);
         metrics::gauge!("segue_event_lag_seconds", "consumer" => "log").set(self.events.lag().as_secs_f64());
         monitor::set_machine_gauges(&self.config.data);

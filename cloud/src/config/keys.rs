@@ -255,6 +255,12 @@ pub const KEYS: &[Key] = &[
         limits.events.dedup_window,
         "how long an event's id is known at least; the last million are in any case"
     ),
+    number!(
+        "limits.dedup_ids",
+        limits.events.dedup_ids: usize,
+        1_000..=10_000_000_000,
+        "ids of events that are known at most, of 19 to 39 bytes of memory each; more events are answered with events_busy until older ids go, after one to two of limits.dedup_window"
+    ),
     time!("limits.head", limits.head, "time to send a request's head, and between two requests"),
     time!("limits.request", limits.request, "time from a request's head to its answer"),
     time!("limits.stall", limits.stall, "time an answer may lie untaken"),

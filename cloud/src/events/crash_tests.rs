@@ -14,8 +14,12 @@ use super::validate::{Batch, validate};
 use super::{Disk as _, EventStore, FolderDisk, Limits, Senders, StoreError, last, read_since, read_until};
 use crate::erasure::{Erased, Tombstones};
 
-const SMALL: Limits =
-    Limits { waiting_bytes: 1 << 20, segment_bytes: 2_000, dedup_window: Duration::from_secs(86_400) };
+const SMALL: Limits = Limits {
+    waiting_bytes: 1 << 20,
+    segment_bytes: 2_000,
+    dedup_window: Duration::from_secs(86_400),
+    dedup_ids: 1_000_000,
+};
 
 fn batch(ids: &[&str]) -> Batch {
     let rows =
@@ -294,6 +298,23 @@ async fn waiting_requests_share_a_sync_and_a_full_queue_is_refused() {
     assert_eq!(store.append(batch(&["b"])).await, Err(StoreError::Busy));
     drop(held);
     assert_eq!(first.await.unwrap().accepted, 1);
+}
+
+#[tokio::test]
+async fn beyond_the_ids_that_may_be_known_nothing_is_taken_in_also_after_a_start() {
+    let disk = PowerCutDisk::default();
+    let few = Limits { dedup_ids: 3, ..SMALL };
+    let store = EventStore::on_disk(disk.clone(), few).unwrap();
+    store.append(batch(&["a", "b"])).await.unwrap();
+    assert_eq!(store.append(batch(&["b", "c"])).await.unwrap().accepted, 1);
+    assert_eq!(store.append(batch(&["d"])).await, Err(StoreError::Full));
+    assert_eq!((store.ids(), store.count(), store.is_failing()), (3, 3, false));
+    drop(store);
+    let store = EventStore::on_disk(disk.clone(), few).unwrap();
+    assert_eq!(store.append(batch(&["d"])).await, Err(StoreError::Full));
+    drop(store);
+    let store = EventStore::on_disk(disk, SMALL).unwrap();
+    assert_eq!(store.append(batch(&["c", "d"])).await.unwrap().accepted, 1);
 }
 
 #[tokio::test]

@@ -58,6 +58,11 @@ pub enum StoreError {
     /// More events are waiting than the store may hold in memory.
     #[error("too many events are waiting to be written; send them again in a second")]
     Busy,
+    /// As many ids of events are known as may be.
+    #[error(
+        "as many event ids are known as limits.dedup_ids allows; keep the events and send them again later"
+    )]
+    Full,
     /// The store was closed.
     #[error("the event store is closed; the service is shutting down")]
     Closed,

@@ -50,7 +50,7 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Opens the log of segments on `disk` and gathers the ids of the latest events in it.
     pub(crate) fn open(disk: impl Disk + Clone + 'static, limits: Limits) -> Result<Self, StoreError> {
-        let mut ids = Ids::new(limits.dedup_window);
+        let mut ids = Ids::new(limits.dedup_window, limits.dedup_ids);
         let log = EventLog::open(disk, limits.segment_bytes, |line, received_ms| {
             ids.extend([fingerprint(&id_of(line)?)], received_ms);
             Ok(())
@@ -61,6 +61,16 @@ impl Ledger {
     /// How many events are stored.
     pub(crate) fn count(&self) -> u64 {
         self.log.end() - 1
+    }
+
+    /// How many ids are known.
+    pub(crate) fn ids(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether the ids of more events may be taken in at `now_ms`.
+    pub(crate) fn has_room(&mut self, now_ms: i64) -> bool {
+        self.ids.has_room(now_ms)
     }
 
     /// What takes events out beside the writer.

@@ -1,7 +1,7 @@
 //! The store as the service uses it: many requests, one writer thread, one sync for all that wait.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -27,6 +27,9 @@ pub struct Limits {
     pub segment_bytes: u64,
     /// How long an event's id is known at least; the last million are in any case.
     pub dedup_window: Duration,
+    /// Ids of events that are known at most; more events are refused with [`StoreError::Full`] until older ids go, after one to
+    /// two windows.
+    pub dedup_ids: usize,
 }
 
 impl Default for Limits {
@@ -35,6 +38,7 @@ impl Default for Limits {
             waiting_bytes: 32 << 20,
             segment_bytes: 64 << 20,
             dedup_window: Duration::from_secs(24 * 3_600),
+            dedup_ids: 200_000_000,
         }
     }
 }
@@ -70,6 +74,7 @@ pub struct EventStore {
 #[derive(Debug, Default)]
 struct Shown {
     count: AtomicU64,
+    ids: AtomicUsize,
     /// The last commit failed.
     is_failing: AtomicBool,
     /// Since when the oldest batch waits that is not answered.
@@ -128,7 +133,8 @@ impl EventStore {
 
     fn start(ledger: Ledger, limits: Limits, lock: Option<FileLock>) -> Result<Self, StoreError> {
         let eraser = Arc::new(Mutex::new(ledger.eraser()));
-        let shown = Arc::new(Shown { count: AtomicU64::new(ledger.count()), ..Shown::default() });
+        let (count, ids) = (AtomicU64::new(ledger.count()), AtomicUsize::new(ledger.ids()));
+        let shown = Arc::new(Shown { count, ids, ..Shown::default() });
         let (jobs, queue) = mpsc::unbounded_channel();
         let shared = Arc::clone(&shown);
         let writer = std::thread::Builder::new()
@@ -186,6 +192,12 @@ impl EventStore {
         self.shown.count.load(Ordering::Acquire)
     }
 
+    /// How many ids of events are known.
+    #[must_use]
+    pub fn ids(&self) -> usize {
+        self.shown.ids.load(Ordering::Relaxed)
+    }
+
     /// Whether the last batches could not be stored.
     #[must_use]
     pub fn is_failing(&self) -> bool {
@@ -237,11 +249,19 @@ fn write_all(mut ledger: Ledger, mut queue: mpsc::UnboundedReceiver<Job>, shown:
         let begun = Instant::now();
         *shown.oldest() = jobs.first().map(|job| job.since);
         let batches: Vec<&[Row]> = jobs.iter().map(|job| job.rows.as_slice()).collect();
-        let result = ledger.commit(&batches, now_ms());
+        let received_ms = now_ms();
+        let result = match ledger.has_room(received_ms) {
+            true => ledger.commit(&batches, received_ms),
+            false => Err(StoreError::Full),
+        };
+        let is_full = matches!(result, Err(StoreError::Full));
         metrics::histogram!("segue_event_commit_seconds").record(begun.elapsed().as_secs_f64());
         shown.count.store(ledger.count(), Ordering::Release);
-        shown.is_failing.store(result.is_err(), Ordering::Relaxed);
-        if let Err(error) = &result {
+        shown.ids.store(ledger.ids(), Ordering::Relaxed);
+        shown.is_failing.store(result.is_err() && !is_full, Ordering::Relaxed);
+        if let Err(error) = &result
+            && !is_full
+        {
             metrics::counter!("segue_event_commit_failures_total").increment(1);
             tracing::error!(%error, "events were not stored");
         }

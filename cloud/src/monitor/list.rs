@@ -133,6 +133,14 @@ pub const METRICS: &[Metric] = &[
     ),
     metric(Kind::Gauge, "segue_dead_letters", &[], &[], "events that are kept apart"),
     metric(Kind::Gauge, "segue_events_stored", &[], &[], "events in the log"),
+    metric(
+        Kind::Gauge,
+        "segue_event_ids",
+        &[],
+        &[],
+        "ids of events that are known, so that one sent again counts once",
+    ),
+    metric(Kind::Gauge, "segue_event_ids_most", &[], &[], "how many may be (`limits.dedup_ids`)"),
     metric(Kind::Gauge, "segue_events_waiting_bytes", &[], &[], "bytes of events that wait to be written"),
     metric(
         Kind::Gauge,
