@@ -90,6 +90,15 @@ fn received() -> Value {
     ]})
 }
 
+/// Sends an event of theirs that is refused, as often as it takes to become a dead letter.
+async fn refuse(world: &World) {
+    let bad = json!({"event_id": "bad", "user": WHO, "item": "i1", "kind": "like", "time_ms": "noon"});
+    for _ in 0..3 {
+        let answer = world.call("POST", "events", json!({"events": [bad]})).await.1;
+        assert_eq!(answer["rejected"][0]["code"], "field_invalid");
+    }
+}
+
 /// Keeps a list of theirs and writes the training log, as a day later.
 fn learn(state: &AppState) {
     let features = json!({"format": 1, "schema": "f", "context": [], "events": [], "used": 0, "places": []});
@@ -110,7 +119,8 @@ async fn who_is_forgotten_is_refused_at_once_and_is_in_no_file_in_the_end() {
     assert_eq!(world.call("GET", &format!("packs/{WHO}"), json!({})).await.0, 200);
     assert_eq!(world.call("GET", &format!("collections/{WHO}"), json!({})).await.0, 200);
     learn(&world.state);
-    for place in ["/training/", "/slates/", "/weekly/"] {
+    refuse(&world).await;
+    for place in ["/training/", "/slates/", "/weekly/", "/dead_letters/"] {
         assert!(
             holding(data, WHO).iter().any(|path| path.contains(place)),
             "the person is not below {place}"
@@ -136,9 +146,10 @@ async fn who_is_forgotten_is_refused_at_once_and_is_in_no_file_in_the_end() {
     assert_eq!(world.stage(receipt).await, "asked");
     assert!(Catalogue::load(data).unwrap().user_index(WHO).is_none());
 
-    // Of the log, of what was made of it, of kept lists and playlists, and of the tables.
+    // Of the log, of what was made of it, of kept lists, dead letters and playlists, and of the tables.
     let gone = carry_out(&world.state).await.unwrap();
-    assert_eq!(gone, 3 + 2 + 1 + 1 + 1 + 3);
+    assert_eq!(gone, 3 + 2 + 1 + 1 + 1 + 1 + 3);
+    assert_eq!(world.state.dead_letters.count(), 0);
     // The last line of an export is no row; of the row that an import refused nobody can tell whose it was.
     assert_eq!(exported - 1, gone - 1);
     assert_eq!(world.stage(receipt).await, "erased");
