@@ -12,6 +12,7 @@ use segue_core::limits::SUBJECT_BYTES;
 use super::conditional::{COSE, is_current, respond};
 use super::deltas::{self, Delta};
 use super::openapi::IfNoneMatch;
+use super::recommendations::remake;
 use super::{Shared, blocking};
 use crate::auth::SentBy;
 use crate::error::{ApiError, Code};
@@ -64,7 +65,10 @@ pub(super) async fn get(
     let from = if known.is_some() { from } else { DISK };
     let hash = match &known {
         Some(known) => known.hash.clone(),
-        None => published.packs.entry(&subject).ok_or_else(|| missing(&name, generation))?.hash_hex(),
+        None => {
+            let entry = published.packs.entry(&subject).ok_or_else(|| missing(&name, generation));
+            entry.inspect_err(|_| make_for_next_time(&state, user))?.hash_hex()
+        }
     };
     // A pack is one person's: no shared cache may keep it.
     let cache_control = if subject.starts_with("user:") { "private, no-cache" } else { "no-cache" };
@@ -82,6 +86,14 @@ pub(super) async fn get(
     };
     response.headers_mut().append(header::VARY, deltas::VARY);
     Ok(response)
+}
+
+/// Packs that were made on demand are in memory alone: after a start they are gone, and what people did is known again. Begins
+/// to make the pack of somebody who has none and did something.
+fn make_for_next_time(state: &Shared, user: &str) {
+    if state.sessions.has(user) {
+        tokio::spawn(remake(Arc::clone(state), user.to_owned()));
+    }
 }
 
 /// The pack, and what changed since one that the client has, where that is less. What is in memory is answered without another

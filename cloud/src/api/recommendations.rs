@@ -175,7 +175,7 @@ async fn answer(state: Shared, asked: Asked) -> Result<Answered, ApiError> {
 }
 
 /// Makes the pack of somebody whose session left it behind; the next list is made from it.
-async fn remake(state: Shared, user: String) {
+pub(super) async fn remake(state: Shared, user: String) {
     match state.make_pack(&user).await {
         Ok(_) => {}
         // Asked for a moment ago, or by somebody new: the pack there is has to do.

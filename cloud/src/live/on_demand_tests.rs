@@ -223,3 +223,29 @@ async fn somebody_new_who_answers_a_survey_has_a_pack_of_their_own_at_once_and_a
     assert_eq!(pack(&state, "user:n1").await.generation(), 2);
     assert!(many(genres("n1").await, 1));
 }
+
+#[tokio::test]
+async fn who_was_new_before_a_restart_has_a_pack_again_soon_after_they_asked() {
+    let data = published();
+    let state = serve(data.path());
+    ready(&state).await;
+    let like =
+        json!({"event_id": "n", "user": "newcomer", "item": "i7", "kind": "like", "time_ms": now_ms()});
+    let (status, _) = ask(&state, "POST", "/api/v1/events", Some(json!({"events": [like]}))).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    let (path, nobodys) = ("/api/v1/packs/newcomer", "/api/v1/packs/nobody");
+    assert_eq!(ask(&state, "POST", path, None).await.0, StatusCode::OK);
+    assert_eq!(ask(&state, "GET", path, None).await.0, StatusCode::OK);
+    drop(state);
+    let state = serve(data.path());
+    ready(&state).await;
+    for path in [path, nobodys] {
+        assert_eq!(ask(&state, "GET", path, None).await.0, StatusCode::NOT_FOUND);
+    }
+    let begun = Instant::now();
+    while ask(&state, "GET", path, None).await.0 != StatusCode::OK {
+        assert!(begun.elapsed() < Duration::from_secs(60), "none was made");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(state.made_ms().into_keys().collect::<Vec<_>>(), ["user:newcomer"]);
+}

@@ -73,6 +73,12 @@ impl Sessions {
         metrics::gauge!("segue_live_people").set(people.len() as f64);
     }
 
+    /// Whether something is known that the person did.
+    #[must_use]
+    pub fn has(&self, user: &str) -> bool {
+        self.people().contains_key(user)
+    }
+
     /// The person's events, oldest arrival first.
     #[must_use]
     pub fn of(&self, user: &str) -> Vec<Event> {
