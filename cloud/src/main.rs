@@ -35,7 +35,7 @@ enum Command {
     /// Show what was counted of received events.
     Counters(commands::counters::Arguments),
     /// Say what is served, since when, and what is waiting.
-    Status(commands::settings::Examining),
+    Status(commands::status::Arguments),
     /// List events that were refused three times, or take them in again.
     DeadLetters(commands::dead_letters::Arguments),
     /// Say what is wrong and what to do about it.

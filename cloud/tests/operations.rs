@@ -81,6 +81,56 @@ fn a_backup_taken_beside_the_service_is_restored_and_served() {
     assert!(answer(&serve.address, &["e1".to_owned()]).contains("\"duplicates\":1"));
 }
 
+/// With this certificate of the samples in the environment, and the key of the one that the service has.
+fn with_certificate<'a>(command: &'a mut Command, certificate: &str) -> &'a mut Command {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tls_samples");
+    command
+        .env("SEGUE_SERVE_TLS_CERTIFICATE_FILE", samples.join(certificate))
+        .env("SEGUE_SERVE_TLS_KEY_FILE", samples.join("key.pem"))
+}
+
+#[test]
+fn the_tools_ask_a_service_that_speaks_tls_and_believe_no_other_than_the_one_in_the_settings() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("D");
+    filled(&data);
+    let serve = Serve::run(with_certificate(&mut command(&data), "certificate.pem").stderr(Stdio::null()));
+    assert!(serve.address.starts_with("https://127.0.0.1:"), "{}", serve.address);
+    let plain = serve.address.trim_start_matches("https://").to_owned();
+    let asked = |words: &[&str], address: &str, certificate: &str| {
+        let mut command = segue();
+        command.args(words).args(["--service", address, "--data"]).arg(&data);
+        let output = with_certificate(&mut command, certificate).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    };
+    // An address without a scheme is asked as the settings say.
+    for address in [&serve.address, &plain] {
+        let (_, status) = asked(&["status"], address, "certificate.pem");
+        assert!(status.contains("serves generation 1"), "{status}");
+        let (_, found) = asked(&["doctor"], address, "certificate.pem");
+        assert!(!found.contains("service_unreachable"), "{found}");
+        let (is_there, said) = asked(&["status", "--check"], address, "certificate.pem");
+        assert!(is_there, "{said}");
+    }
+    let (is_there, said) = asked(&["status", "--check"], &serve.address, "other-certificate.pem");
+    assert!(!is_there && said.contains("serve.tls_certificate_file"), "{said}");
+    let (_, found) = asked(&["doctor"], &serve.address, "other-certificate.pem");
+    assert!(found.contains("service_unreachable"), "{found}");
+    let (is_there, said) = asked(&["status", "--check"], &format!("http://{plain}"), "certificate.pem");
+    assert!(!is_there, "{said}");
+    // Without a certificate in the settings there is nothing to trust.
+    let untrusting = segue()
+        .args(["status", "--check", "--service", &serve.address, "--data"])
+        .arg(&data)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(untrusting.stderr).unwrap();
+    assert!(!untrusting.status.success() && said.contains("no certificate is trusted"), "{said}");
+    drop(serve);
+    assert!(!asked(&["status", "--check"], &plain, "certificate.pem").0, "nothing answers there any more");
+}
+
 #[test]
 fn a_polite_stop_in_the_middle_of_traffic_keeps_everything_that_was_acknowledged() {
     let data = tempfile::tempdir().unwrap();
@@ -399,11 +449,12 @@ fn the_unit_and_the_image_start_commands_that_there_are() {
     let commands: Vec<&str> = lines.map(|(_, command)| command).collect();
     assert_eq!(commands, ["/usr/local/bin/segue config check", "/usr/local/bin/segue serve"]);
     assert!(image.contains("ENTRYPOINT [\"segue\"]\nCMD [\"serve\"]"));
+    assert!(image.contains("CMD [\"segue\", \"status\", \"--check\"]"));
     for text in [unit, image] {
         let words = text.split_whitespace().find_map(|word| word.strip_prefix("SEGUE_SERVE_REFRESH_EVERY="));
         assert_eq!(words, Some("30m"));
     }
-    for command in ["config check", "serve"] {
+    for command in ["config check", "serve", "status --check"] {
         ok(&segue().args(command.split(' ')).arg("--help").output().unwrap());
     }
     let names: BTreeSet<String> = segue_cloud::config::KEYS.iter().map(|key| key.variable()).collect();

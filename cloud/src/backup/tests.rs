@@ -104,6 +104,7 @@ async fn what_was_acknowledged_before_a_backup_is_there_after_its_restore_and_se
         late_ms: i64::MAX,
         training_late_ms: None,
         service: None,
+        trusted: None,
         runtime: None,
     };
     let codes: Vec<&str> = examine(&examined).iter().map(|finding| finding.code.name()).collect();

@@ -28,7 +28,8 @@ pub(super) struct From {
 pub struct Examining {
     #[command(flatten)]
     from: From,
-    /// Where the service should answer, `none` not to look for it; where the settings say, without it.
+    /// Where the service should answer, HOST:PORT or https://HOST:PORT, `none` not to look for it; where the settings say,
+    /// without it.
     #[arg(long, value_name = "ADDRESS")]
     service: Option<String>,
     /// Print one JSON object.
@@ -42,10 +43,11 @@ impl Examining {
     /// # Errors
     /// When the settings cannot be taken or no data folder is named.
     pub(super) fn examined(&self) -> anyhow::Result<Examined> {
-        let mut examined = Examined::of(&self.from.settings([])?)?;
+        let settings = self.from.settings([])?;
+        let mut examined = Examined::of(&settings)?;
         match self.service.as_deref() {
             Some("none") => examined.service = None,
-            Some(address) => examined.service = Some(address.to_owned()),
+            Some(address) => examined.service = Some(settings.serve.address(address)),
             None => {}
         }
         Ok(examined)
@@ -115,5 +117,22 @@ mod tests {
         assert_eq!(service(&[]).as_deref(), Some(Settings::default().serve.listen.as_str()));
         assert_eq!(service(&["--service", "10.0.0.1:1"]).as_deref(), Some("10.0.0.1:1"));
         assert_eq!(service(&["--service", "none"]), None);
+    }
+
+    #[test]
+    fn a_service_with_a_certificate_is_asked_over_tls_unless_it_is_said_to_speak_plainly() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("segue.toml");
+        std::fs::write(&config, "[serve]\ntls_certificate_file = \"C\"\ntls_key_file = \"K\"\n").unwrap();
+        let examined = |more: &[&str]| {
+            let line = [&["status", "--data", "D", "--config", config.to_str().unwrap()], more].concat();
+            Command::parse_from(line).examining.examined().unwrap()
+        };
+        let listen = Settings::default().serve.listen;
+        assert_eq!(examined(&[]).service, Some(format!("https://{listen}")));
+        assert_eq!(examined(&[]).trusted, Some(PathBuf::from("C")));
+        let given = |address: &str| examined(&["--service", address]).service.unwrap();
+        assert_eq!(given("10.0.0.1:1"), "https://10.0.0.1:1");
+        assert_eq!(given("http://10.0.0.1:1"), "http://10.0.0.1:1");
     }
 }

@@ -86,6 +86,16 @@ pub struct Serve {
 }
 
 impl Serve {
+    /// How a service is asked at `address`: as is written before it, `http://` or `https://`, else over TLS where these
+    /// settings have a certificate.
+    #[must_use]
+    pub fn address(&self, address: &str) -> String {
+        match &self.tls_certificate_file {
+            Some(_) if !address.contains("://") => format!("https://{address}"),
+            _ => address.to_owned(),
+        }
+    }
+
     /// How often a generation is expected: half an hour where something else starts the refreshes.
     #[must_use]
     pub fn refresh_period(&self) -> Duration {

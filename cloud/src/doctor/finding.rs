@@ -105,7 +105,7 @@ codes! {
     /// There is a model and nothing to run it with.
     RuntimeMissing = "runtime_missing", Error, "name ONNX Runtime's library in ORT_DYLIB_PATH, as the message says; the generation before is served until then";
     /// Nothing answers where the service should.
-    ServiceUnreachable = "service_unreachable", Error, "start `segue serve`, or correct serve.listen or --service";
+    ServiceUnreachable = "service_unreachable", Error, "start `segue serve`, or correct serve.listen or --service; over TLS do what the message says of the certificate";
     /// It serves another generation than the one in force.
     ServiceBehind = "service_behind", Error, "see its log for why it does not take the new one; the one before is served meanwhile";
     /// Whoever reaches it may ask for anybody's data.

@@ -19,7 +19,7 @@ use crate::clock::now_ms;
 use crate::config::Settings;
 
 pub use finding::{Code, Finding, Severity};
-pub use service::{Answers, ask};
+pub use service::{Answers, ask, knock};
 pub use status::Status;
 
 /// What is looked at.
@@ -34,8 +34,11 @@ pub struct Examined {
     /// The training log is late where the newest hour that it has ended so long ago, in milliseconds; it is not looked at
     /// where the service does not write it.
     pub training_late_ms: Option<i64>,
-    /// Where the service should answer, `127.0.0.1:8787`; it is not looked for without it.
+    /// Where the service should answer, `127.0.0.1:8787`, or `https://127.0.0.1:8787` where it speaks TLS; it is not looked
+    /// for without it.
     pub service: Option<String>,
+    /// The file with the certificate that the service has to show over TLS, or with its authority's.
+    pub trusted: Option<PathBuf>,
     /// The file that `ORT_DYLIB_PATH` names.
     pub runtime: Option<PathBuf>,
 }
@@ -51,7 +54,8 @@ impl Examined {
             now_ms: now_ms(),
             late_ms: i64::try_from(2 * settings.serve.refresh_period().as_millis()).unwrap_or(i64::MAX),
             training_late_ms: settings.serve.training_log_every.map(training::late_ms),
-            service: Some(settings.serve.listen.clone()),
+            service: Some(settings.serve.address(&settings.serve.listen)),
+            trusted: settings.serve.tls_certificate_file.clone(),
             runtime: std::env::var_os(crate::towers::onnx::LIBRARY).map(PathBuf::from),
         })
     }

@@ -1,5 +1,8 @@
 //! The running service, asked over HTTP.
 
+use std::path::Path;
+
+use anyhow::Context as _;
 use serde_json::Value;
 
 use super::{Code, Examined, Finding};
@@ -22,13 +25,14 @@ pub struct Answers {
     pub events: f64,
 }
 
-/// Asks the service at `address`, such as `127.0.0.1:8787`.
+/// Asks the service at `address`, such as `127.0.0.1:8787` or, over TLS, `https://segue.example:8787`; then the certificates
+/// in `trusted` are trusted and no others.
 ///
 /// # Errors
 /// When nothing answers there, or something else does.
-pub fn ask(address: &str) -> anyhow::Result<Answers> {
-    let (_, ready) = get(address, "/readyz")?;
-    let (status, metrics) = get(address, "/metrics")?;
+pub fn ask(address: &str, trusted: Option<&Path>) -> anyhow::Result<Answers> {
+    let (_, ready) = get(address, trusted, "/readyz")?;
+    let (status, metrics) = get(address, trusted, "/metrics")?;
     let metrics = String::from_utf8_lossy(&metrics);
     anyhow::ensure!(
         status == 200 && metrics.contains("segue_"),
@@ -43,9 +47,21 @@ pub fn ask(address: &str) -> anyhow::Result<Answers> {
     })
 }
 
+/// Asks no more than whether the service at `address` is there.
+///
+/// # Errors
+/// When nothing answers there, or something else does.
+pub fn knock(address: &str, trusted: Option<&Path>) -> anyhow::Result<()> {
+    let (status, _) =
+        get(address, trusted, "/healthz").with_context(|| format!("{address} does not answer"))?;
+    anyhow::ensure!(status == 200, "{address} is not well: /healthz answers {status}");
+    Ok(())
+}
+
 pub(super) fn examine(examined: &Examined) -> Vec<Finding> {
     let Some(address) = &examined.service else { return Vec::new() };
-    let answers = match ask(address) {
+    let trusted = examined.trusted.as_deref();
+    let answers = match ask(address, trusted) {
         Ok(answers) => answers,
         Err(error) => {
             return vec![Finding::new(
@@ -65,7 +81,7 @@ pub(super) fn examine(examined: &Examined) -> Vec<Finding> {
         );
         findings.push(Finding::new(Code::ServiceBehind, what));
     }
-    if !is_loopback(address) && answers_anybody(address) {
+    if !is_loopback(address) && answers_anybody(address, trusted) {
         let what = format!("{address} is open to other machines and gives out anybody's pack to everybody");
         findings.push(Finding::new(Code::PeopleUnchecked, what));
     }
@@ -81,8 +97,8 @@ pub(super) fn examine(examined: &Examined) -> Vec<Finding> {
 }
 
 /// Whether a person's pack may be asked for without credentials, whether or not there is one.
-fn answers_anybody(address: &str) -> bool {
-    get(address, "/api/v1/packs/user:somebody").is_ok_and(|(status, _)| status != 401)
+fn answers_anybody(address: &str, trusted: Option<&Path>) -> bool {
+    get(address, trusted, "/api/v1/packs/user:somebody").is_ok_and(|(status, _)| status != 401)
 }
 
 /// The largest value of a metric over its labels; 0 where it is absent.

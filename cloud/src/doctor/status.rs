@@ -50,7 +50,8 @@ impl Status {
     #[must_use]
     pub fn of(examined: &Examined) -> Self {
         let data = &examined.data;
-        let answers = examined.service.as_deref().and_then(|address| ask(address).ok());
+        let trusted = examined.trusted.as_deref();
+        let answers = examined.service.as_deref().and_then(|address| ask(address, trusted).ok());
         let store = PackStore::new(data);
         let generation = store.open_current().ok().flatten();
         let report =

@@ -21,7 +21,9 @@ impl Serve {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").expect(&line).to_owned();
+        let address = line.trim().strip_prefix("listening on ").expect(&line);
+        // As the tools take it: one that speaks TLS with what says so.
+        let address = address.strip_prefix("http://").unwrap_or(address).to_owned();
         Self { child, address }
     }
 }

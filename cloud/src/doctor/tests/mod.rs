@@ -34,6 +34,7 @@ impl World {
             late_ms: HOUR,
             training_late_ms: Some(27 * HOUR),
             service: None,
+            trusted: None,
             runtime: None,
         };
         Self { data, examined }
