@@ -3,7 +3,7 @@
 //!
 //! `retrieval FOLDER ITEMS` writes vectors and queries as rows of 64 little-endian f32 for the peer, and prints a JSON object: for each index its
 //! queries per second and recall, searched just broadly enough for a recall@100 of 0.99, or as broadly as is tried; and of exact
-//! search on a graphics card, where ONNX Runtime has one.
+//! search on a graphics card, where ONNX Runtime has one, with its share of the card's matrix rate and the tower's people a second.
 
 use std::error::Error;
 use std::fs;
@@ -13,8 +13,12 @@ use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
-use segue_cloud::index::{Exact, Graph, ItemVectors, Product, Query, Retrieval, Shape, recall_at};
-use segue_cloud::towers::onnx::{self, Provider};
+use segue_cloud::index::{
+    Exact, Graph, ItemVectors, Product, Query, Retrieval, Shape, multiply_rate, recall_at,
+};
+use segue_cloud::towers::card;
+use segue_cloud::towers::features::FeatureMatrix;
+use segue_cloud::towers::onnx::{self, Provider, Tower};
 use serde_json::{Map, Value, json};
 
 const DIMENSION: usize = 64;
@@ -24,6 +28,10 @@ const CHECKED: usize = 200;
 /// Neighbours asked for.
 const K: usize = 100;
 const RECALL: f64 = 0.99;
+/// Rows of the matrices whose products tell what the card can do.
+const MATRIX: usize = 8_192;
+/// People whose vectors are made.
+const PEOPLE: usize = 200_000;
 const BREADTHS: [usize; 8] = [100, 150, 200, 300, 400, 600, 800, 1_200];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -52,17 +60,41 @@ fn main() -> Result<(), Box<dyn Error>> {
         figures.insert(name.to_owned(), json!({"per_second": rate, "recall_at_100": recall, "breadth": ef}));
     }
     if onnx::provider() == Provider::Cuda {
-        let card = Product::new(&vectors, Provider::Cuda)?;
-        let recall = recall_at(K, &card, &exact, &queries[..CHECKED], K, K);
-        figures.insert(
-            "card".to_owned(),
-            json!({"per_second": rate(&card, &queries, K), "recall_at_100": recall}),
-        );
+        figures.insert("card".to_owned(), on_card(&vectors, &exact, &queries)?);
     }
     let rate = one_core.install(|| rate(&exact, &queries, K));
     figures.insert("exact".to_owned(), json!({"per_second": rate, "recall_at_100": 1.0}));
     println!("{}", Value::Object(figures));
     Ok(())
+}
+
+/// Exact search and the user tower on a graphics card.
+fn on_card(vectors: &Arc<ItemVectors>, exact: &Exact, queries: &[Vec<f32>]) -> Result<Value, Box<dyn Error>> {
+    let precision = card::in_force().precision;
+    let index = Product::new(vectors, Provider::Cuda, precision)?;
+    // This also warms the card.
+    let recall = recall_at(K, &index, exact, &queries[..CHECKED], K, K);
+    let rate = rate(&index, queries, K);
+    let most = multiply_rate(Provider::Cuda, precision, MATRIX)?;
+    let share = rate * (vectors.len() * DIMENSION) as f64 / most;
+    let users = users_per_second()?;
+    Ok(json!({
+        "per_second": rate, "recall_at_100": recall, "matrix_share": share, "users_per_second": users
+    }))
+}
+
+/// People whose vectors the demo's tower makes in a second.
+fn users_per_second() -> Result<f64, Box<dyn Error>> {
+    let model = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/models/demo/user_tower.onnx"))?;
+    let mut tower = Tower::open(&model, "user")?;
+    let width = tower.width().ok_or("the user tower does not say how many columns it takes")?;
+    let mut draws = ChaCha8Rng::seed_from_u64(8);
+    let values = (0..PEOPLE * width).map(|_| normal(&mut draws)).collect();
+    let rows = FeatureMatrix { columns: vec![String::new(); width], values };
+    tower.run(&rows)?;
+    let started = Instant::now();
+    tower.run(&rows)?;
+    Ok(PEOPLE as f64 / started.elapsed().as_secs_f64())
 }
 
 /// Queries answered in a second.

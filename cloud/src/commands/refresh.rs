@@ -8,6 +8,7 @@ use crate::config::Settings;
 use crate::refresh::{
     Gate, Options, Report, Terms, parse_duration, publish, repeat, run as refresh, run_shard,
 };
+use crate::towers::card;
 
 /// Arguments of `segue refresh`.
 #[derive(clap::Args)]
@@ -121,6 +122,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.step {
         Some(Step::RunShard(step)) => {
             let settings = step.from.settings(step.making.flags())?;
+            card::use_so(settings.refresh.card);
             let options = step.making.options(&settings)?;
             println!("{}", run_shard(settings.data()?, &step.run, (step.shard, step.of), &options)?);
             Ok(())
@@ -137,6 +139,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
 impl Whole {
     fn run(&self) -> anyhow::Result<()> {
         let settings = self.from.settings(self.making.flags().into_iter().chain(self.publishing.flags()))?;
+        card::use_so(settings.refresh.card);
         let data = settings.data()?;
         let terms = self.publishing.terms(&settings);
         let options = Options { shards: self.shards, terms, ..self.making.options(&settings)? };

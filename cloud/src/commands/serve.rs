@@ -23,6 +23,7 @@ use crate::near::is_loopback;
 use crate::server;
 use crate::state::AppState;
 use crate::stores::{Processes, Task};
+use crate::towers::card;
 use crate::training_log::Keeper;
 
 /// How often the service looks for a new generation.
@@ -71,6 +72,7 @@ impl Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
     let _traces = observe(&settings)?;
+    card::use_so(settings.refresh.card);
     let tls = settings.tls()?;
     let state = AppState::open(settings.config()?)?;
     metrics::gauge!("segue_generation_period_seconds").set(settings.serve.refresh_period().as_secs_f64());

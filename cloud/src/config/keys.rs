@@ -291,6 +291,21 @@ pub const KEYS: &[Key] = &[
     ),
     number!("refresh.keep", refresh.keep: usize, 1..=1_000, "generations kept, to roll back to"),
     number!(
+        "refresh.card_memory_bytes",
+        refresh.card.memory_bytes: usize,
+        1 << 20..=64 << 30,
+        "bytes of rows, or of products, that go to a graphics card at a time; half as many where it has no room for rows"
+    ),
+    key!(
+        "refresh.card_precision",
+        "what exact search multiplies on a graphics card: half (16 bits, compared again in 32) or single (32 bits)",
+        |settings| read::word_of(&settings.refresh.card.precision),
+        |settings, text| {
+            settings.refresh.card.precision = read::word(text)?;
+            Ok(())
+        }
+    ),
+    number!(
         "filter.actions_per_hour",
         filter.actions_per_hour: u32,
         0..=u64::from(u32::MAX),

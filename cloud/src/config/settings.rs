@@ -14,6 +14,7 @@ use crate::index;
 use crate::packs::GENERATIONS;
 use crate::refresh::{HISTORY, NOBODYS_HISTORY};
 use crate::tls;
+use crate::towers::card::Card;
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -120,6 +121,8 @@ pub struct Refresh {
     pub nobodys_history: usize,
     /// Generations kept, to roll back to.
     pub keep: usize,
+    /// How a graphics card is used, where there is one.
+    pub card: Card,
 }
 
 impl Default for Settings {
@@ -153,6 +156,7 @@ impl Default for Settings {
                 history: HISTORY,
                 nobodys_history: NOBODYS_HISTORY,
                 keep: GENERATIONS,
+                card: Card::default(),
             },
             filter: Filter::default(),
         }

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::check::{finds_itself, share_without};
 use super::{Exact, Graph, ItemVectors, Product, Quality, Retrieval, Shape, recall_at, unreached};
+use crate::towers::card;
 use crate::towers::onnx::{self, Provider};
 
 /// Which method retrieves.
@@ -94,7 +95,7 @@ pub fn build(
 fn on_card(exact: &Exact, vectors: &Arc<ItemVectors>) -> anyhow::Result<Box<dyn Retrieval>> {
     match onnx::provider() {
         Provider::Cpu => Ok(Box::new(exact.clone())),
-        Provider::Cuda => Ok(Box::new(Product::new(vectors, Provider::Cuda)?)),
+        Provider::Cuda => Ok(Box::new(Product::new(vectors, Provider::Cuda, card::in_force().precision)?)),
     }
 }
 

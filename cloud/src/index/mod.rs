@@ -10,6 +10,8 @@ mod exact;
 mod graph;
 mod hnsw;
 mod message;
+mod multiply;
+mod parts;
 mod product;
 #[cfg(feature = "usearch")]
 mod usearch;
@@ -19,6 +21,7 @@ pub use build::{Built, Kind, build};
 pub use check::{Quality, TIE, recall_at, unreached};
 pub use exact::Exact;
 pub use graph::{Graph, Shape};
+pub use multiply::multiply_rate;
 pub use product::Product;
 pub use vectors::ItemVectors;
 pub(crate) use vectors::normalise;

@@ -4,25 +4,35 @@
 //! takes it where a card is there, since on the processor [`Exact`] is as quick and needs no library. Its bytes are made
 //! here, with the items inside, so that they lie on the card once. A graph may hold two gigabytes, so a large catalogue is
 //! several of them.
+//!
+//! Products of 16 bits only choose: what is found is compared again in 32 bits, and taken where nothing that was not found
+//! can be nearer by what such a product may be wrong.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use ort::session::Session;
 use ort::value::Tensor;
+use rayon::prelude::*;
 
 use super::message::Message;
+use super::parts::{FLOAT, HALF, INTEGER, cast, half, model, node, tensor, value};
 use super::{Exact, Filter, Found, ItemVectors, Query, Retrieval, nearest};
+use crate::towers::card::{self, Precision};
 use crate::towers::onnx::{self, Provider};
 
 /// Bytes of vectors in one graph.
 const PART_BYTES: usize = 1 << 30;
-/// Bytes of the products of one run.
-const PRODUCT_BYTES: usize = 256 << 20;
 /// Queries of one run at most.
 const QUERIES: usize = 1_024;
 /// How many times as many are asked for where filters left too few.
 const WIDER: usize = 4;
+/// By how much a product of 16 bits may be wrong at most: both vectors are of length one and rounded by 2^-11 of each value,
+/// sums are of 32 bits, and the product is rounded once more.
+const ROUGH: f32 = 0.002;
+/// How many times as many as are wanted may be asked for to be sure of products of 16 bits. Who has more items than that so
+/// near to each other gets some of those.
+const SURE_AMONG: usize = 2 * WIDER;
 
 /// Some of the items.
 struct Part {
@@ -35,51 +45,96 @@ struct Part {
 /// Compares with every item by ONNX Runtime.
 pub struct Product {
     parts: Vec<Part>,
-    dimension: usize,
+    vectors: Arc<ItemVectors>,
+    precision: Precision,
+    /// Bytes of the products of one run.
+    product_bytes: usize,
     /// Answers what a run cannot: the filters of somebody bar nearly everything, or the card fails.
     exact: Exact,
 }
 
 impl Product {
-    /// Searches `vectors` on `provider`.
+    /// Searches `vectors` on `provider` by products of `precision`.
     ///
     /// # Errors
     /// When ONNX Runtime cannot be loaded, or the card has no room.
-    pub fn new(vectors: &Arc<ItemVectors>, provider: Provider) -> anyhow::Result<Self> {
-        Self::in_parts(vectors, provider, PART_BYTES / (4 * vectors.dimension()).max(1))
+    pub fn new(vectors: &Arc<ItemVectors>, provider: Provider, precision: Precision) -> anyhow::Result<Self> {
+        let bytes = match precision {
+            Precision::Half => 2,
+            Precision::Single => 4,
+        };
+        Self::in_parts(vectors, provider, precision, PART_BYTES / (bytes * vectors.dimension()).max(1))
     }
 
-    fn in_parts(vectors: &Arc<ItemVectors>, provider: Provider, items: usize) -> anyhow::Result<Self> {
+    fn in_parts(
+        vectors: &Arc<ItemVectors>,
+        provider: Provider,
+        precision: Precision,
+        items: usize,
+    ) -> anyhow::Result<Self> {
         let part = |first: usize| {
             let count = items.min(vectors.len() - first);
-            let session = onnx::session_on(&graph(vectors, first, count), 0, provider)?;
+            let session = onnx::session_on(&graph(vectors, precision, first, count), 0, provider)?;
             Ok(Part { first, count, session: Mutex::new(session) })
         };
         let firsts = (0..vectors.len()).step_by(items.max(1));
         let parts = firsts.map(part).collect::<anyhow::Result<_>>()?;
-        Ok(Self { parts, dimension: vectors.dimension(), exact: Exact::new(Arc::clone(vectors)) })
+        let product_bytes = card::in_force().memory_bytes;
+        let exact = Exact::new(Arc::clone(vectors));
+        Ok(Self { parts, vectors: Arc::clone(vectors), precision, product_bytes, exact })
     }
 
     /// The items nearest to each query, of which `k` pass its filter; none for a query of which too few were asked for.
     fn run(&self, queries: &[&Query<'_>], k: usize, asked: usize) -> anyhow::Result<Vec<Option<Vec<Found>>>> {
-        let mut found: Vec<Vec<Found>> = vec![Vec::new(); queries.len()];
+        // What passed the filter, and the largest product that something not found may have.
+        let mut found: Vec<(Vec<Found>, f32)> = vec![(Vec::new(), f32::MIN); queries.len()];
         let mut is_all = true;
         for part in &self.parts {
-            is_all &= asked >= part.count;
-            let (products, items) = part.largest(queries, self.dimension, asked.min(part.count))?;
             let width = asked.min(part.count);
-            let rows = products.chunks_exact(width).zip(items.chunks_exact(width));
-            for ((found, query), (products, items)) in found.iter_mut().zip(queries).zip(rows) {
-                let near = items.iter().zip(products).filter_map(|(item, product)| {
-                    let item = part.first + usize::try_from(*item).ok()?;
-                    (query.filter)(item).then_some((item, (1.0 - product).max(0.0)))
-                });
-                found.extend(near);
-            }
+            let is_whole = width == part.count;
+            is_all &= is_whole;
+            let (products, items) = part.largest(queries, self.vectors.dimension(), width)?;
+            let rows = products.par_chunks_exact(width).zip(items.par_chunks_exact(width));
+            found.par_iter_mut().zip(queries).zip(rows).for_each(|((found, query), (products, items))| {
+                found.0.extend(self.passing(part, query, (products, items)));
+                if let (false, Some(least)) = (is_whole, products.last()) {
+                    found.1 = found.1.max(*least);
+                }
+            });
         }
         // Of each part as many were asked for as of all, so nothing nearer was left out once `k` are there.
-        let enough = |found: Vec<Found>| (is_all || found.len() >= k).then(|| nearest(found, k));
+        let enough = |(found, left): (Vec<Found>, f32)| {
+            let found = nearest(found, k);
+            let is_enough = is_all || (found.len() >= k && self.is_sure(&found, left, asked, k));
+            is_enough.then_some(found)
+        };
         Ok(found.into_iter().map(enough).collect())
+    }
+
+    /// The items of a row of products that pass the query's filter, with their distances.
+    fn passing(&self, part: &Part, query: &Query<'_>, (products, items): (&[f32], &[i64])) -> Vec<Found> {
+        let near = items.iter().zip(products).filter_map(|(item, product)| {
+            let item = part.first + usize::try_from(*item).ok()?;
+            (query.filter)(item).then(|| {
+                let product = match self.precision {
+                    Precision::Single => *product,
+                    Precision::Half => {
+                        self.vectors.get(item).iter().zip(query.vector).map(|(one, other)| one * other).sum()
+                    }
+                };
+                (item, (1.0 - product).max(0.0))
+            })
+        });
+        near.collect()
+    }
+
+    /// Whether nothing is nearer than what was found, of which something that was not has a product of `left` at most.
+    fn is_sure(&self, found: &[Found], left: f32, asked: usize, k: usize) -> bool {
+        let furthest = found.last().map_or(f32::MAX, |found| found.1);
+        match self.precision {
+            Precision::Single => true,
+            Precision::Half => 1.0 - furthest >= left + ROUGH || asked >= k.saturating_mul(SURE_AMONG),
+        }
     }
 
     /// Asks for more and more until each query has its items.
@@ -92,7 +147,7 @@ impl Product {
             if open.is_empty() {
                 return Ok(answers.into_iter().flatten().collect());
             }
-            let rows = (PRODUCT_BYTES / (4 * largest.max(1))).clamp(1, QUERIES);
+            let rows = (self.product_bytes / (4 * largest.max(1))).clamp(1, QUERIES);
             for places in open.chunks(rows) {
                 let some: Vec<&Query<'_>> = places.iter().map(|place| &queries[*place]).collect();
                 for (place, found) in places.iter().zip(self.run(&some, k, asked)?) {
@@ -131,7 +186,7 @@ impl Retrieval for Product {
     }
 
     fn search_many(&self, queries: &[Query<'_>], k: usize, ef: usize) -> Vec<Vec<Found>> {
-        let fit = queries.iter().all(|query| query.vector.len() == self.dimension);
+        let fit = queries.iter().all(|query| query.vector.len() == self.vectors.dimension());
         if k == 0 || !fit || self.parts.is_empty() {
             return self.exact.search_many(queries, k, ef);
         }
@@ -147,50 +202,35 @@ impl Retrieval for Product {
 }
 
 /// `products, items = TopK(MatMul(queries, vectors transposed), count)` (opset 13), with `count` of the items from `first`
-/// on inside.
-fn graph(vectors: &ItemVectors, first: usize, count: usize) -> Vec<u8> {
+/// on inside; the factors of 16 bits where `precision` says so, on a processor too.
+fn graph(vectors: &ItemVectors, precision: Precision, first: usize, count: usize) -> Vec<u8> {
     let columns = (0..vectors.dimension())
-        .flat_map(|row| (first..first + count).flat_map(move |item| vectors.get(item)[row].to_le_bytes()));
-    let columns: Vec<u8> = columns.collect();
+        .flat_map(|row| (first..first + count).map(move |item| vectors.get(item)[row]));
     let shape = [vectors.dimension(), count];
-    let multiply = Message::new().text(1, "queries").text(1, "vectors").text(2, "all").text(4, "MatMul");
-    let choose =
-        Message::new().text(1, "all").text(1, "count").text(2, "products").text(2, "items").text(4, "TopK");
-    let graph = Message::new()
-        .message(1, multiply)
-        .message(1, choose)
+    let graph = match precision {
+        Precision::Single => {
+            let columns: Vec<u8> = columns.flat_map(f32::to_le_bytes).collect();
+            Message::new()
+                .message(1, node("MatMul", &["queries", "vectors"], &["all"]))
+                .message(5, tensor("vectors", FLOAT, &shape, &columns))
+        }
+        Precision::Half => {
+            let columns: Vec<u8> = columns.flat_map(|value| half(value).to_le_bytes()).collect();
+            Message::new()
+                .message(1, cast("queries", "halves", HALF))
+                .message(1, node("MatMul", &["halves", "vectors"], &["rough"]))
+                .message(1, cast("rough", "all", FLOAT))
+                .message(5, tensor("vectors", HALF, &shape, &columns))
+        }
+    };
+    let graph = graph
+        .message(1, node("TopK", &["all", "count"], &["products", "items"]))
         .text(2, "exact")
-        .message(5, tensor("vectors", &shape, columns))
         .message(11, value("queries", FLOAT, &[None, Some(vectors.dimension())]))
         .message(11, value("count", INTEGER, &[Some(1)]))
         .message(12, value("products", FLOAT, &[None, None]))
         .message(12, value("items", INTEGER, &[None, None]));
-    let opset = Message::new().text(1, "").number(2, 13);
-    Message::new().number(1, 8).message(7, graph).message(8, opset).into_bytes()
-}
-
-/// `TensorProto.DataType`.
-const FLOAT: u64 = 1;
-const INTEGER: u64 = 7;
-
-/// A `TensorProto` of floats.
-fn tensor(name: &str, shape: &[usize], bytes: Vec<u8>) -> Message {
-    let shaped = shape.iter().fold(Message::new(), |message, size| message.number(1, *size as u64));
-    shaped.number(2, FLOAT).text(8, name).bytes(9, &bytes)
-}
-
-/// A `ValueInfoProto`; a size that is not known is none.
-fn value(name: &str, kind: u64, shape: &[Option<usize>]) -> Message {
-    let size = |message: Message, size: &Option<usize>| {
-        let size = match size {
-            Some(size) => Message::new().number(1, *size as u64),
-            None => Message::new(),
-        };
-        message.message(1, size)
-    };
-    let shape = shape.iter().fold(Message::new(), size);
-    let tensor = Message::new().number(1, kind).message(2, shape);
-    Message::new().text(1, name).message(2, Message::new().message(1, tensor))
+    model(graph)
 }
 
 #[cfg(test)]
@@ -212,8 +252,13 @@ mod tests {
                 Query { vector: vectors.get(at * 20), filter }
             })
             .collect();
-        for items in [1_000, 300] {
-            let product = Product::in_parts(&vectors, Provider::Cpu, items).unwrap();
+        for (precision, items) in [
+            (Precision::Single, 1_000),
+            (Precision::Single, 300),
+            (Precision::Half, 1_000),
+            (Precision::Half, 300),
+        ] {
+            let product = Product::in_parts(&vectors, Provider::Cpu, precision, items).unwrap();
             assert_eq!(product.parts.len(), 1_000_usize.div_ceil(items));
             for k in [1, 10, 25] {
                 let (found, wanted) =
@@ -221,12 +266,29 @@ mod tests {
                 for (found, wanted) in found.iter().zip(&wanted) {
                     assert_eq!(found.len(), wanted.len());
                     let near = |(one, other): (&Found, &Found)| (one.1 - other.1).abs() < 1e-5;
-                    assert!(found.iter().zip(wanted).all(near), "{found:?}\n{wanted:?}");
+                    assert!(found.iter().zip(wanted).all(near), "{precision:?} {k}\n{found:?}\n{wanted:?}");
                 }
             }
         }
-        let product = Product::new(&vectors, Provider::Cpu).unwrap();
+        let product = Product::new(&vectors, Provider::Cpu, Precision::Single).unwrap();
         assert!(product.search(vectors.get(0), 0, 0, &anything).is_empty());
         assert!(product.search(&[1.0], 3, 0, &anything).is_empty(), "of another dimension");
+    }
+
+    #[test]
+    fn products_of_16_bits_are_not_believed_where_they_cannot_tell_items_apart() {
+        if std::env::var_os(onnx::LIBRARY).is_none() {
+            return crate::skipped::note("no ONNX Runtime is named", "cargo xtask test");
+        }
+        // All within a hair of each other, each a little nearer to the first axis than the one before: of equal products the
+        // graph takes the first.
+        let values = (0..40).flat_map(|at| [1.0, 0.01 + (39 - at) as f32 * 1e-4]).collect();
+        let vectors = Arc::new(ItemVectors::normalised(2, values).unwrap());
+        let rough = Product::new(&vectors, Provider::Cpu, Precision::Half).unwrap();
+        let found = rough.search(&[1.0, 0.0], 5, 0, &|_| true);
+        let exact = Exact::new(Arc::clone(&vectors)).search(&[1.0, 0.0], 5, 0, &|_| true);
+        assert_eq!(found.len(), 5);
+        let near = |(one, other): (&Found, &Found)| (one.1 - other.1).abs() < 1e-6;
+        assert!(found.iter().zip(&exact).all(near), "{found:?}\n{exact:?}");
     }
 }

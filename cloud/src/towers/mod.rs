@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::catalog::Catalogue;
 
 mod cache;
+pub mod card;
 pub mod features;
 pub mod history;
 pub mod model;

@@ -11,6 +11,7 @@ use ort::session::Session;
 use ort::value::Tensor;
 
 use super::cache::{VectorCache, Vectors};
+use super::card;
 use super::features::{self, FeatureMatrix};
 use super::history::Histories;
 use super::unit::normalise_rows;
@@ -22,8 +23,6 @@ use crate::progress;
 pub const LIBRARY: &str = "ORT_DYLIB_PATH";
 /// Rows that go through a tower at a time on a processor, and on a card at least.
 const BATCH: usize = 1024;
-/// Bytes of rows that go to a card at a time, at first: where it has no room for what they become, half as many.
-const CARD_BYTES: usize = 256 << 20;
 /// Weights in 8 bits become f32 once, when a session is made, as in the core. Left to itself ONNX Runtime keeps them and looks
 /// for kernels that read them, which are others from version to version.
 const WHOLE_WEIGHTS: &str = "session.disable_quant_qdq";
@@ -61,8 +60,8 @@ fn load() -> anyhow::Result<Environment> {
 pub enum Provider {
     /// The processor.
     Cpu,
-    /// An NVIDIA card, through ONNX Runtime's CUDA execution provider. Products are of 32 bits, not TF32, so that vectors
-    /// are those of the processor but for the last bits.
+    /// An NVIDIA card, through ONNX Runtime's CUDA execution provider. Products in towers are of 32 bits, not TF32, so that
+    /// vectors are those of the processor but for the last bits.
     Cuda,
 }
 
@@ -190,10 +189,18 @@ impl Tower {
         Ok((dimension, vectors))
     }
 
+    /// How many columns it takes; none where the model does not say.
+    #[must_use]
+    pub fn width(&self) -> Option<usize> {
+        let shape = self.session.inputs().first()?.dtype().tensor_shape()?;
+        usize::try_from(*shape.last()?).ok().filter(|width| *width > 0)
+    }
+
+    /// On a card where it has no room for what they become, half as many are tried next.
     fn rows_at_once(&self, width: usize) -> usize {
         match self.provider {
             Provider::Cpu => BATCH,
-            Provider::Cuda => (CARD_BYTES / (4 * width.max(1))).max(BATCH),
+            Provider::Cuda => (card::in_force().memory_bytes / (4 * width.max(1))).max(BATCH),
         }
     }
 
