@@ -3,7 +3,7 @@
 use super::Group;
 
 /// Every key, its group and its unit. `docs/BENCH.md` defines each.
-pub(crate) const KEYS: [(&str, Group, &str); 86] = [
+pub(crate) const KEYS: [(&str, Group, &str); 88] = [
     ("rerank_500x50_native_p50_ms", Group::Engine, "ms"),
     ("rerank_500x50_native_p99_ms", Group::Engine, "ms"),
     ("event_apply_native_p99_us", Group::Engine, "us"),
@@ -34,6 +34,8 @@ pub(crate) const KEYS: [(&str, Group, &str); 86] = [
     ("retrieval_hnsw_per_second", Group::Cloud, "1/s"),
     ("retrieval_exact_per_second", Group::Cloud, "1/s"),
     ("retrieval_card_per_second", Group::Cloud, "1/s"),
+    ("retrieval_card_matrix_share", Group::Cloud, "x"),
+    ("towers_card_users_per_second", Group::Cloud, "1/s"),
     ("retrieval_faiss_per_second", Group::Cloud, "1/s"),
     ("ratio_faiss_refresh", Group::Cloud, "x"),
     ("ratio_faiss_usearch", Group::Cloud, "x"),

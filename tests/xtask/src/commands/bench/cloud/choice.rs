@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use super::super::report::Report;
-use super::{people, retrieval};
+use super::people;
 
 /// The steps that measure something, as the log names them.
 pub(super) const IMPORT: &str = "cloud: import";
@@ -29,7 +29,9 @@ const STEPS: [(&str, &[&str]); 9] = [
             "retrieval_usearch_per_second",
             "retrieval_hnsw_per_second",
             "retrieval_exact_per_second",
-            retrieval::CARD,
+            "retrieval_card_per_second",
+            "retrieval_card_matrix_share",
+            "towers_card_users_per_second",
             "retrieval_faiss_per_second",
             "ratio_faiss_refresh",
             "ratio_faiss_usearch",

@@ -44,11 +44,7 @@ pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report, choice:
     if choice.takes(choice::RETRIEVAL) {
         let retrieval = steps.run(choice::RETRIEVAL, |step| retrieval::measure(paths, step));
         let retrieval = retrieval.unwrap_or_default();
-        if retrieval.get(retrieval::CARD).is_none_or(Value::is_null) {
-            let why =
-                "there is no card that ONNX Runtime can use; ORT_DYLIB_PATH has to name a library for CUDA";
-            report.skip(retrieval::CARD, why);
-        }
+        skip_card(report, &retrieval);
         report.add(&retrieval);
     }
     if choice.takes(choice::INDEX) {
@@ -64,6 +60,13 @@ pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report, choice:
         // Gigabytes of events.
         let _ = fs::remove_dir_all(&apart);
     }
+}
+
+/// Notes of what is measured on a graphics card alone, where there is none.
+fn skip_card(report: &mut Report, figures: &Figures) {
+    let why = "there is no card that ONNX Runtime can use; ORT_DYLIB_PATH has to name a library for CUDA";
+    let missing = retrieval::CARD.iter().filter(|(key, _)| figures.get(*key).is_none_or(Value::is_null));
+    missing.for_each(|(key, _)| report.skip(key, why));
 }
 
 /// What takes an hour, where that is asked for.

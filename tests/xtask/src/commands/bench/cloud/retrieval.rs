@@ -16,8 +16,12 @@ const ITEMS: &str = "100000";
 /// What the peer is installed from.
 const REQUIREMENTS: &str = "tests/bench/requirements.lock";
 const PEER: &str = "tests/bench/faiss_peer.py";
-/// What is measured only where there is a graphics card.
-pub(super) const CARD: &str = "retrieval_card_per_second";
+/// What is measured only where there is a graphics card, and what the program calls it.
+pub(super) const CARD: [(&str, &str); 3] = [
+    ("retrieval_card_per_second", "per_second"),
+    ("retrieval_card_matrix_share", "matrix_share"),
+    ("towers_card_users_per_second", "users_per_second"),
+];
 
 /// Queries a second on one core, by each of our indices and by faiss; beside it the index that `docs/OPERATIONS.md`
 /// recommends for so many items, and the graph.
@@ -33,15 +37,16 @@ pub(super) fn measure(paths: &Paths, step: &Step) -> anyhow::Result<Figures> {
     let python = python::with_requirements(paths, step, &paths.file(REQUIREMENTS))?;
     let mut peer = shell::program(paths, python, [PEER]);
     let theirs = shell::last_json(&shell::run(step, peer.arg(&folder))?)?;
-    Ok(Figures::from_iter([
+    let mut figures = Figures::from_iter([
         ("retrieval_usearch_per_second".to_owned(), ours["usearch"]["per_second"].clone()),
         ("retrieval_hnsw_per_second".to_owned(), ours["hnsw"]["per_second"].clone()),
         ("retrieval_exact_per_second".to_owned(), ours["exact"]["per_second"].clone()),
-        (CARD.to_owned(), ours["card"]["per_second"].clone()),
         ("retrieval_faiss_per_second".to_owned(), theirs["per_second"].clone()),
         ("ratio_faiss_refresh".to_owned(), ratio(&ours["exact"]["per_second"], &theirs["per_second"])),
         ("ratio_faiss_usearch".to_owned(), ratio(&ours["usearch"]["per_second"], &theirs["per_second"])),
-    ]))
+    ]);
+    figures.extend(CARD.map(|(key, name)| (key.to_owned(), ours["card"][name].clone())));
+    Ok(figures)
 }
 
 /// What a graph of usearch over a million items takes in memory.
