@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -15,6 +16,7 @@ from segue_training import export, parts, quantise, ranker, train
 from segue_training.data import RankerData
 
 WIDTHS = ranker.Widths(candidate=70, live=7, event=90, context=5)
+CLOUD = Path(__file__).resolve().parents[2]
 
 
 def rounded(model: ranker.Ranker) -> ranker.Ranker:
@@ -86,6 +88,12 @@ def test_what_is_not_a_large_matrix_stays_as_it_was(tmp_path):
 def test_the_parts_cost_the_same_arithmetic(tmp_path):
     whole, small = exported(ranker.Ranker(WIDTHS, 50, ranker.Settings()).eval(), tmp_path)
     assert parts.count(small) == parts.count(whole)
+
+
+def test_the_file_that_the_core_is_tested_with_is_the_demos_ranker_in_8_bits(tmp_path):
+    quantise.rewrite(CLOUD / "models/demo/ranker.onnx", tmp_path / "small.onnx")
+    sample = CLOUD / "src/score/samples/ranker_int8.onnx"
+    assert (tmp_path / "small.onnx").read_bytes() == sample.read_bytes(), "make it again as its README.md says"
 
 
 def learned() -> tuple[ranker.Ranker, RankerData]:
