@@ -92,7 +92,12 @@ impl Graph {
         let constant = quantised::dequantised(node, &self.constants)?;
         self.dequantised = self.dequantised.saturating_add(constant.numbers.len());
         if self.dequantised > limits::MODEL_VALUES {
-            return Err(Error::new(Code::TooLarge, "a model of too many weights in 8 bits."));
+            let detail = format!(
+                "a model of {} or more weights in 8 bits, at most {} are read.",
+                self.dequantised,
+                limits::MODEL_VALUES
+            );
+            return Err(Error::new(Code::TooLarge, detail));
         }
         self.constants.insert(node.output.clone(), constant);
         Ok(())

@@ -6,6 +6,7 @@ use super::super::graph::Graph;
 use super::sketch::{Sketch, Values};
 use super::{WIDTHS, inputs, score};
 use crate::error::Code;
+use crate::limits;
 
 /// Levels at both ends and on both sides of 0, a byte for each, for 6 candidate columns and 2 heads.
 const LEVELS: [u8; 12] = [0, 1, 2, 3, 64, 127, 128, 129, 192, 253, 254, 255];
@@ -246,5 +247,9 @@ fn the_same_levels_again_and_again_are_too_many() {
         }
         sketch.weight("weights", &[6, 2]);
     });
-    assert_eq!(refusal(&bytes).0, Code::TooLarge);
+    let (code, message) = refusal(&bytes);
+    assert_eq!(code, Code::TooLarge);
+    for number in [9 << 20, limits::MODEL_VALUES] {
+        assert!(message.contains(&number.to_string()), "{message} lacks {number}");
+    }
 }
