@@ -23,15 +23,8 @@ def main() -> None:
     made.add_argument("--work", type=Path, default=ROOT / "target/training", help="where data and arrays go")
     made.add_argument("--tracks", type=int, default=20_000)
     made.add_argument("--users", type=int, default=4_000, help="listeners to learn from")
-    trained = commands.add_parser("train", help="train on a data folder")
-    trained.add_argument("--data", type=Path, required=True)
-    trained.add_argument("--out", type=Path, required=True, help="where the model goes")
-    trained.add_argument("--work", type=Path, required=True, help="where arrays go")
-    trained.add_argument("--before", type=Path, help="the model whose vectors the new ones go on from")
-    vectors = "what makes the vectors: two towers over metadata and history, or what was taken up together"
-    trained.add_argument("--retriever", choices=[TOWERS, ITEM2VEC], default=ITEM2VEC, help=vectors)
-    kept = "how the ranker's file keeps its weights: 4 bytes each, or 1 with a scale for each row or column"
-    trained.add_argument("--weights", choices=[quantise.FLOAT, quantise.INT8], default=quantise.FLOAT, help=kept)
+    learns(commands.add_parser("train", help="train on a data folder"))
+    learns(commands.add_parser("distill", help="train on a data folder, the ranker taught by one of twice the experts, each twice as wide"))
     smaller = commands.add_parser("compress", help="train smaller rankers on a data folder and print what each costs")
     smaller.add_argument("--data", type=Path, required=True)
     smaller.add_argument("--out", type=Path, required=True, help="where the table and a model folder for each row go")
@@ -44,8 +37,21 @@ def main() -> None:
         compress.run(arguments.segue, arguments.data, arguments.out, arguments.limit)
     else:
         folders = (arguments.data, arguments.work, arguments.out)
-        facts = fit(arguments.segue, *folders, arguments.retriever, arguments.before, arguments.weights)
+        taught = arguments.command == "distill"
+        facts = fit(arguments.segue, *folders, arguments.retriever, arguments.before, arguments.weights, taught=taught)
         devices.alone((arguments.work / "facts.json").write_text, json.dumps(known(facts), indent=2, allow_nan=False))
+
+
+def learns(trained: argparse.ArgumentParser) -> None:
+    """What a command that trains on a data folder asks for."""
+    trained.add_argument("--data", type=Path, required=True)
+    trained.add_argument("--out", type=Path, required=True, help="where the model goes")
+    trained.add_argument("--work", type=Path, required=True, help="where arrays and `facts.json` go")
+    trained.add_argument("--before", type=Path, help="the model whose vectors the new ones go on from")
+    vectors = "what makes the vectors: two towers over metadata and history, or what was taken up together"
+    trained.add_argument("--retriever", choices=[TOWERS, ITEM2VEC], default=ITEM2VEC, help=vectors)
+    kept = "how the ranker's file keeps its weights: 4 bytes each, or 1 with a scale for each row or column"
+    trained.add_argument("--weights", choices=[quantise.FLOAT, quantise.INT8], default=quantise.FLOAT, help=kept)
 
 
 def known(value):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from . import card, devices, export, gbdt, generations, item2vec, parts, quantise, ranker, reference, two_tower
+from . import card, devices, distill, export, gbdt, generations, item2vec, parts, quantise, ranker, reference, two_tower
 from .data import RankerData, TowerData
 
 TOWERS, ITEM2VEC = "towers", "item2vec"
@@ -59,12 +59,14 @@ def fit(
     before: Path | None = None,
     weights: str = quantise.FLOAT,
     plain: bool = False,
+    taught: bool = False,
 ) -> dict:
     """Trains vectors and ranker on a data folder; writes the model folder without a card and returns what to say. Vectors go on
     from those of the model folder `before`; the ranker's `weights` are kept as f32 or int8. A `plain` model, as the demo's, is learned
     from a few weeks of made data: nothing is old, its linear part is learned with the rest, its heads are not corrected, its
     schema names no towers, it has no trees beside it, and what is told of its steps and what was refused do not count: made lists show
-    nothing in a place that people would not look at."""
+    nothing in a place that people would not look at. The ranker of a `taught` model listens to a larger one, which learns first and is not
+    kept."""
     deterministic()
     out.mkdir(parents=True, exist_ok=True)
     if retriever == TOWERS:
@@ -76,6 +78,9 @@ def fit(
     facts["counts"] |= segue(program, "features", "ranker", "--data", data, *place, "--out", work / "ranker")
     ranker_data = RankerData.load(work / "ranker")
     settings = PLAIN if plain else ranker.Settings()
+    if taught:
+        ranker_data, facts["teacher"] = distill.heard(ranker_data)
+        facts["settings"]["teacher"] = asdict(distill.TEACHER)
     model, facts["ranker"] = ranker.train(ranker_data, settings)
     facts["gbdt"] = {} if plain else devices.alone(gbdt.train, ranker_data, out)
     facts["differences"] |= devices.alone(export_ranker, model, ranker_data, out)

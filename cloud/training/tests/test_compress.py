@@ -40,4 +40,13 @@ def test_the_table_says_what_eight_bits_cost_and_whether_that_is_allowed():
     assert "| a, 8 bits | 1,200 | 3,000 | 0.250 | 0.3990 | a | -0.0010 [-0.0020, +0.0005] |" in text
     assert "8 bits cost 0.0010 of NDCG@10 at the most; 0.005 is allowed: kept." in text
     worse = compress.text([row, small | {"difference": -0.02, "bytes": 600_000}])
-    assert worse.count("not kept") == 2
+    assert worse.count("not kept by a, 8 bits") == 2
+
+
+def test_what_ships_may_not_lose_more_in_eight_bits_than_is_allowed():
+    row = {"parameters": 1, "milliseconds": 0.2, "ndcg_at_10": 0.4, "interval": [0.0, 0.0]}
+    small = lambda of, lost, size=3000: row | {"ranker": f"{of}, 8 bits", "beside": of, "bytes": size, "difference": -lost}
+    assert compress.shortfall([small("3 x 16, shipped", 0.004), small("1 x 8", 0.02)]) is None
+    lost = compress.shortfall([small("3 x 16, shipped", 0.006)])
+    assert "3,000 bytes, -0.0060 of NDCG@10" in lost and "0.005" in lost
+    assert "600,000 bytes" in compress.shortfall([small("3 x 16, shipped", 0.0, 600_000)])

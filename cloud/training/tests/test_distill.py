@@ -32,6 +32,16 @@ def test_a_student_comes_nearer_to_its_teacher_than_the_outcomes_bring_it():
     assert away(taught) < away(plain), (away(taught), away(plain))
 
 
+def test_a_teacher_learns_without_the_people_whom_the_student_is_stopped_by(monkeypatch):
+    data, seen = ranker_data(), []
+    original = ranker.early_stopped
+    monkeypatch.setattr(ranker, "early_stopped", lambda data, *sides: (seen.append(sides[:2]), original(data, *sides))[1])
+    heard, metrics = distill.heard(data, replace(TINY, experts=4, epochs=2))
+    held_back = {int(group) for group in data.groups[seen[0][1]]}
+    assert held_back and held_back.isdisjoint(int(group) for group in data.groups[seen[0][0]])
+    assert heard.heard.teacher.towers.weight.shape[1] == TINY.expert_size and 0.0 <= metrics["ndcg_at_10"] <= 1.0
+
+
 def test_doubts_are_least_where_student_and_teacher_agree():
     teacher = torch.randn(5, 8, 4, generator=torch.Generator().manual_seed(1))
     known = torch.ones(5, 8, dtype=torch.bool)
