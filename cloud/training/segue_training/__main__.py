@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 
 from . import compress, devices, quantise
-from .train import ITEM2VEC, TOWERS, demo, deterministic, fit
+from .train import ITEM2VEC, TOWERS, demo, deterministic, fit, judge_again
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -23,6 +23,10 @@ def main() -> None:
     made.add_argument("--work", type=Path, default=ROOT / "target/training", help="where data and arrays go")
     made.add_argument("--tracks", type=int, default=20_000)
     made.add_argument("--users", type=int, default=4_000, help="listeners to learn from")
+    judged = commands.add_parser("judge", help="judge the demo's models that are there, and write that into their card")
+    judged.add_argument("--out", type=Path, default=ROOT / "cloud/models/demo", help="where the model is")
+    judged.add_argument("--work", type=Path, default=ROOT / "target/training", help="where data goes")
+    judged.add_argument("--tracks", type=int, default=20_000)
     learns(commands.add_parser("train", help="train on a data folder"))
     learns(commands.add_parser("distill", help="train on a data folder, the ranker taught by one of twice the experts, each twice as wide"))
     smaller = commands.add_parser("compress", help="train smaller rankers on a data folder and print what each costs")
@@ -32,6 +36,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.command == "demo":
         demo(arguments.segue, arguments.work, arguments.out, arguments.tracks, arguments.users)
+    elif arguments.command == "judge":
+        judge_again(arguments.segue, arguments.work, arguments.out, arguments.tracks)
     elif arguments.command == "compress":
         deterministic()
         compress.run(arguments.segue, arguments.data, arguments.out, arguments.limit)

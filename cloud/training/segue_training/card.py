@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from importlib.metadata import version
 from pathlib import Path
 
 FILES = ["item_tower.onnx", "user_tower.onnx", "ranker.onnx", "schema.json"]
+HELD_BACK = "On a tenth of the users of the training data, held back (used for early stopping):"
 PACKAGES = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"]
 
 
@@ -33,7 +36,9 @@ def about(facts: dict, seed: int) -> list[str]:
         f"`{facts['columns']['dataset']}`. They know nothing about real music or real people.",
         "",
         f"Learned from: `segue generate --tracks {facts['tracks']} --users {facts['users']} --seed {seed}`, only events",
-        "before the boundary in its split.json. The hidden state (`--truth`) is never written or read.",
+        f"before the boundary in its split.json, which is `{json.dumps(facts['split'])}`. The hidden state (`--truth`) is never written or read.",
+        "There is no card.json: the clock of generated data is the same for each seed, so another seed's held-out sessions, which this",
+        "model never saw, may begin before that boundary, and the judge would refuse it.",
     ]
 
 
@@ -91,6 +96,24 @@ def quality(facts: dict, judged_data: tuple[int, int, int]) -> list[str]:
         f"segue evaluate --data D --model demo --scorer ort --limit {sessions} --json FILE",
         "```",
         "",
+        *results(judged),
+    ]
+    return [
+        *lines,
+        "",
+        HELD_BACK,
+        "",
+        f"- towers: Recall@100 {towers['recall_at_100']:.3f}; the 100 most popular items {towers['recall_at_100_popular']:.3f};",
+        f"  {towers['positives']:,} positives, best after {towers['epochs']} epochs;",
+        f"- ranker: NDCG@10 among 32 candidates {ranker['ndcg_at_10']:.3f}, with the session forgotten",
+        f"  {ranker['ndcg_at_10_empty_session']:.3f}; AUC complete {ranker['auc_complete']:.3f}, skip {ranker['auc_skip']:.3f},",
+        f"  like {ranker['auc_like']:.3f}; {ranker['steps']:,} steps, best after {ranker['epochs']} epochs.",
+    ]
+
+
+def results(judged: dict) -> list[str]:
+    """What the judge found."""
+    lines = [
         f"{judged['sessions']} sessions, {judged['steps']} steps, scored by {judged['scorer']}; {judged['in_pack']:.1%} of the",
         "targets were in the pack. `static` is the same ranker's order with an empty session, `segue` the order after",
         "each event.",
@@ -101,17 +124,17 @@ def quality(facts: dict, judged_data: tuple[int, int, int]) -> list[str]:
     # A row without figures says why in the judge's own report.
     for row in (row for row in judged["rows"] if row["ndcg10"] is not None):
         lines.append(f"| {row['method']} | {row['ndcg10']:.4f} | {row['hr10']:.4f} | {row['hr30']:.4f} | {row['mrr']:.4f} |")
-    return [
-        *lines,
-        "",
-        "On a tenth of the users of the training data, held back (used for early stopping):",
-        "",
-        f"- towers: Recall@100 {towers['recall_at_100']:.3f}; the 100 most popular items {towers['recall_at_100_popular']:.3f};",
-        f"  {towers['positives']:,} positives, best after {towers['epochs']} epochs;",
-        f"- ranker: NDCG@10 among 32 candidates {ranker['ndcg_at_10']:.3f}, with the session forgotten",
-        f"  {ranker['ndcg_at_10_empty_session']:.3f}; AUC complete {ranker['auc_complete']:.3f}, skip {ranker['auc_skip']:.3f},",
-        f"  like {ranker['auc_like']:.3f}; {ranker['steps']:,} steps, best after {ranker['epochs']} epochs.",
-    ]
+    return lines
+
+
+def judged_again(text: str, judged: dict) -> str:
+    """The card with what the judge finds now; what the training said stays, and so does the reference, which is not kept."""
+    lines = text.splitlines()
+    begin = next(at for at, line in enumerate(lines) if re.match(r"\d+ sessions, \d+ steps, ", line))
+    lines[begin : lines.index(HELD_BACK)] = [*results(judged), ""]
+    ours = next(at for at, line in enumerate(lines) if line.startswith("| this ranker |"))
+    lines[ours] = f"{lines[ours].rsplit('|', 2)[0]}| {ndcg(judged):.4f} |"
+    return "\n".join(lines) + "\n"
 
 
 def cost(facts: dict) -> list[str]:

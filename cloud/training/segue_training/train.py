@@ -171,10 +171,25 @@ def demo(program: Path, work: Path, out: Path, tracks: int, users: int) -> None:
     generate(program, tracks, JUDGED_USERS, JUDGED_SEED, work / "judged")
     facts |= {"judged": judge(program, work, out), "judged_reference": judge(program, work, beside)}
     facts |= {"parts": parts.count(out / "ranker.onnx"), "parts_reference": parts.count(beside / "ranker.onnx")}
-    facts |= {"tracks": tracks, "users": users}
+    split = json.loads((work / "data" / "split.json").read_text())
+    facts |= {"tracks": tracks, "users": users, "split": {key: split[key] for key in ("rule", "boundary_ms")}}
     write_quality(facts, out)
     card.write(out, facts, TRAINING_SEED, (JUDGED_SEED, JUDGED_USERS, JUDGED_SESSIONS))
     print(f"the model is in {out}")
+
+
+def judge_again(program: Path, work: Path, out: Path, tracks: int) -> None:
+    """Judges the demo's models that are there, and puts what is found into their card and `quality.json`. Nothing is learned."""
+    generate(program, tracks, JUDGED_USERS, JUDGED_SEED, work / "judged")
+    judged = judge(program, work, out)
+    path, model = out / "quality.json", hashlib.sha256((out / "ranker.onnx").read_bytes()).hexdigest()
+    quality = json.loads(path.read_text())
+    if quality["ranker"] != model:
+        raise SystemExit(f"{path} is about another ranker than {model}: make both again by `cargo xtask train`")
+    path.write_text(json.dumps(quality | {"ndcg10_split": card.ndcg(judged)}, indent=2) + "\n")
+    text = out / "CARD.md"
+    text.write_text(card.judged_again(text.read_text(), judged))
+    print(f"{text} tells of the judge as it is")
 
 
 def train_reference(data: RankerData, model: Path, out: Path) -> None:

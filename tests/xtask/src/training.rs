@@ -33,8 +33,33 @@ pub(crate) fn demo(
     python: &Path,
     output: &Path,
 ) -> anyhow::Result<()> {
+    run(paths, step, segue, python, "demo", output)
+}
+
+/// Judges the demo's models in `models` and writes what is found into their card; nothing is learned.
+///
+/// # Errors
+/// When there are none, or they cannot be judged.
+pub(crate) fn judge(
+    paths: &Paths,
+    step: &Step,
+    segue: &Segue,
+    python: &Path,
+    models: &Path,
+) -> anyhow::Result<()> {
+    run(paths, step, segue, python, "judge", models)
+}
+
+fn run(
+    paths: &Paths,
+    step: &Step,
+    segue: &Segue,
+    python: &Path,
+    word: &str,
+    models: &Path,
+) -> anyhow::Result<()> {
     let mut command = shell::program(paths, python, ["-m", "segue_training", "--segue"]);
-    command.arg(&segue.executable).arg("demo").arg("--out").arg(output);
+    command.arg(&segue.executable).arg(word).arg("--out").arg(models);
     command.arg("--work").arg(paths.cache.join("training"));
     command.current_dir(paths.file(FOLDER)).env(onnxruntime::VARIABLE, &segue.library);
     shell::run(step, &mut command)?;
