@@ -27,7 +27,7 @@ use crate::worker;
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Also run what is slow: the core's tests on ARM, all of the API's fuzzer, the training's own tests, training the models again.
+    /// Also run what is slow: the core's tests on ARM, all of the API's fuzzer, the training's own tests, training on a data folder, training the models again.
     #[arg(long)]
     all: bool,
 }

@@ -130,7 +130,11 @@ fn beats_static(report: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn empty(folder: &Path) -> anyhow::Result<()> {
+/// Removes the folder, where there is one.
+///
+/// # Errors
+/// When it cannot be removed.
+pub(super) fn empty(folder: &Path) -> anyhow::Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use serde_json::Value;
 
 use super::{path, rust, summary};
@@ -17,6 +17,7 @@ use crate::whole_path::Segue;
 pub(super) fn run(paths: &Paths, steps: &Steps, all: bool, segue: Option<&Segue>) {
     if !all {
         steps.skip("training tests", "installing PyTorch takes long", "cargo xtask test --all");
+        steps.skip("training on a data folder", "it takes long", "cargo xtask test --all");
         steps.skip("training the demo's models again", "it takes long", "cargo xtask test --all");
         return;
     }
@@ -31,7 +32,53 @@ pub(super) fn run(paths: &Paths, steps: &Steps, all: bool, segue: Option<&Segue>
         command.current_dir(paths.file(training::FOLDER)).env(onnxruntime::VARIABLE, &segue.library);
         rust::counted(step, &mut command, summary::of_pytest)
     });
+    steps.run("training on a data folder", |step| learn(paths, step, segue, &python));
     steps.run("training the demo's models again", |step| reproduce(paths, step, segue, &python));
+}
+
+/// What fills the data folder of a training that only shows that it works.
+const TINY: [&str; 7] = ["generate", "--tracks", "300", "--users", "60", "--seed", "13"];
+/// Sessions that its model is judged on.
+const FEW_SESSIONS: &str = "50";
+
+/// `segue train` on data of its own, with weights in 8 bits, and `segue evaluate`, which takes the model that is current.
+fn learn(paths: &Paths, step: &Step, segue: &Segue, python: &Path) -> anyhow::Result<()> {
+    let data = paths.cache.join("test-data/train");
+    path::empty(&data)?;
+    shell::run(step, &mut segue.command(paths, &TINY, &data))?;
+    let mut train = segue.command(paths, &["train", "--weights", "int8"], &data);
+    train.arg("--training").arg(paths.file(training::FOLDER)).arg("--python").arg(python);
+    shell::run(step, &mut train)?;
+    let model = data.join("models/current");
+    for name in ["card.json", "ranker.onnx", "schema.json"] {
+        if !model.join(name).is_file() {
+            bail!("{} lacks {name}", model.display());
+        }
+    }
+    let card = json(&model.join("card.json"))?;
+    let weights = &card["training"]["weights"];
+    if weights["type"] != "int8" {
+        bail!("the card says the weights are {weights}, asked for was int8");
+    }
+    let report = data.join("evaluate.json");
+    let mut evaluate = segue.command(paths, &["evaluate", "--limit", FEW_SESSIONS], &data);
+    shell::run(step, evaluate.arg("--json").arg(&report))?;
+    is_about(&json(&report)?, &model)
+}
+
+/// The report names the model in `folder` and asked something.
+fn is_about(report: &Value, folder: &Path) -> anyhow::Result<()> {
+    let folder = folder.canonicalize().with_context(|| format!("cannot find {}", folder.display()))?;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    if report["model"].as_str() != Some(&*name) || report["steps"].as_u64().unwrap_or(0) == 0 {
+        bail!("model {} judged by {} steps, expected is {name}", report["model"], report["steps"]);
+    }
+    Ok(())
+}
+
+fn json(file: &Path) -> anyhow::Result<Value> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    serde_json::from_slice(&bytes).with_context(|| format!("{} is not JSON", file.display()))
 }
 
 /// How far NDCG@10 may be from the committed models'.
@@ -46,11 +93,8 @@ fn reproduce(paths: &Paths, step: &Step, segue: &Segue, python: &Path) -> anyhow
         bail!("schema.json differs from the committed one in {}", training::MODELS);
     }
     path::judge(paths, step, segue, &output)?;
+    let quality = |models: &Path| json(&models.join("quality.json"));
     same_quality(&quality(&output)?, &quality(&paths.file(training::MODELS))?)
-}
-
-fn quality(models: &Path) -> anyhow::Result<Value> {
-    Ok(serde_json::from_slice(&std::fs::read(models.join("quality.json"))?)?)
 }
 
 /// Another kind of processor may give other last bits, and so another ranker; it is as good.
