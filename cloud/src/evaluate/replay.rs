@@ -286,6 +286,7 @@ mod tests {
 
     use super::*;
     use crate::catalog::EventKind;
+    use crate::evaluate::metrics::Metric;
     use crate::towers::samples;
 
     fn judge<'a>(catalogue: &'a Catalogue, rules: &'a LabelRules, rows: &'a Rows) -> Judge<'a> {
@@ -392,6 +393,53 @@ mod tests {
         event.kind = EventKind::Save;
         told.add_events(vec![event]);
         assert_ne!(answers(&told, &rules, i64::MAX), answers(&catalogue, &rules, i64::MAX));
+    }
+
+    /// What the replay of one session adds up, by somebody who was never met before: these events, each with an item or none.
+    fn replayed(events: &[(Option<usize>, EventKind)], rows: &Rows) -> Tally {
+        let (mut catalogue, rules) = (week(), LabelRules::of("radio").unwrap());
+        let events = events.iter().enumerate().map(|(at, (item, kind))| {
+            let time_ms = 6 * 86_400_000 + 10 * 3_600_000 + at as i64 * 1_000;
+            let mut event =
+                samples::event(&format!("new-{at}"), samples::USERS - 1, item.unwrap_or(0), time_ms);
+            event.session = "new".into();
+            event.kind = kind.clone();
+            if item.is_none() {
+                event.item.clear();
+            }
+            event
+        });
+        let events = events.collect();
+        catalogue.add_events(events);
+        let sessions = catalogue.sessions();
+        let is_new = |session: &&SessionLog| catalogue.events[session.events[0] as usize].session == "new";
+        let new: Vec<&SessionLog> = sessions.iter().filter(is_new).collect();
+        assert_eq!((new.len(), new[0].held_out), (1, true));
+        judge(&catalogue, &rules, rows).replay(&new, &|| ()).unwrap()
+    }
+
+    #[test]
+    fn one_event_of_a_stranger_is_one_question_even_about_an_item_that_nobody_ever_played() {
+        let rows = Rows::new(true, false, Some("none"));
+        for item in [3, samples::ITEMS - 1] {
+            let tally = replayed(&[(Some(item), EventKind::Complete)], &rows);
+            assert_eq!((tally.sessions, tally.steps, tally.people.len()), (1, 1, 1));
+            assert!(tally.skipped.is_empty(), "{:?}", tally.skipped);
+            // What is not among the candidates counts as not found: each row has its figure.
+            let people = tally.people.values().next().unwrap();
+            let place = Metric::Ndcg10.place();
+            assert!(people.iter().all(|row| row[place].0.is_finite() && (row[place].1 - 1.0).abs() < 1e-12));
+        }
+    }
+
+    #[test]
+    fn a_session_without_anything_to_ask_is_counted_as_left_out() {
+        let rows = Rows::new(true, false, Some("none"));
+        let searched = replayed(&[(None, EventKind::Search)], &rows);
+        assert_eq!((searched.sessions, searched.steps), (0, 0));
+        assert_eq!(searched.skipped, [("session_without_question", 1)].into());
+        let skipped = replayed(&[(Some(3), EventKind::Skip)], &rows);
+        assert_eq!(skipped.skipped, [("no_positive_follows", 1), ("session_without_question", 1)].into());
     }
 
     #[test]

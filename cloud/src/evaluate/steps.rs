@@ -47,3 +47,54 @@ fn next_positive(
         (fresh && labels.is_positive(&catalogue.events[index as usize])).then_some(item as usize)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use segue_core::session::EventKind;
+
+    use super::*;
+    use crate::towers::samples;
+
+    /// The steps of a session of somebody who was never met before, with these events; no item is what was searched.
+    fn steps_of(events: &[(Option<usize>, EventKind)]) -> Vec<Step> {
+        let mut catalogue = samples::catalogue();
+        let events = events.iter().enumerate().map(|(at, (item, kind))| {
+            let mut event = samples::event(
+                &format!("new-{at}"),
+                samples::USERS - 1,
+                item.unwrap_or(0),
+                1_000_000 + at as i64,
+            );
+            event.kind = kind.clone();
+            event.session = "new".into();
+            if item.is_none() {
+                event.item.clear();
+            }
+            event
+        });
+        let events = events.collect();
+        catalogue.add_events(events);
+        let sessions = catalogue.sessions();
+        let is_new = |session: &&SessionLog| catalogue.events[session.events[0] as usize].session == "new";
+        let session = sessions.iter().find(is_new).unwrap();
+        steps(&catalogue, session, &LabelRules::of("radio").unwrap())
+    }
+
+    #[test]
+    fn a_person_with_one_event_is_asked_once_with_nothing_known() {
+        assert_eq!(steps_of(&[(Some(3), EventKind::Complete)]), [Step { known: 0, target: 3 }]);
+        assert!(steps_of(&[(Some(3), EventKind::Skip)]).is_empty());
+    }
+
+    #[test]
+    fn a_session_in_which_nothing_was_played_has_no_step() {
+        assert!(steps_of(&[(None, EventKind::Search), (None, EventKind::Search)]).is_empty());
+    }
+
+    #[test]
+    fn an_item_that_nobody_ever_played_is_a_target_like_any_other() {
+        let never = samples::ITEMS - 1;
+        let steps = steps_of(&[(Some(0), EventKind::Complete), (Some(never), EventKind::Complete)]);
+        assert_eq!(steps, [Step { known: 0, target: 0 }, Step { known: 1, target: never }]);
+    }
+}

@@ -20,6 +20,9 @@ use crate::progress;
 const REJECT_TEXT_BYTES: usize = 500;
 /// Milliseconds that are more likely seconds: of 2001 and later.
 const SECONDS: std::ops::Range<i64> = 1_000_000_000..100_000_000_000;
+/// Lengths in milliseconds that are more likely seconds, where the item lasts this many times as long and more.
+const SHORT_MS: u64 = 1_000;
+const TIMES_AS_LONG: u64 = 100;
 /// Most items of one collection.
 const COLLECTION_ITEMS: usize = 10_000;
 /// Most categories, attributes or regions of one item.
@@ -265,14 +268,9 @@ impl Builder {
         tables.rejects.write_all(&self.rejects)?;
         tables.publish(&mut dataset, &split)?;
         let rejects = self.reasons();
-        let remarks = if description.timed { seconds_remark(&times) } else { None };
-        Ok(Outcome {
-            dataset,
-            rows: self.rows,
-            rejects,
-            dropped_attributes: vocabulary.dropped,
-            remarks: remarks.into_iter().collect(),
-        })
+        let times = if description.timed { seconds_remark(&times) } else { None };
+        let remarks = times.into_iter().chain(lengths_remark(&self.items, &self.events)).collect();
+        Ok(Outcome { dataset, rows: self.rows, rejects, dropped_attributes: vocabulary.dropped, remarks })
     }
 
     /// The events alone, for a catalogue that is there already.
@@ -316,6 +314,27 @@ fn seconds_remark(sorted_times: &[i64]) -> Option<String> {
         format!(
             "{early} of {} events lie before March 1973, as times in seconds would: `time_ms` is in milliseconds",
             sorted_times.len()
+        )
+    })
+}
+
+/// Lengths that are a small part of what their items last may be given in seconds.
+fn lengths_remark(items: &[Item], events: &[Event]) -> Option<String> {
+    let durations: HashMap<&str, u64> =
+        items.iter().filter_map(|item| Some((item.item.as_str(), item.duration_ms?))).collect();
+    let told = events.iter().filter_map(|event| {
+        let total_ms = event.total_ms.filter(|total_ms| *total_ms > 0)?;
+        Some((total_ms, *durations.get(event.item.as_str())?))
+    });
+    let is_short = |(total_ms, duration_ms): (u64, u64)| {
+        total_ms < SHORT_MS && duration_ms >= total_ms.saturating_mul(TIMES_AS_LONG)
+    };
+    let (short, all) =
+        told.fold((0_u64, 0_u64), |(short, all), one| (short + u64::from(is_short(one)), all + 1));
+    (2 * short > all).then(|| {
+        format!(
+            "{short} of {all} events have a `total_ms` below {SHORT_MS} about items that last {TIMES_AS_LONG} times as long \
+             and more, as lengths in seconds would: `played_ms` and `total_ms` are in milliseconds"
         )
     })
 }

@@ -366,6 +366,31 @@ fn times_in_seconds_among_milliseconds_are_pointed_out() {
 }
 
 #[test]
+fn lengths_in_seconds_are_pointed_out_where_the_items_tell_otherwise() {
+    let items = br#"{"item":"a","duration_ms":180000}
+{"item":"b"}"# as &[u8];
+    let events = |totals: [u64; 3]| -> Vec<u8> {
+        let line = |(at, total): (usize, u64)| {
+            format!(
+                r#"{{"event_id":"{at}","user":"u","item":"a","kind":"complete","time_ms":1700000000000,"total_ms":{total}}}"#
+            )
+        };
+        let mut lines: Vec<String> = totals.into_iter().enumerate().map(line).collect();
+        // Nothing is known of how long this one lasts.
+        lines.push(lines[0].replace(r#""item":"a""#, r#""item":"b""#).replace(r#""0""#, r#""9""#));
+        lines.join("\n").into_bytes()
+    };
+    let remarks = |totals| {
+        let events = events(totals);
+        import(Format::Jsonl, &[("items.jsonl", items), ("events.jsonl", &events)]).outcome.remarks
+    };
+    let seconds = remarks([180, 180, 180_000]);
+    assert!(seconds.len() == 1 && seconds[0].starts_with("2 of 3 events"), "{seconds:?}");
+    assert!(seconds[0].contains("`total_ms`") && seconds[0].contains("milliseconds"), "{seconds:?}");
+    assert!(remarks([180, 180_000, 180_000]).is_empty());
+}
+
+#[test]
 fn movielens_1m_is_read_as_it_is_written() {
     let movies =
         b"1::Toy Story (1995)::Animation|Comedy\n2::Les Mis\xe9rables (1995)::Drama\nbroken\n" as &[u8];
