@@ -161,6 +161,15 @@ mod tests {
     }
 
     #[test]
+    fn one_thing_taken_up_is_together_with_nothing() {
+        let mut catalogue = samples::catalogue();
+        catalogue.events.clear();
+        catalogue.add_events(vec![samples::event("only", 0, samples::ITEMS - 1, 1_000)]);
+        let baskets = Baskets::of(&catalogue, &[0], None);
+        assert!(!baskets.groups.is_empty() && baskets.groups.iter().all(|group| *group == WORD));
+    }
+
+    #[test]
     fn a_session_that_a_program_repeated_is_one_basket() {
         let mut catalogue = samples::catalogue();
         catalogue.events.clear();

@@ -288,6 +288,27 @@ mod tests {
     }
 
     #[test]
+    fn one_event_of_a_person_is_one_step_even_about_an_item_nobody_played_and_a_search_is_none() {
+        let learned = |kind: EventKind, item: &str| {
+            let mut catalogue = samples::catalogue();
+            let mut event = samples::event("new", samples::USERS - 1, samples::ITEMS - 1, 300_000);
+            (event.kind, event.item, event.session) = (kind, item.into(), "new".into());
+            catalogue.add_events(vec![event]);
+            let is_new = |session: &SessionLog| catalogue.events[session.events[0] as usize].session == "new";
+            let session = catalogue.sessions().into_iter().find(is_new).unwrap();
+            let (policy, vectors, snapshot) = (radio(), vectors(), Snapshot::new(&catalogue).unwrap());
+            let (facts, rules) = (facts(&catalogue, &snapshot), rules());
+            let writer = Writer::new(&catalogue, &policy, &rules, &facts, &vectors);
+            let (arrays, _) = writer.session(&session, (0, 4), &[1.0, 0.0]).unwrap();
+            let right = arrays.labels.iter().filter(|labels| labels[3] == 1.0).count();
+            (arrays.steps(), right)
+        };
+        assert_eq!(learned(EventKind::Complete, "i11"), (1, 1));
+        assert_eq!(learned(EventKind::Skip, "i11"), (0, 0));
+        assert_eq!(learned(EventKind::Search, ""), (0, 0));
+    }
+
+    #[test]
     fn rules_of_ones_own_change_what_is_learned() {
         let catalogue = samples::catalogue();
         let session = catalogue.sessions().into_iter().find(|session| session.events.len() > 1).unwrap();
