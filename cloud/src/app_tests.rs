@@ -524,6 +524,7 @@ async fn with_a_key_of_their_sign_in_people_get_and_send_what_is_their_own() {
     get("/api/v1/packs/u1", "nonsense").await.is_problem(401, "credentials_invalid");
     service.get("/api/v1/packs/u1").await.is_problem(401, "credentials_missing");
     assert_eq!(service.get("/api/v1/packs/region:all").await.status, StatusCode::OK);
+    service.get(&format!("/api/v1/packs/device-{}", "0f".repeat(16))).await.is_problem(404, "pack_missing");
     get("/api/v1/users", &token).await.is_problem(403, "service_keys_missing");
     let told = |id: &str, user: &str| {
         let mut event = event(id);

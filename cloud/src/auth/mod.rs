@@ -1,7 +1,8 @@
 //! Who asks: services with a key, and people with a token of their app's sign-in.
 //!
 //! Without a key to check tokens by, whoever reaches the service may ask for anybody's pack: then it belongs behind a gateway
-//! that knows who is who. With one, a person gets and sends what is their own; what is nobody's needs no credentials.
+//! that knows who is who. With one, a person gets and sends what is their own; what is nobody's needs no credentials, nor does what
+//! is a device's that nobody signed in on: nobody else knows its id.
 
 mod person;
 mod service;
@@ -21,6 +22,10 @@ use crate::state::AppState;
 
 /// How credentials are sent.
 const SCHEME: &str = "Bearer ";
+/// How the ids of devices begin on which nobody signed in; hexadecimal digits follow, drawn at random by the device.
+const DEVICE: &str = "device-";
+/// So many of them, 128 bits, cannot be guessed.
+const DEVICE_DIGITS: usize = 32;
 
 /// What admits callers.
 #[derive(Debug, Clone, Default)]
@@ -90,14 +95,14 @@ impl Callers {
 }
 
 impl Caller {
-    /// Refuses who may not act for `user`; an empty one is nobody in particular.
+    /// Refuses who may not act for `user`; an empty one is nobody in particular, and whoever knows a device's id is the device.
     ///
     /// # Errors
     /// `credentials_missing`, `user_forbidden`.
     pub fn check(&self, user: &str) -> Result<(), ApiError> {
         match self {
             Self::Everybody => Ok(()),
-            _ if user.is_empty() => Ok(()),
+            _ if user.is_empty() || is_of_device(user) => Ok(()),
             Self::Person(person) if person == user => Ok(()),
             Self::Person(_) => {
                 Err(ApiError::new(Code::UserForbidden, "the token is of another person; ask for its own"))
@@ -108,6 +113,12 @@ impl Caller {
             }
         }
     }
+}
+
+/// Whether an id is its own credential: one that a device drew and keeps to itself.
+fn is_of_device(user: &str) -> bool {
+    let drawn = user.strip_prefix(DEVICE).filter(|drawn| drawn.len() >= DEVICE_DIGITS);
+    drawn.is_some_and(|drawn| drawn.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 /// The credentials of a request, if it has any.

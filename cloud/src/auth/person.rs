@@ -138,6 +138,22 @@ mod tests {
     }
 
     #[test]
+    fn whoever_knows_a_devices_id_acts_for_it_and_one_that_could_be_guessed_is_anybodys() {
+        let callers = callers();
+        let signed_in = callers.caller(&asked(&token(&json!({"sub": "u1", "exp": in_an_hour()})))).unwrap();
+        for caller in [Caller::Nobody, signed_in] {
+            caller.check("device-0123456789abcdef0123456789abcdef").unwrap();
+            for other in [
+                "device-",
+                "device-0123456789abcdef0123456789abcde",
+                "device-0123456789abcdef0123456789abcdeg",
+            ] {
+                assert!(caller.check(other).is_err(), "{other}");
+            }
+        }
+    }
+
+    #[test]
     fn a_person_acts_for_themselves_a_service_for_everybody_and_nobody_for_nobody() {
         let callers = callers();
         let person = callers.caller(&asked(&token(&json!({"sub": "u1", "exp": in_an_hour()})))).unwrap();
