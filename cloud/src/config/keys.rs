@@ -199,7 +199,7 @@ pub const KEYS: &[Key] = &[
         "limits.opened_candidates",
         limits.opened_candidates: usize,
         0..=100_000_000,
-        "candidates of all packs that are kept opened for lists, two kilobytes each: those of the last 512 people"
+        "candidates of all packs that are kept opened for lists, two kilobytes each and up to two more for each further surface: those of the last 512 people"
     ),
     number!(
         "limits.kept_pack_bytes",
