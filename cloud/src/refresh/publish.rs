@@ -65,7 +65,13 @@ pub fn publish(data: &Path, run: &str, terms: &Terms) -> anyhow::Result<Report> 
     ensure!(staging.number() == plan.generation, "generation {} is another run's", plan.generation);
     let manifest = manifest(&mut staging, &plan, &shards[0].towers, model.as_ref(), &policies)?;
     let sealed = manifest.seal(keys.signing())?;
-    let client = Client { manifest: &sealed, keys: &keys, policies: &policies, surface: &dataset.surface };
+    let client = Client {
+        manifest: &sealed,
+        keys: &keys,
+        policies: &policies,
+        model: model.as_ref(),
+        surface: &dataset.surface,
+    };
     let sample = client.open_sample(&folder, of, plan.created_ms)?;
     let measures = Measures::of(&sample.users, sample.opened, shards[0].items);
     let report = report(&plan, &shards, &manifest, &dataset, measures);
@@ -159,6 +165,8 @@ struct Client<'a> {
     manifest: &'a [u8],
     keys: &'a Keys,
     policies: &'a Policies,
+    #[cfg_attr(not(feature = "ranker"), allow(dead_code, reason = "only the core's own operators read it"))]
+    model: Option<&'a ModelDirectory>,
     surface: &'a str,
 }
 
@@ -179,6 +187,11 @@ impl Client<'_> {
             engine
                 .accept_policy(surface, bytes)
                 .with_context(|| format!("a client refuses policy {surface}"))?;
+        }
+        #[cfg(feature = "ranker")]
+        if let Some(model) = self.model {
+            let refused = "a client refuses the ranker; `segue model check` tells what it may consist of";
+            engine.accept_ranker(&model.ranker, &model.schema).context(refused)?;
         }
         let request = Request {
             surface: self.surface.to_owned(),
