@@ -32,9 +32,9 @@ use self::graph::Graph;
 use self::parts::Parts;
 use self::plan::{Scratch, padded};
 use self::widths::Widths;
-use super::{Kept, Scorer};
 #[cfg(doc)]
 use super::names;
+use super::{Kept, Scorer};
 use crate::budget::Budget;
 use crate::error::{Code, Error, Result};
 use crate::features::{Inputs, Schema};
