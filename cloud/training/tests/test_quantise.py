@@ -45,7 +45,8 @@ def test_a_row_or_a_column_has_its_own_255_levels():
     rows = quantise.restored(levels, scale, 0)
     assert np.abs(rows[0] - weights[0]).max() < np.abs(weights[0]).max() / 200
     assert np.array_equal(quantise.restored(*quantise.levels(weights.T, 1), 1), rows.T)
-    assert quantise.nearest(weights) == 0 and quantise.nearest(np.ascontiguousarray(weights.T)) == 1
+    square = np.random.default_rng(4).normal(size=(40, 40)).astype(np.float32) * np.logspace(0, 2, 40, dtype=np.float32)[:, None]
+    assert quantise.nearest(square) == 0 and quantise.nearest(np.ascontiguousarray(square.T)) == 1
 
 
 def test_the_ranker_in_8_bits_agrees_with_pytorch_on_ten_thousand_random_candidates(tmp_path):
