@@ -110,7 +110,22 @@ impl Segue {
     /// # Errors
     /// When the refresh fails or its index is not good enough.
     pub(crate) fn refresh(&self, paths: &Paths, step: &Step, data: &Path) -> anyhow::Result<Value> {
+        self.refresh_with(paths, step, data, &[])
+    }
+
+    /// Like [`Segue::refresh`], with further flags.
+    ///
+    /// # Errors
+    /// When the refresh fails.
+    pub(crate) fn refresh_with(
+        &self,
+        paths: &Paths,
+        step: &Step,
+        data: &Path,
+        flags: &[&str],
+    ) -> anyhow::Result<Value> {
         let mut command = self.command(paths, &["refresh", "--json"], data);
+        command.args(flags);
         shell::last_json(&shell::run(step, &mut command)?)
     }
 
