@@ -30,6 +30,18 @@ pub(crate) struct Arguments {
     /// Also run what is slow: the core's tests on ARM, all of the API's fuzzer, the training's own tests, training on a data folder, training the models again.
     #[arg(long)]
     all: bool,
+    /// Run this part alone, and what it needs.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+}
+
+/// A part that needs little of the others.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Part {
+    /// The core for browsers and phones; with --all on ARM.
+    Platforms,
+    /// The training's own tests, training on a data folder and training the models again; needs --all.
+    Training,
 }
 
 /// Runs every check and counts them in the last line.
@@ -39,34 +51,52 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let paths = Paths::find()?;
     let steps = Steps::new(&paths, "test")?;
-    steps.run("formatting", |step| rust::formatting(&paths, step));
-    steps.run_counted("licences and duplicate versions", |step| dependencies::check(&paths, step));
-    checkout::run(&paths, &steps);
-    let library = steps.run("ONNX Runtime", |step| onnxruntime::ensure(&paths, step));
-    let (player, segue) = build_both(&paths, &steps, library);
+    match arguments.only {
+        Some(part) => only(&paths, &steps, part, arguments.all),
+        None => every(&paths, &steps, arguments.all),
+    }
+    eprint!("\n{}", steps.table());
+    steps::print_result(&steps.counts().closing_line());
+    Ok(steps.exit_code())
+}
+
+fn only(paths: &Paths, steps: &Steps, part: Part, all: bool) {
+    match part {
+        Part::Platforms => platforms::run(paths, steps, all),
+        Part::Training => {
+            let library = steps.run("ONNX Runtime", |step| onnxruntime::ensure(paths, step));
+            let segue = if all { rust::command(paths, steps, library) } else { None };
+            training::run(paths, steps, all, segue.as_ref());
+        }
+    }
+}
+
+fn every(paths: &Paths, steps: &Steps, all: bool) {
+    steps.run("formatting", |step| rust::formatting(paths, step));
+    steps.run_counted("licences and duplicate versions", |step| dependencies::check(paths, step));
+    checkout::run(paths, steps);
+    let library = steps.run("ONNX Runtime", |step| onnxruntime::ensure(paths, step));
+    let (player, segue) = build_both(paths, steps, library);
     match &player {
-        Some(_) => browser::vectors(&paths, &steps),
+        Some(_) => browser::vectors(paths, steps),
         None => steps.skip("golden vectors in browsers", "the npm package was not built", "cargo xtask wasm"),
     }
-    match worker::is_built(&paths) {
-        true => on_edge::test(&paths, &steps),
+    match worker::is_built(paths) {
+        true => on_edge::test(paths, steps),
         false => {
             steps.skip("worker: tests on workerd", "the worker was not built", "cargo xtask worker test")
         }
     }
-    platforms::run(&paths, &steps, arguments.all);
+    platforms::run(paths, steps, all);
     let data = match &segue {
-        Some(segue) => whole_paths(&paths, &steps, segue, player, arguments.all),
+        Some(segue) => whole_paths(paths, steps, segue, player, all),
         None => {
             steps.skip("whole paths", "the server was not built", "cargo xtask test");
             None
         }
     };
-    mobile::run(&paths, &steps, arguments.all, segue.as_ref(), data.as_deref());
-    training::run(&paths, &steps, arguments.all, segue.as_ref());
-    eprint!("\n{}", steps.table());
-    steps::print_result(&steps.counts().closing_line());
-    Ok(steps.exit_code())
+    mobile::run(paths, steps, all, segue.as_ref(), data.as_deref());
+    training::run(paths, steps, all, segue.as_ref());
 }
 
 /// The browser's side is built next to the checks of the Rust side: its linker works on one core only.

@@ -44,6 +44,11 @@ pub(super) fn all(paths: &Paths, steps: &Steps, library: Option<PathBuf>) -> Opt
     steps.run_counted("Rust tests", |step| tests(paths, step, library.as_ref()));
     skips::read(paths).iter().for_each(|skip| steps.skip(&skip.test, &skip.reason, &skip.command));
     steps.run("documentation", |step| documentation(paths, step));
+    command(paths, steps, library)
+}
+
+/// The command for the whole paths, when it can be built.
+pub(super) fn command(paths: &Paths, steps: &Steps, library: Option<PathBuf>) -> Option<Segue> {
     let executable = steps.run("server: compile", |step| build(paths, step))?;
     Some(Segue { executable, library: library? })
 }
