@@ -398,19 +398,8 @@ mod tests {
     /// What the replay of one session adds up, by somebody who was never met before: these events, each with an item or none.
     fn replayed(events: &[(Option<usize>, EventKind)], rows: &Rows) -> Tally {
         let (mut catalogue, rules) = (week(), LabelRules::of("radio").unwrap());
-        let events = events.iter().enumerate().map(|(at, (item, kind))| {
-            let time_ms = 6 * 86_400_000 + 10 * 3_600_000 + at as i64 * 1_000;
-            let mut event =
-                samples::event(&format!("new-{at}"), samples::USERS - 1, item.unwrap_or(0), time_ms);
-            event.session = "new".into();
-            event.kind = kind.clone();
-            if item.is_none() {
-                event.item.clear();
-            }
-            event
-        });
-        let events = events.collect();
-        catalogue.add_events(events);
+        let begins_ms = 6 * 86_400_000 + 10 * 3_600_000;
+        catalogue.add_events(samples::stranger(events, begins_ms, 1_000));
         let sessions = catalogue.sessions();
         let is_new = |session: &&SessionLog| catalogue.events[session.events[0] as usize].session == "new";
         let new: Vec<&SessionLog> = sessions.iter().filter(is_new).collect();

@@ -58,22 +58,7 @@ mod tests {
     /// The steps of a session of somebody who was never met before, with these events; no item is what was searched.
     fn steps_of(events: &[(Option<usize>, EventKind)]) -> Vec<Step> {
         let mut catalogue = samples::catalogue();
-        let events = events.iter().enumerate().map(|(at, (item, kind))| {
-            let mut event = samples::event(
-                &format!("new-{at}"),
-                samples::USERS - 1,
-                item.unwrap_or(0),
-                1_000_000 + at as i64,
-            );
-            event.kind = kind.clone();
-            event.session = "new".into();
-            if item.is_none() {
-                event.item.clear();
-            }
-            event
-        });
-        let events = events.collect();
-        catalogue.add_events(events);
+        catalogue.add_events(samples::stranger(events, 1_000_000, 1));
         let sessions = catalogue.sessions();
         let is_new = |session: &&SessionLog| catalogue.events[session.events[0] as usize].session == "new";
         let session = sessions.iter().find(is_new).unwrap();

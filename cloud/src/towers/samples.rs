@@ -39,6 +39,21 @@ pub(crate) fn event(id: &str, user: usize, item: usize, time_ms: i64) -> Event {
     event
 }
 
+/// Session `new` of the user who never played anything: these events, each with an item or none, `pause_ms` apart.
+pub(crate) fn stranger(events: &[(Option<usize>, EventKind)], begins_ms: i64, pause_ms: i64) -> Vec<Event> {
+    let one = |(at, (item, kind)): (usize, &(Option<usize>, EventKind))| {
+        let time_ms = begins_ms + at as i64 * pause_ms;
+        let mut event = event(&format!("new-{at}"), USERS - 1, item.unwrap_or(0), time_ms);
+        event.session = "new".into();
+        event.kind = kind.clone();
+        if item.is_none() {
+            event.item.clear();
+        }
+        event
+    };
+    events.iter().enumerate().map(one).collect()
+}
+
 fn dataset() -> Dataset {
     let tempo = AttributeKind::Number { minimum: 60.0, maximum: 180.0 };
     let mood = AttributeKind::Category { values: vec!["calm".into(), "wild".into()] };

@@ -93,9 +93,7 @@ fn many_people(
 fn newcomers(paths: &Paths, steps: &Steps, report: &mut Report, segue: &Segue, data: &Path) {
     let apart = paths.cache.join("bench-newcomers");
     let figures = steps.run(choice::NEWCOMERS, |step| {
-        let _ = fs::remove_dir_all(&apart);
-        whole_path::share(data, &apart)
-            .with_context(|| format!("cannot share {} with {}", data.display(), apart.display()))?;
+        share(data, &apart)?;
         let mut command = segue.serve_command(paths, &apart, None);
         command.env("SEGUE_SERVICE_KEYS", on_demand::KEY);
         on_demand::measure(step, &Server::start(step, command, 0)?)
@@ -115,9 +113,7 @@ fn serve(
     apart: &Path,
 ) {
     let server = steps.run("cloud: serve", |step| {
-        let _ = fs::remove_dir_all(apart);
-        whole_path::share(data, apart)
-            .with_context(|| format!("cannot share {} with {}", data.display(), apart.display()))?;
+        share(data, apart)?;
         let server = segue.serve(paths, step, apart, None, 0)?;
         settle(step, &server)?;
         Ok(server)
@@ -132,6 +128,16 @@ fn serve(
     if choice.takes(choice::EVENTS) {
         report.add(&steps.run(choice::EVENTS, |step| events::measure(step, &server)).unwrap_or_default());
     }
+}
+
+/// Makes `apart` anew: a folder that shares the files of `data`.
+///
+/// # Errors
+/// When it cannot be made.
+fn share(data: &Path, apart: &Path) -> anyhow::Result<()> {
+    let _ = fs::remove_dir_all(apart);
+    whole_path::share(data, apart)
+        .with_context(|| format!("cannot share {} with {}", data.display(), apart.display()))
 }
 
 /// Waits until the service has got ready for packs on demand: it takes all cores for that right after its start.
