@@ -1,7 +1,7 @@
 """Probabilities that come true as often as they say: a correction of each head, learned on people held back.
 
-Written into the schema, where the core applies it (docs/FEATURES.md): `sigmoid(slope * logit(p) + intercept)` (Platt,
-1999), which is a temperature with a shift. It never turns the order of a head round.
+`sigmoid(slope * logit(p) + intercept)` (Platt, 1999), which is a temperature with a shift; `fold` puts it into the ranker's weights. It
+never turns the order of a head round.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch
 FEWEST = 100  # answers with a known outcome
 FEWEST_OF_EACH = 20
 EDGE = 1e-6
-LEAST_SLOPE = 0.01  # the core takes slopes above 0 alone
+LEAST_SLOPE = 0.01  # above 0: at 0 a head would have no order, below it the opposite one
 
 
 def platt(answers: torch.Tensor, truths: torch.Tensor) -> dict:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from torch import nn
 
-from . import distill, export, generations, prune, quantise, ranker
+from . import distill, export, fold, generations, prune, quantise, ranker
 from .data import RankerData, by_group
 from .ranker import Settings
-from .train import calibrated, fit_item2vec, segue
+from .train import fit_item2vec, segue
 
 SHAPES = [(1, 8), (2, 16), (4, 32)]  # beside the one that ships
 LARGEST = 500_000  # bytes of a ranker in 8 bits
@@ -33,7 +33,7 @@ class Variant:
     name: str
     beside: str  # the row whose NDCG@10 its own is held against
     model: nn.Module
-    schema: dict
+    calibration: dict[str, dict]  # goes into the file; who is taught or pruned goes on from the model as it was learned
     bits: int = 32
 
 
@@ -44,7 +44,7 @@ def variants(data: RankerData, settings: Settings = Settings(), teacher: Setting
 
     def made(name: str, beside: str, chosen: Settings, data: RankerData = data, build=ranker.for_data) -> Variant:
         model, metrics = ranker.early_stopped(data, *sides, chosen, build)
-        return Variant(name, beside, model, calibrated(data.schema, metrics["calibration"]))
+        return Variant(name, beside, model, metrics["calibration"])
 
     shipped = made(name := f"{shape(settings)}, shipped", name, settings)
     yield from both(shipped)
@@ -80,9 +80,9 @@ def written(variant: Variant, data: RankerData, vectors: Path, folder: Path, bes
     if variant.bits == 8:
         quantise.rewrite(beside / path.name, path)
     else:
-        export.ranker(variant.model, ranker.widths(data), data.schema["slots"], path)
+        export.ranker(fold.folded(variant.model, variant.calibration), ranker.widths(data), data.schema["slots"], path)
     shutil.copyfile(vectors, folder / generations.TABLE)
-    schema = variant.schema | {"towers": generations.towers_hash(folder)}
+    schema = fold.told(data.schema) | {"towers": generations.towers_hash(folder)}
     (folder / "schema.json").write_text(json.dumps(schema, indent=2))
     return {
         "ranker": variant.name,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from . import card, devices, distill, export, gbdt, generations, item2vec, parts, quantise, ranker, reference, two_tower
+from . import card, devices, distill, export, fold, gbdt, generations, item2vec, parts, quantise, ranker, reference, two_tower
 from .data import RankerData, TowerData
 
 TOWERS, ITEM2VEC = "towers", "item2vec"
@@ -65,8 +65,9 @@ def fit(
     from those of the model folder `before`; the ranker's `weights` are kept as f32 or int8. A `plain` model, as the demo's, is learned
     from a few weeks of made data: nothing is old, its linear part is learned with the rest, its heads are not corrected, its
     schema names no towers, it has no trees beside it, and what is told of its steps and what was refused do not count: made lists show
-    nothing in a place that people would not look at. The ranker of a `taught` model listens to a larger one, which learns first and is not
-    kept."""
+    nothing in a place that people would not look at. What corrects the heads of any other ranker is in its weights before it is
+    exported, so that what is compared, and kept in 8 bits, is corrected. The ranker of a `taught` model listens to a larger one, which
+    learns first and is not kept."""
     deterministic()
     out.mkdir(parents=True, exist_ok=True)
     if retriever == TOWERS:
@@ -83,21 +84,17 @@ def fit(
         facts["settings"]["teacher"] = asdict(distill.TEACHER)
     model, facts["ranker"] = ranker.train(ranker_data, settings)
     facts["gbdt"] = {} if plain else devices.alone(gbdt.train, ranker_data, out)
+    if not plain:
+        model = fold.folded(model, facts["ranker"]["calibration"])
     facts["differences"] |= devices.alone(export_ranker, model, ranker_data, out)
     facts["weights"] = devices.alone(kept, model, ranker_data, out, weights)
     schema = ranker_data.schema
     if not plain:
-        schema = calibrated(schema, facts["ranker"]["calibration"]) | {"towers": devices.alone(generations.towers_hash, out)}
+        schema = fold.told(schema) | {"towers": devices.alone(generations.towers_hash, out)}
     devices.alone((out / "schema.json").write_text, json.dumps(schema, indent=2))
     facts["parameters"] = sum(parameter.numel() for parameter in model.parameters())
     facts["settings"]["ranker"] = asdict(settings)
     return facts
-
-
-def calibrated(schema: dict, calibration: dict[str, dict]) -> dict:
-    """The schema with what corrects each head."""
-    heads = [head | {"calibration": calibration.get(head["name"], {"kind": "none"})} for head in schema["heads"]]
-    return schema | {"heads": heads}
 
 
 def fit_towers(program: Path, data: Path, work: Path, out: Path, before: Path | None, settings: two_tower.Settings) -> dict:
