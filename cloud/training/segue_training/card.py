@@ -8,9 +8,9 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
-FILES = ["item_tower.onnx", "user_tower.onnx", "ranker.onnx", "schema.json"]
+FILES = ["item_tower.onnx", "user_tower.onnx", "ranker.onnx", "gbdt.onnx", "schema.json"]
 HELD_BACK = "On a tenth of the users of the training data, held back (used for early stopping):"
-PACKAGES = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy"]
+PACKAGES = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy", "lightgbm"]
 
 
 def write(out: Path, facts: dict, seed: int, judged: tuple[int, int, int]) -> None:
@@ -83,7 +83,7 @@ def files(out: Path, facts: dict) -> list[str]:
 
 def quality(facts: dict, judged_data: tuple[int, int, int]) -> list[str]:
     """Figures on users held back in training, and by the judge on another seed."""
-    towers, ranker, judged = facts["towers"], facts["ranker"], facts["judged"]
+    towers, ranker, trees, judged = facts["towers"], facts["ranker"], facts["gbdt"], facts["judged"]
     judged_seed, judged_users, sessions = judged_data
     lines = [
         "",
@@ -107,7 +107,9 @@ def quality(facts: dict, judged_data: tuple[int, int, int]) -> list[str]:
         f"  {towers['positives']:,} positives, best after {towers['epochs']} epochs;",
         f"- ranker: NDCG@10 among 32 candidates {ranker['ndcg_at_10']:.3f}, with the session forgotten",
         f"  {ranker['ndcg_at_10_empty_session']:.3f}; AUC complete {ranker['auc_complete']:.3f}, skip {ranker['auc_skip']:.3f},",
-        f"  like {ranker['auc_like']:.3f}; {ranker['steps']:,} steps, best after {ranker['epochs']} epochs.",
+        f"  like {ranker['auc_like']:.3f}; {ranker['steps']:,} steps, best after {ranker['epochs']} epochs;",
+        f"- trees: NDCG@10 among 32 candidates {trees['ndcg_at_10']:.3f}, on steps drawn by a fixed seed; {trees['trees']} trees",
+        f"  from {trees['steps']:,} steps, drawn likewise.",
     ]
 
 
@@ -174,4 +176,6 @@ def inputs(facts: dict) -> list[str]:
         "- `ranker.onnx`: `candidates`, `live`, `events`, `mask`, `context` as schema.json says, to `heads` f32 [C, 4]:",
         "  probabilities that the item would be played through, skipped, liked, and that it is the next one to do well",
         "  (`next`: among 32 candidates, its scale is not that of the whole catalogue).",
+        "- `gbdt.onnx`: `rows` f32 [N, columns of `candidates`, `live` and `context`] to `scores` f32 [N, 1]: boosted trees for the row",
+        "  `gbdt` of the judge. Nothing serves or publishes them.",
     ]

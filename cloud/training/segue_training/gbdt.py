@@ -5,6 +5,8 @@ network. Written as `gbdt.onnx`, which the judge runs in ONNX Runtime and nothin
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from .data import RankerData, by_group
 from .ranker import NEXT
 
 FILE = "gbdt.onnx"
-TREES, PATIENCE, SEED = 300, 20, 1
+PATIENCE, SEED = 20, 1
 SETTINGS = {
     "objective": "lambdarank",
     "metric": "ndcg",
@@ -33,6 +35,26 @@ SETTINGS = {
 }
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How many trees there are at the most, and how many steps they learn from: all of them, or so many drawn from all."""
+
+    trees: int = 300
+    steps: int | None = None
+
+
+def is_installed() -> bool:
+    """Whether LightGBM is there to learn by."""
+    return find_spec("lightgbm") is not None
+
+
+def drawn(steps: int, most: int | None) -> torch.Tensor:
+    """int64: the steps that are looked at, in their order; the same ones each time."""
+    if most is None or steps <= most:
+        return torch.arange(steps)
+    return torch.randperm(steps, generator=torch.Generator().manual_seed(SEED))[:most].sort().values
+
+
 def rows(data: RankerData, steps: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Columns of each candidate that is known to be right or not, f32 [N, F], which it is, and how many each step has."""
     context = data.context[steps][:, None, :].expand(-1, data.candidates.shape[1], -1)
@@ -42,21 +64,22 @@ def rows(data: RankerData, steps: torch.Tensor) -> tuple[np.ndarray, np.ndarray,
     return table[known].numpy(), labels[known].numpy(), known.sum(1).numpy()
 
 
-def train(data: RankerData, out: Path) -> dict:
+def train(data: RankerData, out: Path, limits: Limits = Limits()) -> dict:
     """Writes `gbdt.onnx` and says how good it is on people held back; `missing` where LightGBM is not installed."""
-    try:
-        import lightgbm
-    except ImportError:
+    if not is_installed():
         return {"missing": "LightGBM is not installed"}
-    learned, held_back = by_group(data.groups, 0.1, SEED)
-    sets = []
-    for steps in (learned, held_back):
+    import lightgbm
+
+    known, sets = drawn(data.steps, limits.steps), []
+    sides = [known[side] for side in by_group(data.groups[known], 0.1, SEED)]
+    for steps in sides:
         table, labels, sizes = rows(data, steps)
         sets.append(lightgbm.Dataset(table, labels, group=sizes[sizes > 0], params={"verbose": -1}))
     stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-    booster = lightgbm.train(SETTINGS, sets[0], TREES, valid_sets=[sets[1]], callbacks=[stop])
+    booster = lightgbm.train(SETTINGS, sets[0], limits.trees, valid_sets=[sets[1]], callbacks=[stop])
     (out / FILE).write_bytes(graph(booster.dump_model(num_iteration=booster.best_iteration)).SerializeToString())
-    return {"trees": booster.best_iteration, "ndcg_at_10": float(booster.best_score["valid_0"]["ndcg@10"])}
+    quality = float(booster.best_score["valid_0"]["ndcg@10"])
+    return {"trees": booster.best_iteration, "steps": len(sides[0]), "ndcg_at_10": quality}
 
 
 def graph(dump: dict) -> onnx.ModelProto:

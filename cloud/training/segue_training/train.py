@@ -18,6 +18,9 @@ from .data import RankerData, TowerData
 TOWERS, ITEM2VEC = "towers", "item2vec"
 # How the committed models were learned: all of the ranker at once, until it gains nothing for a few epochs.
 PLAIN = ranker.Settings(linear_first=False, settled=0.0, told=False)
+# The trees beside them come with the program and are made with the rest: 400 kB at the most, from a quarter of the steps, which is half
+# a million rows.
+FEW_TREES = gbdt.Limits(trees=200, steps=16_000)
 TRAINING_SEED = 1001
 JUDGED_SEED = 7
 JUDGED_USERS = 2_000
@@ -64,7 +67,7 @@ def fit(
     """Trains vectors and ranker on a data folder; writes the model folder without a card and returns what to say. Vectors go on
     from those of the model folder `before`; the ranker's `weights` are kept as f32 or int8. A `plain` model, as the demo's, is learned
     from a few weeks of made data: nothing is old, its linear part is learned with the rest, its heads are not corrected, its
-    schema names no towers, it has no trees beside it, and what is told of its steps and what was refused do not count: made lists show
+    schema names no towers, the trees beside it are few, and what is told of its steps and what was refused do not count: made lists show
     nothing in a place that people would not look at. What corrects the heads of any other ranker is in its weights before it is
     exported, so that what is compared, and kept in 8 bits, is corrected. The ranker of a `taught` model listens to a larger one, which
     learns first and is not kept."""
@@ -83,7 +86,8 @@ def fit(
         ranker_data, facts["teacher"] = distill.heard(ranker_data)
         facts["settings"]["teacher"] = asdict(distill.TEACHER)
     model, facts["ranker"] = ranker.train(ranker_data, settings)
-    facts["gbdt"] = {} if plain else devices.alone(gbdt.train, ranker_data, out)
+    limits = FEW_TREES if plain else gbdt.Limits()
+    facts["gbdt"] = devices.alone(gbdt.train, ranker_data, out, limits)
     if not plain:
         model = fold.folded(model, facts["ranker"]["calibration"])
     facts["differences"] |= devices.alone(export_ranker, model, ranker_data, out)
@@ -93,7 +97,7 @@ def fit(
         schema = fold.told(schema) | {"towers": devices.alone(generations.towers_hash, out)}
     devices.alone((out / "schema.json").write_text, json.dumps(schema, indent=2))
     facts["parameters"] = sum(parameter.numel() for parameter in model.parameters())
-    facts["settings"]["ranker"] = asdict(settings)
+    facts["settings"] |= {"ranker": asdict(settings), "gbdt": gbdt.SETTINGS | asdict(limits)}
     return facts
 
 
@@ -161,6 +165,8 @@ def examples(data: RankerData) -> Iterator[dict[str, torch.Tensor]]:
 
 def demo(program: Path, work: Path, out: Path, tracks: int, users: int) -> None:
     """The demo's models: data of one seed to learn from, of another to be judged on."""
+    if not gbdt.is_installed():
+        raise SystemExit("LightGBM is missing, and trees of an earlier training would stay beside the new model: install requirements.lock")
     generate(program, tracks, users, TRAINING_SEED, work / "data")
     facts = fit(program, work / "data", work, out, TOWERS, plain=True)
     beside = work / "reference"

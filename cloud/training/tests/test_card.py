@@ -22,7 +22,7 @@ def test_what_the_judge_finds_now_takes_the_place_of_what_it_found():
     judged |= {"rows": [row, row | {"method": "popular", "ndcg10": 0.1}, row | {"method": "gbdt", "ndcg10": None}]}
     before = CARD.read_text()
     after = card.judged_again(before, judged)
-    assert "3 sessions, 9 steps, scored by ort; 25.0% of the\n" in after and "gbdt" not in after
+    assert "3 sessions, 9 steps, scored by ort; 25.0% of the\n" in after and "| gbdt |" not in after
     assert [line for line in after.splitlines() if line.startswith("| segue |")] == ["| segue | 0.5000 | 0.6000 | 0.7000 | 0.4000 |"]
     assert after.count("| popular |") == 1 and "| logistic |" not in after
     ours, reference = (line for line in after.splitlines() if line.startswith(("| this ranker |", "| reference |")))

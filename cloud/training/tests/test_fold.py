@@ -12,7 +12,7 @@ import pytest
 import torch
 from test_training import ranker_data
 
-from segue_training import compress, export, fold, generations, parts, ranker, train
+from segue_training import compress, export, fold, gbdt, generations, parts, ranker, train
 from segue_training.data import RankerData
 
 WIDTHS = ranker.Widths(candidate=70, live=7, event=90, context=5, amounts=(2.0,))
@@ -130,6 +130,7 @@ def test_a_trained_model_is_corrected_in_its_graph_and_its_schema_says_so(tmp_pa
     schema, expected = json.loads((out / "schema.json").read_text()), model if plain else Corrected(model, calibration)
     for inputs in train.examples(data):
         assert export.difference(expected, out / "ranker.onnx", inputs) <= export.TOLERANCE
+    assert "missing" in facts["gbdt"] or (out / gbdt.FILE).exists(), "trees are made beside every ranker"
     if plain:
         assert schema == data.schema
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -39,6 +40,17 @@ def test_the_trees_learn_and_onnx_answers_as_lightgbm_does(tmp_path, monkeypatch
     answers = session.run(None, {"rows": table})[0][:, 0]
     expected = 1.0 / (1.0 + np.exp(-boosters[0].predict(table, raw_score=True)))
     assert np.abs(answers - expected).max() < 1e-5
+
+
+def test_so_many_steps_are_drawn_the_same_each_time_and_there_are_no_more_trees_than_allowed(tmp_path):
+    few = gbdt.drawn(400, 100)
+    assert len(few.unique()) == 100 and torch.equal(few, gbdt.drawn(400, 100)) and torch.equal(few, few.sort().values)
+    assert few.max() > 300 and torch.equal(gbdt.drawn(400, None), torch.arange(400)) and len(gbdt.drawn(400, 500)) == 400
+    pytest.importorskip("lightgbm")
+    every, some = (gbdt.train(data(), tmp_path, limits) for limits in (gbdt.Limits(), gbdt.Limits(trees=3, steps=200)))
+    assert every["steps"] == 360 and 150 < some["steps"] < 200 and some["trees"] <= 3 < every["trees"]
+    nodes = onnx.load(tmp_path / gbdt.FILE).graph.node[0].attribute
+    assert len({tree for one in nodes if one.name == "nodes_treeids" for tree in one.ints}) == some["trees"]
 
 
 def test_without_lightgbm_there_is_a_reason(tmp_path, monkeypatch):
