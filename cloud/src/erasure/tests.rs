@@ -104,7 +104,7 @@ fn learn(state: &AppState) {
     let features = json!({"format": 1, "schema": "f", "context": [], "events": [], "used": 0, "places": []});
     let list = json!({"user": WHO, "slate": "l1", "surface": "radio", "time_ms": now_ms(), "generation": 1,
         "policy": null, "ranker": null, "context": {}, "places": [], "features": features});
-    state.slates.keep(&serde_json::from_value(list).unwrap()).unwrap();
+    assert!(state.slates.keep(&serde_json::from_value(list).unwrap(), &state.tombstones).unwrap());
     let written =
         crate::training_log::write(&state.config.data, now_ms() + 26 * 3_600_000, state.config.filter)
             .unwrap();

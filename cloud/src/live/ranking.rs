@@ -145,7 +145,7 @@ impl Ladder<'_> {
             places: slate.places.iter().map(place).collect(),
             features,
         };
-        if let Err(error) = self.state.slates.keep(&kept) {
+        if let Err(error) = self.state.slates.keep(&kept, &self.state.tombstones) {
             // The list is given all the same; its rows lack what the model saw.
             tracing::error!("a list was not kept for the training log: {error:#}");
         }

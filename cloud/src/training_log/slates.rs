@@ -1,6 +1,7 @@
 //! Lists that the service made, with what the model saw, until the training log has them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,8 +11,8 @@ use anyhow::Context as _;
 use segue_core::features::FeatureLog;
 use serde::{Deserialize, Serialize};
 
-use super::HOUR_MS;
-use crate::erasure::Erased;
+use super::{HOUR_MS, LABEL_HOURS};
+use crate::erasure::{Erased, Tombstones};
 use crate::stores::disk::{create_folder, remove_file, write_synced};
 
 /// A list that the service made, as a line of `D/slates/HOUR.jsonl`; `segue features --logs` reads it too.
@@ -61,7 +62,8 @@ pub struct Slates {
     folder: PathBuf,
     /// How many of a thousand lists are kept.
     share: u64,
-    open: Mutex<Option<(i64, File)>>,
+    /// Files by their hours: what is told of late lies in another than what is made now.
+    open: Mutex<BTreeMap<i64, File>>,
 }
 
 impl Slates {
@@ -82,20 +84,32 @@ impl Slates {
         !user.is_empty() && self.share > 0 && drawn() < self.share
     }
 
-    /// Keeps a list. A power cut may lose the last ones: an event about a lost one has a row without features.
+    /// Keeps a list; returns whether it did, as nothing is kept of whoever is to be forgotten. A power cut may lose the last
+    /// ones: an event about a lost one has a row without features.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn keep(&self, kept: &Kept) -> anyhow::Result<()> {
+    pub fn keep(&self, kept: &Kept, tombstones: &Tombstones) -> anyhow::Result<bool> {
         let hour = kept.time_ms.div_euclid(HOUR_MS);
         let mut line = serde_json::to_vec(kept)?;
         line.push(b'\n');
         let mut open = self.open();
-        if open.as_ref().is_none_or(|(other, _)| *other != hour) {
-            *open = Some((hour, self.file(hour).context("lists cannot be kept")?));
+        // Whoever is forgotten from here on is taken out of this file by an erasure that waits for the lock.
+        if tombstones.erased().contains(&kept.user) {
+            return Ok(false);
         }
-        let Some((_, file)) = &mut *open else { return Ok(()) };
-        file.write_all(&line).context("a list cannot be kept")
+        let file = match open.entry(hour) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(self.file(hour).context("lists cannot be kept")?),
+        };
+        let written = file.write_all(&line);
+        open.retain(|other, _| other.abs_diff(hour) <= LABEL_HOURS.unsigned_abs());
+        if written.is_err() {
+            // Opened again, what was cut off becomes a line of its own.
+            open.remove(&hour);
+        }
+        written.context("a list cannot be kept")?;
+        Ok(true)
     }
 
     /// The file of an hour, to append to; what a kill cut off becomes a line of its own.
@@ -120,8 +134,8 @@ impl Slates {
     /// When a file cannot be replaced; doing it again does no harm.
     pub fn erase(&self, erased: &Erased) -> anyhow::Result<u64> {
         let mut open = self.open();
-        // What is open is the file that goes.
-        *open = None;
+        // What is open are the files that go.
+        open.clear();
         let mut gone = 0;
         for (_, path) in files(&self.folder)? {
             remove_cut_off(&path)?;
@@ -141,7 +155,7 @@ impl Slates {
         Ok(gone)
     }
 
-    fn open(&self) -> MutexGuard<'_, Option<(i64, File)>> {
+    fn open(&self) -> MutexGuard<'_, BTreeMap<i64, File>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -155,7 +169,10 @@ pub(super) fn read(data: &Path, from: i64, to: i64) -> anyhow::Result<(Lists, us
     let (mut lists, mut bad) = (Lists::new(), 0);
     for (_, path) in files(&folder(data))?.into_iter().filter(|(hour, _)| (from..=to).contains(hour)) {
         let (more, others) = read_file(&path)?;
-        lists.extend(more.into_iter().map(|list| ((list.user.clone(), list.slate.clone()), list)));
+        for list in more {
+            // Told of again, it stays as it was told of first.
+            lists.entry((list.user.clone(), list.slate.clone())).or_insert(list);
+        }
         bad += others;
     }
     Ok((lists, bad))

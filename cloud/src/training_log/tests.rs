@@ -218,14 +218,19 @@ fn a_list_of_the_services_brings_what_the_model_saw() {
         places: vec![place("b", 0), place("a", 1)],
         features,
     };
-    slates.keep(&kept).unwrap();
+    let tombstones = Tombstones::open(world.data.path()).unwrap();
+    // Told of twice, also as made at another hour, it is one list: the earliest.
+    let later = Kept { time_ms: NOW, generation: 8, ..kept.clone() };
+    for list in [&kept, &later, &kept] {
+        assert!(slates.keep(list, &tombstones).unwrap());
+    }
     world.receive(1, event("u1", "a", Some("l1"), EventKind::Like));
     world.receive(1, event("u2", "a", Some("l1"), EventKind::Like));
     let summary = world.write(30);
     assert_eq!((summary.rows, summary.with_features), (2, 1));
     let rows = world.rows();
     assert_eq!(rows[0]["candidate_inputs"], Value::floats(&[0.5, -1.0]));
-    assert_eq!(rows[0]["heads"], Value::floats(&[0.25]));
+    assert_eq!((&rows[0]["heads"], &rows[0]["generation"]), (&Value::floats(&[0.25]), &Value::Whole(7)));
     assert_eq!((&rows[0]["position"], &rows[0]["propensity"]), (&Value::Whole(1), &Value::Whole(900_000)));
     assert_eq!(
         (rows[0]["surface"].as_text(), rows[0]["context"].as_text()),
@@ -238,11 +243,11 @@ fn a_list_of_the_services_brings_what_the_model_saw() {
     assert_eq!(left, 0, "no row can be about it any more");
 }
 
-#[test]
-fn a_line_that_a_kill_cut_off_costs_no_other_list() {
-    let data = tempfile::tempdir().unwrap();
-    let list = |slate: &str| Kept {
-        user: "u1".into(),
+/// A list of `user` made at [`NOW`], of which nothing is told.
+fn list(user: &str, slate: &str) -> Kept {
+    let (schema, places) = (String::new(), Vec::new());
+    Kept {
+        user: user.into(),
         slate: slate.into(),
         surface: "radio".into(),
         time_ms: NOW,
@@ -251,22 +256,45 @@ fn a_line_that_a_kill_cut_off_costs_no_other_list() {
         ranker: None,
         context: BTreeMap::new(),
         places: Vec::new(),
-        features: FeatureLog {
-            format: 1,
-            schema: String::new(),
-            context: Vec::new(),
-            events: Vec::new(),
-            used: 0,
-            places: Vec::new(),
-        },
-    };
-    Slates::new(data.path(), 1).keep(&list("l1")).unwrap();
+        features: FeatureLog { format: 1, schema, context: Vec::new(), events: Vec::new(), used: 0, places },
+    }
+}
+
+#[test]
+fn a_line_that_a_kill_cut_off_costs_no_other_list() {
+    let data = tempfile::tempdir().unwrap();
+    let tombstones = Tombstones::open(data.path()).unwrap();
+    let keep = |slate: &str| Slates::new(data.path(), 1).keep(&list("u1", slate), &tombstones).unwrap();
+    assert!(keep("l1"));
     let path = data.path().join("slates").join(format!("{HOUR}.jsonl"));
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, [whole.as_slice(), &whole[..20]].concat()).unwrap();
-    Slates::new(data.path(), 1).keep(&list("l2")).unwrap();
+    assert!(keep("l2"));
     let (lists, cut_off) = slates::read(data.path(), HOUR, HOUR).unwrap();
     assert_eq!((lists.len(), cut_off), (2, 1));
+}
+
+#[test]
+fn no_list_is_kept_of_whoever_is_forgotten_and_those_of_several_hours_lie_apart() {
+    let data = tempfile::tempdir().unwrap();
+    let tombstones = Tombstones::open(data.path()).unwrap();
+    let slates = Slates::new(data.path(), 1);
+    let keep = |user: &str, hour: i64| {
+        let kept = Kept { time_ms: NOW + hour * HOUR_MS, ..list(user, &format!("l{hour}")) };
+        slates.keep(&kept, &tombstones).unwrap()
+    };
+    for hour in [0, 30, 1, 0, 31] {
+        assert!(keep("u1", hour) && keep("u2", hour));
+    }
+    tombstones.ask("u1", NOW, 0).unwrap();
+    assert!(!keep("u1", 0) && keep("u2", 0));
+    assert_eq!(slates.erase(&tombstones.erased()).unwrap(), 5);
+    assert!(!keep("u1", 1) && keep("u2", 1));
+    for (hour, lists) in [(0, 1), (1, 1), (30, 1), (31, 1)] {
+        let (found, cut_off) = slates::read(data.path(), HOUR + hour, HOUR + hour).unwrap();
+        assert!(found.keys().all(|(user, _)| user == "u2"), "{hour}");
+        assert_eq!((found.len(), cut_off), (lists, 0), "{hour}");
+    }
 }
 
 #[test]
