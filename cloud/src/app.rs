@@ -99,13 +99,14 @@ async fn observe(request: Request, next: Next) -> Response {
 
 /// The resource a path belongs to: a small fixed set, as each makes its own time series.
 fn resource_of(path: &str) -> &'static str {
-    const RESOURCES: [&str; 16] = [
+    const RESOURCES: [&str; 17] = [
         "manifest",
         "rotations",
         "packs",
         "models",
         "items",
         "events",
+        "slates",
         "recommendations",
         "onboarding",
         "collections",

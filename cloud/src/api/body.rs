@@ -34,6 +34,14 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
+/// Refuses what is neither JSON nor MessagePack.
+pub(super) fn json_or_message_pack(headers: &HeaderMap) -> Result<Format, ApiError> {
+    match format(headers)? {
+        Format::Protobuf => Err(unsupported("application/x-protobuf", "application/json")),
+        format => Ok(format),
+    }
+}
+
 /// Browsers let any page post without asking, as long as it does not name one of these: so one has to be named.
 pub(super) fn format(headers: &HeaderMap) -> Result<Format, ApiError> {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

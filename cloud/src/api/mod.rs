@@ -22,6 +22,7 @@ mod query;
 mod recommendations;
 mod related;
 mod rotations;
+mod slates;
 mod users;
 
 use std::sync::Arc;
@@ -65,6 +66,7 @@ fn api() -> OpenApiRouter<Shared> {
         .routes(routes!(related::similar))
         .routes(routes!(related::trending))
         .routes(routes!(events::post))
+        .routes(routes!(slates::post))
         .routes(routes!(recommendations::get, recommendations::post))
         .routes(routes!(onboarding::post))
         .routes(routes!(collections::get))

@@ -180,7 +180,7 @@ pub const KEYS: &[Key] = &[
         "serve.kept_lists",
         serve.kept_lists: u32,
         0..=1_000,
-        "how many of a thousand lists made by the service are kept with what the model saw, for the training log"
+        "how many of a thousand lists, made by the service or told of by devices, are kept with what the model saw, for the training log"
     ),
     key!(
         "serve.on_demand",

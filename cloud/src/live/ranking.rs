@@ -145,10 +145,16 @@ impl Ladder<'_> {
             places: slate.places.iter().map(place).collect(),
             features,
         };
-        if let Err(error) = self.state.slates.keep(&kept, &self.state.tombstones) {
-            // The list is given all the same; its rows lack what the model saw.
-            tracing::error!("a list was not kept for the training log: {error:#}");
-        }
+        let result = match self.state.slates.keep(&kept, &self.state.tombstones) {
+            Ok(true) => "kept",
+            Ok(false) => "passed_over",
+            Err(error) => {
+                // The list is given all the same; its rows lack what the model saw.
+                tracing::error!("a list was not kept for the training log: {error:#}");
+                "failed"
+            }
+        };
+        metrics::counter!("segue_slates_total", "from" => "service", "result" => result).increment(1);
     }
 }
 

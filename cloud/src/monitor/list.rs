@@ -218,6 +218,13 @@ pub const METRICS: &[Metric] = &[
     ),
     metric(
         Kind::Counter,
+        "segue_slates_total",
+        &["from", "result"],
+        &[],
+        "lists with what the model saw, for the training log: made by the `service` or told of by a `device`, and `kept`, `passed_over` as not drawn, `rejected` or `failed`",
+    ),
+    metric(
+        Kind::Counter,
         "segue_client_fallbacks_total",
         &["reason"],
         FALLBACKS,

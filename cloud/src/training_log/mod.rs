@@ -2,8 +2,8 @@
 //!
 //! `D/training/date=2026-11-22/hour=05/part-N.parquet` holds the places that the service heard of in that hour (UTC), one
 //! row each, written once their label windows are over. An hour is an hour of the service's clock: nothing comes into it
-//! later, so that its file follows from the log alone and may be written again at any time. Lists that the service made
-//! are kept with the very numbers that the model saw ([`Slates`]); their rows carry them. Who is forgotten is taken out
+//! later, so that its file follows from the log alone and may be written again at any time. Lists that the service made, or
+//! that devices tell of, are kept with the very numbers that the model saw ([`Slates`]); their rows carry them. Who is forgotten is taken out
 //! of all files ([`erase()`]). The service has a [`Keeper`] write what is due.
 
 pub(crate) mod calendar;
@@ -16,13 +16,15 @@ mod rows;
 mod slates;
 mod state;
 mod table;
+mod told;
 mod write;
 
 pub use erase::{Guard, erase};
 pub(crate) use export::{export, lists};
 pub use keeper::Keeper;
 pub use slates::{Kept, KeptPlace, Slates};
-pub(crate) use state::written_until_ms;
+pub(crate) use state::{open_ms, written_until_ms};
+pub(crate) use told::{Teller, Told};
 pub use write::{Summary, write};
 
 use std::path::{Path, PathBuf};

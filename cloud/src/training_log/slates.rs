@@ -1,4 +1,4 @@
-//! Lists that the service made, with what the model saw, until the training log has them.
+//! Lists that the service made or was told of, with what the model saw, until the training log has them.
 
 use std::collections::HashMap;
 use std::collections::btree_map::{BTreeMap, Entry};
@@ -10,12 +10,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::Context as _;
 use segue_core::features::FeatureLog;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{HOUR_MS, LABEL_HOURS};
 use crate::erasure::{Erased, Tombstones};
 use crate::stores::disk::{create_folder, remove_file, write_synced};
 
-/// A list that the service made, as a line of `D/slates/HOUR.jsonl`; `segue features --logs` reads it too.
+/// A list that the service or a device made, as a line of `D/slates/HOUR.jsonl`; `segue features --logs` reads it too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
     /// Whose list it is.
@@ -41,7 +42,8 @@ pub struct Kept {
 }
 
 /// A place of such a list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ToldPlace)]
 pub struct KeptPlace {
     /// The item.
     pub item: String,
