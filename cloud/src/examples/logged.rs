@@ -55,6 +55,8 @@ impl LoggedSlate {
 pub struct Summary {
     /// Slates written.
     pub steps: usize,
+    /// Slates left out because their log is of another schema.
+    pub other_schema: usize,
     /// Slates left out because nothing is known of what became of their places.
     pub without_outcome: usize,
     /// Places seen and not taken up within the label window: they are refused.
@@ -68,7 +70,7 @@ pub struct Summary {
 /// Writes the arrays of the slates in `logs` (JSON lines) into `out`, with the training events as outcomes, which `rules` judge.
 ///
 /// # Errors
-/// When a file cannot be read or written, a log is of another schema, or no slate has an outcome.
+/// When a file cannot be read or written, a log is damaged, or no slate of this schema has an outcome.
 pub fn write(
     catalogue: &Catalogue,
     schema: &Schema,
@@ -77,7 +79,10 @@ pub fn write(
     out: &Path,
 ) -> anyhow::Result<Summary> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    let slates: Vec<LoggedSlate> = jsonl::read(logs)?;
+    let mut slates: Vec<LoggedSlate> = jsonl::read(logs)?;
+    let (all, hash) = (slates.len(), schema.hash());
+    // Devices tell of lists by models of several generations.
+    slates.retain(|slate| slate.features.schema == hash);
     let events = by_slate(catalogue);
     let window = Window::of(catalogue, rules);
     let mut arrays = Arrays::new(schema, limits::LOGGED_PLACES);
@@ -85,11 +90,16 @@ pub fn write(
         let about = events.get(&(slate.user.as_str(), slate.slate.as_str())).map_or(&[][..], Vec::as_slice);
         push(&mut arrays, catalogue, (rules, window.as_ref()), slate, about)?;
     }
-    ensure!(arrays.steps() > 0, "no slate of {} has an outcome among the training events", logs.display());
+    ensure!(
+        arrays.steps() > 0,
+        "no slate of {} is of this schema and has an outcome among the training events",
+        logs.display()
+    );
     arrays.write(out)?;
     let Waited { refused, late: taken_up_late, young: too_young } = arrays.waited;
     let without_outcome = slates.len() - arrays.steps();
-    Ok(Summary { steps: arrays.steps(), without_outcome, refused, taken_up_late, too_young })
+    let (steps, other_schema) = (arrays.steps(), all - slates.len());
+    Ok(Summary { steps, other_schema, without_outcome, refused, taken_up_late, too_young })
 }
 
 /// The training events about each slate, by user and slate.
