@@ -41,7 +41,7 @@ fn unreadable(model: &ModelDirectory) -> Option<Finding> {
             Finding::new(Code::ModelDamaged, format!("{name} of {}: {error}", model.origin))
         };
         let mut files = vec![("ranker.onnx", &model.ranker)];
-        if let Retriever::Towers { item, user } = &model.retriever {
+        if let Retriever::Towers { item, user, .. } = &model.retriever {
             files.extend([("item_tower.onnx", item), ("user_tower.onnx", user)]);
         }
         let schema = segue_core::features::Schema::from_json(&model.schema).err();

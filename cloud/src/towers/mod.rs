@@ -104,7 +104,7 @@ fn by_model(
         model.origin
     );
     match &model.retriever {
-        Retriever::Towers { item, user } => onnx::embed(catalogue, histories, model, (item, user), is_wanted),
+        Retriever::Towers { item, user, .. } => onnx::embed(catalogue, histories, model, (item, user), is_wanted),
         Retriever::Table(bytes) => {
             let table = table::ItemTable::from_bytes(bytes)?;
             Ok(table::embed(catalogue, histories, &table, model.towers_hash()))

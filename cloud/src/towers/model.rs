@@ -1,4 +1,4 @@
-//! A trained model's folder: two towers or a table of item vectors, the session ranker, the feature schema.
+//! A trained model's folder: two towers, a table of item vectors or both, the session ranker, the feature schema.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,21 @@ use crate::hash::hex;
 
 /// Boosted trees in a model folder: a row of the judge, never published.
 pub const TREES: &str = "gbdt.onnx";
+
+const ITEM_TOWER: &str = "item_tower.onnx";
+const USER_TOWER: &str = "user_tower.onnx";
+
+/// The files in `folder` that make vectors: both towers, a table of item vectors, or towers and a table beside them.
+#[must_use]
+pub fn vector_files(folder: &Path) -> Vec<&'static str> {
+    let (towers, table) = (folder.join(ITEM_TOWER).exists(), folder.join(table::FILE).exists());
+    let mut files = Vec::new();
+    if towers || !table {
+        files.extend([ITEM_TOWER, USER_TOWER]);
+    }
+    files.extend(table.then_some(table::FILE));
+    files
+}
 
 /// A model's files in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +54,9 @@ pub enum Retriever {
         item: Cow<'static, [u8]>,
         /// `user_tower.onnx`.
         user: Cow<'static, [u8]>,
+        /// `item_vectors.bin` beside them, where there is one: it finds what is taken up together with an item, and makes no
+        /// vector that anybody else sees.
+        table: Option<Cow<'static, [u8]>>,
     },
     /// `item_vectors.bin`: a vector for each item, learned from what was taken up together.
     Table(Cow<'static, [u8]>),
@@ -62,19 +80,21 @@ impl ModelDirectory {
             let path = folder.join(name);
             let bytes = std::fs::read(&path).with_context(|| {
                 format!(
-                    "cannot read {}: a model folder holds item_tower.onnx and user_tower.onnx or item_vectors.bin, ranker.onnx \
-                     and schema.json",
+                    "cannot read {}: a model folder holds item_tower.onnx and user_tower.onnx, item_vectors.bin or all three, \
+                     ranker.onnx and schema.json",
                     path.display()
                 )
             })?;
             Ok(Cow::Owned(bytes))
         };
+        let files = vector_files(folder);
+        let table = files.contains(&table::FILE).then(|| read(table::FILE)).transpose()?;
         let model = Self {
             origin: folder.display().to_string(),
             kept_vectors: None,
-            retriever: match folder.join(table::FILE).exists() {
-                true => Retriever::Table(read(table::FILE)?),
-                false => Retriever::Towers { item: read("item_tower.onnx")?, user: read("user_tower.onnx")? },
+            retriever: match table {
+                Some(table) if !files.contains(&ITEM_TOWER) => Retriever::Table(table),
+                table => Retriever::Towers { item: read(ITEM_TOWER)?, user: read(USER_TOWER)?, table },
             },
             ranker: read("ranker.onnx")?,
             schema: read("schema.json")?,
@@ -99,6 +119,7 @@ impl ModelDirectory {
             retriever: Retriever::Towers {
                 item: Cow::Borrowed(include_bytes!("../../models/demo/item_tower.onnx")),
                 user: Cow::Borrowed(include_bytes!("../../models/demo/user_tower.onnx")),
+                table: None,
             },
             ranker: Cow::Borrowed(include_bytes!("../../models/demo/ranker.onnx")),
             schema: Cow::Borrowed(include_bytes!("../../models/demo/schema.json")),
@@ -129,19 +150,29 @@ impl ModelDirectory {
     #[must_use]
     pub fn files(&self) -> Vec<(&'static str, &[u8])> {
         let mut files: Vec<(&'static str, &[u8])> = match &self.retriever {
-            Retriever::Towers { item, user } => vec![("item_tower.onnx", item), ("user_tower.onnx", user)],
+            Retriever::Towers { item, user, .. } => vec![(ITEM_TOWER, item), (USER_TOWER, user)],
             Retriever::Table(table) => vec![(table::FILE, table)],
         };
+        files.extend(self.table_beside().map(|table| (table::FILE, table)));
         files.extend([("ranker.onnx", self.ranker.as_ref()), ("schema.json", &self.schema)]);
         files
     }
 
-    /// SHA-256 over both towers, or over the table: the name of the vectors that they make.
+    /// The table of item vectors beside towers, where there is one.
+    #[must_use]
+    pub fn table_beside(&self) -> Option<&[u8]> {
+        match &self.retriever {
+            Retriever::Towers { table, .. } => table.as_deref(),
+            Retriever::Table(_) => None,
+        }
+    }
+
+    /// SHA-256 over both towers, or over the table where there are none: the name of the vectors that they make.
     #[must_use]
     pub fn towers_hash(&self) -> String {
         let mut digest = Sha256::new();
         match &self.retriever {
-            Retriever::Towers { item, user } => {
+            Retriever::Towers { item, user, .. } => {
                 digest.update(item);
                 digest.update(user);
             }
@@ -244,6 +275,25 @@ mod tests {
         assert!(told(&made).is_ok());
         let error = told("others").unwrap_err();
         assert!(error.contains("others") && error.contains(&made), "{error}");
+    }
+
+    #[test]
+    fn a_table_may_lie_beside_towers_and_does_not_name_their_vectors() {
+        let folder = folder_for("0123");
+        let current = folder.path().join("models/current");
+        let towers = ModelDirectory::open(&current).unwrap();
+        std::fs::write(current.join(table::FILE), "table").unwrap();
+        let both = ModelDirectory::open(&current).unwrap();
+        let table = b"table".as_slice();
+        assert_eq!((towers.table_beside(), both.table_beside()), (None, Some(table)));
+        assert_eq!(both.towers_hash(), towers.towers_hash());
+        assert!(both.files().contains(&(table::FILE, table)) && both.files().len() == 5);
+        std::fs::remove_file(current.join(USER_TOWER)).unwrap();
+        let error = ModelDirectory::open(&current).unwrap_err().to_string();
+        assert!(error.contains(USER_TOWER), "{error}");
+        std::fs::remove_file(current.join(ITEM_TOWER)).unwrap();
+        let alone = ModelDirectory::open(&current).unwrap();
+        assert_eq!(alone.retriever, Retriever::Table(table.into()));
     }
 
     #[test]

@@ -10,8 +10,7 @@ use segue_core::trust;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Dataset, Rule};
-use crate::towers::model::TREES;
-use crate::towers::table;
+use crate::towers::model::{TREES, vector_files};
 
 /// The version of `card.json` that this program writes and reads.
 pub const FORMAT: u32 = 1;
@@ -25,14 +24,11 @@ pub const SAW_THE_FUTURE: &str = "model_saw_the_future";
 /// What every model folder holds, beside what makes the vectors.
 const RANKER: [&str; 2] = ["ranker.onnx", "schema.json"];
 
-/// The files of the model in `folder`: a table of item vectors or else both towers, the ranker and its schema, and boosted
-/// trees for the judge where there are some.
+/// The files of the model in `folder`: what makes the vectors, the ranker and its schema, and boosted trees for the judge
+/// where there are some.
 #[must_use]
 pub fn files(folder: &Path) -> Vec<&'static str> {
-    let mut files = match folder.join(table::FILE).exists() {
-        true => vec![table::FILE],
-        false => vec!["item_tower.onnx", "user_tower.onnx"],
-    };
+    let mut files = vector_files(folder);
     files.extend(RANKER);
     files.extend(folder.join(TREES).exists().then_some(TREES));
     files

@@ -18,12 +18,13 @@ from onnx import numpy_helper
 from torch import nn
 
 TABLE = "item_vectors.bin"
+TOWERS = ("item_tower.onnx", "user_tower.onnx")
 
 
 def towers_hash(model: Path) -> str:
-    """The name of the vectors that a model folder makes, as manifests and packs carry it: SHA-256 over its table, or over its item tower
-    and then its user tower (`ModelDirectory::towers_hash` in cloud/src/towers/model.rs)."""
-    files = [TABLE] if (model / TABLE).exists() else ["item_tower.onnx", "user_tower.onnx"]
+    """The name of the vectors that a model folder makes, as manifests and packs carry it: SHA-256 over its item tower and then its user
+    tower, or over its table where it has no towers (`ModelDirectory::towers_hash` in cloud/src/towers/model.rs)."""
+    files = TOWERS if (model / TOWERS[0]).exists() else [TABLE]
     return hashlib.sha256(b"".join((model / file).read_bytes() for file in files)).hexdigest()
 
 
@@ -59,7 +60,7 @@ def table(model: Path | None, items: list[str], dimension: int) -> torch.Tensor 
 
 def begin(towers: nn.Module, model: Path | None) -> bool:
     """Gives the towers the weights of a model folder's; whether it has towers of the same shape."""
-    if model is None or not (model / "item_tower.onnx").exists():
+    if model is None or not (model / TOWERS[0]).exists():
         return False
     before = {name: weights(model / f"{name[:-1]}_tower.onnx") for name in ("items", "users")}
     states = {name: getattr(towers, name).state_dict() for name in before}
