@@ -25,6 +25,15 @@ impl Quality {
     pub fn is_enough(&self) -> bool {
         self.self_recall >= 1.0 && self.recall_at_100 >= 0.95
     }
+
+    /// The lower figure of both, of each kind.
+    #[must_use]
+    pub fn or_worse(self, other: Self) -> Self {
+        Self {
+            self_recall: self.self_recall.min(other.self_recall),
+            recall_at_100: self.recall_at_100.min(other.recall_at_100),
+        }
+    }
 }
 
 /// Items that their own vector does not find first, nor one that is as near, with the breadth of retrieval.

@@ -73,8 +73,12 @@ fn nearest(prepared: &Prepared<'_>, people: &[Person<'_>], allowed: &Wanted<'_>)
     prepared.inventories.search(&queries, Source::Taste.brings(), None)
 }
 
-/// The items nearest to what each person took up last, taking turns among these.
+/// The items nearest to what each person took up last, taking turns among these: by the table beside the towers where there
+/// is one, else by the vectors of taste.
 fn similar(prepared: &Prepared<'_>, people: &[Person<'_>], allowed: &Wanted<'_>) -> Vec<Vec<usize>> {
+    let alike = prepared.alike.as_ref();
+    let inventories = alike.map_or(&prepared.inventories, |alike| &alike.inventories);
+    let vector = |item: usize| alike.map_or_else(|| prepared.embeddings.item(item), |alike| alike.item(item));
     let seeds: Vec<(&Person<'_>, usize)> = people
         .iter()
         .flat_map(|person| {
@@ -87,12 +91,9 @@ fn similar(prepared: &Prepared<'_>, people: &[Person<'_>], allowed: &Wanted<'_>)
     let queries: Vec<(&Viewer, Query<'_>)> = seeds
         .iter()
         .zip(&filters)
-        .map(|((person, seed), filter)| {
-            (person.viewer, Query { vector: prepared.embeddings.item(*seed), filter })
-        })
+        .map(|((person, seed), filter)| (person.viewer, Query { vector: vector(*seed), filter }))
         .collect();
-    let mut found =
-        prepared.inventories.search(&queries, Source::Similar.brings() / SEEDS, Some(BREADTH)).into_iter();
+    let mut found = inventories.search(&queries, Source::Similar.brings() / SEEDS, Some(BREADTH)).into_iter();
     people
         .iter()
         .map(|person| {

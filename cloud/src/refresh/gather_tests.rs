@@ -3,12 +3,14 @@
 use segue_core::pack::Candidate;
 use segue_core::policy::Policy;
 
+use super::alike::Alike;
 use super::gather::{Person, gather};
 use super::tests::{NOW, catalogue, event, folder, open, options, write};
 use super::*;
 use crate::catalog::{Catalogue, Collection, EventKind};
 use crate::index::Kind;
 use crate::packs::PackStore;
+use crate::towers::table::{ItemTable, file_of};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -188,4 +190,33 @@ fn who_took_up_nothing_yet_is_offered_more_of_what_is_popular() {
         found.iter().filter(|place| place.sources.contains(Source::Trending)).count()
     };
     assert!(trending(4) > 3 * Source::Trending.brings() && trending(0) <= Source::Trending.brings());
+}
+
+#[test]
+fn what_is_similar_goes_by_the_table_beside_the_towers_and_taste_does_not() {
+    let mut catalogue = catalogue(800, 1);
+    let listen = |step: usize| {
+        event(&format!("e{step:03}"), 0, 4 * step, EventKind::Complete, NOW - 900_000 + step as i64)
+    };
+    catalogue.add_events((0..25).map(listen).collect());
+    let ranking = Ranking::new(Policy::from_json(segue_core::policies::RADIO).unwrap(), None).unwrap();
+    let moment = Moment { until_ms: None, now_ms: NOW };
+    let mut prepared = Prepared::new(&catalogue, None, ranking, Kind::Exact, moment, &|_| ()).unwrap();
+    let brought = |prepared: &Prepared<'_>, source: Source| -> Vec<usize> {
+        let viewer = Viewer::of_user(0, &catalogue.users[0]);
+        let found = gather(prepared, &[Person { viewer: &viewer, user: 0 }]).remove(0);
+        found.iter().filter(|place| place.sources.contains(source)).map(|place| place.item).collect()
+    };
+    let (taste, similar) = (brought(&prepared, Source::Taste), brought(&prepared, Source::Similar));
+    assert!(!similar.is_empty() && !similar.contains(&701), "another genre, creator and tempo");
+    // What was taken up last and item 701 lie together, and all others elsewhere.
+    let row = |item: usize| {
+        let vector = if [96, 701].contains(&item) { vec![1.0, 0.0, 0.0] } else { vec![0.0, 1.0, 0.0] };
+        (format!("i{item}"), vector)
+    };
+    let rows: Vec<(String, Vec<f32>)> = (0..800).map(row).collect();
+    let table = ItemTable::from_bytes(&file_of(&rows, 0.5)).unwrap();
+    prepared.alike = Some(Alike::new(&table, Kind::Exact, &catalogue).unwrap());
+    assert!(brought(&prepared, Source::Similar).contains(&701));
+    assert_eq!(brought(&prepared, Source::Taste), taste);
 }

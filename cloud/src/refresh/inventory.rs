@@ -85,6 +85,11 @@ impl Inventories {
         self.fresh.insert(place, Fresh { vector: vector.to_vec(), regions: regions.to_vec() });
     }
 
+    /// The vector that an item was put in or changed with; none of others.
+    pub(super) fn put_with(&self, place: usize) -> Option<&[f32]> {
+        self.fresh.get(&place).map(|fresh| fresh.vector.as_slice())
+    }
+
     /// How many items are compared one by one since they were put in or changed.
     pub(super) fn fresh(&self) -> usize {
         self.fresh.len()
@@ -125,10 +130,7 @@ impl Inventories {
     #[must_use]
     pub fn quality(&self) -> Quality {
         let best = Quality { self_recall: 1.0, recall_at_100: 1.0 };
-        self.all().fold(best, |worst, inventory| Quality {
-            self_recall: worst.self_recall.min(inventory.built.quality.self_recall),
-            recall_at_100: worst.recall_at_100.min(inventory.built.quality.recall_at_100),
-        })
+        self.all().fold(best, |worst, inventory| worst.or_worse(inventory.built.quality))
     }
 
     /// The method of the first index.

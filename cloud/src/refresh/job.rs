@@ -73,7 +73,7 @@ impl Job {
             bar.set_position(done as u64);
         })?;
         bar.finish_and_clear();
-        let quality = prepared.inventories.quality();
+        let quality = prepared.quality();
         ensure!(
             quality.is_enough(),
             "the index is not good enough to publish: self-recall {:.5} (needs 1), recall@100 {:.4} (needs 0.95)",

@@ -6,6 +6,7 @@
 //! all of it in one process; [`rollback`] goes back. Nothing is handed out before the pointer moves, so a failing or
 //! killed run changes nothing.
 
+mod alike;
 mod barred;
 mod earlier;
 mod every;

@@ -8,6 +8,7 @@ use segue_core::features::Schema;
 use segue_core::pack::CandidateSource;
 use segue_core::policy::Policy;
 
+use super::alike::Alike;
 use super::gather::FOR_UNKNOWN;
 use super::pools::Known;
 use super::sources::{Place, Source};
@@ -16,9 +17,9 @@ use super::{Barred, Inventories, Moment, People, Pools, Popular, Together, Viewe
 use crate::candidates::{CandidateFacts, ranks};
 use crate::catalog::Catalogue;
 use crate::consumers::Tally;
-use crate::index::{self, ItemVectors};
+use crate::index::{self, ItemVectors, Quality};
 use crate::towers::projection::{project, step};
-use crate::towers::{Embeddings, ModelDirectory, embed_some};
+use crate::towers::{Embeddings, ModelDirectory, Placed, embed_some};
 
 const DAY_MS: f32 = 86_400_000.0;
 
@@ -66,6 +67,8 @@ pub struct Made {
     pub short_recall_at_10: f64,
     /// What each region may be shown, with an index over it.
     pub inventories: Inventories,
+    /// Where what is like an item is looked for, if not among the vectors of retrieval.
+    pub(super) alike: Option<Alike>,
     /// What may not be put into packs.
     pub barred: Barred,
     /// What is popular lately.
@@ -95,10 +98,25 @@ impl Made {
         self.short.dimension != self.embeddings.dimension
     }
 
-    /// Takes in the item at `place` of the catalogue with this vector: it is new and the last one, or has another row now.
+    /// What the checks of the worst index measured.
+    pub(super) fn quality(&self) -> Quality {
+        let quality = self.inventories.quality();
+        self.alike.as_ref().map_or(quality, |alike| quality.or_worse(alike.inventories.quality()))
+    }
+
+    /// What had to be done differently for the indices, in words; what is so in both is said once.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let mut remarks = self.inventories.remarks();
+        let mut alike = self.alike.as_ref().map(|alike| alike.inventories.remarks()).unwrap_or_default();
+        alike.retain(|remark| !remarks.contains(remark));
+        remarks.extend(alike.into_iter().map(|remark| format!("the table beside the towers: {remark}")));
+        remarks
+    }
+
+    /// Takes in the item at `place` of the catalogue where it was placed: it is new and the last one, or has another row now.
     /// Not where vectors are shortened.
-    pub(super) fn put(&mut self, catalogue: &Catalogue, place: usize, vector: &[f32]) {
-        let item = &catalogue.items[place];
+    pub(super) fn put(&mut self, catalogue: &Catalogue, place: usize, placed: &Placed) {
+        let (item, vector) = (&catalogue.items[place], placed.vector.as_slice());
         for of in [&mut self.embeddings, &mut self.short] {
             match of.items.get_mut(place * of.dimension..(place + 1) * of.dimension) {
                 Some(known) => known.copy_from_slice(vector),
@@ -110,6 +128,9 @@ impl Made {
             self.popular.push();
         }
         self.inventories.put(place, vector, &item.regions);
+        if let (Some(alike), Some(vector)) = (&mut self.alike, &placed.alike) {
+            alike.inventories.put(place, vector, &item.regions);
+        }
         self.barred.put(place, item, self.made_ms);
         self.facts.put(catalogue, place);
         let (facts, as_of_ms, made_ms) = (&self.facts, self.as_of_ms, self.made_ms);
@@ -203,6 +224,7 @@ impl<'a> Prepared<'a> {
             short: projection.embeddings,
             embeddings,
             inventories,
+            alike: Alike::of(model, kind, catalogue)?,
             ranking,
         };
         Ok(Self { catalogue, made })

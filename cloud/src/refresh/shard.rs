@@ -135,7 +135,7 @@ impl<'a> ShardMaker<'a> {
 
     /// What is known before the first pack.
     fn report(&self, shard: usize, of: usize) -> ShardReport {
-        let (prepared, inventories) = (self.prepared, &self.prepared.inventories);
+        let (prepared, quality) = (self.prepared, self.prepared.quality());
         ShardReport {
             run: self.job.plan.run.clone(),
             shard,
@@ -149,10 +149,10 @@ impl<'a> ShardMaker<'a> {
             events_held: prepared.catalogue.events.len(),
             towers: prepared.embeddings.towers.clone(),
             vectors_reused: prepared.embeddings.reused,
-            index: inventories.method().to_owned(),
+            index: prepared.inventories.method().to_owned(),
             provider: onnx::provider().name().to_owned(),
-            self_recall: inventories.quality().self_recall,
-            recall_at_100: inventories.quality().recall_at_100,
+            self_recall: quality.self_recall,
+            recall_at_100: quality.recall_at_100,
             pack_vector_recall_at_10: prepared.short_recall_at_10,
             packs: 0,
             bytes: 0,
@@ -171,7 +171,7 @@ impl<'a> ShardMaker<'a> {
     /// What had to be done differently, for inventories and events.
     fn remarks(&self) -> Vec<String> {
         let left_out = Some(self.job.left_out).filter(|left_out| left_out.all() > 0);
-        let remarks = self.prepared.inventories.remarks().into_iter();
+        let remarks = self.prepared.remarks().into_iter();
         remarks.chain(left_out.map(|left_out| left_out.to_string())).collect()
     }
 

@@ -6,7 +6,8 @@
 pub enum Source {
     /// Nearest to the person's vector.
     Taste = 1,
-    /// Nearest to what the person took up last.
+    /// Nearest to what the person took up last: by the table of a model that holds one beside its towers, else by the
+    /// vectors that taste is searched in.
     Similar = 2,
     /// Taken up in the same sessions as what the person took up last.
     Together = 4,

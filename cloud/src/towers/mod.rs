@@ -25,7 +25,7 @@ pub mod table;
 mod unit;
 
 pub use model::{ModelDirectory, Retriever};
-pub(crate) use placer::ItemPlacer;
+pub(crate) use placer::{ItemPlacer, Placed};
 
 /// Dimension of the vectors made here.
 pub const DIMENSION: usize = 64;
@@ -104,7 +104,9 @@ fn by_model(
         model.origin
     );
     match &model.retriever {
-        Retriever::Towers { item, user, .. } => onnx::embed(catalogue, histories, model, (item, user), is_wanted),
+        Retriever::Towers { item, user, .. } => {
+            onnx::embed(catalogue, histories, model, (item, user), is_wanted)
+        }
         Retriever::Table(bytes) => {
             let table = table::ItemTable::from_bytes(bytes)?;
             Ok(table::embed(catalogue, histories, &table, model.towers_hash()))

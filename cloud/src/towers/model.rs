@@ -167,6 +167,15 @@ impl ModelDirectory {
         }
     }
 
+    /// The same towers with this table beside them.
+    #[cfg(test)]
+    pub(crate) fn with_table_beside(mut self, bytes: Vec<u8>) -> Self {
+        if let Retriever::Towers { table, .. } = &mut self.retriever {
+            *table = Some(bytes.into());
+        }
+        self
+    }
+
     /// SHA-256 over both towers, or over the table where there are none: the name of the vectors that they make.
     #[must_use]
     pub fn towers_hash(&self) -> String {

@@ -13,13 +13,33 @@ use crate::catalog::{Catalogue, Item};
 pub(crate) struct ItemPlacer {
     how: How,
     dimension: usize,
+    /// The table beside towers.
+    alike: Option<Learned>,
+}
+
+/// The learned vectors of a table, and the words of the items that have one.
+struct Learned {
+    table: ItemTable,
+    words: Words,
+}
+
+impl Learned {
+    fn open(bytes: &[u8], catalogue: &Catalogue) -> anyhow::Result<Self> {
+        let table = ItemTable::from_bytes(bytes)?;
+        let words = table.words(catalogue);
+        Ok(Self { table, words })
+    }
+
+    fn place(&self, catalogue: &Catalogue, item: &Item) -> Vec<f32> {
+        self.table.vector(catalogue, item, &self.words)
+    }
 }
 
 enum How {
     /// The item tower, how popular each item is, and the moment that ages are counted to.
     Tower(Box<Tower>, Vec<f32>, i64),
-    /// The learned vectors, and the words of the items that have one.
-    Table(Box<ItemTable>, Words),
+    /// A table alone.
+    Table(Box<Learned>),
     /// What is known about the item leads there.
     Directions(Arc<none::Directions>),
     /// Each item brings its own.
@@ -34,6 +54,8 @@ pub(crate) struct Placed {
     pub(crate) vector: Vec<f32>,
     /// The tower's input, where there is one.
     pub(crate) row: Option<Vec<f32>>,
+    /// Its unit vector by the table beside towers, where there is one.
+    pub(crate) alike: Option<Vec<f32>>,
 }
 
 impl ItemPlacer {
@@ -52,18 +74,16 @@ impl ItemPlacer {
                 let tower = Box::new(Tower::open(item, "item")?);
                 How::Tower(tower, histories.popularity(), histories.reference_ms)
             }
-            Some(Retriever::Table(bytes)) => {
-                let table = ItemTable::from_bytes(bytes)?;
-                let words = table.words(catalogue);
-                How::Table(Box::new(table), words)
-            }
+            Some(Retriever::Table(bytes)) => How::Table(Box::new(Learned::open(bytes, catalogue)?)),
             None => match &embeddings.directions {
                 Some(directions) => How::Directions(Arc::clone(directions)),
                 None if catalogue.items.first().is_some_and(|first| first.vector.is_some()) => How::Given,
                 None => How::Alike,
             },
         };
-        Ok(Self { how, dimension: embeddings.dimension })
+        let beside = model.and_then(ModelDirectory::table_beside);
+        let alike = beside.map(|bytes| Learned::open(bytes, catalogue)).transpose()?;
+        Ok(Self { how, dimension: embeddings.dimension, alike })
     }
 
     /// Where `item` lies, whose place in `catalogue` is `place` or will be; none where all have to be placed anew for it.
@@ -82,13 +102,14 @@ impl ItemPlacer {
                 let row = features::item_row(&catalogue.dataset, item, (popularity, *reference_ms));
                 (Some(tower.one(&row)?), Some(row))
             }
-            How::Table(table, words) => (Some(table.vector(catalogue, item, words)), None),
+            How::Table(learned) => (Some(learned.place(catalogue, item)), None),
             How::Directions(directions) => (Some(directions.place(catalogue, item)), None),
             How::Given => (none::given_to(item, self.dimension), None),
             How::Alike => (Some(vec![1.0; self.dimension]), None),
         };
         let vector = vector.filter(|vector| vector.len() == self.dimension);
-        Ok(vector.map(|vector| Placed { vector, row }))
+        let alike = self.alike.as_ref().map(|learned| learned.place(catalogue, item));
+        Ok(vector.map(|vector| Placed { vector, row, alike }))
     }
 }
 

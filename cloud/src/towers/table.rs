@@ -159,6 +159,17 @@ pub fn embed(catalogue: &Catalogue, histories: &Histories, table: &ItemTable, to
     Embeddings { dimension: table.dimension, items, users, towers, reused: 0, directions: None }
 }
 
+/// The file of these items' vectors.
+#[cfg(test)]
+pub(crate) fn file_of(rows: &[(String, Vec<f32>)], new_item: f32) -> Vec<u8> {
+    let items = rows.iter().map(|(item, _)| item.clone()).collect();
+    let header = Header { format: FORMAT, dimension: rows[0].1.len(), new_item, items };
+    let mut bytes = serde_json::to_vec(&header).unwrap();
+    bytes.push(b'\n');
+    rows.iter().flat_map(|(_, row)| row).for_each(|value| bytes.extend(value.to_le_bytes()));
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,15 +177,10 @@ mod tests {
 
     /// Even items on the first axis, odd ones on the second, new ones stand back on the third; the last item is new.
     fn file() -> Vec<u8> {
-        let items = (0..samples::ITEMS - 1).map(|item| format!("i{item}")).collect();
-        let mut bytes =
-            serde_json::to_vec(&Header { format: FORMAT, dimension: 3, new_item: 0.6, items }).unwrap();
-        bytes.push(b'\n');
-        for item in 0..samples::ITEMS - 1 {
-            let row = if item % 2 == 0 { [3.0_f32, 0.0, 0.0] } else { [0.0, 2.0, 0.0] };
-            row.iter().for_each(|value| bytes.extend(value.to_le_bytes()));
-        }
-        bytes
+        let row = |item: usize| if item % 2 == 0 { vec![3.0, 0.0, 0.0] } else { vec![0.0, 2.0, 0.0] };
+        let rows: Vec<(String, Vec<f32>)> =
+            (0..samples::ITEMS - 1).map(|item| (format!("i{item}"), row(item))).collect();
+        file_of(&rows, 0.6)
     }
 
     #[test]

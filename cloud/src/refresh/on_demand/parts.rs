@@ -86,7 +86,7 @@ impl Parts {
         for (place, placed) in all {
             let known = tools.histories.counts.len().max(place + 1);
             tools.histories.counts.resize(known, 0.0);
-            self.made.put(&basis.catalogue, place, &placed.vector);
+            self.made.put(&basis.catalogue, place, &placed);
             if let Some(row) = &placed.row {
                 tools.encoder.put(place, row);
             }
