@@ -23,7 +23,8 @@ pub struct Arguments {
     /// Label rules to learn by, in place of the data folder's labels.json, else of those that ship.
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// What makes the vectors: what was taken up together, or two towers over metadata and history.
+    /// What makes the vectors: what was taken up together, two towers over metadata and history, or towers with the other beside
+    /// them.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     pub retriever: Retriever,
     /// How the ranker's file keeps its weights: as f32, or as int8 with scales, a file of a third of the length.

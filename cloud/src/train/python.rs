@@ -35,6 +35,8 @@ pub enum Retriever {
     Item2vec,
     /// Two towers over metadata and history: catalogues where much is new.
     Towers,
+    /// Two towers, and beside them what was taken up together, which finds what is similar: catalogues of both kinds.
+    Both,
 }
 
 impl Retriever {
@@ -43,6 +45,7 @@ impl Retriever {
         match self {
             Self::Item2vec => "item2vec",
             Self::Towers => "towers",
+            Self::Both => "both",
         }
     }
 }
@@ -205,6 +208,17 @@ mod tests {
         assert!(python.contains(&format!("FLOAT, INT8 = {}\n", words.join(", "))), "{words:?}");
         for weights in Weights::value_variants() {
             assert_eq!(weights.to_possible_value().unwrap().get_name(), weights.word());
+        }
+    }
+
+    #[test]
+    fn what_makes_vectors_is_called_alike_on_both_command_lines() {
+        let python = include_str!("../../training/segue_training/train.py");
+        let word = |retriever: Retriever| format!("{:?}", retriever.word());
+        let words = [Retriever::Towers, Retriever::Item2vec, Retriever::Both].map(word).join(", ");
+        assert!(python.contains(&format!("TOWERS, ITEM2VEC, BOTH = {words}\n")), "{words}");
+        for retriever in Retriever::value_variants() {
+            assert_eq!(retriever.to_possible_value().unwrap().get_name(), retriever.word());
         }
     }
 

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 
 from . import compress, devices, quantise
-from .train import ITEM2VEC, TOWERS, demo, deterministic, fit, judge_again
+from .train import ITEM2VEC, VECTORS, demo, deterministic, fit, judge_again
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -54,8 +54,8 @@ def learns(trained: argparse.ArgumentParser) -> None:
     trained.add_argument("--out", type=Path, required=True, help="where the model goes")
     trained.add_argument("--work", type=Path, required=True, help="where arrays and `facts.json` go")
     trained.add_argument("--before", type=Path, help="the model whose vectors the new ones go on from")
-    vectors = "what makes the vectors: two towers over metadata and history, or what was taken up together"
-    trained.add_argument("--retriever", choices=[TOWERS, ITEM2VEC], default=ITEM2VEC, help=vectors)
+    vectors = "what makes the vectors: two towers over metadata and history, what was taken up together, or towers with a table of that beside them"
+    trained.add_argument("--retriever", choices=list(VECTORS), default=ITEM2VEC, help=vectors)
     kept = "how the ranker's file keeps its weights: 4 bytes each, or 1 with a scale for each row or column"
     trained.add_argument("--weights", choices=[quantise.FLOAT, quantise.INT8], default=quantise.FLOAT, help=kept)
 

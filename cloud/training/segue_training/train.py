@@ -15,7 +15,9 @@ import torch
 from . import card, devices, distill, export, fold, gbdt, generations, item2vec, parts, quantise, ranker, reference, two_tower
 from .data import RankerData, TowerData
 
-TOWERS, ITEM2VEC = "towers", "item2vec"
+TOWERS, ITEM2VEC, BOTH = "towers", "item2vec", "both"
+# The files that make the vectors of each kind of model.
+VECTORS = {TOWERS: generations.TOWERS, ITEM2VEC: (generations.TABLE,), BOTH: (*generations.TOWERS, generations.TABLE)}
 # How the committed models were learned: all of the ranker at once, until it gains nothing for a few epochs.
 PLAIN = ranker.Settings(linear_first=False, settled=0.0, told=False)
 # The trees beside them come with the program and are made with the rest: 400 kB at the most, from a quarter of the steps, which is half
@@ -73,12 +75,9 @@ def fit(
     learns first and is not kept."""
     deterministic()
     out.mkdir(parents=True, exist_ok=True)
-    if retriever == TOWERS:
-        tower_settings = two_tower.Settings(recency=0.0, hard_negatives=0) if plain else two_tower.Settings()
-        facts = fit_towers(program, data, work, out, before, tower_settings)
-    else:
-        facts = fit_item2vec(program, data, work, out, before)
-    place = ("--towers", out) if retriever == TOWERS else ("--baskets", work / "baskets")
+    tower_settings = two_tower.Settings(recency=0.0, hard_negatives=0) if plain else two_tower.Settings()
+    facts = fit_vectors(program, data, work, out, retriever, before, tower_settings)
+    place = ("--baskets", work / "baskets") if retriever == ITEM2VEC else ("--towers", out)
     facts["counts"] |= segue(program, "features", "ranker", "--data", data, *place, "--out", work / "ranker")
     ranker_data = RankerData.load(work / "ranker")
     settings = PLAIN if plain else ranker.Settings()
@@ -99,6 +98,26 @@ def fit(
     facts["parameters"] = sum(parameter.numel() for parameter in model.parameters())
     facts["settings"] |= {"ranker": asdict(settings), "gbdt": gbdt.SETTINGS | asdict(limits)}
     return facts
+
+
+def fit_vectors(
+    program: Path, data: Path, work: Path, out: Path, retriever: str, before: Path | None, settings: two_tower.Settings
+) -> dict:
+    """What makes the vectors: two towers, a table, or a table beside towers, which only finds what is taken up together with an item:
+    the ranker learns from the towers' vectors. What an earlier training of another kind left is removed, as it would be taken for a part
+    of this model."""
+    facts = {} if retriever == ITEM2VEC else fit_towers(program, data, work, out, before, settings)
+    if retriever != TOWERS:
+        table = fit_item2vec(program, data, work, out, before)
+        facts = table | facts | {key: table[key] | facts.get(key, {}) for key in ("counts", "differences", "settings")}
+    devices.alone(clear, out, retriever)
+    return facts
+
+
+def clear(out: Path, retriever: str) -> None:
+    """Removes the files of a model folder that make vectors of another kind."""
+    for name in set(VECTORS[BOTH]) - set(VECTORS[retriever]):
+        (out / name).unlink(missing_ok=True)
 
 
 def fit_towers(program: Path, data: Path, work: Path, out: Path, before: Path | None, settings: two_tower.Settings) -> dict:

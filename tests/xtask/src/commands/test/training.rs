@@ -41,7 +41,7 @@ const TINY: [&str; 7] = ["generate", "--tracks", "300", "--users", "60", "--seed
 /// Sessions that its model is judged on.
 const FEW_SESSIONS: &str = "50";
 
-/// `segue train` on data of its own, with weights in 8 bits, and `segue evaluate`, which takes the model that is current.
+/// `segue train` on data of its own, with weights in 8 bits and then with a table beside towers, each judged.
 fn learn(paths: &Paths, step: &Step, segue: &Segue, python: &Path) -> anyhow::Result<()> {
     let data = paths.cache.join("test-data/train");
     path::empty(&data)?;
@@ -60,10 +60,25 @@ fn learn(paths: &Paths, step: &Step, segue: &Segue, python: &Path) -> anyhow::Re
     if weights["type"] != "int8" {
         bail!("the card says the weights are {weights}, asked for was int8");
     }
+    judge(paths, step, segue, &data)?;
+    let mut train = segue.command(paths, &["train", "--retriever", "both"], &data);
+    train.arg("--training").arg(paths.file(training::FOLDER)).arg("--python").arg(python);
+    shell::run(step, &mut train)?;
+    let card = json(&model.join("card.json"))?;
+    for name in ["item_tower.onnx", "user_tower.onnx", "item_vectors.bin"] {
+        if !card["files"][name].is_object() {
+            bail!("the card of a model of both kinds tells of no {name}");
+        }
+    }
+    judge(paths, step, segue, &data)
+}
+
+/// `segue evaluate`, which takes the model that is current.
+fn judge(paths: &Paths, step: &Step, segue: &Segue, data: &Path) -> anyhow::Result<()> {
     let report = data.join("evaluate.json");
-    let mut evaluate = segue.command(paths, &["evaluate", "--limit", FEW_SESSIONS], &data);
+    let mut evaluate = segue.command(paths, &["evaluate", "--limit", FEW_SESSIONS], data);
     shell::run(step, evaluate.arg("--json").arg(&report))?;
-    is_about(&json(&report)?, &model)
+    is_about(&json(&report)?, &data.join("models/current"))
 }
 
 /// The report names the model in `folder` and asked something.
