@@ -60,10 +60,6 @@ impl Arrays {
         }
     }
 
-    pub(super) fn schema(&self) -> &Schema {
-        &self.schema
-    }
-
     pub(super) fn steps(&self) -> usize {
         self.groups.len()
     }

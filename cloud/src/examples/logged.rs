@@ -1,11 +1,11 @@
 //! What the session ranker learns from where hosts keep feature logs: the very numbers that were served, labelled by
 //! what people did with the slate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use segue_core::features::{FeatureLog, Schema};
+use segue_core::features::{FeatureLog, Inputs, Schema};
 use segue_core::limits;
 use segue_core::session::Event;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,9 @@ pub struct LoggedSlate {
     pub places: Vec<ServedPlace>,
     /// What the model saw.
     pub features: FeatureLog,
+    /// Whether a device told of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_device: bool,
 }
 
 /// A place of a slate.
@@ -55,8 +58,12 @@ impl LoggedSlate {
 pub struct Summary {
     /// Slates written.
     pub steps: usize,
+    /// Lines left out because another tells of the same slate.
+    pub repeated: usize,
     /// Slates left out because their log is of another schema.
     pub other_schema: usize,
+    /// Slates left out because their log is not as its schema says.
+    pub unfit: usize,
     /// Slates left out because nothing is known of what became of their places.
     pub without_outcome: usize,
     /// Places seen and not taken up within the label window: they are refused.
@@ -79,16 +86,22 @@ pub fn write(
     out: &Path,
 ) -> anyhow::Result<Summary> {
     std::fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    let mut slates: Vec<LoggedSlate> = jsonl::read(logs)?;
-    let (all, hash) = (slates.len(), schema.hash());
+    let slates: Vec<LoggedSlate> = jsonl::read(logs)?;
+    let (told, hash) = (told_first(&slates), schema.hash());
     // Devices tell of lists by models of several generations.
-    slates.retain(|slate| slate.features.schema == hash);
+    let of_schema: Vec<&LoggedSlate> =
+        told.iter().map(|at| &slates[*at]).filter(|slate| slate.features.schema == hash).collect();
     let events = by_slate(catalogue);
     let window = Window::of(catalogue, rules);
-    let mut arrays = Arrays::new(schema, limits::LOGGED_PLACES);
-    for slate in &slates {
+    let (mut arrays, mut unfit) = (Arrays::new(schema, limits::LOGGED_PLACES), 0);
+    for slate in of_schema.iter().copied() {
+        // What a device told of before its schema was known is kept as it is.
+        let Ok(inputs) = slate.features.inputs(schema) else {
+            unfit += 1;
+            continue;
+        };
         let about = events.get(&(slate.user.as_str(), slate.slate.as_str())).map_or(&[][..], Vec::as_slice);
-        push(&mut arrays, catalogue, (rules, window.as_ref()), slate, about)?;
+        push(&mut arrays, catalogue, (rules, window.as_ref()), (slate, &inputs), about);
     }
     ensure!(
         arrays.steps() > 0,
@@ -97,9 +110,21 @@ pub fn write(
     );
     arrays.write(out)?;
     let Waited { refused, late: taken_up_late, young: too_young } = arrays.waited;
-    let without_outcome = slates.len() - arrays.steps();
-    let (steps, other_schema) = (arrays.steps(), all - slates.len());
-    Ok(Summary { steps, other_schema, without_outcome, refused, taken_up_late, too_young })
+    let (repeated, other_schema) = (slates.len() - told.len(), told.len() - of_schema.len());
+    let (steps, without_outcome) = (arrays.steps(), of_schema.len() - unfit - arrays.steps());
+    Ok(Summary { steps, repeated, other_schema, unfit, without_outcome, refused, taken_up_late, too_young })
+}
+
+/// Where each slate is told of: first, or first by the service, which knows what it made itself.
+fn told_first(slates: &[LoggedSlate]) -> BTreeSet<usize> {
+    let mut first: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (at, slate) in slates.iter().enumerate() {
+        let known = first.entry((&slate.user, &slate.slate)).or_insert(at);
+        if slates[*known].from_device && !slate.from_device {
+            *known = at;
+        }
+    }
+    first.into_values().collect()
 }
 
 /// The training events about each slate, by user and slate.
@@ -117,10 +142,9 @@ fn push(
     arrays: &mut Arrays,
     catalogue: &Catalogue,
     (rules, window): (&LabelRules, Option<&Window<'_>>),
-    slate: &LoggedSlate,
+    (slate, inputs): (&LoggedSlate, &Inputs),
     events: &[&Event],
-) -> anyhow::Result<()> {
-    let inputs = slate.features.inputs(arrays.schema()).with_context(|| format!("slate {}", slate.slate))?;
+) {
     let about = || events.iter().map(|event| (event.item.as_str(), *event));
     let (outcomes, seconds) = (sample::outcomes(about(), rules), sample::seconds(about()));
     let next = events.iter().find(|event| rules.is_positive(event)).map(|event| event.item.as_str());
@@ -139,10 +163,9 @@ fn push(
     if places.iter().any(|(_, labels)| labels.iter().any(|label| !label.is_nan())) {
         // People the catalogue does not know are one group: they stay on one side when some are held back.
         let group = catalogue.user_index(&slate.user).unwrap_or(catalogue.users.len());
-        arrays.push(&inputs, &places, group as u32);
+        arrays.push(inputs, &places, group as u32);
         arrays.tell(&slate.told(events, rules), (0..places.len()).map(item), next.as_slice());
     }
-    Ok(())
 }
 
 /// Waits for what was seen of a slate, as its impressions tell, and not acted on.
@@ -158,6 +181,7 @@ fn wait<'a>(
 
 #[cfg(test)]
 mod tests {
+    use segue_core::features::{Feature, LoggedPlace, Transform};
     use segue_core::session::EventKind;
 
     use super::*;
@@ -166,6 +190,66 @@ mod tests {
     use crate::towers::samples;
 
     const DAY_MS: i64 = 86_400_000;
+
+    fn schema() -> Schema {
+        let feature = |source: &str| {
+            vec![Feature { name: source.into(), source: source.into(), transform: Transform::Identity }]
+        };
+        Schema {
+            format: Schema::FORMAT,
+            version: "made".into(),
+            dataset: String::new(),
+            towers: None,
+            dimension: 2,
+            slots: 3,
+            candidate: feature("refresh_score"),
+            live: feature("impressions"),
+            event: feature("strength"),
+            context: feature("session_events"),
+            heads: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_slate_is_learned_from_once_as_the_service_tells_it_and_bad_ones_cost_no_other() {
+        let mut catalogue = samples::catalogue();
+        catalogue.events.clear();
+        let liked = |slate: &str, time_ms: i64| {
+            let mut event = samples::event(slate, 0, 0, time_ms);
+            event.slate = Some(slate.into());
+            event
+        };
+        catalogue.add_events(vec![liked("twice", 1), liked("longer", 2), liked("other", 3)]);
+        catalogue.divide(Rule::Time { boundary_ms: 2 * DAY_MS });
+        let schema = schema();
+        let list = |slate: &str, candidate: &[f32], from_device: bool| {
+            let (candidate, item) = (candidate.to_vec(), "i0".to_owned());
+            let places = vec![LoggedPlace { item, candidate, live: vec![1.0], heads: vec![0.5] }];
+            let (context, events, schema) = (vec![1.0], Vec::new(), schema.hash());
+            let features = FeatureLog { format: 1, schema, context, events, used: 0, places };
+            let (user, slate) = ("u0".to_owned(), slate.to_owned());
+            LoggedSlate { user, slate, places: Vec::new(), features, from_device }
+        };
+        let mut other = list("other", &[0.5], true);
+        other.features.schema = "another".into();
+        let told = [
+            list("twice", &[0.125], true),
+            list("longer", &[0.5, 0.5], true),
+            list("twice", &[0.25], false),
+            list("twice", &[0.5], true),
+            other,
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        let (logs, out) = (folder.path().join("logs.jsonl"), folder.path().join("out"));
+        let lines: Vec<String> = told.iter().map(|slate| serde_json::to_string(slate).unwrap()).collect();
+        std::fs::write(&logs, lines.join("\n")).unwrap();
+        let written = write(&catalogue, &schema, &LabelRules::of("radio").unwrap(), &logs, &out).unwrap();
+        let Summary { steps, repeated, other_schema, unfit, without_outcome, .. } = written;
+        assert_eq!((steps, repeated, other_schema, unfit, without_outcome), (1, 2, 1, 1, 0));
+        let bytes = std::fs::read(out.join("candidates.npy")).unwrap();
+        let first = &bytes[bytes.len() - limits::LOGGED_PLACES * size_of::<f32>()..];
+        assert_eq!(first[..4], 0.25_f32.to_le_bytes(), "as the service tells it");
+    }
 
     #[test]
     fn a_list_as_the_service_keeps_it_tells_how_likely_its_items_were() {
