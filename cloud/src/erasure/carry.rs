@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When a file cannot be replaced. They wait on then, and the next pass begins from the start.
-pub async fn carry_out(state: &AppState) -> anyhow::Result<u64> {
+pub async fn carry_out(state: &Arc<AppState>) -> anyhow::Result<u64> {
     if state.tombstones.pending().is_empty() {
         return Ok(0);
     }
@@ -25,7 +25,12 @@ pub async fn carry_out(state: &AppState) -> anyhow::Result<u64> {
     // Before the events, which tell of the sessions that people signed in to; it is not written again until they are gone.
     let (data, among) = (state.config.data.clone(), whom.clone());
     let training = tokio::task::spawn_blocking(move || training_log::erase(&data, &among)).await??;
-    let lists = state.slates.erase(&whom)? + state.dead_letters.erase(&whom)? + state.weekly.erase(&whom)?;
+    let (keeping, among) = (Arc::clone(state), whom.clone());
+    let others = tokio::task::spawn_blocking(move || {
+        let AppState { slates, dead_letters, weekly, .. } = &*keeping;
+        anyhow::Ok(slates.erase(&among)? + dead_letters.erase(&among)? + weekly.erase(&among)?)
+    });
+    let lists = others.await??;
     let received = state.events.erase(whom.clone()).await?;
     let learned = lists + training.map_or(0, |(_guard, rows)| rows);
     let (data, among) = (state.config.data.clone(), whom.clone());
