@@ -1,9 +1,11 @@
 //! One generation as the service hands it out: read and checked as a whole before anything of it is.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::Context as _;
 use axum::body::Bytes;
+use segue_core::features::Schema;
 use segue_core::trust::{Manifest, PrivateKey, PublicKey, Ranker, Trust, VerifiedManifest, hash};
 
 use crate::catalog::Dataset;
@@ -37,6 +39,8 @@ pub struct Published {
     pub(crate) looked_through: Recent<String, LookedThrough>,
     /// What changed from earlier packs of its subjects.
     deltas: Deltas,
+    /// Feature schemas of its rankers, by their hashes.
+    schemas: OnceLock<Vec<(String, Schema)>>,
     /// The signed manifest.
     pub manifest: Bytes,
     /// Its hash.
@@ -91,6 +95,7 @@ impl Published {
                 KEPT_BYTES + looked.with_ends.as_ref().map_or(0, |pack| pack.bytes.len())
             }),
             deltas: Deltas::of(limits.kept_pack_bytes / 4),
+            schemas: OnceLock::new(),
             manifest,
             manifest_hash,
             rotations,
@@ -128,6 +133,22 @@ impl Published {
     /// What changed from these packs to the ones that are handed out.
     pub(crate) fn deltas(&self) -> &Deltas {
         &self.deltas
+    }
+
+    /// The feature schemas of the ranker in force and of the one before, by their hashes. `bytes` finds each when they are asked
+    /// for first; one that it does not find is not known of this generation.
+    pub(crate) fn schemas(&self, bytes: impl Fn(&str) -> Option<Bytes>) -> &[(String, Schema)] {
+        self.schemas.get_or_init(|| {
+            let rankers = self
+                .verified
+                .iter()
+                .flat_map(|verified| verified.manifest.ranker.iter().chain(&verified.previous_ranker));
+            let known = rankers.filter_map(|ranker| {
+                let schema = Schema::from_json(&bytes(&ranker.schema.hash)?).ok()?;
+                Some((schema.hash(), schema))
+            });
+            known.collect()
+        })
     }
 
     /// Lets go of what memory holds of the pack of `subject` and of what changed of it, and of what is being read of it; answers

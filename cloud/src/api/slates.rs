@@ -5,7 +5,6 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode};
-use segue_core::features::Schema;
 use segue_core::session::check_id;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,7 +16,7 @@ use crate::clock::now_ms;
 use crate::error::{ApiError, Code};
 use crate::events::{Reject, clock_error_ms};
 use crate::state::AppState;
-use crate::training_log::{Kept, Teller, Told, open_ms};
+use crate::training_log::{Kept, Teller, Told};
 
 const SHAPE: &str = "{\"user\":ID,\"slates\":[...]}";
 /// Lists of one batch.
@@ -45,7 +44,7 @@ pub(super) struct Body {
 pub(super) struct Receipt {
     /// Lists that are as they should be.
     accepted: u64,
-    /// Those of them that are kept: the service draws as many of a thousand as it is set to.
+    /// Those of them that are kept: the service draws as many of a thousand as it is set to, as far as there is room.
     kept: u64,
     /// Left out.
     rejected: Vec<Reject>,
@@ -106,12 +105,14 @@ fn take_in(
     sent_ms: Option<i64>,
     rows: Vec<Value>,
 ) -> anyhow::Result<Result<Receipt, ApiError>> {
-    let (now_ms, open_ms) = (now_ms(), open_ms(&state.config.data)?);
-    let (moved_ms, schemas) = (clock_error_ms(sent_ms, now_ms), schemas(state));
-    let teller = Teller { user, moved_ms, now_ms, open_ms, schemas };
+    // Where nothing is kept, nothing is read.
+    let published = state.published().ok().filter(|_| state.config.kept_lists > 0);
+    let bytes = |hash: &str| state.artefact(hash).ok().flatten();
+    let schemas = published.as_ref().map_or(&[][..], |published| published.schemas(bytes));
+    let now_ms = now_ms();
+    let teller = Teller { user, moved_ms: clock_error_ms(sent_ms, now_ms), now_ms, schemas };
     let (lists, rejected) = teller.validate(rows);
-    let drawn: Vec<&Kept> =
-        lists.iter().filter(|list| state.slates.wants(&list.user, list.time_ms)).collect();
+    let drawn: Vec<&Kept> = lists.iter().filter(|list| state.slates.wants(&list.user, &list.slate)).collect();
     let kept = match state.unless_erased(&teller.user, || keep(state, &drawn)) {
         Ok(kept) => kept?,
         Err(refused) => return Ok(Err(refused)),
@@ -123,29 +124,21 @@ fn take_in(
     Ok(Ok(Receipt { accepted, kept, rejected }))
 }
 
-/// Keeps them; how many, as nobody's are who is forgotten meanwhile.
+/// Keeps them; how many, as nobody's are who is forgotten meanwhile, and no more than there is room for.
 fn keep(state: &AppState, lists: &[&Kept]) -> anyhow::Result<u64> {
-    let kept = lists
-        .iter()
-        .try_fold(0, |kept, list| anyhow::Ok(kept + u64::from(state.slates.keep(list, &state.tombstones)?)));
-    kept.inspect_err(|_| count("failed", lists.len() as u64))
+    let mut kept = 0;
+    for (before, list) in lists.iter().enumerate() {
+        let is_kept = state.slates.keep(list, &state.tombstones).inspect_err(|_| {
+            count("kept", kept);
+            count("failed", (lists.len() - before) as u64);
+        });
+        kept += u64::from(is_kept?);
+    }
+    Ok(kept)
 }
 
 fn count(result: &'static str, lists: u64) {
     metrics::counter!("segue_slates_total", "from" => "device", "result" => result).increment(lists);
-}
-
-/// The feature schemas of the ranker in force and of the one before, by their hashes.
-fn schemas(state: &AppState) -> Vec<(String, Schema)> {
-    let Ok(published) = state.published() else { return Vec::new() };
-    let Some(verified) = &published.verified else { return Vec::new() };
-    let rankers = verified.manifest.ranker.iter().chain(&verified.previous_ranker);
-    let read = rankers.filter_map(|ranker| {
-        let bytes = state.artefact(&ranker.schema.hash).ok()??;
-        let schema = Schema::from_json(&bytes).ok()?;
-        Some((schema.hash(), schema))
-    });
-    read.collect()
 }
 
 #[cfg(test)]

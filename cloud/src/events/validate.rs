@@ -13,7 +13,7 @@ use crate::erasure::Erased;
 
 /// Why one row was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = EventRejected)]
+#[schema(as = Rejected)]
 pub struct Reject {
     /// Its place in the batch, from 0.
     pub index: usize,

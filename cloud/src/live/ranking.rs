@@ -144,6 +144,7 @@ impl Ladder<'_> {
             context: self.wanted.context.clone(),
             places: slate.places.iter().map(place).collect(),
             features,
+            from_device: false,
         };
         let result = match self.state.slates.keep(&kept, &self.state.tombstones) {
             Ok(true) => "kept",

@@ -221,7 +221,7 @@ pub const METRICS: &[Metric] = &[
         "segue_slates_total",
         &["from", "result"],
         &[],
-        "lists with what the model saw, for the training log: made by the `service` or told of by a `device`, and `kept`, `passed_over` as not drawn, `rejected` or `failed`",
+        "lists with what the model saw, for the training log: made by the `service` or told of by a `device`, and `kept`, `passed_over` (no room, their person forgotten meanwhile, or not drawn, which is not counted of the service's), `rejected` or `failed`",
     ),
     metric(
         Kind::Counter,

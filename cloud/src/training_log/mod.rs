@@ -23,7 +23,7 @@ pub use erase::{Guard, erase};
 pub(crate) use export::{export, lists};
 pub use keeper::Keeper;
 pub use slates::{Kept, KeptPlace, Slates};
-pub(crate) use state::{open_ms, written_until_ms};
+pub(crate) use state::written_until_ms;
 pub(crate) use told::{Teller, Told};
 pub use write::{Summary, write};
 

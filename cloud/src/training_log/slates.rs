@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,9 @@ use utoipa::ToSchema;
 use super::{HOUR_MS, LABEL_HOURS};
 use crate::erasure::{Erased, Tombstones};
 use crate::stores::disk::{create_folder, remove_file, write_synced};
+
+/// Bytes of the lists of an hour: whoever writes the training log reads those of twenty-five hours at once.
+const HOUR_BYTES: u64 = 256 << 20;
 
 /// A list that the service or a device made, as a line of `D/slates/HOUR.jsonl`; `segue features --logs` reads it too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +43,9 @@ pub struct Kept {
     pub places: Vec<KeptPlace>,
     /// What the model saw and said of the first of them.
     pub features: FeatureLog,
+    /// Whether a device told of it; the service knows what it made itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_device: bool,
 }
 
 /// A place of such a list.
@@ -64,8 +71,19 @@ pub struct Slates {
     folder: PathBuf,
     /// How many of a thousand lists are kept.
     share: u64,
+    /// What lists are drawn by: a sender who knew it could choose lists that are drawn.
+    salt: RandomState,
+    /// Bytes that an hour has room for.
+    pub(super) hour_bytes: u64,
     /// Files by their hours: what is told of late lies in another than what is made now.
-    open: Mutex<BTreeMap<i64, File>>,
+    open: Mutex<BTreeMap<i64, HourFile>>,
+}
+
+/// What the lists of an hour are appended to.
+#[derive(Debug)]
+struct HourFile {
+    file: File,
+    bytes: u64,
 }
 
 impl Slates {
@@ -73,21 +91,20 @@ impl Slates {
     #[must_use]
     pub fn new(data: &Path, per_thousand: u32) -> Self {
         let share = u64::from(per_thousand);
-        Self { folder: folder(data), share, open: Mutex::default() }
+        let salt = RandomState::new();
+        Self { folder: folder(data), share, salt, hour_bytes: HOUR_BYTES, open: Mutex::default() }
     }
 
-    /// Whether the list of `user` made for this time is one to keep. Nobody's is not: no event could be told to be about it.
+    /// Whether the list of `user` that `which` tells from their others is one to keep, the same as long as the service runs.
+    /// Nobody's is not: no event could be told to be about it.
     #[must_use]
-    pub fn wants(&self, user: &str, time_ms: i64) -> bool {
-        let drawn = || {
-            let digits = segue_core::trust::hash(format!("{user}\n{time_ms}").as_bytes());
-            u64::from_str_radix(&digits[..15], 16).unwrap_or_default() % 1_000
-        };
+    pub fn wants(&self, user: &str, which: impl Hash) -> bool {
+        let drawn = || self.salt.hash_one((user, which)) % 1_000;
         !user.is_empty() && self.share > 0 && drawn() < self.share
     }
 
-    /// Keeps a list; returns whether it did, as nothing is kept of whoever is to be forgotten. A power cut may lose the last
-    /// ones: an event about a lost one has a row without features.
+    /// Keeps a list; returns whether it did, as nothing is kept of whoever is to be forgotten, or where its hour has no room.
+    /// A power cut may lose the last ones: an event about a lost one has a row without features.
     ///
     /// # Errors
     /// When the disk refuses.
@@ -100,10 +117,15 @@ impl Slates {
         if tombstones.erased().contains(&kept.user) {
             return Ok(false);
         }
-        let file = match open.entry(hour) {
+        let HourFile { file, bytes } = match open.entry(hour) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(self.file(hour).context("lists cannot be kept")?),
         };
+        let longer = *bytes + line.len() as u64;
+        if longer > self.hour_bytes {
+            return Ok(false);
+        }
+        *bytes = longer;
         let written = file.write_all(&line);
         open.retain(|other, _| other.abs_diff(hour) <= LABEL_HOURS.unsigned_abs());
         if written.is_err() {
@@ -115,19 +137,21 @@ impl Slates {
     }
 
     /// The file of an hour, to append to; what a kill cut off becomes a line of its own.
-    fn file(&self, hour: i64) -> std::io::Result<File> {
+    fn file(&self, hour: i64) -> std::io::Result<HourFile> {
         create_folder(&self.folder)?;
         let path = self.folder.join(format!("{hour}.jsonl"));
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
         let mut last = [b'\n'];
-        if file.metadata()?.len() > 0 {
+        let mut bytes = file.metadata()?.len();
+        if bytes > 0 {
             file.seek(SeekFrom::End(-1))?;
             file.read_exact(&mut last)?;
         }
         if last != *b"\n" {
             file.write_all(b"\n")?;
+            bytes += 1;
         }
-        Ok(file)
+        Ok(HourFile { file, bytes })
     }
 
     /// Takes people's lists out of all files, durably; returns how many.
@@ -157,7 +181,7 @@ impl Slates {
         Ok(gone)
     }
 
-    fn open(&self) -> MutexGuard<'_, BTreeMap<i64, File>> {
+    fn open(&self) -> MutexGuard<'_, BTreeMap<i64, HourFile>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -172,8 +196,11 @@ pub(super) fn read(data: &Path, from: i64, to: i64) -> anyhow::Result<(Lists, us
     for (_, path) in files(&folder(data))?.into_iter().filter(|(hour, _)| (from..=to).contains(hour)) {
         let (more, others) = read_file(&path)?;
         for list in more {
-            // Told of again, it stays as it was told of first.
-            lists.entry((list.user.clone(), list.slate.clone())).or_insert(list);
+            let name = (list.user.clone(), list.slate.clone());
+            // Told of again, it stays as it is in the earliest hour, and nobody tells the service what it made itself.
+            if lists.get(&name).is_none_or(|known| known.from_device && !list.from_device) {
+                lists.insert(name, list);
+            }
         }
         bad += others;
     }

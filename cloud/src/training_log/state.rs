@@ -106,14 +106,6 @@ pub(crate) fn written_until_ms(data: &Path) -> anyhow::Result<Option<i64>> {
     Ok(State::read(data)?.until_ms())
 }
 
-/// From when on hours are not written, in milliseconds since 1970: a list of an earlier one comes too late.
-///
-/// # Errors
-/// When its state cannot be read.
-pub(crate) fn open_ms(data: &Path) -> anyhow::Result<i64> {
-    Ok(State::read(data)?.next.saturating_mul(HOUR_MS))
-}
-
 /// When everything was written last that was due, in milliseconds since 1970; none where nobody wrote it yet, or its state
 /// cannot be read.
 pub(super) fn last_run_ms(data: &Path) -> Option<i64> {

@@ -217,11 +217,15 @@ fn a_list_of_the_services_brings_what_the_model_saw() {
         context: [("device".to_owned(), "phone".to_owned())].into(),
         places: vec![place("b", 0), place("a", 1)],
         features,
+        from_device: false,
     };
     let tombstones = Tombstones::open(world.data.path()).unwrap();
     // Told of twice, also as made at another hour, it is one list: the earliest.
     let later = Kept { time_ms: NOW, generation: 8, ..kept.clone() };
-    for list in [&kept, &later, &kept] {
+    // What a device says of it counts less, whenever it says that it was made.
+    let places = vec![KeptPlace { propensity: 1_000_000, ..place("a", 0) }];
+    let told = Kept { time_ms: NOW - 2 * HOUR_MS, from_device: true, places, ..kept.clone() };
+    for list in [&told, &kept, &later, &told, &kept] {
         assert!(slates.keep(list, &tombstones).unwrap());
     }
     world.receive(1, event("u1", "a", Some("l1"), EventKind::Like));
@@ -257,7 +261,37 @@ fn list(user: &str, slate: &str) -> Kept {
         context: BTreeMap::new(),
         places: Vec::new(),
         features: FeatureLog { format: 1, schema, context: Vec::new(), events: Vec::new(), used: 0, places },
+        from_device: false,
     }
+}
+
+#[test]
+fn lists_are_drawn_as_nobody_can_tell_beforehand_and_each_alike_whenever_it_is_told_of() {
+    let data = tempfile::tempdir().unwrap();
+    let (one, other) = (Slates::new(data.path(), 500), Slates::new(data.path(), 500));
+    let drawn = |slates: &Slates| -> Vec<bool> {
+        (0..256).map(|list| slates.wants("u1", format!("l{list}"))).collect()
+    };
+    assert_eq!(drawn(&one), drawn(&one));
+    assert_ne!(drawn(&one), drawn(&other));
+}
+
+#[test]
+fn an_hour_keeps_as_many_lists_as_it_has_room_for_and_another_hour_others() {
+    let data = tempfile::tempdir().unwrap();
+    let tombstones = Tombstones::open(data.path()).unwrap();
+    let line = serde_json::to_vec(&list("u1", "l1")).unwrap().len() as u64 + 1;
+    let open = || {
+        let mut slates = Slates::new(data.path(), 1);
+        slates.hour_bytes = 2 * line;
+        slates
+    };
+    let slates = open();
+    let keep = |slates: &Slates, list: &Kept| slates.keep(list, &tombstones).unwrap();
+    let kept = ["l1", "l2", "l3"].map(|slate| keep(&slates, &list("u1", slate)));
+    assert_eq!(kept, [true, true, false]);
+    assert!(keep(&slates, &Kept { time_ms: NOW + HOUR_MS, ..list("u1", "l4") }));
+    assert!(!keep(&open(), &list("u1", "l3")), "what lies there counts after a restart");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Lists that devices made, as they tell of them: what is taken, and why something is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use segue_core::features::{FeatureLog, LoggedPlace, Schema};
 use segue_core::limits;
@@ -35,8 +35,7 @@ pub(crate) struct Told {
     /// Hash of the ranker.
     ranker: Option<String>,
     /// Circumstances.
-    #[serde(default)]
-    context: BTreeMap<String, String>,
+    context: Option<BTreeMap<String, String>>,
     /// Its places, 1 to 500.
     places: Vec<KeptPlace>,
     /// What the model saw and said of the first of them, as docs/FEATURES.md has it.
@@ -46,20 +45,18 @@ pub(crate) struct Told {
 
 /// What lists that are told of are held against.
 #[derive(Debug)]
-pub(crate) struct Teller {
+pub(crate) struct Teller<'a> {
     /// Whose lists they are.
     pub(crate) user: String,
     /// What is added to their times.
     pub(crate) moved_ms: i64,
     /// The service's clock.
     pub(crate) now_ms: i64,
-    /// From when on hours of the training log are not written.
-    pub(crate) open_ms: i64,
     /// Feature schemas that are known, by their hashes.
-    pub(crate) schemas: Vec<(String, Schema)>,
+    pub(crate) schemas: &'a [(String, Schema)],
 }
 
-impl Teller {
+impl Teller<'_> {
     /// The lists that may be kept, and why the others may not.
     pub(crate) fn validate(&self, rows: Vec<Value>) -> (Vec<Kept>, Vec<Reject>) {
         let (mut lists, mut rejected) = (Vec::new(), Vec::new());
@@ -81,8 +78,19 @@ impl Teller {
         self.check_widths(&told.features)?;
         let time_ms = self.time_ms(&told)?;
         let Told { slate, surface, generation, policy, ranker, context, places, features, .. } = told;
-        let user = self.user.clone();
-        Ok(Kept { user, slate, surface, time_ms, generation, policy, ranker, context, places, features })
+        Ok(Kept {
+            user: self.user.clone(),
+            slate,
+            surface,
+            time_ms,
+            generation,
+            policy,
+            ranker,
+            context: context.unwrap_or_default(),
+            places,
+            features,
+            from_device: true,
+        })
     }
 
     /// When it was made by the service's clock. Events about it come later: a time that is ahead is now.
@@ -92,7 +100,7 @@ impl Teller {
         let shown = Event {
             user: self.user.clone(),
             slate: Some(told.slate.clone()),
-            context: told.context.clone(),
+            context: told.context.clone().unwrap_or_default(),
             ..Event::new("shown", told.places[0].item.as_str(), EventKind::Impression, time_ms)
         };
         shown.examine().map_err(|(fault, detail)| (fault.name(), detail))?;
@@ -100,7 +108,8 @@ impl Teller {
             let detail = format!("`time_ms` {time_ms} is more than a day from now ({now_ms})");
             return Err(("time_out_of_range", detail));
         }
-        let first_ms = now_ms.saturating_sub(LABEL_HOURS * HOUR_MS).max(self.open_ms);
+        // No later hour of the training log is written yet.
+        let first_ms = now_ms.saturating_sub(LABEL_HOURS * HOUR_MS);
         if time_ms < first_ms {
             let detail =
                 format!("`time_ms` {time_ms} is before {first_ms}: the training log goes on without");
@@ -113,12 +122,27 @@ impl Teller {
     fn check_widths(&self, features: &FeatureLog) -> Result<(), Refusal> {
         let known = self.schemas.iter().find(|(hash, _)| *hash == features.schema);
         let Some((_, schema)) = known else { return Ok(()) };
-        let wrong = |detail: String| ("features_invalid", detail);
-        features.inputs(schema).map_err(|error| wrong(error.to_string()))?;
-        let heads = schema.heads.len();
-        match features.places.iter().find(|place| place.heads.len() != heads) {
-            Some(place) => {
-                Err(wrong(format!("`{}` has {} heads, not {heads}", place.item, place.heads.len())))
+        let FeatureLog { context, events, used, places, .. } = features;
+        if *used > schema.slots {
+            let detail = format!("`features` has {used} `events`, its schema takes {}", schema.slots);
+            return Err(("features_invalid", detail));
+        }
+        let of_list = [
+            ("context", context.len(), schema.context_width()),
+            ("events", events.len(), used * schema.event_width()),
+        ];
+        // Its places are as long as the first.
+        let of_places = places.first().into_iter().flat_map(|place| {
+            [
+                ("candidate", place.candidate.len(), schema.candidate_width()),
+                ("live", place.live.len(), schema.live_width()),
+                ("heads", place.heads.len(), schema.heads.len()),
+            ]
+        });
+        match of_list.into_iter().chain(of_places).find(|(_, found, wanted)| found != wanted) {
+            Some((name, found, wanted)) => {
+                let detail = format!("`features` has {found} numbers of `{name}`, its schema {wanted}");
+                Err(("features_invalid", detail))
             }
             None => Ok(()),
         }
@@ -129,6 +153,11 @@ fn check_places(places: &[KeptPlace]) -> Result<(), Refusal> {
     if !(1..=limits::PLACES).contains(&places.len()) {
         let detail = format!("`places` has {} entries, allowed are 1 to {}", places.len(), limits::PLACES);
         return Err(("places_invalid", detail));
+    }
+    let items: BTreeSet<&str> = places.iter().map(|place| place.item.as_str()).collect();
+    let positions: BTreeSet<u32> = places.iter().map(|place| place.position).collect();
+    if items.len().min(positions.len()) < places.len() {
+        return Err(("places_invalid", "`places` has an item or a position twice".to_owned()));
     }
     let is_wrong = |place: &&KeptPlace| {
         let is_beyond = place.position as usize >= limits::PLACES;
@@ -165,6 +194,7 @@ fn check_features(features: &FeatureLog, places: &[KeptPlace]) -> Result<(), Ref
     let widths = |place: &LoggedPlace| [place.candidate.len(), place.live.len(), place.heads.len()];
     let first = seen.first().map(widths).unwrap_or_default();
     let is_placed = |one: &LoggedPlace| places.iter().any(|place| place.item == one.item);
+    let items: BTreeSet<&str> = seen.iter().map(|place| place.item.as_str()).collect();
     let row = events.len().checked_div(*used).unwrap_or_default();
     let of_places =
         seen.iter().flat_map(|place| place.candidate.iter().chain(&place.live).chain(&place.heads));
@@ -172,6 +202,7 @@ fn check_features(features: &FeatureLog, places: &[KeptPlace]) -> Result<(), Ref
         (*version == FeatureLog::FORMAT, "is of another `format` than this version reads"),
         (seen.len() <= limits::LOGGED_PLACES, "has too many `places`"),
         (seen.iter().all(is_placed), "tells of an item that is on no place"),
+        (items.len() == seen.len(), "tells of an item twice"),
         (seen.iter().all(|place| widths(place) == first), "has `places` of several lengths"),
         (
             *used <= limits::SESSION_EVENTS && row.checked_mul(*used) == Some(events.len()),

@@ -8,8 +8,8 @@ use super::*;
 const NOW: i64 = 1_767_225_600_000;
 const HOURS_MS: i64 = LABEL_HOURS * HOUR_MS;
 
-fn teller() -> Teller {
-    Teller { user: "u1".into(), moved_ms: 0, now_ms: NOW, open_ms: i64::MIN, schemas: Vec::new() }
+fn teller() -> Teller<'static> {
+    Teller { user: "u1".into(), moved_ms: 0, now_ms: NOW, schemas: &[] }
 }
 
 /// A list of two places, of which the model scored the second.
@@ -29,7 +29,7 @@ fn with(pointer: &str, value: Value) -> Value {
     row
 }
 
-fn code_of(teller: &Teller, row: Value) -> Option<&'static str> {
+fn code_of(teller: &Teller<'_>, row: Value) -> Option<&'static str> {
     let (lists, rejected) = teller.validate(vec![good(), row]);
     assert_eq!(lists.len() + rejected.len(), 2);
     let reject = rejected.into_iter().next()?;
@@ -61,6 +61,8 @@ fn each_fault_of_a_list_has_its_code_and_the_others_are_taken() {
         ("/places", json!([]), "places_invalid"),
         ("/places", json!(too_many), "places_invalid"),
         ("/places/0/item", json!(""), "places_invalid"),
+        ("/places/0/item", json!("b"), "places_invalid"),
+        ("/places/0/position", json!(1), "places_invalid"),
         ("/places/0/position", json!(limits::PLACES), "places_invalid"),
         ("/places/0/score", json!(1e39), "places_invalid"),
         ("/places/0/propensity", json!(CERTAIN + 1), "places_invalid"),
@@ -78,6 +80,8 @@ fn each_fault_of_a_list_has_its_code_and_the_others_are_taken() {
     let longer = json!({"item": "a", "candidate": [0.5, 0.5], "live": [1.0, 2.0], "heads": [0.25]});
     let uneven = json!([good()["features"]["places"][0], longer]);
     assert_eq!(code_of(&teller(), with("/features/places", uneven)), Some("features_invalid"));
+    let twice = json!(vec![good()["features"]["places"][0].clone(); 2]);
+    assert_eq!(code_of(&teller(), with("/features/places", twice)), Some("features_invalid"));
     let many = json!(vec![good()["features"]["places"][0].clone(); limits::LOGGED_PLACES + 1]);
     assert_eq!(code_of(&teller(), with("/features/places", many)), Some("features_invalid"));
 }
@@ -87,8 +91,11 @@ fn a_list_is_taken_as_it_is_told_its_time_by_the_services_clock() {
     let (lists, _) = teller().validate(vec![good()]);
     let mut told = serde_json::to_value(&lists[0]).unwrap();
     assert_eq!(told.as_object_mut().unwrap().remove("user"), Some(json!("u1")));
+    assert_eq!(told.as_object_mut().unwrap().remove("from_device"), Some(json!(true)));
     assert_eq!(told, good());
-    let time_ms = |teller: &Teller, told_ms: i64| {
+    let (lists, _) = teller().validate(vec![with("/context", Value::Null)]);
+    assert!(lists[0].context.is_empty());
+    let time_ms = |teller: &Teller<'_>, told_ms: i64| {
         let (lists, _) = teller.validate(vec![with("/time_ms", json!(told_ms))]);
         lists.first().map(|list| list.time_ms)
     };
@@ -96,11 +103,6 @@ fn a_list_is_taken_as_it_is_told_its_time_by_the_services_clock() {
     assert_eq!(time_ms(&teller(), NOW + 5_000), Some(NOW), "events about it come before it otherwise");
     let moved = Teller { moved_ms: -2 * HOURS_MS, ..teller() };
     assert_eq!(time_ms(&moved, NOW + 2 * HOURS_MS - 1_000), Some(NOW - 1_000));
-    let written = Teller { open_ms: NOW - HOUR_MS, ..teller() };
-    assert_eq!(
-        [NOW - HOUR_MS, NOW - HOUR_MS - 1].map(|at| time_ms(&written, at)),
-        [Some(NOW - HOUR_MS), None]
-    );
 }
 
 #[test]
@@ -121,7 +123,8 @@ fn rows_are_as_long_as_a_schema_says_that_is_known() {
         context: feature("session_events"),
         heads: Vec::new(),
     };
-    let known = Teller { schemas: vec![(schema.hash(), schema.clone())], ..teller() };
+    let schemas = [(schema.hash(), schema.clone())];
+    let known = Teller { schemas: &schemas, ..teller() };
     let of_it = |live: Value| {
         let mut row = with("/features/schema", json!(schema.hash()));
         row["features"]["places"][0]["live"] = live;
@@ -133,5 +136,11 @@ fn rows_are_as_long_as_a_schema_says_that_is_known() {
     let mut other_heads = of_it(json!([1.0]));
     other_heads["features"]["places"][0]["heads"] = json!([0.25]);
     assert_eq!(code_of(&known, other_heads), Some("features_invalid"));
+    let mut other_events = of_it(json!([1.0]));
+    other_events["features"]["used"] = json!(1);
+    assert_eq!(code_of(&known, other_events), Some("features_invalid"));
+    let mut other_context = of_it(json!([1.0]));
+    other_context["features"]["context"] = json!([]);
+    assert_eq!(code_of(&known, other_context), Some("features_invalid"));
     assert_eq!(code_of(&known, good()), None, "of another schema");
 }
