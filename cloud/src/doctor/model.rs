@@ -2,7 +2,7 @@
 
 use super::{Code, Examined, Finding};
 use crate::catalog::Dataset;
-use crate::towers::{ModelDirectory, Retriever, onnx};
+use crate::towers::{ModelDirectory, Retriever, onnx, table};
 
 pub(super) fn examine(examined: &Examined) -> Vec<Finding> {
     let Ok(dataset) = Dataset::read(&examined.data) else { return Vec::new() };
@@ -49,7 +49,17 @@ fn unreadable(model: &ModelDirectory) -> Option<Finding> {
         let refused = |(name, bytes): (&str, &std::borrow::Cow<'static, [u8]>)| {
             onnx::session(bytes, 1).err().map(|error| damaged(name, format!("{error:#}")))
         };
-        schema.or_else(|| files.into_iter().find_map(refused))
+        schema.or_else(|| broken_table(model)).or_else(|| files.into_iter().find_map(refused))
     };
     runtime.or_else(damaged)
+}
+
+/// A table of item vectors that cannot be read.
+fn broken_table(model: &ModelDirectory) -> Option<Finding> {
+    let bytes = match &model.retriever {
+        Retriever::Towers { table, .. } => table.as_ref()?,
+        Retriever::Table(table) => table,
+    };
+    let error = table::ItemTable::from_bytes(bytes).err()?;
+    Some(Finding::new(Code::ModelDamaged, format!("{} of {}: {error:#}", table::FILE, model.origin)))
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::{Inventories, Source};
+use super::Inventories;
+use super::gather::BREADTH;
 use crate::catalog::Catalogue;
 use crate::index::{ItemVectors, Kind};
 use crate::towers::ModelDirectory;
@@ -48,8 +49,7 @@ impl Alike {
         let vectors = Arc::new(ItemVectors::normalised(table.dimension, table.vectors(catalogue))?);
         let asked = (0..vectors.len()).step_by(step(vectors.len()));
         let queries: Vec<Vec<f32>> = asked.map(|item| vectors.get(item).to_vec()).collect();
-        let most = Source::Taste.brings();
-        let inventories = Inventories::new(kind, catalogue, &vectors, &queries, most, &|_| ());
+        let inventories = Inventories::new(kind, catalogue, &vectors, &queries, BREADTH, &|_| ());
         Ok(Self { vectors, inventories })
     }
 

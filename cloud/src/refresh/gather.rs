@@ -11,8 +11,8 @@ use crate::index::{Found, Query};
 
 /// Items taken up last whose neighbours are looked for.
 const SEEDS: usize = 8;
-/// Items that a graph looks at for each of them.
-const BREADTH: usize = 128;
+/// Items that a graph looks at for each of them; that of a table beside towers is checked with as many.
+pub(super) const BREADTH: usize = 128;
 
 /// Popular items for somebody who took up nothing yet, beside those that trend: the room of what would be near to that.
 pub(super) const FOR_UNKNOWN: usize = Source::Similar.brings() + Source::Together.brings();
@@ -93,7 +93,9 @@ fn similar(prepared: &Prepared<'_>, people: &[Person<'_>], allowed: &Wanted<'_>)
         .zip(&filters)
         .map(|((person, seed), filter)| (person.viewer, Query { vector: vector(*seed), filter }))
         .collect();
-    let mut found = inventories.search(&queries, Source::Similar.brings() / SEEDS, Some(BREADTH)).into_iter();
+    // A table's own index was made for these questions, and knows how broadly to search.
+    let breadth = alike.is_none().then_some(BREADTH);
+    let mut found = inventories.search(&queries, Source::Similar.brings() / SEEDS, breadth).into_iter();
     people
         .iter()
         .map(|person| {

@@ -177,7 +177,8 @@ mod tests {
 
     /// Even items on the first axis, odd ones on the second, new ones stand back on the third; the last item is new.
     fn file() -> Vec<u8> {
-        let row = |item: usize| if item.is_multiple_of(2) { vec![3.0, 0.0, 0.0] } else { vec![0.0, 2.0, 0.0] };
+        let row =
+            |item: usize| if item.is_multiple_of(2) { vec![3.0, 0.0, 0.0] } else { vec![0.0, 2.0, 0.0] };
         let rows: Vec<(String, Vec<f32>)> =
             (0..samples::ITEMS - 1).map(|item| (format!("i{item}"), row(item))).collect();
         file_of(&rows, 0.6)

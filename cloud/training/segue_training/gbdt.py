@@ -67,6 +67,8 @@ def rows(data: RankerData, steps: torch.Tensor) -> tuple[np.ndarray, np.ndarray,
 def train(data: RankerData, out: Path, limits: Limits = Limits()) -> dict:
     """Writes `gbdt.onnx` and says how good it is on people held back; `missing` where LightGBM is not installed."""
     if not is_installed():
+        # Trees of an earlier training would be taken for this model's.
+        (out / FILE).unlink(missing_ok=True)
         return {"missing": "LightGBM is not installed"}
     import lightgbm
 

@@ -53,6 +53,7 @@ def test_so_many_steps_are_drawn_the_same_each_time_and_there_are_no_more_trees_
     assert len({tree for one in nodes if one.name == "nodes_treeids" for tree in one.ints}) == some["trees"]
 
 
-def test_without_lightgbm_there_is_a_reason(tmp_path, monkeypatch):
+def test_without_lightgbm_there_is_a_reason_and_no_file_of_an_earlier_training(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "lightgbm", None)
+    (tmp_path / gbdt.FILE).write_bytes(b"of an earlier training")
     assert "LightGBM" in gbdt.train(data(), tmp_path)["missing"] and not (tmp_path / gbdt.FILE).exists()

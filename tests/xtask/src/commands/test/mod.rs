@@ -14,6 +14,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
+use anyhow::bail;
+
 use crate::checkout;
 use crate::commands::{soak, wasm, worker as on_edge};
 use crate::dependencies;
@@ -40,15 +42,20 @@ pub(crate) struct Arguments {
 enum Part {
     /// The core for browsers and phones; with --all on ARM.
     Platforms,
-    /// The training's own tests, training on a data folder and training the models again; needs --all.
+    /// The training's own tests, training on a data folder and training the models again; with --all alone.
     Training,
 }
 
 /// Runs every check and counts them in the last line.
 ///
 /// # Errors
-/// When the project's folders cannot be used.
+/// When the project's folders cannot be used, or nothing would be tested.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if matches!((arguments.only, arguments.all), (Some(Part::Training), false)) {
+        bail!(
+            "without --all nothing of the training is tested; run `cargo xtask test --all --only training`"
+        );
+    }
     let paths = Paths::find()?;
     let steps = Steps::new(&paths, "test")?;
     match arguments.only {
@@ -65,7 +72,7 @@ fn only(paths: &Paths, steps: &Steps, part: Part, all: bool) {
         Part::Platforms => platforms::run(paths, steps, all),
         Part::Training => {
             let library = steps.run("ONNX Runtime", |step| onnxruntime::ensure(paths, step));
-            let segue = if all { rust::command(paths, steps, library) } else { None };
+            let segue = rust::command(paths, steps, library);
             training::run(paths, steps, all, segue.as_ref());
         }
     }
