@@ -56,10 +56,14 @@ def drawn(steps: int, most: int | None) -> torch.Tensor:
 
 
 def rows(data: RankerData, steps: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Columns of each candidate that is known to be right or not, f32 [N, F], which it is, and how many each step has."""
+    """Columns of each candidate that is known to be right or not, f32 [N, F], which it is, and how many each step has. A step's
+    candidates are in an order drawn by a fixed seed: LightGBM leaves those that score alike in the order in which they came, and what is
+    right comes first, so that one tree, by which most are alike, looked better than many."""
     context = data.context[steps][:, None, :].expand(-1, data.candidates.shape[1], -1)
     table = torch.cat([data.candidates[steps], data.live[steps], context], -1)
     labels = data.labels[steps][..., NEXT]
+    order = torch.rand(labels.shape, generator=torch.Generator().manual_seed(SEED)).argsort(1)
+    table, labels = table.take_along_dim(order[..., None], 1), labels.take_along_dim(order, 1)
     known = ~torch.isnan(labels)
     return table[known].numpy(), labels[known].numpy(), known.sum(1).numpy()
 

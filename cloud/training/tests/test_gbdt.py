@@ -42,6 +42,13 @@ def test_the_trees_learn_and_onnx_answers_as_lightgbm_does(tmp_path, monkeypatch
     assert np.abs(answers - expected).max() < 1e-5
 
 
+def test_the_place_of_what_is_right_among_its_candidates_is_drawn():
+    first = data()
+    first.labels[..., 3] = torch.nn.functional.one_hot(torch.zeros(400, dtype=torch.int64), 8).float()
+    places = gbdt.rows(first, torch.arange(400))[1].reshape(400, 8).argmax(1)
+    assert set(places) == set(range(8)) and (places == gbdt.rows(first, torch.arange(400))[1].reshape(400, 8).argmax(1)).all()
+
+
 def test_so_many_steps_are_drawn_the_same_each_time_and_there_are_no_more_trees_than_allowed(tmp_path):
     few = gbdt.drawn(400, 100)
     assert len(few.unique()) == 100 and torch.equal(few, gbdt.drawn(400, 100)) and torch.equal(few, few.sort().values)
