@@ -26,7 +26,7 @@ fn judged(data: &Path, catalogue: &Catalogue, sessions: &[SessionLog], source: S
     let (model, surface) = (ModelDirectory::demo(), &catalogue.dataset.surface);
     let rules = LabelRules::of(surface).unwrap();
     let policy = Policies::read(data).unwrap().of(surface).unwrap();
-    let rows = Rows::new(true, false, Some("the demo's model has no boosted trees"));
+    let rows = Rows::new(true, false, Some("trees are not asked about here"));
     let judge = Judge {
         catalogue,
         model: Some(&model),

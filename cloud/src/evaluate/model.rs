@@ -75,7 +75,7 @@ impl Choice {
     pub fn without_trees(&self) -> Option<&'static str> {
         match self {
             Self::None => Some("there is no model to learn beside"),
-            Self::Demo => Some("the demo's model has no boosted trees"),
+            Self::Demo => None,
             Self::Folder(folder) if folder.join(TREES).exists() => None,
             Self::Folder(_) => {
                 Some("the model has no gbdt.onnx: LightGBM was not installed when it was trained")
@@ -192,5 +192,15 @@ mod tests {
         let error = Choice::Demo.open(&samples::catalogue()).unwrap_err().to_string();
         assert!(error.contains("segue train") && error.contains("--model none"), "{error}");
         assert_eq!(Choice::None.open(&samples::catalogue()).unwrap(), None);
+    }
+
+    #[test]
+    fn trees_are_judged_where_the_model_has_them_and_else_there_is_a_reason() {
+        assert_eq!((Choice::Demo.without_trees(), ModelDirectory::demo().trees.is_some()), (None, true));
+        let folder = tempfile::tempdir().unwrap();
+        let choice = Choice::Folder(folder.path().to_owned());
+        assert!(choice.without_trees().unwrap().contains(TREES));
+        std::fs::write(folder.path().join(TREES), "trees").unwrap();
+        assert_eq!(choice.without_trees(), None);
     }
 }

@@ -123,7 +123,7 @@ impl ModelDirectory {
             },
             ranker: Cow::Borrowed(include_bytes!("../../models/demo/ranker.onnx")),
             schema: Cow::Borrowed(include_bytes!("../../models/demo/schema.json")),
-            trees: None,
+            trees: Some(Cow::Borrowed(include_bytes!("../../models/demo/gbdt.onnx"))),
         }
     }
 
