@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromiumMissing, launchChromium } from "./support/chromium.mjs";
 import { generations, serve } from "./support/generation.mjs";
-import { allSent, nowPlaying, openPlayer, order, press, someWaiting, state, switchNetwork, upNext, waiting, without } from "./support/player.mjs";
+import { allSent, atRest, nowPlaying, openPlayer, order, press, someWaiting, state, switchNetwork, upNext, waiting, without } from "./support/player.mjs";
 import { serviceMissing, startService } from "./support/service.mjs";
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
@@ -40,8 +40,7 @@ async function screenshot(page, name) {
   const folder = process.env.SEGUE_SCREENSHOTS;
   if (!folder) return;
   mkdirSync(folder, { recursive: true });
-  // Rows glide to their new places; the picture is taken when they rest.
-  await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => undefined))));
+  await atRest(page);
   await page.screenshot({ path: join(folder, `${name}.png`) });
 }
 
@@ -289,16 +288,48 @@ test("of two listeners chosen in a row the last one listens, however long the fi
 
 test("an item of the list can be played at once, or sent away", { skip }, async () => {
   await inPage({}, async (page) => {
-    await openPlayer(page, service.url);
+    const faults = await openPlayer(page, service.url);
     const [, , third] = await order(page);
     await page.click(`#up-next li[data-item="${third}"] .thumb`);
     await page.waitForSelector(`.playing[data-item="${third}"]`);
     assert.ok(!(await order(page)).includes(third), "what plays is not up next");
+    await atRest(page);
     const [, unwanted] = await order(page);
     await page.click(`#up-next li[data-item="${unwanted}"] .dismiss`);
     await page.waitForSelector(".entry-not_interested");
     assert.ok(!(await order(page)).includes(unwanted), "what was sent away is gone at once");
     assert.equal(await nowPlaying(page), third, "sending an item away does not stop what plays");
+    assert.deepEqual(faults, []);
+  });
+});
+
+test("a row that is pressed while it glides is held under the pointer until the release", { skip }, async () => {
+  await inPage({}, async (page) => {
+    const faults = await openPlayer(page, service.url);
+    await page.evaluate(() => {
+      const list = document.querySelector("#up-next");
+      list.addEventListener("pointerdown", (event) => (window.pressed = event.target.closest(".dismiss")?.closest("li").dataset.item));
+    });
+    await page.keyboard.press("s");
+    await page.waitForSelector(".entry-skip");
+    // Slowed down, so that the press comes while rows are under way.
+    const gliding = await page.$$eval("#up-next li", (rows) => {
+      const glides = rows.flatMap((row) => row.getAnimations());
+      for (const glide of glides) glide.playbackRate = 0.1;
+      return glides.length;
+    });
+    assert.ok(gliding > 0, "the skip moved rows");
+    const { x, y, width, height } = await page.locator("#up-next li .dismiss").nth(5).boundingBox();
+    await page.mouse.move(x + width / 2, y + height / 2);
+    await page.mouse.down();
+    const pressed = await page.evaluate(() => window.pressed);
+    assert.ok(pressed, "the press lies on a row");
+    const states = await page.$$eval("#up-next li", (rows) => rows.flatMap((row) => row.getAnimations().map((glide) => glide.playState)));
+    assert.deepEqual([...new Set(states)], ["paused"], "no row moves while one is pressed");
+    await page.mouse.up();
+    await page.waitForSelector(".entry-not_interested");
+    assert.ok(!(await order(page)).includes(pressed), "the row that was pressed is sent away");
+    assert.deepEqual(faults, []);
   });
 });
 

@@ -33,6 +33,9 @@ export const state = (page) =>
 /** How many events wait to be sent. */
 export const waiting = async (page) => Number(await page.getAttribute(".outbox", "data-waiting"));
 
+/** Waits until the rows have glided to their places. */
+export const atRest = (page) => page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => undefined))));
+
 /** Presses a control (`skip`, `like`, `not_interested`, `complete`) and waits until its event is in the session strip. */
 export async function press(page, kind) {
   const before = await measured(page);

@@ -51,23 +51,38 @@ export class UpNext {
       return row;
     });
     if (!changed) return;
+    // A row that still glides goes on from where it is seen.
+    for (const glide of this.glides()) glide.cancel();
     this.list.replaceChildren(...rows);
     const shown = new Set(session.upNext.map((place) => place.item));
     for (const item of [...this.rows.keys()]) if (!shown.has(item)) this.rows.delete(item);
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.animate(before);
   }
 
-  /** A row that changes between press and release loses the click, or hands it to another: the list waits. */
+  /** A row that moves or changes between press and release loses the click, or hands it to another: the list waits. */
   private restWhilePressed(): void {
-    this.list.addEventListener("pointerdown", () => (this.pressed = true));
+    this.list.addEventListener("pointerdown", () => {
+      this.pressed = true;
+      for (const glide of this.glides()) glide.pause();
+    });
     // What the click does is shown at once; a press that was no click is over a moment after its release.
-    this.list.addEventListener("click", () => (this.pressed = false), { capture: true });
+    this.list.addEventListener("click", () => this.goOn(), { capture: true });
     const over = (): void => {
       if (!this.pressed) return;
-      this.pressed = false;
+      this.goOn();
       this.update();
     };
     for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => setTimeout(over));
+  }
+
+  private goOn(): void {
+    this.pressed = false;
+    for (const glide of this.glides()) glide.play();
+  }
+
+  /** Rows on their way to a new place. */
+  private glides(): Animation[] {
+    return [...this.rows.values()].flatMap(({ row }) => row.getAnimations());
   }
 
   private showState(slate: Slate): void {
