@@ -181,7 +181,7 @@ fn wait<'a>(
 
 #[cfg(test)]
 mod tests {
-    use segue_core::features::{Feature, LoggedPlace, Transform};
+    use segue_core::features::LoggedPlace;
     use segue_core::session::EventKind;
 
     use super::*;
@@ -190,25 +190,6 @@ mod tests {
     use crate::towers::samples;
 
     const DAY_MS: i64 = 86_400_000;
-
-    fn schema() -> Schema {
-        let feature = |source: &str| {
-            vec![Feature { name: source.into(), source: source.into(), transform: Transform::Identity }]
-        };
-        Schema {
-            format: Schema::FORMAT,
-            version: "made".into(),
-            dataset: String::new(),
-            towers: None,
-            dimension: 2,
-            slots: 3,
-            candidate: feature("refresh_score"),
-            live: feature("impressions"),
-            event: feature("strength"),
-            context: feature("session_events"),
-            heads: Vec::new(),
-        }
-    }
 
     #[test]
     fn a_slate_is_learned_from_once_as_the_service_tells_it_and_bad_ones_cost_no_other() {
@@ -221,7 +202,7 @@ mod tests {
         };
         catalogue.add_events(vec![liked("twice", 1), liked("longer", 2), liked("other", 3)]);
         catalogue.divide(Rule::Time { boundary_ms: 2 * DAY_MS });
-        let schema = schema();
+        let schema = samples::schema();
         let list = |slate: &str, candidate: &[f32], from_device: bool| {
             let (candidate, item) = (candidate.to_vec(), "i0".to_owned());
             let places = vec![LoggedPlace { item, candidate, live: vec![1.0], heads: vec![0.5] }];

@@ -1,5 +1,6 @@
 //! A tiny catalogue for the tests of this folder.
 
+use segue_core::features::{Feature, Schema, Transform};
 use segue_core::session::event::{Event, EventKind};
 
 use crate::catalog::{
@@ -87,4 +88,24 @@ fn item(index: usize) -> Item {
 
 fn user(index: usize) -> User {
     User { user: format!("u{index}"), country: Some("DE".into()), ..User::default() }
+}
+
+/// A ranker's schema with one column of each kind and no heads.
+pub(crate) fn schema() -> Schema {
+    let feature = |source: &str| {
+        vec![Feature { name: source.into(), source: source.into(), transform: Transform::Identity }]
+    };
+    Schema {
+        format: Schema::FORMAT,
+        version: "made".into(),
+        dataset: String::new(),
+        towers: None,
+        dimension: 2,
+        slots: 3,
+        candidate: feature("refresh_score"),
+        live: feature("impressions"),
+        event: feature("strength"),
+        context: feature("session_events"),
+        heads: Vec::new(),
+    }
 }

@@ -1,9 +1,9 @@
 //! What of a list that a device tells of is taken.
 
-use segue_core::features::{Feature, Transform};
 use serde_json::json;
 
 use super::*;
+use crate::towers::samples;
 
 const NOW: i64 = 1_767_225_600_000;
 const HOURS_MS: i64 = LABEL_HOURS * HOUR_MS;
@@ -107,22 +107,7 @@ fn a_list_is_taken_as_it_is_told_its_time_by_the_services_clock() {
 
 #[test]
 fn rows_are_as_long_as_a_schema_says_that_is_known() {
-    let feature = |source: &str| {
-        vec![Feature { name: source.into(), source: source.into(), transform: Transform::Identity }]
-    };
-    let schema = Schema {
-        format: Schema::FORMAT,
-        version: "made".into(),
-        dataset: String::new(),
-        towers: None,
-        dimension: 2,
-        slots: 3,
-        candidate: feature("refresh_score"),
-        live: feature("impressions"),
-        event: feature("strength"),
-        context: feature("session_events"),
-        heads: Vec::new(),
-    };
+    let schema = samples::schema();
     let schemas = [(schema.hash(), schema.clone())];
     let known = Teller { schemas: &schemas, ..teller() };
     let of_it = |live: Value| {
