@@ -217,6 +217,68 @@ mod tests {
         assert!(!found.passed && found.detail.contains("ranker.onnx has 7 bytes"), "{found:?}");
     }
 
+    /// What is refused of the demo's model after a change.
+    #[cfg(feature = "ranker")]
+    fn refused(milliseconds: f64, change: impl FnOnce(&mut ModelDirectory)) -> Vec<Finding> {
+        let mut model = ModelDirectory::demo();
+        change(&mut model);
+        let found = of_file(&model, Limits { bytes: 500_000, milliseconds }, ScorerKind::Core);
+        let is_accepted = json(Path::new("m"), &found)["accepted"] == true;
+        let refused: Vec<Finding> = found.into_iter().filter(|finding| !finding.passed).collect();
+        assert_eq!(is_accepted, refused.is_empty(), "{refused:?}");
+        refused
+    }
+
+    #[cfg(feature = "ranker")]
+    #[test]
+    fn a_ranker_whose_shapes_are_not_its_schemas_is_refused_with_those_that_are_wanted() {
+        let without_the_last = |table: &str| {
+            refused(1e6, |model| {
+                let mut schema: serde_json::Value = serde_json::from_slice(&model.schema).unwrap();
+                schema[table].as_array_mut().unwrap().pop();
+                model.schema = schema.to_string().into_bytes().into();
+            })
+        };
+        let schema = Schema::from_json(&ModelDirectory::demo().schema).unwrap();
+        let wanted = [
+            ("candidate", format!("\"candidates\" is no f32 [None, Some({})]", schema.candidate_width() - 1)),
+            ("live", format!("\"live\" is no f32 [None, Some({})]", schema.live_width() - 1)),
+            ("heads", format!("the schema has {} heads", schema.heads.len() - 1)),
+        ];
+        for (table, wanted) in wanted {
+            let found = without_the_last(table);
+            assert_eq!(found.len(), 1, "{table}: {found:?}");
+            assert_eq!((found[0].check, found[0].value), ("operators", None), "{table}");
+            let detail = &found[0].detail;
+            assert!(detail.contains("model_inputs_mismatch") && detail.contains(&wanted), "{detail}");
+        }
+    }
+
+    #[cfg(feature = "ranker")]
+    #[test]
+    fn an_operator_that_the_core_does_not_know_is_refused_by_name() {
+        // The operator's name as its node's field 4, with its length; another one of four letters takes its place.
+        let field = b"\x22\x04Tanh";
+        let found = refused(1e6, |model| {
+            let bytes = model.ranker.to_mut();
+            let at = bytes.windows(field.len()).position(|part| part == field).unwrap();
+            bytes[at + 2..at + field.len()].copy_from_slice(b"Sinh");
+        });
+        assert_eq!(found.len(), 1, "{found:?}");
+        let detail = &found[0].detail;
+        assert!(detail.contains("model_operator_unknown") && detail.contains("Sinh"), "{detail}");
+    }
+
+    #[cfg(feature = "ranker")]
+    #[test]
+    fn a_ranker_that_is_too_slow_is_refused_with_what_it_took_and_by_how_much_that_is_too_long() {
+        let found = refused(0.0, |_| ());
+        assert_eq!((found.len(), found[0].check, found[0].limit), (1, "latency", Some(0.0)), "{found:?}");
+        let took = found[0].value.unwrap();
+        let wanted = format!("{took:.3} ms, {took:.3} more than the 0 allowed");
+        assert!(took > 0.0 && found[0].detail == wanted, "{found:?}");
+    }
+
     #[cfg(feature = "ranker")]
     #[test]
     fn a_model_that_the_core_does_not_read_is_refused_and_not_timed() {
