@@ -113,8 +113,8 @@ fn sessions_of_ones_own_are_judged_among_their_own_candidates() {
     std::fs::write(&path, lines).unwrap();
     let mut skipped = Skipped::new();
     let own = own::read(&path, &mut catalogue, &mut skipped).unwrap();
-    assert_eq!((own.len(), skipped), (2, Skipped::new()));
-    let found = judged(data.path(), &catalogue, &own, Source::Own);
+    assert_eq!((own.sessions.len(), skipped, own.remarks), (2, Skipped::new(), Vec::new()));
+    let found = judged(data.path(), &catalogue, &own.sessions, Source::Own);
     assert_eq!((found.sessions, found.steps, found.in_pack), (1, 5, 5));
     assert_eq!(found.skipped["session_without_question"], 1);
     assert!(sessions.len() == SESSIONS && found.retrieved.is_empty());

@@ -158,7 +158,13 @@ fn replay(
 ) -> anyhow::Result<Tally> {
     let mut tally = Tally::default();
     let (sessions, source) = match &arguments.sessions {
-        Some(path) => (own::read(path, catalogue, &mut tally.skipped)?, Source::Own),
+        Some(path) => {
+            let own::Own { sessions, remarks } = own::read(path, catalogue, &mut tally.skipped)?;
+            for remark in remarks {
+                eprintln!("remark: {}: {remark}", path.display());
+            }
+            (sessions, Source::Own)
+        }
         None => (held_out(catalogue), Source::of(&catalogue.dataset.name)),
     };
     let surface = &catalogue.dataset.surface;

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use indicatif::ProgressBar;
 use segue_core::session::{self, Event, EventFault};
 
 use super::reject::{Reason, Reject, RejectRow, shorten};
-use super::vocabulary;
+use super::{remarks, vocabulary};
 use crate::catalog::dataset::{self, Counts, Dataset};
 use crate::catalog::sessions;
 use crate::catalog::split::{Rule, Split};
@@ -18,11 +18,8 @@ use crate::progress;
 
 /// Most bytes of a rejected row that are kept in `rejects.jsonl`.
 const REJECT_TEXT_BYTES: usize = 500;
-/// Milliseconds that are more likely seconds: of 2001 and later.
-const SECONDS: std::ops::Range<i64> = 1_000_000_000..100_000_000_000;
-/// Lengths in milliseconds that are more likely seconds, where the item lasts this many times as long and more.
-const SHORT_MS: u64 = 1_000;
-const TIMES_AS_LONG: u64 = 100;
+/// Tables that hold no event and none of what events are about.
+const BESIDE: [&str; 2] = ["users", "collections"];
 /// Most items of one collection.
 const COLLECTION_ITEMS: usize = 10_000;
 /// Most categories, attributes or regions of one item.
@@ -37,6 +34,13 @@ pub struct Description {
     pub timed: bool,
     /// How held-out events are told; by time when none is given.
     pub rule: Option<Rule>,
+}
+
+/// Rows of an import, as many as there were at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    rows: u64,
+    rejects: u64,
 }
 
 /// Collects the rows of an import.
@@ -55,6 +59,8 @@ pub struct Builder {
     vector_length: Option<usize>,
     items_are_given: bool,
     rows: u64,
+    /// A table with rows of which none could be read.
+    unreadable: Option<String>,
     progress: ProgressBar,
     surface: Option<String>,
 }
@@ -67,7 +73,7 @@ pub struct Events {
     /// Rejected rows by reason.
     pub rejects: BTreeMap<&'static str, u64>,
     /// What looks wrong about rows that were kept.
-    pub remark: Option<String>,
+    pub remarks: Vec<String>,
 }
 
 /// What an import did.
@@ -103,6 +109,7 @@ impl Builder {
             vector_length: None,
             items_are_given: false,
             rows: 0,
+            unreadable: None,
             progress: progress::count("rows"),
             surface: None,
         }
@@ -130,6 +137,21 @@ impl Builder {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Says that a file of this table is read, which began at `before`. Where it had rows and every one was left out, it is what
+    /// the import fails by if there is no event in the end; of several the last, since events come last.
+    pub(super) fn end_of(&mut self, table: &str, before: Counted) {
+        let now = self.counted();
+        let (rows, rejects) = (now.rows - before.rows, now.rejects - before.rejects);
+        if rows > 0 && rejects >= rows && !BESIDE.contains(&table) {
+            self.unreadable = Some(table.to_owned());
+        }
+    }
+
+    /// Rows counted and left out so far, for [`Self::end_of`].
+    pub(super) fn counted(&self) -> Counted {
+        Counted { rows: self.rows, rejects: self.rejects.len() as u64 }
     }
 
     /// The rejected rows so far.
@@ -242,10 +264,13 @@ impl Builder {
     /// Derives what is missing and replaces the tables of the data folder.
     ///
     /// # Errors
-    /// When nothing was read or the folder cannot be written.
+    /// When nothing was read, every row of events was left out or the folder cannot be written.
     pub fn finish(mut self, description: Description, data: &Path) -> anyhow::Result<Outcome> {
         self.progress.finish_and_clear();
-        ensure!(!self.items.is_empty(), "{}", self.why_nothing());
+        ensure!(!self.items.is_empty(), "{}", self.why_nothing("item", None));
+        if let Some(table) = self.unreadable.as_deref().filter(|_| self.events.is_empty()) {
+            bail!("{}", self.why_nothing("event", Some(table)));
+        }
         let vocabulary = vocabulary::discover(&mut self.items);
         self.events.sort_by(|a, b| (a.time_ms, &a.event_id).cmp(&(b.time_ms, &b.event_id)));
         sessions::derive(&mut self.events);
@@ -268,74 +293,51 @@ impl Builder {
         tables.rejects.write_all(&self.rejects)?;
         tables.publish(&mut dataset, &split)?;
         let rejects = self.reasons();
-        let times = if description.timed { seconds_remark(&times) } else { None };
-        let remarks = times.into_iter().chain(lengths_remark(&self.items, &self.events)).collect();
+        let times = if description.timed { remarks::of_times(&times) } else { None };
+        let remarks = times.into_iter().chain(remarks::of_lengths(&self.items, &self.events)).collect();
         Ok(Outcome { dataset, rows: self.rows, rejects, dropped_attributes: vocabulary.dropped, remarks })
     }
 
-    /// The events alone, for a catalogue that is there already.
+    /// The events alone, for a catalogue of these items that is there already.
     #[must_use]
-    pub fn into_events(self) -> Events {
+    pub fn into_events(self, items: &[Item]) -> Events {
         self.progress.finish_and_clear();
         let mut times: Vec<i64> = self.events.iter().map(|event| event.time_ms).collect();
         times.sort_unstable();
-        Events { rejects: self.reasons(), remark: seconds_remark(&times), events: self.events }
+        let lengths = remarks::of_lengths(items, &self.events);
+        let remarks = remarks::of_times(&times).into_iter().chain(lengths).collect();
+        Events { rejects: self.reasons(), remarks, events: self.events }
     }
 
     /// How many rows were left out for each reason.
     fn reasons(&self) -> BTreeMap<&'static str, u64> {
-        self.rejects.iter().fold(BTreeMap::new(), |mut reasons, row| {
-            *reasons.entry(row.reason.code()).or_insert(0) += 1;
-            reasons
-        })
+        reasons(self.rejects.iter())
     }
 
-    /// The folder stays as it was, so no rejects file says why: the error has to.
-    fn why_nothing(&self) -> String {
-        let reasons: Vec<String> =
-            self.reasons().iter().map(|(reason, count)| format!("{count} x {reason}")).collect();
-        let first = self.rejects.first().map(|row| {
-            format!(" ({}); the first, {} line {}: {}", reasons.join(", "), row.table, row.line, row.detail)
+    /// The folder stays as it was, so no rejects file says why: the error has to, of one table or of all.
+    fn why_nothing(&self, what: &str, table: Option<&str>) -> String {
+        let lost: Vec<&RejectRow> =
+            self.rejects.iter().filter(|row| table.is_none_or(|table| row.table == table)).collect();
+        let rows = if table.is_some() { lost.len() as u64 } else { self.rows };
+        let counts: Vec<String> = reasons(lost.iter().copied())
+            .iter()
+            .map(|(reason, count)| format!("{count} x {reason}"))
+            .collect();
+        let first = lost.first().map(|row| {
+            format!(" ({}); the first, {} line {}: {}", counts.join(", "), row.table, row.line, row.detail)
         });
         format!(
-            "no item could be read from {} rows, {} were left out{}. Check the format and the path",
-            self.rows,
-            self.rejects.len(),
+            "no {what} could be read from {rows} rows, {} were left out{}. Check the format and the path",
+            lost.len(),
             first.unwrap_or_default()
         )
     }
 }
 
-/// Events before 1973 may be times in seconds: as such they are after 2001.
-fn seconds_remark(sorted_times: &[i64]) -> Option<String> {
-    let place = |time_ms: i64| sorted_times.partition_point(|time| *time < time_ms);
-    let early = place(SECONDS.end) - place(SECONDS.start);
-    (early > 0).then(|| {
-        format!(
-            "{early} of {} events lie before March 1973, as times in seconds would: `time_ms` is in milliseconds",
-            sorted_times.len()
-        )
-    })
-}
-
-/// Lengths that are a small part of what their items last may be given in seconds.
-fn lengths_remark(items: &[Item], events: &[Event]) -> Option<String> {
-    let durations: HashMap<&str, u64> =
-        items.iter().filter_map(|item| Some((item.item.as_str(), item.duration_ms?))).collect();
-    let told = events.iter().filter_map(|event| {
-        let total_ms = event.total_ms.filter(|total_ms| *total_ms > 0)?;
-        Some((total_ms, *durations.get(event.item.as_str())?))
-    });
-    let is_short = |(total_ms, duration_ms): (u64, u64)| {
-        total_ms < SHORT_MS && duration_ms >= total_ms.saturating_mul(TIMES_AS_LONG)
-    };
-    let (short, all) =
-        told.fold((0_u64, 0_u64), |(short, all), one| (short + u64::from(is_short(one)), all + 1));
-    (2 * short > all).then(|| {
-        format!(
-            "{short} of {all} events have a `total_ms` below {SHORT_MS} about items that last {TIMES_AS_LONG} times as long \
-             and more, as lengths in seconds would: `played_ms` and `total_ms` are in milliseconds"
-        )
+fn reasons<'a>(rejects: impl Iterator<Item = &'a RejectRow>) -> BTreeMap<&'static str, u64> {
+    rejects.fold(BTreeMap::new(), |mut reasons, row| {
+        *reasons.entry(row.reason.code()).or_insert(0) += 1;
+        reasons
     })
 }
 

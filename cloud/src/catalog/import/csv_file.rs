@@ -39,7 +39,10 @@ impl<'a> Row<'a> {
     /// # Errors
     /// `column_missing`.
     pub fn text(&self, column: &str) -> Result<&'a str, Reject> {
-        self.optional(column).ok_or_else(|| Reject::missing(column))
+        self.optional(column).ok_or_else(|| match self.columns.contains_key(column) {
+            true => Reject::missing(column),
+            false => Reject::new(Reason::ColumnMissing, format!("there is no column `{column}`")),
+        })
     }
 
     /// A whole number.
@@ -81,6 +84,7 @@ pub fn for_each_row(
 ) -> anyhow::Result<()> {
     let mut rows = Rows { lines: Lines::open(path)?, waiting: VecDeque::new() };
     let mut names: Option<HashMap<String, usize>> = None;
+    let before = builder.counted();
     while let Some(raw) = rows.next_row()? {
         let text = String::from_utf8_lossy(&raw.line.bytes).into_owned();
         let cells = match split(&raw) {
@@ -124,6 +128,7 @@ pub fn for_each_row(
             builder.reject(table, raw.line.number, reject, &text);
         }
     }
+    builder.end_of(table, before);
     Ok(())
 }
 

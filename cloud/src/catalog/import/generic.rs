@@ -87,6 +87,7 @@ enum Parsed {
 
 fn read_jsonl(table: Table, path: &Path, builder: &mut Builder) -> anyhow::Result<()> {
     let mut lines = Lines::open(path)?;
+    let before = builder.counted();
     loop {
         let mut batch = Vec::with_capacity(BATCH);
         while batch.len() < BATCH {
@@ -94,6 +95,7 @@ fn read_jsonl(table: Table, path: &Path, builder: &mut Builder) -> anyhow::Resul
             batch.push(line);
         }
         if batch.is_empty() {
+            builder.end_of(table.name(), before);
             return Ok(());
         }
         let parsed: Vec<Parsed> = batch.par_iter().map(|line| parse(table, line)).collect();
@@ -158,6 +160,7 @@ pub(super) fn for_each_parquet_row(
     catch_unwind(AssertUnwindSafe(|| {
         let reader = SerializedFileReader::new(file).with_context(unreadable)?;
         let nanoseconds = nanosecond_columns(&reader);
+        let before = builder.counted();
         for (row, number) in reader.get_row_iter(None).with_context(unreadable)?.zip(1..) {
             builder.count_row();
             let (outcome, text) = match row {
@@ -171,6 +174,7 @@ pub(super) fn for_each_parquet_row(
                 builder.reject(table, number, reject, &text);
             }
         }
+        builder.end_of(table, before);
         anyhow::Ok(())
     }))
     .map_err(|_| anyhow!("{} has a column type that cannot be read", path.display()))?

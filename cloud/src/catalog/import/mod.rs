@@ -17,6 +17,7 @@ pub mod lines;
 mod movielens;
 mod obd;
 pub mod reject;
+mod remarks;
 mod retailrocket;
 mod segmm;
 mod spotify;
@@ -24,7 +25,11 @@ pub mod vocabulary;
 mod yambda;
 
 #[cfg(test)]
+mod lost_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod yambda_tests;
 
 use std::path::Path;
 
@@ -32,6 +37,8 @@ use anyhow::ensure;
 use clap::ValueEnum;
 
 use builder::{Builder, Outcome};
+
+use crate::catalog::Item;
 
 pub use builder::Events;
 
@@ -98,7 +105,7 @@ impl Format {
 /// the events come from, when it is not the format's usual one.
 ///
 /// # Errors
-/// When a file cannot be read, nothing usable is in it, or the folder cannot be written.
+/// When a file cannot be read, nothing usable is in it, none of its events is, or the folder cannot be written.
 pub fn run(format: Format, path: &Path, surface: Option<&str>, data: &Path) -> anyhow::Result<Outcome> {
     ensure!(path.exists(), "{} does not exist", path.display());
     let mut builder = Builder::new(format.name());
@@ -127,16 +134,16 @@ pub fn run(format: Format, path: &Path, surface: Option<&str>, data: &Path) -> a
     }
 }
 
-/// Reads the events of one file (`.csv`, `.parquet`, else JSON Lines) by the rules of an import, for a catalogue that is
-/// there already.
+/// Reads the events of one file (`.csv`, `.parquet`, else JSON Lines) by the rules of an import, for a catalogue of these items
+/// that is there already.
 ///
 /// # Errors
 /// When the file cannot be read; a bad row is counted instead.
-pub fn events(path: &Path) -> anyhow::Result<Events> {
+pub fn events(path: &Path, items: &[Item]) -> anyhow::Result<Events> {
     ensure!(path.is_file(), "{} is no file", path.display());
     let mut builder = Builder::new("sessions");
     generic::events(path, &mut builder)?;
-    Ok(builder.into_events())
+    Ok(builder.into_events(items))
 }
 
 // Files whose names begin and end like this, in a folder, in its `data` or in its `training_set` and `track_features`, as

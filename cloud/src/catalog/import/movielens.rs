@@ -51,6 +51,7 @@ fn for_each_line<const N: usize>(
     each: impl Fn(&mut Builder, [&str; N]) -> Result<(), Reject>,
 ) -> anyhow::Result<()> {
     let mut lines = Lines::open(path)?;
+    let before = builder.counted();
     while let Some(line) = lines.next_line()? {
         builder.count_row();
         let text: String = line.bytes.iter().map(|byte| char::from(*byte)).collect();
@@ -66,6 +67,7 @@ fn for_each_line<const N: usize>(
             builder.reject(table, line.number, reject, &text);
         }
     }
+    builder.end_of(table, before);
     Ok(())
 }
 

@@ -14,16 +14,16 @@ use super::*;
 use crate::catalog::split::Rule;
 use crate::catalog::{AttributeKind, Catalogue};
 
-struct Imported {
+pub(super) struct Imported {
     _folder: TempDir,
     source: PathBuf,
     data: PathBuf,
-    outcome: Outcome,
-    catalogue: Catalogue,
+    pub(super) outcome: Outcome,
+    pub(super) catalogue: Catalogue,
 }
 
 impl Imported {
-    fn reasons(&self) -> Vec<(&str, u64)> {
+    pub(super) fn reasons(&self) -> Vec<(&str, u64)> {
         self.outcome.rejects.iter().map(|(reason, count)| (*reason, *count)).collect()
     }
 
@@ -32,17 +32,24 @@ impl Imported {
     }
 }
 
-fn import(format: Format, files: &[(&str, &[u8])]) -> Imported {
+pub(super) fn import(format: Format, files: &[(&str, &[u8])]) -> Imported {
+    let (folder, source) = written(files);
+    let data = folder.path().join("data");
+    let outcome = run(format, &source, None, &data).unwrap();
+    let catalogue = Catalogue::load(&data).unwrap();
+    Imported { _folder: folder, source, data, outcome, catalogue }
+}
+
+/// A folder, and the one in it that holds these files.
+pub(super) fn written(files: &[(&str, &[u8])]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
-    let (source, data) = (folder.path().join("source"), folder.path().join("data"));
+    let source = folder.path().join("source");
     for (name, bytes) in files {
         let file = source.join(name);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, bytes).unwrap();
     }
-    let outcome = run(format, &source, None, &data).unwrap();
-    let catalogue = Catalogue::load(&data).unwrap();
-    Imported { _folder: folder, source, data, outcome, catalogue }
+    (folder, source)
 }
 
 /// A file without its header row.
@@ -245,16 +252,16 @@ fn eshop_clicks_become_products_and_anonymous_sessions() {
     let clicks =
         b"year,month,day,order,country,session_id,page1_main_category,page2_clothing_model_idx,colour,\
         location,model_photography,price,price_2,page\n\
-        2008,4,1,1,29,1,1,5,2,5,1,28,2,1\n\
-        2008,4,1,2,29,1,4,8,1,6,2,33,1,2\n\
-        2008,4,1,1,45,2,1,5,2,5,1,28,2,1\n\
-        2008,4,1,3,29,1,9,8,1,6,1,33,2,1\n";
+        2010,2,3,1,29,1,1,5,2,5,1,41,2,1\n\
+        2010,2,3,2,29,1,4,8,1,6,2,52,1,2\n\
+        2010,2,3,1,45,2,1,5,2,5,1,41,2,1\n\
+        2010,2,3,3,29,1,9,8,1,6,1,52,2,1\n";
     let imported = import(Format::Eshop, &[("clicks.csv", clicks)]);
     let catalogue = &imported.catalogue;
     assert_eq!((catalogue.items.len(), catalogue.users.len(), catalogue.events.len()), (2, 0, 3));
     assert_eq!(catalogue.items[0].title, "Black trousers no. 5");
     assert_eq!(catalogue.items[0].attributes["colour"].text(), Some("black"));
-    assert_eq!(catalogue.items[0].price, Some(28.0));
+    assert_eq!(catalogue.items[0].price, Some(41.0));
     let places: Vec<Option<&String>> =
         catalogue.events.iter().map(|event| event.context.get("region")).collect();
     assert_eq!(places.iter().filter(|place| place.is_none()).count(), 1);
@@ -393,14 +400,14 @@ fn lengths_in_seconds_are_pointed_out_where_the_items_tell_otherwise() {
 #[test]
 fn movielens_1m_is_read_as_it_is_written() {
     let movies =
-        b"1::Toy Story (1995)::Animation|Comedy\n2::Les Mis\xe9rables (1995)::Drama\nbroken\n" as &[u8];
+        b"1::Made Up (1990)::Animation|Comedy\n2::Caf\xe9 Nowhere (1991)::Drama\nbroken\n" as &[u8];
     let ratings =
-        b"1::1::5::978300760\n1::2::3::978302109\n2::9::4::978302109\n2::1::x::978302109\n" as &[u8];
+        b"1::1::5::1000000000\n1::2::3::1000000050\n2::9::4::1000000050\n2::1::x::1000000050\n" as &[u8];
     let imported = import(Format::Movielens, &[("movies.dat", movies), ("ratings.dat", ratings)]);
     let catalogue = &imported.catalogue;
-    assert_eq!(catalogue.items[1].title, "Les Mis\u{e9}rables");
+    assert_eq!(catalogue.items[1].title, "Caf\u{e9} Nowhere");
     assert_eq!((catalogue.items[0].categories.len(), catalogue.events.len()), (2, 2));
-    assert_eq!((catalogue.events[0].time_ms, catalogue.events[0].value), (978_300_760_000, Some(5.0)));
+    assert_eq!((catalogue.events[0].time_ms, catalogue.events[0].value), (1_000_000_000_000, Some(5.0)));
     assert_eq!(imported.reasons(), [("item_unknown", 1), ("not_csv", 1), ("value_invalid", 1)]);
 }
 
@@ -425,19 +432,25 @@ fn kuairand_views_carry_their_gestures() {
 #[test]
 fn kuairec_rows_say_how_much_was_watched() {
     let matrix = b"user_id,video_id,play_duration,video_duration,time,date,timestamp,watch_ratio\n\
-        14,148,4381,6067,2020-07-05 05:27:48.378,20200705,1593898068.378,0.722103\n\
-        14,183,11635,6100,2020-07-05 05:28:00.057,20200705,1593898080.057,1.907377\n14,3649,22422,10867,,,,2.06\n" as &[u8];
-    let tags = b"video_id,feat\n148,\"[27, 9]\"\n" as &[u8];
+        1,501,3000,6000,2021-01-01 00:00:01.500,20210101,1609459201.5,0.5\n\
+        1,502,9000,6000,2021-01-01 00:00:20.250,20210101,1609459220.25,1.5\n1,503,20000,10000,,,,2.0\n"
+        as &[u8];
+    let tags = b"video_id,feat\n501,\"[12, 34]\"\n" as &[u8];
     let imported = import(Format::Kuairec, &[("big_matrix.csv", matrix), ("item_categories.csv", tags)]);
     let events = &imported.catalogue.events;
     assert_eq!((events[0].kind.name(), events[1].kind.name()), ("skip", "complete"));
-    assert_eq!((events[0].time_ms, events[0].played_ms), (1_593_898_068_378, Some(4_381)));
-    assert_eq!(imported.catalogue.items[0].categories, ["tag 27", "tag 9"]);
+    assert_eq!((events[0].time_ms, events[0].played_ms), (1_609_459_201_500, Some(3_000)));
+    assert_eq!(imported.catalogue.items[0].categories, ["tag 12", "tag 34"]);
     assert_eq!(imported.reasons(), [("column_missing", 1)]);
     let headless =
         import(Format::Kuairec, &[("big_matrix.csv", below(matrix)), ("item_categories.csv", below(tags))]);
     assert_eq!(headless.reasons(), imported.reasons());
     assert_eq!((headless.catalogue.events.len(), &headless.catalogue.items), (2, &imported.catalogue.items));
+    let first = matrix.split_inclusive(|byte| *byte == b'\n').take(2).collect::<Vec<_>>().concat();
+    let small = import(Format::Kuairec, &[("small_matrix.csv", &first)]);
+    assert_eq!(small.catalogue.events, imported.catalogue.events[..1]);
+    let both = import(Format::Kuairec, &[("small_matrix.csv", &first), ("big_matrix.csv", matrix)]);
+    assert_eq!(both.catalogue.events, imported.catalogue.events, "the small one lies within the big one");
 }
 
 #[test]
@@ -459,15 +472,16 @@ fn spotify_sessions_keep_their_order() {
 
 #[test]
 fn retailrocket_visits_become_clicks_carts_and_purchases() {
-    let events = b"timestamp,visitorid,event,itemid,transactionid\n1433221332117,257597,view,355908,\n\
-        1433221332118,257597,addtocart,355908,\n1433221332119,257597,transaction,355908,4000\n1433221332120,1,wink,2,\n" as &[u8];
-    let properties = b"timestamp,itemid,property,value\n1435460400000,355908,categoryid,1338\n\
-        1433041200000,355908,categoryid,7\n1433041200000,355908,888,n7\n" as &[u8];
+    let events = b"timestamp,visitorid,event,itemid,transactionid\n1500000000001,11,view,22,\n\
+        1500000000002,11,addtocart,22,\n1500000000003,11,transaction,22,7\n1500000000004,1,wink,2,\n"
+        as &[u8];
+    let properties = b"timestamp,itemid,property,value\n1500000000200,22,categoryid,5\n\
+        1500000000100,22,categoryid,7\n1500000000100,22,999,n7\n" as &[u8];
     let files = [("events.csv", events), ("item_properties_part1.csv", properties)];
     let imported = import(Format::Retailrocket, &files);
     let kinds: Vec<&str> = imported.catalogue.events.iter().map(|event| event.kind.name()).collect();
     assert_eq!(kinds, ["click", "add_to_cart", "purchase"]);
-    assert_eq!(imported.catalogue.items[0].categories, ["category 1338"]);
+    assert_eq!(imported.catalogue.items[0].categories, ["category 5"]);
     assert_eq!((imported.catalogue.users.len(), imported.reasons()), (1, vec![("value_invalid", 1)]));
     let files = files.map(|(name, text)| (name, below(text)));
     let headless = import(Format::Retailrocket, &files);
@@ -491,44 +505,6 @@ fn a_row_that_is_told_again_is_one_event_and_is_counted() {
     let kinds: Vec<&str> = feed.catalogue.events.iter().map(|event| event.kind.name()).collect();
     assert_eq!((kinds.len(), kinds.iter().filter(|kind| **kind == "like").count()), (4, 1));
     assert_eq!(feed.reasons(), [("id_duplicate", 1)]);
-}
-
-fn yambda_listens(path: &Path) {
-    let schema = "message listens {
-        required int64 uid; required int64 timestamp; required int64 item_id;
-        required int64 played_ratio_pct; required int64 track_length_seconds;
-    }";
-    let schema = Arc::new(parse_message_type(schema).unwrap());
-    let file = std::fs::File::create(path).unwrap();
-    let mut writer =
-        SerializedFileWriter::new(file, schema, Arc::new(WriterProperties::builder().build())).unwrap();
-    let mut group = writer.next_row_group().unwrap();
-    for values in [[10_i64, 10, 20], [5, 65, 5], [7, 8, 7], [100, 20, 95], [200, 100, 200]] {
-        let mut column = group.next_column().unwrap().unwrap();
-        column.typed::<Int64Type>().write_batch(&values, None, None).unwrap();
-        column.close().unwrap();
-    }
-    group.close().unwrap();
-    writer.close().unwrap();
-}
-
-#[test]
-fn yambda_listens_are_plays_with_their_length() {
-    let folder = tempfile::tempdir().unwrap();
-    yambda_listens(&folder.path().join("listens.parquet"));
-    let data = folder.path().join("data-folder");
-    let outcome = run(Format::Yambda, folder.path(), None, &data).unwrap();
-    assert!(outcome.rejects.is_empty(), "{:?}", outcome.rejects);
-    let catalogue = Catalogue::load(&data).unwrap();
-    let played: Vec<_> =
-        catalogue.events.iter().map(|event| (event.kind.name().to_owned(), event.played_ms)).collect();
-    assert_eq!(played.len(), 3);
-    assert!(
-        played.contains(&("skip".into(), Some(20_000)))
-            && played.contains(&("complete".into(), Some(190_000)))
-    );
-    assert_eq!((catalogue.users.len(), catalogue.items.len()), (2, 2));
-    assert!(run(Format::Yambda, &data, None, &folder.path().join("other")).is_err());
 }
 
 #[test]
