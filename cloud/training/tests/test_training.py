@@ -244,11 +244,11 @@ def test_the_exported_ranker_agrees_with_pytorch(tmp_path, count):
     assert [opset.version for opset in onnx.load(path).opset_import if opset.domain == ""] == [export.OPSET]
 
 
-def test_exported_towers_agree_and_give_unit_vectors(tmp_path):
-    tower, rows = two_tower.Tower(6, 16).eval(), torch.rand(40, 6)
+def test_exported_towers_agree_on_ten_thousand_rows_and_give_unit_vectors(tmp_path):
+    tower, rows = two_tower.Tower(6, 16).eval(), torch.rand(10_000, 6, generator=torch.Generator().manual_seed(11))
     export.tower(tower, rows, "items", tmp_path / "item_tower.onnx")
-    export.parity(tower, tmp_path / "item_tower.onnx", {"items": rows})
-    assert torch.allclose(tower(rows).norm(dim=1), torch.ones(40), atol=1e-5)
+    assert export.parity(tower, tmp_path / "item_tower.onnx", {"items": rows}) <= export.TOLERANCE
+    assert torch.allclose(tower(rows).norm(dim=1), torch.ones(len(rows)), atol=1e-5)
 
 
 def test_an_operator_that_the_core_does_not_read_is_named(tmp_path):
