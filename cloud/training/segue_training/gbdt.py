@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
+from tqdm import tqdm
 
 from .data import RankerData, by_group
 from .ranker import NEXT
@@ -82,7 +83,10 @@ def train(data: RankerData, out: Path, limits: Limits = Limits()) -> dict:
         table, labels, sizes = rows(data, steps)
         sets.append(lightgbm.Dataset(table, labels, group=sizes[sizes > 0], params={"verbose": -1}))
     stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-    booster = lightgbm.train(SETTINGS, sets[0], limits.trees, valid_sets=[sets[1]], callbacks=[stop])
+    with tqdm(desc="boosted trees", unit="tree", total=limits.trees) as progress:
+        # A function, since LightGBM hangs the callback's order on it.
+        shown = lambda _: progress.update()
+        booster = lightgbm.train(SETTINGS, sets[0], limits.trees, valid_sets=[sets[1]], callbacks=[shown, stop])
     (out / FILE).write_bytes(graph(booster.dump_model(num_iteration=booster.best_iteration)).SerializeToString())
     quality = float(booster.best_score["valid_0"]["ndcg@10"])
     return {"trees": booster.best_iteration, "steps": len(sides[0]), "ndcg_at_10": quality}

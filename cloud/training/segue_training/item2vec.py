@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from . import generations
 from .data import tensor
@@ -110,7 +111,7 @@ def chosen(baskets: Baskets, items: int, settings: Settings) -> tuple[tuple[floa
     learned, held_back = baskets.of(people[: max(1, int(len(people) * settings.held_back))])
     warm = known(learned, items)
     found = {}
-    for choice in product(settings.word_shares, settings.powers):
+    for choice in tqdm(list(product(settings.word_shares, settings.powers)), desc="item2vec", unit="choice"):
         vectors = learn(learned, items, choice[0], settings, choice[1])
         found[choice] = gain(torch.where(warm[:, None], vectors, 0.0), held_back, settings)
     metrics = {f"ndcg_at_10_with_words_{share}_power_{power}": value for (share, power), value in found.items()}
@@ -189,7 +190,7 @@ def fit(work: Path, out: Path, before: Path | None = None, settings: Settings = 
         whole = turned(whole, onto)
         metrics["alike_before"] = generations.alike(whole, onto)
     alike = []
-    for part in sorted(folder for folder in work.iterdir() if folder.name.isdigit()):
+    for part in tqdm(sorted(folder for folder in work.iterdir() if folder.name.isdigit()), desc="item2vec", unit="part"):
         vectors = turned(learn(Baskets.load(part), len(items), share, settings, power), whole)
         alike.append((vectors * whole).sum(1).mean().item())
         np.save(part / "vectors.npy", vectors.numpy())

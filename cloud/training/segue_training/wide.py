@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from .data import RankerData
 
@@ -52,9 +53,12 @@ def fit(
         value = loss(logits, labels, model.most) + held * sum((move**2).sum() for move in moves[:2])
         value = value + PLACES_HELD * sum((move**2).sum() for move in beside)
         value.backward()
+        progress.update()
         return value
 
-    optimiser.step(closure)
+    # How often the loss is asked for depends on the search along each line, so there is no total. It stands below the ranker's stages.
+    with tqdm(desc="linear part", unit="loss", leave=False) as progress:
+        optimiser.step(closure)
     with torch.no_grad():
         model.wide.weight[heads, columns] += moves[0]
         model.wide_live.weight[heads] += moves[1]
