@@ -5,8 +5,8 @@ use anyhow::Context as _;
 /// The line after which the sets stand, and how each begins.
 const FOUND: &str = "## What was found\n";
 const SET: &str = "\n### ";
-/// What stands before the sets when all were made in one go.
-const MADE: &str = "\nMade by `cargo xtask quality`.\n";
+/// What stands before the sets when all are of one program and one training.
+const MADE: &str = "\nMade by `cargo xtask quality`, all by the same program and the same training.\n";
 
 /// The document with the sections that were made; sets that were not keep theirs. They stand in the order of `names`, then
 /// whatever else there was.
@@ -20,8 +20,8 @@ pub(super) fn merged(document: &str, made: &[(&str, String)], names: &[&str]) ->
         None => (found, ""),
     };
     let old: Vec<(&str, &str)> = old.split(SET).skip(1).map(|section| (name(section), section)).collect();
-    let all = names.iter().all(|name| made.iter().any(|(other, _)| other == name));
-    let mut text = format!("{before}{FOUND}{}", if all { MADE } else { introduction });
+    let introduction = introduced(introduction, made, names);
+    let mut text = format!("{before}{FOUND}{introduction}");
     let others = old.iter().map(|(name, _)| *name).filter(|name| !names.contains(name));
     for name in names.iter().copied().chain(others) {
         let new = made.iter().find(|(other, _)| *other == name).map(|(_, section)| section.trim());
@@ -33,6 +33,22 @@ pub(super) fn merged(document: &str, made: &[(&str, String)], names: &[&str]) ->
         }
     }
     Ok(text)
+}
+
+/// What stands before the sets: which of them the last run made, as those that it kept may be of another program or training.
+fn introduced(old: &str, made: &[(&str, String)], names: &[&str]) -> String {
+    let made: Vec<&str> = made.iter().map(|(name, _)| *name).collect();
+    if made.is_empty() {
+        return old.to_owned();
+    }
+    if names.iter().all(|name| made.contains(name)) {
+        return MADE.to_owned();
+    }
+    format!(
+        "\nMade by `cargo xtask quality`. Its last run made {}; the others are as runs before left them, and may be of another \
+         program or training.\n",
+        made.join(", ")
+    )
 }
 
 fn name(section: &str) -> &str {
@@ -53,8 +69,17 @@ mod tests {
         let made = [("a", section("a", "new a"))];
         let text = merged(&old, &made, &["a", "b"]).unwrap();
         let wanted = [section("a", "new a"), section("b", "old b"), section("x", "old x")].concat();
-        assert_eq!(text, format!("# Q\n{FOUND}\nmixed\n{wanted}"));
+        assert!(text.starts_with(&format!("# Q\n{FOUND}\nMade by ")) && text.ends_with(&wanted), "{text}");
         assert_eq!(merged(&text, &[], &["a", "b"]).unwrap(), text);
+    }
+
+    #[test]
+    fn a_run_that_keeps_sets_does_not_say_that_it_made_them() {
+        let old = format!("# Q\n{FOUND}{MADE}{}{}", section("a", "old a"), section("b", "old b"));
+        let text = merged(&old, &[("a", section("a", "new a"))], &["a", "b"]).unwrap();
+        assert!(text.contains("Its last run made a; the others") && !text.contains(MADE), "{text}");
+        let text = merged(&text, &[("b", section("b", "new b"))], &["a", "b"]).unwrap();
+        assert!(text.contains("Its last run made b; the others") && !text.contains("made a;"), "{text}");
     }
 
     #[test]

@@ -21,11 +21,13 @@ use crate::whole_path::Segue;
 
 /// Where the tables stand.
 const DOCUMENT: &str = "docs/QUALITY.md";
-/// The section that is kept of a set, and of what it was made.
-const SECTION: &str = "section.md";
+/// What is kept of a set's section, all but its heading, and of what it was made.
+const TABLES: &str = "tables.md";
 const STAMP: &str = ".segue-judged";
 /// The hidden truth of generated sets.
 const TRUTH: &str = "truth.jsonl";
+/// Digits of a hash that are enough to tell a ranker by.
+const SHORT: usize = 12;
 /// What follows the tables that the document shows in a report.
 const REST: &str = "\n## All figures\n";
 
@@ -99,14 +101,19 @@ impl<'a> Judge<'a> {
 
     /// The section of one set; none where its source is not there or a step failed.
     fn section(&self, set: &Set) -> Option<String> {
+        Some(set.heading() + &self.tables(set)?)
+    }
+
+    /// What stands below the section's heading.
+    fn tables(&self, set: &Set) -> Option<String> {
         let folder = self.folder.join(set.name);
-        let (section, stamp_file) = (folder.join(SECTION), folder.join(STAMP));
+        let (tables, stamp_file) = (folder.join(TABLES), folder.join(STAMP));
         let stamp = stamp::text_hash(&format!("{} {}", self.made_by, set.words()));
         if !self.again && stamp::is_current(&stamp_file, &stamp) {
-            return self.steps.run(&format!("{}: judged already", set.name), |_| read(&section));
+            return self.steps.run(&format!("{}: judged already", set.name), |_| read(&tables));
         }
         self.fill(set, &folder)?;
-        let mut text = format!("\n### {}\n\n```sh\nsegue {} --data D\n```\n", set.name, set.fill.join(" "));
+        let mut text = String::new();
         for model in set.models {
             let name = format!("{}: judge {}", set.name, model.word());
             text += &self.steps.run(&name, |step| {
@@ -117,7 +124,7 @@ impl<'a> Judge<'a> {
             })?;
         }
         self.steps.run(&format!("{}: keep", set.name), |_| {
-            fs::write(&section, &text).with_context(|| format!("cannot write {}", section.display()))?;
+            fs::write(&tables, &text).with_context(|| format!("cannot write {}", tables.display()))?;
             stamp::write(&stamp_file, &stamp)
         })?;
         Some(text)
@@ -150,7 +157,7 @@ impl<'a> Judge<'a> {
     /// Trains where that is asked for, judges, and gives the command with the report below it.
     fn judge(&self, model: Model, step: &Step, set: &Set, folder: &Path) -> anyhow::Result<String> {
         let (data, report) = (folder.join("data"), folder.join(model.word()));
-        let mut shown = String::new();
+        let (mut shown, before, after) = (String::new(), Self::beforehand(model), self.of_demo(model)?);
         let mut command = self.segue.command(self.paths, &["evaluate", "--limit", set.limit], &data);
         let truth = folder.join(TRUTH);
         if truth.exists() {
@@ -170,7 +177,22 @@ impl<'a> Judge<'a> {
         let text = read(&report.join("report.md"))?;
         let (_, table) = text.split_once("\n\n").unwrap_or(("", text.as_str()));
         let (table, _) = table.split_once(REST).unwrap_or((table, ""));
-        Ok(format!("\n`segue evaluate --data D --limit {}{shown}`:\n\n{table}", set.limit))
+        Ok(format!("\n{before}`segue evaluate --data D --limit {}{shown}`{after}:\n\n{table}", set.limit))
+    }
+
+    /// What stands before the command that judges: the one that trains.
+    fn beforehand(model: Model) -> &'static str {
+        if model == Model::Own { "`segue train --data D`, then " } else { "" }
+    }
+
+    /// Which ranker the demo's is, as its files may change and the program carries them; nothing of other models.
+    fn of_demo(&self, model: Model) -> anyhow::Result<String> {
+        if model != Model::Demo {
+            return Ok(String::new());
+        }
+        let hash = stamp::file_hash(&self.paths.file(training::MODELS).join("ranker.onnx"))?;
+        let short: String = hash.chars().take(SHORT).collect();
+        Ok(format!(", the model of `{}` with the ranker `{short}`", training::MODELS))
     }
 
     /// Trains smaller rankers, has each judged, and gives the command with the table below it.
