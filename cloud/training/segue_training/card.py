@@ -11,12 +11,15 @@ from pathlib import Path
 FILES = ["item_tower.onnx", "user_tower.onnx", "ranker.onnx", "gbdt.onnx", "schema.json"]
 HELD_BACK = "On a tenth of the users of the training data, held back (used for early stopping):"
 PACKAGES = ["torch", "onnx", "onnxscript", "onnxruntime", "numpy", "lightgbm"]
+AGAIN = "## Make them again"
+# What a card says of the data that was learned from.
+LEARNED = re.compile(r"--tracks (\d+) --users (\d+) --seed (\d+)`, only events\nbefore the boundary in its split\.json, which is `([^`]+)`")
 
 
 def write(out: Path, facts: dict, seed: int, judged: tuple[int, int, int]) -> None:
     """Writes CARD.md; `judged` is the seed, the users and the sessions of the data it was judged on."""
     text = "\n".join([
-        *about(facts, seed),
+        *about(out, facts, seed),
         *again(facts, seed, judged),
         *files(out, facts),
         *quality(facts, judged),
@@ -26,19 +29,23 @@ def write(out: Path, facts: dict, seed: int, judged: tuple[int, int, int]) -> No
     (out / "CARD.md").write_text(text + "\n")
 
 
-def about(facts: dict, seed: int) -> list[str]:
-    """What the model is and where it may be used."""
+def about(out: Path, facts: dict, seed: int) -> list[str]:
+    """What the model is, where it may be used, and what it learned from."""
+    schema = json.loads((out / "schema.json").read_text())
     return [
         "# Model card: the demo's models",
         "",
         "Two towers (retrieval) and a session ranker for generated music catalogues. They use no id of a user or an",
         "item, so they serve every seed and size of `segue generate`; they are used only where the data's schema hash is",
-        f"`{facts['columns']['dataset']}`. They know nothing about real music or real people.",
+        f"`{schema['dataset']}`. They know nothing about real music or real people.",
+        "",
+        f"Feature schema: version `{schema['version']}` of format {schema['format']}. It names no `towers`, so this ranker is never refused for vectors that",
+        "it was not trained on (`model_wrong_towers`): `cargo xtask bench` times it over vectors from a formula, which no towers made.",
         "",
         f"Learned from: `segue generate --tracks {facts['tracks']} --users {facts['users']} --seed {seed}`, only events",
         f"before the boundary in its split.json, which is `{json.dumps(facts['split'])}`. The hidden state (`--truth`) is never written or read.",
-        "There is no card.json: the clock of generated data is the same for each seed, so another seed's held-out sessions, which this",
-        "model never saw, may begin before that boundary, and the judge would refuse it.",
+        "There is no card.json: generated data begins and ends at about the same time for each seed, so another seed's held-out sessions,",
+        "which this model never saw, may begin before that boundary, and the judge would refuse it.",
     ]
 
 
@@ -48,7 +55,7 @@ def again(facts: dict, seed: int, judged: tuple[int, int, int]) -> list[str]:
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return [
         "",
-        "## Make them again",
+        AGAIN,
         "",
         "```",
         "cargo xtask train",
@@ -74,11 +81,15 @@ def files(out: Path, facts: dict) -> list[str]:
     """Sizes, hashes, and how far ONNX Runtime is from PyTorch."""
     lines = ["", "## Files", "", "| file | bytes | SHA-256 | largest difference to PyTorch |", "|---|---|---|---|"]
     for name in FILES:
-        data = (out / name).read_bytes()
         difference = facts["differences"].get(name)
-        shown = "-" if difference is None else f"{difference:.1e}"
-        lines.append(f"| {name} | {len(data):,} | `{hashlib.sha256(data).hexdigest()}` | {shown} |")
+        lines.append(file(out / name, "-" if difference is None else f"{difference:.1e}"))
     return [*lines, "", f"The ranker has {facts['parameters']:,} parameters."]
+
+
+def file(path: Path, difference: str) -> str:
+    """The line of one file."""
+    data = path.read_bytes()
+    return f"| {path.name} | {len(data):,} | `{hashlib.sha256(data).hexdigest()}` | {difference} |"
 
 
 def quality(facts: dict, judged_data: tuple[int, int, int]) -> list[str]:
@@ -129,13 +140,23 @@ def results(judged: dict) -> list[str]:
     return lines
 
 
-def judged_again(text: str, judged: dict) -> str:
-    """The card with what the judge finds now; what the training said stays, and so does the reference, which is not kept."""
+def judged_again(text: str, out: Path, judged: dict) -> str:
+    """The card with what the judge finds now and what the files beside it say; what only the training could say stays, and so does the
+    reference, which is not kept."""
+    learned = LEARNED.search(text)
+    if learned is None:
+        raise SystemExit("the card does not say what was learned from and its split: make it again by `cargo xtask train`")
+    tracks, users, seed, split = learned.groups()
     lines = text.splitlines()
     begin = next(at for at, line in enumerate(lines) if re.match(r"\d+ sessions, \d+ steps, ", line))
     lines[begin : lines.index(HELD_BACK)] = [*results(judged), ""]
     ours = next(at for at, line in enumerate(lines) if line.startswith("| this ranker |"))
     lines[ours] = f"{lines[ours].rsplit('|', 2)[0]}| {ndcg(judged):.4f} |"
+    for at, cells in [(at, line.split(" | ")) for at, line in enumerate(lines)]:
+        if cells[0].removeprefix("| ") in FILES:
+            lines[at] = file(out / cells[0].removeprefix("| "), cells[-1].removesuffix(" |"))
+    facts = {"tracks": tracks, "users": users, "split": json.loads(split)}
+    lines[: lines.index(AGAIN)] = [*about(out, facts, int(seed)), ""]
     return "\n".join(lines) + "\n"
 
 

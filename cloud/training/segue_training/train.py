@@ -201,7 +201,8 @@ def demo(program: Path, work: Path, out: Path, tracks: int, users: int) -> None:
 
 
 def judge_again(program: Path, work: Path, out: Path, tracks: int) -> None:
-    """Judges the demo's models that are there, and puts what is found into their card and `quality.json`. Nothing is learned."""
+    """Judges the demo's models that are there, and puts what is found into their card and `quality.json`; the card tells anew of the
+    schema and the files, too. Nothing is learned."""
     generate(program, tracks, JUDGED_USERS, JUDGED_SEED, work / "judged")
     judged = judge(program, work, out)
     path, model = out / "quality.json", hashlib.sha256((out / "ranker.onnx").read_bytes()).hexdigest()
@@ -210,7 +211,7 @@ def judge_again(program: Path, work: Path, out: Path, tracks: int) -> None:
         raise SystemExit(f"{path} is about another ranker than {model}: make both again by `cargo xtask train`")
     path.write_text(json.dumps(quality | {"ndcg10_split": card.ndcg(judged)}, indent=2) + "\n")
     text = out / "CARD.md"
-    text.write_text(card.judged_again(text.read_text(), judged))
+    text.write_text(card.judged_again(text.read_text(), out, judged))
     print(f"{text} tells of the judge as it is")
 
 
