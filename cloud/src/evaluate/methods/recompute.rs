@@ -1,5 +1,6 @@
-//! The ceiling of any server: after every event the person's vector is made anew, candidates are retrieved anew, and the
-//! same ranker orders them with the whole session.
+//! What a server that makes everything anew could do: after every event the person's vector is made anew, candidates are
+//! retrieved anew, and the same ranker orders them with the whole session. Meant as a ceiling, and no bound: the ranker did
+//! not learn from people whose vector moves.
 
 use std::collections::BTreeSet;
 
