@@ -38,6 +38,8 @@ enum Command {
     Status(commands::status::Arguments),
     /// List events that were refused three times, or take them in again.
     DeadLetters(commands::dead_letters::Arguments),
+    /// Make a damaged log of events whole again, out of what can be read of it and of a backup.
+    MendLog(commands::mend_log::Arguments),
     /// Say what is wrong and what to do about it.
     Doctor(commands::settings::Examining),
     /// Copy the data folder beside a running service.
@@ -71,6 +73,7 @@ fn main() -> std::process::ExitCode {
         Command::Counters(arguments) => commands::counters::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::DeadLetters(arguments) => commands::dead_letters::run(&arguments),
+        Command::MendLog(arguments) => commands::mend_log::run(&arguments),
         Command::Doctor(arguments) => commands::doctor::run(&arguments),
         Command::Backup(arguments) => commands::backup::run(&arguments),
         Command::Restore(arguments) => commands::restore::run(&arguments),

@@ -10,6 +10,7 @@ pub mod features;
 pub mod generate;
 pub mod import;
 pub mod keys;
+pub mod mend_log;
 pub mod model;
 pub mod policy;
 pub mod refresh;

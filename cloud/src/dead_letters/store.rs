@@ -105,7 +105,7 @@ impl DeadLetters {
     }
 }
 
-/// Numbers of events in the log that nobody can read and everybody passes over.
+/// Numbers of events in the log that nobody could read: everybody goes on after those that cannot be read still.
 pub(crate) fn passed_over(data: &Path) -> anyhow::Result<BTreeSet<u64>> {
     Ok(unreadable(data)?.into_iter().filter_map(|letter| letter.number).collect())
 }

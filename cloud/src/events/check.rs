@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::disk::{Disk as _, FolderDisk};
 use super::error::StoreError;
-use super::log::{scan, segment_names};
+use super::log::{begin, scan, segment_names, take};
 
 /// What a look through the log found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,17 +17,19 @@ pub struct Checked {
     pub torn_bytes: usize,
 }
 
-/// Reads every commit of the log of data folder `data` and checks it.
+/// Reads every commit of the log of data folder `data` and checks it, and that each follows the one before.
 ///
 /// # Errors
-/// The folder cannot be read or a commit is damaged.
+/// The folder cannot be read, a commit is damaged or events are missing between two.
 pub fn check(data: &Path) -> Result<Checked, StoreError> {
     let disk = FolderDisk::new(super::folder(data));
-    let mut found = Checked::default();
+    let (mut found, mut next) = (Checked::default(), 1);
     let names = segment_names(&disk)?;
     for (index, name) in names.iter().enumerate() {
+        begin(name, next)?;
         let bytes = disk.read(name).map_err(|error| StoreError::disk("read", name, &error))?;
         let end = scan(name, &bytes, index + 1 == names.len(), |frame| {
+            take(frame, name, &mut next)?;
             found.events += frame.events;
             found.newest_ms = frame.received_ms;
             Ok(())

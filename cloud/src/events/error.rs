@@ -17,8 +17,8 @@ pub enum StoreError {
     },
     /// Acknowledged events are damaged; the store is not opened over them.
     #[error(
-        "{segment} is damaged at byte {offset}: {reason}; restore the file from a backup, \
-         or move the whole folder away to begin with an empty store"
+        "{segment} is damaged at byte {offset}: {reason}; stop the service and run `segue mend-log`, \
+         with --from where there is a backup"
     )]
     Damaged {
         /// The segment's file name.
@@ -46,6 +46,9 @@ pub enum StoreError {
         /// The format it says it has.
         format: u32,
     },
+    /// What was named as a backup of the log is one of another log.
+    #[error("{0} in the backup holds other events than here; name a backup of this very log")]
+    OtherLog(String),
     /// Nobody can say who is to be forgotten.
     #[error("the tombstones cannot be read: {0}; restore the file from a backup")]
     Tombstones(String),

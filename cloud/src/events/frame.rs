@@ -99,11 +99,17 @@ pub(crate) fn decode(bytes: &[u8], offset: usize) -> Option<Result<Frame<'_>, Br
 
 /// True when some whole frame begins after `offset`.
 pub(crate) fn whole_frame_after(bytes: &[u8], offset: usize) -> bool {
+    next_whole_frame(bytes, offset).is_some()
+}
+
+/// Where the first whole frame after `offset` begins.
+pub(crate) fn next_whole_frame(bytes: &[u8], offset: usize) -> Option<usize> {
     let rest = bytes.get(offset..).unwrap_or_default();
-    let starts = rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| offset + at + 1);
-    starts.into_iter().any(|start| {
-        bytes[start..].starts_with(BEGINNING)
-            && matches!(decode(bytes, start), Some(Ok(_) | Err(Broken::Newer(_))))
+    let mut starts =
+        rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| offset + at + 1);
+    starts.find(|start| {
+        bytes[*start..].starts_with(BEGINNING)
+            && matches!(decode(bytes, *start), Some(Ok(_) | Err(Broken::Newer(_))))
     })
 }
 

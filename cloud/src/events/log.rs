@@ -17,8 +17,8 @@ use crate::stores::{Log, LogEraser};
 /// The ending of a segment's name; what else lies in the folder is left alone.
 pub(crate) const ENDING: &str = ".jsonl";
 
-/// The ending of what was cut off a segment.
-const TORN: &str = ".torn";
+/// The ending of what was cut off a segment, or stood in it before it was mended.
+pub(crate) const TORN: &str = ".torn";
 
 /// What stands in the place of an event that was erased: nobody's, about nothing.
 pub(crate) const STUB: &[u8] =
@@ -51,6 +51,7 @@ impl<D: Disk> EventLog<D> {
         let mut next = 1;
         let mut last = None;
         for (index, name) in names.iter().enumerate() {
+            begin(name, next)?;
             let bytes = disk.read(name).map_err(|error| StoreError::disk("read", name, &error))?;
             let is_last = index + 1 == names.len();
             let end = scan(name, &bytes, is_last, |frame| {
@@ -96,7 +97,7 @@ impl<D: Disk> EventLog<D> {
         {
             return Ok((name.clone(), *length));
         }
-        let name = format!("{:020}{ENDING}", self.next);
+        let name = segment_name(self.next);
         self.disk.create(&name).map_err(|error| StoreError::disk("create", &name, &error))?;
         self.last = Some((name.clone(), 0));
         Ok((name, 0))
@@ -192,6 +193,11 @@ pub(crate) fn segment_names(disk: &(impl Disk + ?Sized)) -> Result<Vec<String>, 
     Ok(names)
 }
 
+/// The name of the segment that begins with this event.
+pub(super) fn segment_name(first: u64) -> String {
+    format!("{first:020}{ENDING}")
+}
+
 /// The sequence number a segment begins with, by its name.
 pub(crate) fn first_of(name: &str) -> Option<u64> {
     name.strip_suffix(ENDING)?.parse().ok()
@@ -247,8 +253,23 @@ pub(super) fn without(
     Ok((kept, gone))
 }
 
+/// Checks that a segment begins where the one before it ended. One that nothing was written to yet has nothing but its name to
+/// tell by.
+pub(super) fn begin(name: &str, next: u64) -> Result<(), StoreError> {
+    match first_of(name) {
+        Some(first) if first > next => {
+            let (last, missing) = (first - 1, segment_name(next));
+            let why = format!(
+                "events {next} to {last} are missing before it: {missing}, or the end of the segment before"
+            );
+            Err(StoreError::damaged(name, 0, &why))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Checks that a commit continues the log, and counts its events.
-fn take(frame: &Frame<'_>, name: &str, next: &mut u64) -> Result<(), StoreError> {
+pub(super) fn take(frame: &Frame<'_>, name: &str, next: &mut u64) -> Result<(), StoreError> {
     if frame.first != *next {
         let why = format!("event {next} should follow, event {} does", frame.first);
         return Err(StoreError::damaged(name, frame.end, &why));

@@ -114,12 +114,10 @@ impl EventStore {
     /// The folder cannot be used, another process has it, or acknowledged events are damaged.
     pub fn open(data: &Path, limits: Limits) -> Result<Self, StoreError> {
         let folder = super::folder(data);
-        let shown = folder.display().to_string();
         let disk = FolderDisk::new(&folder);
-        disk.create_folder().map_err(|error| StoreError::disk("create", &shown, &error))?;
-        let lock = FileLock::try_take(&folder.join("lock"))
-            .map_err(|error| StoreError::disk("lock", &shown, &error))?
-            .ok_or_else(|| StoreError::Locked(shown.clone()))?;
+        disk.create_folder()
+            .map_err(|error| StoreError::disk("create", &folder.display().to_string(), &error))?;
+        let lock = lock(&folder)?;
         Self::start(Ledger::open(disk, limits)?, limits, Some(lock))
     }
 
@@ -227,6 +225,14 @@ impl Drop for EventStore {
             tracing::error!("the event writer panicked");
         }
     }
+}
+
+/// Keeps everybody else from writing to the log in `folder`.
+pub(super) fn lock(folder: &Path) -> Result<FileLock, StoreError> {
+    let shown = folder.display().to_string();
+    FileLock::try_take(&folder.join("lock"))
+        .map_err(|error| StoreError::disk("lock", &shown, &error))?
+        .ok_or(StoreError::Locked(shown))
 }
 
 fn permits(bytes: usize) -> usize {

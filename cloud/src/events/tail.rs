@@ -41,7 +41,7 @@ impl Tail {
         self.log.seen()
     }
 
-    /// Goes on after these events, though nobody can read them.
+    /// Goes on after these events where they cannot be read.
     pub fn pass_over(&mut self, numbers: impl IntoIterator<Item = u64>) {
         self.passed_over.extend(numbers);
     }
@@ -70,13 +70,13 @@ pub(super) fn reader_of(data: &Path, seen: u64) -> Box<dyn LogReader> {
     Box::new(SegmentReader::new(FolderDisk::new(super::folder(data)), seen))
 }
 
-/// The events of a batch, but for those that are passed over.
+/// The events of a batch, but for those that are passed over and cannot be read. One that can be is shown whatever was noted
+/// about its number: the note may be about a log that was moved away.
 pub(super) fn arrivals(batch: &Batch<'_>, over: &BTreeSet<u64>) -> Result<Vec<Arrival>, StoreError> {
-    let wanted = batch.records.iter().filter(|(number, _)| !over.contains(number));
-    let arrivals = wanted.map(|(number, line)| {
-        let event =
-            serde_json::from_slice(line).map_err(|error| StoreError::unreadable(*number, &error, line))?;
-        Ok(Arrival { number: *number, received_ms: batch.appended_ms, event })
+    let arrivals = batch.records.iter().filter_map(|(number, line)| match serde_json::from_slice(line) {
+        Ok(event) => Some(Ok(Arrival { number: *number, received_ms: batch.appended_ms, event })),
+        Err(_) if over.contains(number) => None,
+        Err(error) => Some(Err(StoreError::unreadable(*number, &error, line))),
     });
     arrivals.collect()
 }

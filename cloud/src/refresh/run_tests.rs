@@ -293,6 +293,17 @@ fn when_time_is_up_people_without_a_list_get_what_is_popular() {
 }
 
 #[test]
+fn the_refreshs_own_folder_may_be_removed_when_no_refresh_runs() {
+    let (data, _) = folder();
+    run(data.path(), &options()).unwrap();
+    let wanted = lists(data.path());
+    shards(data.path(), "unfinished", 2);
+    std::fs::remove_dir_all(data.path().join("refresh")).unwrap();
+    assert_eq!((served(data.path()), lists(data.path())), (Some(1), wanted));
+    assert_eq!(run(data.path(), &options()).unwrap().generation, 2);
+}
+
+#[test]
 fn after_a_rollback_clients_accept_the_packs_of_before() {
     let (data, mut catalogue) = folder();
     run(data.path(), &options()).unwrap();

@@ -64,6 +64,14 @@ impl State {
         Ok(state)
     }
 
+    /// Begins at the log's first event where its last one is `last` and comes before the place in it: the log is another one
+    /// than before. The hours that were written stay; its events came in after them.
+    pub(super) fn fit(&mut self, last: u64) {
+        if self.after > last {
+            (self.after, self.clock) = (0, i64::MIN);
+        }
+    }
+
     pub(super) fn write(&self, data: &Path) -> anyhow::Result<()> {
         let path = path(data);
         write_synced(&path, &serde_json::to_vec(self)?)

@@ -24,10 +24,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
-        let disk = FolderDisk::new(events::folder(data.path()));
-        disk.create_folder().unwrap();
-        let limits = Limits { segment_bytes: 700, ..Limits::default() };
-        Self { log: ledger::Ledger::open(disk, limits).unwrap(), data }
+        Self { log: log(data.path()), data }
     }
 
     /// Takes in `event`, so many minutes after the hour begins.
@@ -48,6 +45,12 @@ impl World {
     fn rows(&self) -> Vec<BTreeMap<&'static str, Value>> {
         rows_of(self.data.path()).into_values().flatten().collect()
     }
+}
+
+fn log(data: &Path) -> ledger::Ledger {
+    let disk = FolderDisk::new(events::folder(data));
+    disk.create_folder().unwrap();
+    ledger::Ledger::open(disk, Limits { segment_bytes: 700, ..Limits::default() }).unwrap()
 }
 
 /// The rows of each file, by its place.
@@ -153,6 +156,22 @@ fn an_hour_is_written_when_its_label_windows_are_over_and_not_before() {
     let due = world.write(25);
     assert_eq!((due.rows, due.waiting), (1, 0));
     assert_eq!(world.write(100), Summary::default(), "nothing is written twice");
+}
+
+#[test]
+fn a_log_that_was_begun_anew_is_written_from_its_first_event_and_what_was_written_stays() {
+    let mut world = World::new();
+    for hour in [0, 30, 60] {
+        world.receive(hour * 60, shown("u1", "a", "l1"));
+    }
+    assert_eq!(world.write(100).hours, 3);
+    let received = events::folder(world.data.path());
+    std::fs::rename(&received, world.data.path().join("away")).unwrap();
+    world.log = log(world.data.path());
+    world.receive(110 * 60, shown("u2", "b", "l2"));
+    assert_eq!(world.write(140).hours, 1);
+    let users: Vec<String> = world.rows().iter().map(|row| row["user"].as_text().to_owned()).collect();
+    assert_eq!(users, ["u1", "u1", "u1", "u2"]);
 }
 
 #[test]

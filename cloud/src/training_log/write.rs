@@ -14,7 +14,7 @@ use crate::catalog::{Dataset, dataset};
 use crate::dead_letters;
 use crate::erasure::Erased;
 use crate::evaluate::LabelRules;
-use crate::events::{Arrival, Conduct, Filter, LeftOut, Tail};
+use crate::events::{self, Arrival, Conduct, Filter, LeftOut, Tail};
 use crate::lock::FileLock;
 use crate::stores::disk::create_folder;
 
@@ -108,6 +108,7 @@ struct Writer {
 impl Writer {
     fn open(data: &Path) -> anyhow::Result<Self> {
         let mut state = State::read(data)?;
+        state.fit(events::last(data)?);
         let (hours, erased) = (Hours::from(state.clock), Erased::read(data)?);
         let (data, rules) = (data.to_owned(), rules(data)?);
         let summary = Summary { new_labels: state.go_by(rules.hash()?), ..Summary::default() };

@@ -1,5 +1,6 @@
 //! Every fault is made for real, found, and gone after its remedy.
 
+mod log;
 mod service;
 mod stores;
 
