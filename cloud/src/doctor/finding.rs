@@ -84,7 +84,7 @@ codes! {
     RefreshRefused = "refresh_refused", Warning, "read the file that is named; waive the gate there, or mend the cause and run `segue refresh --data D`";
     /// Something was written in the future of this clock.
     ClockBehind = "clock_behind", Error, "set the machine's clock (`timedatectl set-ntp true`), then restart the service";
-    /// Acknowledged events cannot be read.
+    /// Acknowledged events cannot be read, or are missing.
     LogDamaged = "log_damaged", Error, "stop the service, run `segue mend-log --data D --from BACKUP`, or without --from where there is no backup: what neither can read is lost, nothing else";
     /// The log was written by a newer version.
     LogNewer = "log_newer", Error, "start the newer segue again";
@@ -164,6 +164,29 @@ mod tests {
             let line = document.lines().find(|line| line.starts_with(&row));
             let line = line.unwrap_or_else(|| panic!("docs/OPERATIONS.md lacks a row `{}`", code.name()));
             assert!(line.ends_with(&format!("| {} |", code.remedy())), "{line}\nlacks: {}", code.remedy());
+        }
+    }
+
+    #[test]
+    fn every_entry_of_the_runbook_names_tests_that_there_are() {
+        let document = include_str!("../../../docs/OPERATIONS.md");
+        let (_, runbook) = document.split_once("## At two in the morning\n").unwrap();
+        let runbook = runbook.split("\n## ").next().unwrap();
+        let entries: Vec<&str> = runbook.split("\n\n").filter(|part| part.starts_with("**")).collect();
+        assert!(entries.len() >= 5, "{entries:?}");
+        for entry in entries {
+            let (_, tried) = entry.split_once("\nTried: ").unwrap_or_else(|| panic!("not tried: {entry}"));
+            let (mut text, mut tests) = (String::new(), 0);
+            for name in tried.split('`').skip(1).step_by(2) {
+                if name.ends_with(".rs") {
+                    let file = format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"));
+                    text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{name}: {error}"));
+                } else {
+                    assert!(text.contains(&format!("fn {name}()")), "no test {name}: {entry}");
+                    tests += 1;
+                }
+            }
+            assert!(tests > 0, "{entry}");
         }
     }
 }

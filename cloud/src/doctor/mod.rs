@@ -1,7 +1,7 @@
 //! What is wrong with a data folder and the service on it, in words, and what to do about it.
 //!
 //! Nothing is changed by looking. Each part of the folder has its own file here; `docs/OPERATIONS.md` lists every finding,
-//! and a test makes each fault and carries out its remedy.
+//! and a test makes each fault.
 
 mod disk;
 mod finding;

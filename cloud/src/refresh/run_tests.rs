@@ -298,7 +298,7 @@ fn the_refreshs_own_folder_may_be_removed_when_no_refresh_runs() {
     run(data.path(), &options()).unwrap();
     let wanted = lists(data.path());
     shards(data.path(), "unfinished", 2);
-    std::fs::remove_dir_all(data.path().join("refresh")).unwrap();
+    fs::remove_dir_all(data.path().join("refresh")).unwrap();
     assert_eq!((served(data.path()), lists(data.path())), (Some(1), wanted));
     assert_eq!(run(data.path(), &options()).unwrap().generation, 2);
 }

@@ -1,4 +1,4 @@
-//! Every fault is made for real, found, and gone after its remedy.
+//! Every fault is made for real and found, and but for a slow disk gone after its remedy.
 
 mod log;
 mod service;
