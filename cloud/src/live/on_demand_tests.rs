@@ -70,6 +70,34 @@ async fn a_pack_on_demand_knows_what_happened_since_and_is_handed_out_until_the_
 }
 
 #[tokio::test]
+async fn a_list_whose_session_used_its_pack_up_has_another_made_without_being_asked_to() {
+    let data = published();
+    let state = serve(data.path());
+    ready(&state).await;
+    list(&state, "u0").await;
+    let (_, before) = ask(&state, "GET", "/api/v1/packs/u0", None).await;
+    let mut refused = items(&pack(&state, "user:u0").await);
+    // Fewer than half are left.
+    refused.truncate(refused.len() * 2 / 3);
+    let refusal = |(id, item): (usize, &String)| json!({"event_id": format!("d{id}"), "user": "u0", "item": item, "kind": "dislike", "time_ms": now_ms() - 1_000});
+    let events: Vec<Value> = refused.iter().enumerate().map(refusal).collect();
+    let (status, _) = ask(&state, "POST", "/api/v1/events", Some(json!({ "events": events }))).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    assert!(state.made_ms().is_empty(), "a list of a session that its pack will do for sets nothing off");
+    list(&state, "u0").await;
+    let begun = Instant::now();
+    while state.made_ms().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "none was made");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (_, made) = ask(&state, "GET", "/api/v1/packs/u0", None).await;
+    assert_ne!(made, before);
+    let left = items(&pack(&state, "user:u0").await);
+    assert!(!left.is_empty() && !left.iter().any(|item| refused.contains(item)), "{left:?}");
+    assert!(!list(&state, "u0").await.is_empty());
+}
+
+#[tokio::test]
 async fn who_is_forgotten_while_their_pack_is_made_gets_none_and_none_is_kept() {
     let data = published();
     let state = serve(data.path());
