@@ -1,5 +1,5 @@
 /** What works behind a host: the store, the sender, the supply, the other tabs and the page. */
-import type { SegueEvent } from "../types.js";
+import type { Refill, SegueEvent } from "../types.js";
 import { asHostError, type HostError } from "./failure.js";
 import type { HostEvents, HostState } from "./host.js";
 import { lead } from "./lead.js";
@@ -28,6 +28,8 @@ export interface Stage {
 
 /** A pack that runs thin is asked for no more often than this. */
 const REFILL_MS = 60_000;
+/** Why a pack that is made now helps, while one that is only old is fetched. */
+const ABOUT_THE_SESSION: Refill["reasons"] = ["few_candidates", "drifted"];
 
 /** The parts of a host, connected. */
 export class Backstage {
@@ -118,21 +120,15 @@ export class Backstage {
   }
 
   /** Looks for a newer pack; whatever goes wrong, the present one stays. */
-  async refresh(): Promise<void> {
-    this.askedAt = performance.now();
-    try {
-      if (!(await this.supply.refresh())) return;
-      this.fed();
-      this.tabs.tell({ subject: this.settings.subject, tell: "supply" });
-    } catch (failure) {
-      if (asHostError(failure).code !== "network_unreachable") this.failed(asHostError(failure));
-    }
+  refresh(): Promise<void> {
+    return this.look(false);
   }
 
-  /** The list was made: the pack may be running thin. */
-  ranked(): void {
+  /** The list was made: the pack may be running thin. What led to that is kept once `saved` is there. */
+  ranked(saved: Promise<void>): void {
     if (performance.now() - this.askedAt < REFILL_MS) return;
-    if (this.supply.engine.refill(Date.now())) void this.refresh();
+    const refill = this.supply.engine.refill(Date.now());
+    if (refill) void (refill.reasons.some((reason) => ABOUT_THE_SESSION.includes(reason)) ? this.remake(saved) : this.refresh());
   }
 
   /** Where things are kept has changed. */
@@ -159,6 +155,25 @@ export class Backstage {
 
   private fed(): void {
     if (!this.closed) this.stage?.fed();
+  }
+
+  /** Has a pack made of what the session came to, which the service hears of first; where it makes none, what it has will do. */
+  private async remake(saved: Promise<void>): Promise<void> {
+    this.askedAt = performance.now();
+    await saved;
+    await this.senders.get(this.settings.subject)?.pump();
+    if (!this.closed) await this.look(true);
+  }
+
+  private async look(anew: boolean): Promise<void> {
+    this.askedAt = performance.now();
+    try {
+      if (!(await this.supply.refresh(anew))) return;
+      this.fed();
+      this.tabs.tell({ subject: this.settings.subject, tell: "supply" });
+    } catch (failure) {
+      if (asHostError(failure).code !== "network_unreachable") this.failed(asHostError(failure));
+    }
   }
 
   private online(): void {

@@ -241,7 +241,7 @@ export class Host {
     this.slate = slate;
     this.emitter.emit("list", slate);
     if (slate.features) this.emitter.emit("slate", { user: this.settings.user, slate: slate.slate, features: slate.features });
-    this.backstage.ranked();
+    this.backstage.ranked(this.saving);
   }
 
   private begin(): void {

@@ -83,6 +83,11 @@ export class Service {
     }
   }
 
+  /** Has a resource made anew; throws where the service does not. */
+  async make(path: string): Promise<Tagged> {
+    return tagged(path, await this.ask(path, { method: "POST", cache: "no-store" }));
+  }
+
   /** Posts a batch. Every request may outlive its page, so its body stays below 64 KB. Never throws. */
   async post(body: string): Promise<Answer> {
     try {

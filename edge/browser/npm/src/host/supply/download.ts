@@ -19,8 +19,9 @@ export interface Source {
 /**
  * The bundle of `subject`, or everyone's where the service has none for them; `known` itself when nothing has changed
  * since. An artefact that cannot be had is left out, as the pack's own order needs none, and asked for the next time.
+ * With `anew` the service makes a person's pack now, where it does.
  */
-export async function download(source: Source, subject: string, known?: Bundle): Promise<Bundle> {
+export async function download(source: Source, subject: string, known?: Bundle, anew = false): Promise<Bundle> {
   const { service, root } = source;
   const followed = optional(service.read("rotations", known?.rotations));
   const patch: Follower["patch"] = async (base, delta) => aside(root, await followed, (engine) => engine.patch_pack(base, delta));
@@ -28,7 +29,7 @@ export async function download(source: Source, subject: string, known?: Bundle):
   const [rotations, manifest, own] = await Promise.all([
     followed,
     service.read("manifest", known?.manifest),
-    packOf(service, subject, follower, known),
+    packOf(service, subject, follower, known, anew),
   ]);
   const unchanged = manifest === known?.manifest && own.pack === known.pack && rotations === known.rotations;
   const bundle: Bundle = unchanged ? known : { ...own, rotations, manifest, artefacts: {}, accepted_ms: Date.now() };
@@ -38,15 +39,21 @@ export async function download(source: Source, subject: string, known?: Bundle):
 }
 
 /** A person's pack, or everyone's where there is none of their own. */
-async function packOf(service: Service, subject: string, follower: Follower, known?: Bundle): Promise<Pick<Bundle, "subject" | "pack">> {
+async function packOf(service: Service, subject: string, follower: Follower, known?: Bundle, anew = false): Promise<Pick<Bundle, "subject" | "pack">> {
   const owner = encodeURIComponent(subject.replace(/^user:/, "")).replaceAll("%3A", ":");
   const [path, before] = [`packs/${owner}`, known?.subject === subject ? known.pack : null];
   try {
-    return { subject, pack: before ? await service.readChanges(path, before, follower) : await service.read(path) };
+    const remade = anew && before && subject !== EVERYONE ? await made(service, path) : null;
+    return { subject, pack: remade ?? (before ? await service.readChanges(path, before, follower) : await service.read(path)) };
   } catch (failure) {
     if (subject === EVERYONE || asHostError(failure).status !== 404) throw failure;
     return packOf(service, EVERYONE, follower, known);
   }
+}
+
+/** A pack that the service makes now; null where it makes none, for whatever reason: what it has will do then. */
+function made(service: Service, path: string): Promise<Tagged | null> {
+  return service.make(path).catch(() => null);
 }
 
 /** What can be had of what a manifest lists, by its hash. */

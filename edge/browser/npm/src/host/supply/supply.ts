@@ -59,9 +59,12 @@ export class Supply {
     return false;
   }
 
-  /** Looks for a newer generation; whatever goes wrong, the present one stays. Answers whether anything was fed. */
-  refresh(): Promise<boolean> {
-    this.refreshing ??= this.look().finally(() => (this.refreshing = null));
+  /**
+   * Looks for a newer generation, or with `anew` has the person's pack made; whatever goes wrong, the present one stays.
+   * Answers whether anything was fed.
+   */
+  refresh(anew = false): Promise<boolean> {
+    this.refreshing ??= this.look(anew).finally(() => (this.refreshing = null));
     return this.refreshing;
   }
 
@@ -98,9 +101,9 @@ export class Supply {
     await this.everybodys.record([], {}, { key: TRUST, after });
   }
 
-  private async look(): Promise<boolean> {
+  private async look(anew: boolean): Promise<boolean> {
     const { bundle } = this.last;
-    const fresh = await download(this.source, this.settings.subject, bundle);
+    const fresh = await download(this.source, this.settings.subject, bundle, anew);
     if (fresh === bundle && this.refused.length === 0) return false;
     await this.feedWhole(fresh);
     return true;
