@@ -13,10 +13,11 @@ struct Download: Sendable {
 
     /// The bundle of `subject`, or everyone's where the service has none for them; `known` itself when nothing has changed
     /// since. An artefact that cannot be had is left out, as the pack's own order needs none, and asked for the next time.
-    func bundle(_ subject: String, known: Bundle? = nil) async throws -> Bundle {
+    /// With `anew` the service makes a person's pack now, where it does.
+    func bundle(_ subject: String, known: Bundle? = nil, anew: Bool = false) async throws -> Bundle {
         async let rotations = optional { try await service.read("rotations", mostBytes: rotationsBytes, known: known?.rotations) }
         async let manifest = service.read("manifest", mostBytes: manifestBytes, known: known?.manifest)
-        let (asked, read) = try await packOf(subject, known)
+        let (asked, read) = try await packOf(subject, known, anew)
         let (owner, pack) = try await whole(read, of: asked, known, rotations)
         var bundle = try await Bundle(
             subject: owner, rotations: rotations, manifest: manifest, pack: pack, artefacts: [:], acceptedMs: now())
@@ -28,15 +29,21 @@ struct Download: Sendable {
     }
 
     /// A person's pack, or everyone's where there is none of their own; of the one that is kept, what changed will do.
-    private func packOf(_ subject: String, _ known: Bundle?) async throws -> (String, Reading) {
+    private func packOf(_ subject: String, _ known: Bundle?, _ anew: Bool = false) async throws -> (String, Reading) {
         do {
             if let known, known.subject == subject {
+                if anew, subject != everyone, let remade = try await made(path(of: subject)) { return (subject, .whole(remade)) }
                 return (subject, try await service.readChanges(path(of: subject), mostBytes: packBytes, known: known.pack))
             }
             return (subject, .whole(try await service.read(path(of: subject), mostBytes: packBytes)))
         } catch let failure as HostError where subject != everyone && failure.status == 404 {
-            return try await packOf(everyone, known)
+            return try await packOf(everyone, known, anew)
         }
+    }
+
+    /// A pack that the service makes now; nil where it makes none, for whatever reason: what it has will do then.
+    private func made(_ path: String) async throws -> Tagged? {
+        do { return try await service.make(path, mostBytes: packBytes) } catch is HostError { return nil }
     }
 
     private func path(of subject: String) -> String {

@@ -3,6 +3,9 @@ import Foundation
 /// A pack that runs thin is asked for no more often than this.
 private let refillMs: Int64 = 60_000
 
+/// Why a pack that is made now helps, while one that is only old is fetched.
+private let aboutTheSession: Set<String> = ["few_candidates", "drifted"]
+
 /// One person's engine, kept fed, remembered, and heard by the service. `Segue.open` makes one; `close` it.
 ///
 /// An actor: every function may be called from any task, the main actor's too; ranking and storage happen elsewhere.
@@ -115,18 +118,7 @@ public actor Segue {
     /// Looks for a newer pack now; whatever goes wrong, the present one stays. Answers whether the service told what it has;
     /// `problems` tells why not, where it is not for want of a network.
     @discardableResult
-    public func refresh() async throws -> Bool {
-        try checkOpen()
-        askedMs = now()
-        do {
-            if try await supply.refresh(), !isClosed { listed() }
-            return true
-        } catch {
-            let failure = HostError(error)
-            if failure.code != "network_unreachable" { complain(failure) }
-            return false
-        }
-    }
+    public func refresh() async throws -> Bool { try await look(anew: false) }
 
     /// Sends what waits now instead of gathering more.
     public func flush() async throws {
@@ -233,11 +225,33 @@ public actor Segue {
         do {
             list = try rank(options.count)
             slates.tell(list)
-            guard now() - askedMs >= refillMs, try engine.refill(nowMs: now()) != nil else { return }
+            guard now() - askedMs >= refillMs, let refill = try engine.refill(nowMs: now()) else { return }
             askedMs = now()
-            Task { try? await refresh() }
+            let isAboutTheSession = !aboutTheSession.isDisjoint(with: refill.reasons)
+            Task { try? await (isAboutTheSession ? remake() : refresh()) }
         } catch {
             complain(HostError(error))
+        }
+    }
+
+    /// Has a pack made of what the session came to, which the service hears of first; where it makes none, what it has will do.
+    private func remake() async throws -> Bool {
+        // Behind the writes of what led to it.
+        told(await keeper.counts())
+        try await flush()
+        return try await look(anew: true)
+    }
+
+    private func look(anew: Bool) async throws -> Bool {
+        try checkOpen()
+        askedMs = now()
+        do {
+            if try await supply.refresh(anew: anew), !isClosed { listed() }
+            return true
+        } catch {
+            let failure = HostError(error)
+            if failure.code != "network_unreachable" { complain(failure) }
+            return false
         }
     }
 

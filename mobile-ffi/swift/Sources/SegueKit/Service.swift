@@ -52,6 +52,14 @@ actor Service {
         return .whole(try tagged(path, answer, known))
     }
 
+    /// Has a resource of at most so many bytes made anew; throws where the service does not.
+    func make(_ path: String, mostBytes: Int) async throws -> Tagged {
+        let headers = await options.headers()
+        let request = HttpRequest(method: "POST", url: url(path), headers: headers, body: Data(), mostBytes: mostBytes)
+        let answer = try await ask(request)
+        return try tagged(path, answer, nil)
+    }
+
     private func tagged(_ path: String, _ answer: HttpResponse, _ known: Tagged?) throws -> Tagged {
         if answer.status == 304, let known { return known }
         // What changed came for somebody who asked for that: a cache on the way has mixed up two answers.

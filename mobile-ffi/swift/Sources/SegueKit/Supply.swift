@@ -52,10 +52,11 @@ actor Supply {
         return false
     }
 
-    /// Looks for a newer generation; whatever goes wrong, the present one stays. Answers whether anything was fed.
-    func refresh() async throws -> Bool {
+    /// Looks for a newer generation, or with `anew` has the person's pack made; whatever goes wrong, the present one stays.
+    /// Answers whether anything was fed.
+    func refresh(anew: Bool = false) async throws -> Bool {
         if let refreshing { return try await refreshing.value }
-        let task = Task { try await look() }
+        let task = Task { try await look(anew) }
         refreshing = task
         defer { refreshing = nil }
         return try await task.value
@@ -67,9 +68,9 @@ actor Supply {
         refreshing?.cancel()
     }
 
-    private func look() async throws -> Bool {
+    private func look(_ anew: Bool) async throws -> Bool {
         let known = try last().bundle
-        let fresh = try await download.bundle(options.subject, known: known)
+        let fresh = try await download.bundle(options.subject, known: known, anew: anew)
         if fresh == known && refused.isEmpty { return false }
         _ = try await feedWhole(fresh)
         return true

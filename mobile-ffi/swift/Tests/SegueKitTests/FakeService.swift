@@ -11,6 +11,7 @@ actor FakeService: Transport {
     private var resources: [String: Data] = [:]
     private var delta: Data?
     private var plainPack: HttpResponse?
+    private var madeStatus = 404
     private var isSilent = false
     private var held: [CheckedContinuation<Void, Never>] = []
 
@@ -32,6 +33,12 @@ actor FakeService: Transport {
 
     /// The next generation is there.
     func publish() throws { resources = try Self.generation(World.nextManifest, World.nextPack, World.nextPolicy) }
+
+    /// The generation is there whose pack runs thin.
+    func serveThin() throws { resources = try Self.generation(World.thinManifest, World.thinPack, World.thinPolicy) }
+
+    /// Whoever has a pack made anew is answered `World.pack`, which is there from then on, a refusal, or nothing where it is 0.
+    func answerMade(_ status: Int) { madeStatus = status }
 
     /// Whoever has the generation before, and asks for it, is told that this changed of the pack.
     func tell(_ delta: Data) { self.delta = delta }
@@ -61,9 +68,17 @@ actor FakeService: Transport {
         if isSilent { await withCheckedContinuation { held.append($0) } }
         guard isOnline else { throw HostFailure() }
         let path = request.url.components(separatedBy: "/api/v1/").last ?? ""
-        let answer = request.method == "POST" ? events(request) : resource(path, request.headers)
+        let answer = try request.method == "POST" ? posted(path, request) : resource(path, request.headers)
         log.append("\(request.method) \(path.split(separator: "/")[0]) \(answer.status)")
         return answer
+    }
+
+    private func posted(_ path: String, _ request: HttpRequest) throws -> HttpResponse {
+        if path == "events" { return events(request) }
+        guard madeStatus != 0 else { throw HostFailure() }
+        guard madeStatus == 200 else { return HttpResponse(status: madeStatus, body: Data(#"{"code":"pack_just_made"}"#.utf8)) }
+        resources[path] = World.pack
+        return resource(path, [:])
     }
 
     private func events(_ request: HttpRequest) -> HttpResponse {

@@ -8,6 +8,11 @@ enum World {
     /// The generation after it, without a ranker.
     private static func next(_ call: String) -> Json { Vectors.steps("session-new-pack").last { $0["call"].text == call } ?? .null }
 
+    /// A case of the same catalogue whose policy wants another pack once few of its 18 candidates are left.
+    private static func thin(_ call: String) -> Json {
+        Vectors.steps("policy-refill-few").first { $0["call"].text == call } ?? .null
+    }
+
     static var root: String { step("new_engine")["root"].text ?? "" }
     static var nowMs: Int64 { step("accept_pack")["now_ms"].whole ?? 0 }
     static var surface: String { step("accept_policy")["surface"].text ?? "" }
@@ -22,6 +27,11 @@ enum World {
     static var nextManifest: Data { Vectors.bytes(next("accept_manifest")["bytes"]) }
     static var nextPack: Data { Vectors.bytes(next("accept_pack")["bytes"]) }
     static var nextPolicy: Data { Vectors.bytes(next("accept_policy")["bytes"]) }
+
+    /// A generation whose pack runs thin; `pack` would do for it as well.
+    static var thinManifest: Data { Vectors.bytes(thin("accept_manifest")["bytes"]) }
+    static var thinPack: Data { Vectors.bytes(thin("accept_pack")["bytes"]) }
+    static var thinPolicy: Data { Vectors.bytes(thin("accept_policy")["bytes"]) }
 
     /// What changed between the two packs.
     static var delta: Data { Vectors.bytes((Vectors.steps("delta-followed").first { $0["delta"] != .null } ?? .null)["delta"]) }

@@ -26,11 +26,12 @@ internal class Download(
     /**
      * The bundle of [subject], or everyone's where the service has none for them; [known] itself when nothing has changed
      * since. An artefact that cannot be had is left out, as the pack's own order needs none, and asked for the next time.
+     * With [anew] the service makes a person's pack now, where it does.
      */
-    suspend fun bundle(subject: String, known: Bundle? = null): Bundle = coroutineScope {
+    suspend fun bundle(subject: String, known: Bundle? = null, anew: Boolean = false): Bundle = coroutineScope {
         val rotations = async { optional { service.read("rotations", ROTATIONS_BYTES, known?.rotations) } }
         val manifest = async { service.read("manifest", MANIFEST_BYTES, known?.manifest) }
-        val (owner, pack) = packOf(subject, known) { base, delta -> aside(rotations.await()) { it.patchPack(base, delta) } }
+        val (owner, pack) = packOf(subject, known, anew) { base, delta -> aside(rotations.await()) { it.patchPack(base, delta) } }
         val isUnchanged = known != null && manifest.await() === known.manifest && pack === known.pack && rotations.await() === known.rotations
         val bundle = if (isUnchanged) known else Bundle(owner, rotations.await(), manifest.await(), pack, emptyMap(), now())
         val artefacts = artefactsFor(peek(bundle), known?.artefacts.orEmpty())
@@ -39,17 +40,30 @@ internal class Download(
     }
 
     /** A person's pack, or everyone's where there is none of their own. */
-    private suspend fun packOf(subject: String, known: Bundle?, patch: suspend (ByteArray, ByteArray) -> ByteArray): Pair<String, Tagged> = try {
+    private suspend fun packOf(
+        subject: String,
+        known: Bundle?,
+        anew: Boolean,
+        patch: suspend (ByteArray, ByteArray) -> ByteArray,
+    ): Pair<String, Tagged> = try {
         val owner = URLEncoder.encode(subject.removePrefix("user:"), "UTF-8").replace("+", "%20").replace("%3A", ":")
         val before = known?.pack?.takeIf { known.subject == subject }
-        val pack = when (before) {
+        val remade = if (anew && before != null && subject != EVERYONE) made("packs/$owner") else null
+        val pack = remade ?: when (before) {
             null -> service.read("packs/$owner", PACK_BYTES)
             else -> service.readChanges("packs/$owner", PACK_BYTES, before, complain) { patch(before.bytes, it) }
         }
         subject to pack
     } catch (failure: HostException) {
         if (subject == EVERYONE || failure.status != 404) throw failure
-        packOf(EVERYONE, known, patch)
+        packOf(EVERYONE, known, anew, patch)
+    }
+
+    /** A pack that the service makes now; null where it makes none, for whatever reason: what it has will do then. */
+    private suspend fun made(path: String): Tagged? = try {
+        service.make(path, PACK_BYTES)
+    } catch (_: HostException) {
+        null
     }
 
     /** What the manifest lists; nothing where it is refused, which feeding it will tell. */

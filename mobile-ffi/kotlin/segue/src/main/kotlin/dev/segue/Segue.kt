@@ -14,6 +14,9 @@ import java.util.UUID
 /** A pack that runs thin is asked for no more often than this. */
 private const val REFILL_MS = 60_000L
 
+/** Why a pack that is made now helps, while one that is only old is fetched. */
+private val ABOUT_THE_SESSION = setOf("few_candidates", "drifted")
+
 /**
  * One person's engine, kept fed, remembered, and heard by the service. [Segue.open] makes one; [close] it.
  *
@@ -83,17 +86,7 @@ public class Segue internal constructor(
      * Looks for a newer pack now; whatever goes wrong, the present one stays. Answers whether the service told what it has;
      * [problems] tells why not, where it is not for want of a network.
      */
-    public suspend fun refresh(): Boolean = threads.ranking {
-        askedMs = now()
-        try {
-            if (withContext(Dispatchers.IO) { supply.refresh() }) listed()
-            true
-        } catch (failure: Exception) {
-            val known = failureOf(failure)
-            if (known.code != "network_unreachable") backstage.complain(known)
-            false
-        }
-    }
+    public suspend fun refresh(): Boolean = look(anew = false)
 
     /** Sends what waits now instead of gathering more. */
     public suspend fun flush(): Unit = threads.asking { backstage.sender.pump() }
@@ -175,9 +168,31 @@ public class Segue internal constructor(
     private fun listed() {
         backstage.attempt {
             ranked.value = rank(options.count)
-            if (now() - askedMs < REFILL_MS || engine.refill(now()) == null) return@attempt
+            if (now() - askedMs < REFILL_MS) return@attempt
+            val refill = engine.refill(now()) ?: return@attempt
             askedMs = now()
-            threads.launch { refresh() }
+            val isAboutTheSession = refill.reasons.any { it in ABOUT_THE_SESSION }
+            threads.launch { if (isAboutTheSession) remake() else refresh() }
+        }
+    }
+
+    /** Has a pack made of what the session came to, which the service hears of first; where it makes none, what it has will do. */
+    private suspend fun remake() {
+        // What led to it is being kept once the engine is free, and is kept when its writes are done.
+        threads.ranking { threads.keeping { } }
+        flush()
+        look(anew = true)
+    }
+
+    private suspend fun look(anew: Boolean): Boolean = threads.ranking {
+        askedMs = now()
+        try {
+            if (withContext(Dispatchers.IO) { supply.refresh(anew) }) listed()
+            true
+        } catch (failure: Exception) {
+            val known = failureOf(failure)
+            if (known.code != "network_unreachable") backstage.complain(known)
+            false
         }
     }
 

@@ -55,6 +55,12 @@ internal class Service(private val options: Options, private val transport: Tran
         }
     }
 
+    /** Has a resource of at most [mostBytes] made anew; throws where the service does not. */
+    suspend fun make(path: String, mostBytes: Int): Tagged {
+        val answer = ask(path) { HttpRequest("POST", url(path), options.headers(), mostBytes, ByteArray(0)) }
+        return tagged(path, answer, null)
+    }
+
     private fun tagged(path: String, answer: HttpResponse, known: Tagged?): Tagged {
         if (answer.status == 304 && known != null) return known
         // What changed came for somebody who asked for that: a cache on the way has mixed up two answers.

@@ -44,9 +44,12 @@ internal class Supply(
         false
     }
 
-    /** Looks for a newer generation; whatever goes wrong, the present one stays. Answers whether anything was fed. */
-    suspend fun refresh(): Boolean = refreshing.withLock {
-        val fresh = download.bundle(options.subject, last.bundle)
+    /**
+     * Looks for a newer generation, or with [anew] has the person's pack made; whatever goes wrong, the present one stays.
+     * Answers whether anything was fed.
+     */
+    suspend fun refresh(anew: Boolean = false): Boolean = refreshing.withLock {
+        val fresh = download.bundle(options.subject, last.bundle, anew)
         if (fresh === last.bundle && refused.isEmpty()) return false
         feedWhole(fresh)
         true

@@ -18,6 +18,9 @@ internal object World {
     /** The last steps of a case that goes on to a second generation of the same catalogue. */
     private val later = Vectors.steps("session-new-pack").associateBy { it.getValue("call").jsonPrimitive.content }
 
+    /** A case of the same catalogue whose policy wants another pack once few of its 18 candidates are left. */
+    private val thin = Vectors.steps("policy-refill-few").associateBy { it.getValue("call").jsonPrimitive.content }
+
     val root: String = text("new_engine", "root")
     val nowMs: Long = steps.getValue("accept_pack").getValue("now_ms").jsonPrimitive.long
     val surface: String = text("accept_policy", "surface")
@@ -33,6 +36,11 @@ internal object World {
     val nextManifest: ByteArray = Vectors.bytes(later.getValue("accept_manifest").getValue("bytes"))
     val nextPack: ByteArray = Vectors.bytes(later.getValue("accept_pack").getValue("bytes"))
     val nextPolicy: ByteArray = Vectors.bytes(later.getValue("accept_policy").getValue("bytes"))
+
+    /** A generation whose pack runs thin; [pack] would do for it as well. */
+    val thinManifest: ByteArray = Vectors.bytes(thin.getValue("accept_manifest").getValue("bytes"))
+    val thinPack: ByteArray = Vectors.bytes(thin.getValue("accept_pack").getValue("bytes"))
+    val thinPolicy: ByteArray = Vectors.bytes(thin.getValue("accept_policy").getValue("bytes"))
 
     /** What changed between the two packs. */
     val delta: ByteArray = Vectors.bytes(Vectors.steps("delta-followed").first { "delta" in it }.getValue("delta"))
@@ -66,6 +74,9 @@ internal class FakeService : Transport {
     /** What whoever has the generation before, and asks for it, is told to have changed of the pack. */
     @Volatile var delta: ByteArray? = null
 
+    /** What a pack that is made anew is answered with: [World.pack], which is there from then on, a refusal, or nothing where it is 0. */
+    @Volatile var madeStatus = 404
+
     /** What comes between a request and its answer: a wait, a failure, or another answer. */
     @Volatile var between: suspend (HttpRequest) -> HttpResponse? = { null }
 
@@ -77,13 +88,22 @@ internal class FakeService : Transport {
         resources = resources + mapOf("manifest" to World.nextManifest, "packs/${World.user}" to World.nextPack)
     }
 
+    /** Serves the generation whose pack runs thin. */
+    fun serveThin() {
+        resources = models(World.thinPolicy) + mapOf("manifest" to World.thinManifest, "packs/${World.user}" to World.thinPack)
+    }
+
     private fun models(vararg all: ByteArray) = all.associateBy { "models/${artefactOf(it).hash}" }
 
     override suspend fun send(request: HttpRequest): HttpResponse {
         if (!isOnline) throw IOException("the network is off")
         between(request)?.let { return it }
         val path = request.url.substringAfter("/api/v1/")
-        val answer = if (request.method == "POST") events(request) else resource(path, request.headers)
+        val answer = when {
+            request.method != "POST" -> resource(path, request.headers)
+            path == "events" -> events(request)
+            else -> made(path)
+        }
         log += "${request.method} ${path.substringBefore('/')} ${answer.status}"
         return answer
     }
@@ -94,6 +114,13 @@ internal class FakeService : Transport {
         if (eventsStatus == 202) batches += body
         val count = Regex("\"event_id\"").findAll(body).count()
         return HttpResponse(eventsStatus, emptyMap(), """{"accepted":$count,"duplicates":0,"rejected":[]}""".encodeToByteArray())
+    }
+
+    private fun made(path: String): HttpResponse {
+        if (madeStatus == 0) throw IOException("the network went off")
+        if (madeStatus != 200) return HttpResponse(madeStatus, emptyMap(), """{"code":"pack_just_made"}""".encodeToByteArray())
+        resources = resources + (path to World.pack)
+        return resource(path, emptyMap())
     }
 
     private fun resource(path: String, headers: Map<String, String>): HttpResponse {
