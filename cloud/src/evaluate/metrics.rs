@@ -108,9 +108,27 @@ pub struct Facts<'a> {
     pub vectors: &'a Embeddings,
 }
 
-/// The parts of one list. `utility` is the hidden truth's word on an item, where it is known.
+/// The parts of what a method answered, as the mean over its lists: of one list its own. `utility` is the hidden truth's word on an
+/// item, where it is known.
 #[must_use]
 pub fn measure(
+    task: &Task,
+    lists: &[Ranked],
+    facts: &Facts<'_>,
+    utility: Option<&dyn Fn(u32) -> Option<f64>>,
+) -> Parts {
+    let mut mean = NOTHING;
+    for ranked in lists {
+        for (mean, part) in mean.iter_mut().zip(measure_one(task, ranked, facts, utility)) {
+            mean.0 += part.0 / lists.len() as f64;
+            mean.1 += part.1 / lists.len() as f64;
+        }
+    }
+    mean
+}
+
+/// The parts of one list.
+fn measure_one(
     task: &Task,
     ranked: &Ranked,
     facts: &Facts<'_>,
@@ -250,6 +268,10 @@ mod tests {
     }
 
     fn parts(task: &Task, list: &[u32], utility: Option<&dyn Fn(u32) -> Option<f64>>) -> Parts {
+        parts_of(task, &[list], utility)
+    }
+
+    fn parts_of(task: &Task, lists: &[&[u32]], utility: Option<&dyn Fn(u32) -> Option<f64>>) -> Parts {
         let vectors = Embeddings {
             dimension: 2,
             items: vec![1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0],
@@ -259,8 +281,11 @@ mod tests {
             directions: None,
         };
         let facts = Facts { counts: &[3.0, 1.0, 0.0, 3.0], total: 7.0, vectors: &vectors };
-        let scores = list.iter().enumerate().map(|(place, item)| (*item, -(place as f32))).collect();
-        measure(task, &Ranked { list: list.to_vec(), scores }, &facts, utility)
+        let ranked = |list: &&[u32]| {
+            let scores = list.iter().enumerate().map(|(place, item)| (*item, -(place as f32))).collect();
+            Ranked { list: list.to_vec(), scores }
+        };
+        measure(task, &lists.iter().map(ranked).collect::<Vec<_>>(), &facts, utility)
     }
 
     fn ratio(parts: &Parts, metric: Metric) -> f64 {
@@ -303,6 +328,21 @@ mod tests {
         let tied = Ranked { list: vec![0, 1], scores: vec![(0, 1.0), (1, 1.0)] };
         let said = vec![labelled(0, true, 0.0), labelled(1, false, 0.0)];
         assert_eq!(Pairs::of(&task(0, &[], said), &tied).right, 0.5);
+    }
+
+    #[test]
+    fn several_lists_are_worth_their_mean_and_count_as_one_question() {
+        let said = vec![labelled(2, true, 10.0), labelled(3, false, 0.0)];
+        let task = task(0, &[(2, 1)], said);
+        let parts = parts_of(&task, &[&[0, 1, 2, 3], &[2, 3, 0, 1], &[3, 2, 0, 1], &[3, 0, 1, 2]], None);
+        let near = |metric: Metric, expected: f64| {
+            let (sum, weight) = parts[metric.place()];
+            assert!((sum - expected).abs() < 1e-12 && (weight - 1.0).abs() < 1e-12, "{metric:?}: {sum}");
+        };
+        near(Metric::Mrr, (1.0 / 3.0 + 1.0 + 0.5 + 0.25) / 4.0);
+        near(Metric::Ndcg10, (0.5 + 1.0 + 1.0 / log2(3.0) + 1.0 / log2(5.0)) / 4.0);
+        near(Metric::Auc, 0.5);
+        assert_eq!(parts[Metric::AucWatch.place()], (5.0, 10.0));
     }
 
     #[test]

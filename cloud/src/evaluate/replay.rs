@@ -222,10 +222,13 @@ impl<'a> Worker<'a> {
         let utility = utility.as_ref().map(|utility| utility as &dyn Fn(u32) -> Option<f64>);
         let facts =
             Facts { counts: &self.stage.counts, total: self.total, vectors: &self.stage.prepared.short };
-        let rows: Vec<Parts> = answers.iter().map(|ranked| measure(task, ranked, &facts, utility)).collect();
+        let rows: Vec<Parts> = answers.iter().map(|lists| measure(task, lists, &facts, utility)).collect();
         tally.add(question.sitting.group(), &rows);
-        for (method, ranked) in answers.iter().enumerate() {
-            tally.show(method, answers.len(), catalogue.items.len(), &ranked.list);
+        for (method, lists) in answers.iter().enumerate() {
+            // What was ever shown has no mean over lists: the first one stands for all.
+            if let Some(first) = lists.first() {
+                tally.show(method, answers.len(), catalogue.items.len(), &first.list);
+            }
         }
         tally.steps += 1;
         let found = task.relevant.iter().any(|(item, _)| question.candidates.contains(item));
@@ -233,11 +236,11 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// The answer of every method, ours first.
-    fn answers(&mut self, question: &Question<'_>) -> anyhow::Result<Vec<Ranked>> {
-        let mut answers = vec![self.ours.rank(question)?];
+    /// The lists of every method, ours first.
+    fn answers(&mut self, question: &Question<'_>) -> anyhow::Result<Vec<Vec<Ranked>>> {
+        let mut answers = vec![self.ours.lists(question)?];
         for method in &mut self.others {
-            answers.push(method.rank(question)?);
+            answers.push(method.lists(question)?);
         }
         Ok(answers)
     }

@@ -47,7 +47,7 @@ fn week() -> Catalogue {
 }
 
 /// Every answer to every question of a session before `until_ms`.
-fn answers(catalogue: &Catalogue, rules: &LabelRules, until_ms: i64) -> Vec<Vec<Ranked>> {
+fn answers(catalogue: &Catalogue, rules: &LabelRules, until_ms: i64) -> Vec<Vec<Vec<Ranked>>> {
     let rows = Rows::new(true, false, Some("none"));
     let judge = judge(catalogue, rules, &rows);
     let sessions = catalogue.sessions();

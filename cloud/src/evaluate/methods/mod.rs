@@ -29,6 +29,9 @@ pub use neighbours::Neighbours;
 
 /// Places of a list that are looked at; what is right further down counts as not found.
 pub const PLACES: usize = 100;
+/// What [`Question::draw`] is asked with where scores are equal; whoever orders by draws alone takes another salt, or equal scores
+/// would stand in their order turned round.
+const TIES: u32 = 0;
 
 /// One question with all that may be known when it is asked.
 pub struct Question<'a> {
@@ -86,16 +89,18 @@ impl Question<'_> {
         let mut order: Vec<(u32, f32)> =
             scores.iter().copied().filter(|(item, _)| !self.played.contains(item)).collect();
         order.sort_by(|one, other| {
-            other.1.total_cmp(&one.1).then_with(|| self.draw(one.0).cmp(&self.draw(other.0)))
+            other.1.total_cmp(&one.1).then_with(|| self.draw(one.0, TIES).cmp(&self.draw(other.0, TIES)))
         });
         Ranked { list: order.into_iter().take(PLACES).map(|(item, _)| item).collect(), scores }
     }
 
-    /// A number that depends on the question and the item alone (SplitMix64's finaliser; Steele and others, 2014).
+    /// A number that depends on the question, the item and the salt alone: of SplitMix64 (Steele and others, 2014) with question and
+    /// item as its seed, the number at that place.
     #[must_use]
-    pub fn draw(&self, item: u32) -> u64 {
+    pub fn draw(&self, item: u32, salt: u32) -> u64 {
         let event = self.sitting.session.events[self.task.known];
-        let mut bits = (u64::from(event) << 32 | u64::from(item)).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let steps = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(u64::from(salt) + 1);
+        let mut bits = (u64::from(event) << 32 | u64::from(item)).wrapping_add(steps);
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^ (bits >> 31)
@@ -118,6 +123,14 @@ pub trait Method: Send {
     /// # Errors
     /// When the engine refuses an event or a request.
     fn rank(&mut self, question: &Question<'_>) -> anyhow::Result<Ranked>;
+
+    /// The lists that the method's figures for a question are the mean of: one, but of a method that draws.
+    ///
+    /// # Errors
+    /// As [`Self::rank`].
+    fn lists(&mut self, question: &Question<'_>) -> anyhow::Result<Vec<Ranked>> {
+        Ok(vec![self.rank(question)?])
+    }
 }
 
 /// What methods learned.
