@@ -13,6 +13,7 @@ use super::methods::{EngineMethod, Learned, LearnedOnce, Method, Question, Rows}
 use super::metrics::{Facts, Parts, Ranked, measure};
 use super::outcomes::Outcomes;
 use super::stage::{Sitting, Stage};
+use super::steps;
 use super::tally::Tally;
 use super::tasks::{Source, Task, count, tasks};
 use crate::catalog::generate::truth::Truth;
@@ -268,18 +269,17 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// How much of what did well in the session was among the items nearest to the person before it.
+    /// How much of what was really played in the session, skipped or not, was among the items nearest to the person before it.
     fn retrieval(&self, sitting: &Sitting<'_>, first: &Task, tally: &mut Tally) {
         let retrieves = matches!(self.judge.source, Source::Pack | Source::Own) && first.candidates.is_none();
         let Some(user) = sitting.viewer.user.filter(|_| retrieves) else { return };
         let query = self.stage.prepared.embeddings.user(user);
         let found: BTreeSet<u32> =
             self.stage.retrieve(&sitting.viewer, query, RETRIEVED).into_iter().collect();
-        let did_well: Vec<u32> =
-            first.labelled.iter().filter(|one| one.positive).map(|one| one.item).collect();
-        let hits = did_well.iter().filter(|item| found.contains(item)).count();
+        let played = steps::played(self.judge.catalogue, sitting.session);
+        let hits = played.intersection(&found).count();
         let mine = tally.retrieved.entry(sitting.group()).or_default();
-        *mine = (mine.0 + hits as f64, mine.1 + did_well.len() as f64);
+        *mine = (mine.0 + hits as f64, mine.1 + played.len() as f64);
     }
 }
 

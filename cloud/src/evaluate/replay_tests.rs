@@ -115,7 +115,11 @@ fn a_past_event_does_change_what_comes_after() {
 
 /// What the replay of one session adds up, by somebody who was never met before: these events, each with an item or none.
 fn replayed(events: &[(Option<usize>, EventKind)], rows: &Rows) -> Tally {
-    let (mut catalogue, rules) = (week(), LabelRules::of("radio").unwrap());
+    replayed_in(week(), events, rows)
+}
+
+fn replayed_in(mut catalogue: Catalogue, events: &[(Option<usize>, EventKind)], rows: &Rows) -> Tally {
+    let rules = LabelRules::of("radio").unwrap();
     let begins_ms = 6 * 86_400_000 + 10 * 3_600_000;
     catalogue.add_events(samples::stranger(events, begins_ms, 1_000));
     let sessions = catalogue.sessions();
@@ -160,4 +164,24 @@ fn every_row_answers_every_question() {
     assert!(tally.steps > 6 && tally.in_pack > 0 && tally.in_pack <= tally.steps);
     assert!(tally.people.values().all(|people| people.len() == rows.names.len()));
     assert!(tally.shown.iter().all(|shown| shown.contains(&true)));
+}
+
+#[test]
+fn retrieval_is_held_to_what_was_played_and_not_to_what_did_well_alone() {
+    use EventKind::{Complete, Impression, Save, Skip, Stop};
+    let mut catalogue = week();
+    // Nobody here may get these two: retrieval finds all the others, the catalogue being small.
+    for item in [5, 8] {
+        catalogue.items[item].regions = vec!["FR".into()];
+    }
+    let events = [
+        (Some(3), Complete),
+        (Some(4), Skip),
+        (Some(5), Skip),
+        (Some(6), Stop),
+        (Some(7), Impression),
+        (Some(8), Save),
+    ];
+    let tally = replayed_in(catalogue, &events, &Rows::ours());
+    assert_eq!(tally.retrieved.values().collect::<Vec<_>>(), [&(3.0, 4.0)]);
 }

@@ -52,7 +52,7 @@ pub struct Report {
     pub(super) figures: Figures<COUNT>,
     pub(super) people: usize,
     pub(super) tally: Tally,
-    /// Share of what did well in a session that was among the 100 items retrieved before it.
+    /// Share of what was really played in a session that was among the 100 items retrieved before it.
     pub(super) recall: Figures<1>,
     /// Shares of the catalogue and of the tail's creators that each row showed.
     pub(super) coverage: Vec<(f64, Option<f64>)>,
@@ -267,6 +267,17 @@ mod tests {
             (&json!(6.0), &json!(9))
         );
         assert!(json["watch_seconds_mae_low"].as_f64() < Some(6.0) && json["reasons"]["heads"].is_null());
+    }
+
+    #[test]
+    fn the_recall_of_retrieval_stands_above_the_table_where_there_is_one() {
+        let mut report = report();
+        assert!(!report.markdown().contains("Recall@100"), "nothing was retrieved");
+        report.recall = Figures::new(&[vec![[(3.0, 4.0)]]], 1);
+        let text = report.markdown();
+        let (above, _) = text.split_once("\n| method |").unwrap();
+        assert!(above.ends_with("Recall@100 of what was played: 0.750 [0.750, 0.750].\n"), "{above}");
+        assert_eq!(report.json()["recall_at_100"], json!(0.75));
     }
 
     #[test]

@@ -1,4 +1,8 @@
-//! From a session's log to the steps it is judged at and learned from.
+//! From a session's log to the steps it is judged at and learned from, and to what it played.
+
+use std::collections::BTreeSet;
+
+use segue_core::session::EventKind;
 
 use crate::catalog::{Catalogue, SessionLog};
 use crate::evaluate::LabelRules;
@@ -34,6 +38,32 @@ pub(super) fn is_step(catalogue: &Catalogue, session: &SessionLog, known: usize)
     item(known).is_some() && (known == 0 || item(known) != item(known - 1))
 }
 
+/// Items that were really played in a session, whether they did well, were skipped, or nobody knows.
+pub(super) fn played(catalogue: &Catalogue, session: &SessionLog) -> BTreeSet<u32> {
+    let events = session.events.iter().map(|event| *event as usize);
+    let played = events.filter(|event| is_play(&catalogue.events[*event].kind));
+    played.filter_map(|event| catalogue.event_items[event]).collect()
+}
+
+/// Whether an event says that its item was played, or stands for that where the log tells of no plays: not what was merely shown,
+/// put aside for later or waved away.
+fn is_play(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::Play
+            | EventKind::Progress
+            | EventKind::Complete
+            | EventKind::Skip
+            | EventKind::Stop
+            | EventKind::Seek
+            | EventKind::Replay
+            | EventKind::Like
+            | EventKind::Rating
+            | EventKind::Click
+            | EventKind::Purchase
+    )
+}
+
 fn next_positive(
     catalogue: &Catalogue,
     session: &SessionLog,
@@ -50,19 +80,24 @@ fn next_positive(
 
 #[cfg(test)]
 mod tests {
-    use segue_core::session::EventKind;
-
     use super::*;
     use crate::towers::samples;
 
-    /// The steps of a session of somebody who was never met before, with these events; no item is what was searched.
-    fn steps_of(events: &[(Option<usize>, EventKind)]) -> Vec<Step> {
+    /// What `tell` makes of a session of somebody who was never met before, with these events; no item is what was searched.
+    fn of_session<T>(
+        events: &[(Option<usize>, EventKind)],
+        tell: impl FnOnce(&Catalogue, &SessionLog) -> T,
+    ) -> T {
         let mut catalogue = samples::catalogue();
         catalogue.add_events(samples::stranger(events, 1_000_000, 1));
         let sessions = catalogue.sessions();
         let is_new = |session: &&SessionLog| catalogue.events[session.events[0] as usize].session == "new";
-        let session = sessions.iter().find(is_new).unwrap();
-        steps(&catalogue, session, &LabelRules::of("radio").unwrap())
+        tell(&catalogue, sessions.iter().find(is_new).unwrap())
+    }
+
+    fn steps_of(events: &[(Option<usize>, EventKind)]) -> Vec<Step> {
+        let rules = LabelRules::of("radio").unwrap();
+        of_session(events, |catalogue, session| steps(catalogue, session, &rules))
     }
 
     #[test]
@@ -81,5 +116,23 @@ mod tests {
         let never = samples::ITEMS - 1;
         let steps = steps_of(&[(Some(0), EventKind::Complete), (Some(never), EventKind::Complete)]);
         assert_eq!(steps, [Step { known: 0, target: 0 }, Step { known: 1, target: never }]);
+    }
+
+    #[test]
+    fn what_was_skipped_or_stopped_was_played_and_what_was_merely_shown_was_not() {
+        use EventKind::{Complete, Custom, Dislike, Impression, Like, Play, Save, Search, Skip, Stop};
+        let events = [
+            (Some(0), Complete),
+            (Some(0), Like),
+            (Some(1), Skip),
+            (Some(2), Play),
+            (Some(3), Stop),
+            (None, Search),
+            (Some(4), Impression),
+            (Some(5), Save),
+            (Some(6), Dislike),
+            (Some(7), Custom("waved".into())),
+        ];
+        assert_eq!(of_session(&events, played), [0, 1, 2, 3].into());
     }
 }

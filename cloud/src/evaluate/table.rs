@@ -15,7 +15,7 @@ const COLUMNS: [(Metric, &str); 5] = [
     (Metric::Utility10, "utility@10"),
 ];
 
-/// Sessions, questions, what was left out, and the gap.
+/// Sessions, questions, what was left out, the gap, and what retrieval is worth.
 pub(super) fn counts(report: &Report) -> String {
     let (steps, sessions, in_pack) = report.counts();
     let mut text = format!(
@@ -33,6 +33,10 @@ pub(super) fn counts(report: &Report) -> String {
             let _ = write!(text, " Gap closed after 5 events: {gap:.3} [{low:.3}, {high:.3}].");
         }
         None => text.push_str(" Gap closed after 5 events: none, the ceiling is not above the pack's order."),
+    }
+    let recall = (report.recall.value(0, 0_usize), report.recall.interval(0, 0_usize));
+    if let (Some(recall), Some((low, high))) = recall {
+        let _ = write!(text, " Recall@100 of what was played: {recall:.3} [{low:.3}, {high:.3}].");
     }
     text
 }

@@ -19,7 +19,7 @@ pub struct Tally {
     pub steps: usize,
     /// Questions with something right among the candidates.
     pub in_pack: usize,
-    /// By person: items that did well in a session, among the 100 retrieved before it, and all of them.
+    /// By person: items that were really played in a session, skipped or not, among the 100 retrieved before it, and all of them.
     pub retrieved: BTreeMap<u64, (f64, f64)>,
     /// What the ranker's heads answered, with what became of it.
     pub heads: Heads,
