@@ -144,7 +144,7 @@ impl Default for Settings {
                 person_audience: None,
                 refresh_every: None,
                 training_log_every: Some(Duration::from_secs(3_600)),
-                kept_lists: 0,
+                kept_lists: 10,
                 on_demand: true,
             },
             limits: Limits::default(),

@@ -17,7 +17,8 @@ use super::{HOUR_MS, LABEL_HOURS};
 use crate::erasure::{Erased, Tombstones};
 use crate::stores::disk::{create_folder, remove_file, write_synced};
 
-/// Bytes of the lists of an hour: whoever writes the training log reads those of twenty-five hours at once.
+/// Bytes of the lists of an hour: whoever writes the training log reads those of twenty-five hours, one hour's after the
+/// other's, and holds of them those that events name.
 const HOUR_BYTES: u64 = 256 << 20;
 
 /// A list that the service or a device made, as a line of `D/slates/HOUR.jsonl`; `segue features --logs` reads it too.
@@ -165,7 +166,7 @@ impl Slates {
         let mut gone = 0;
         for (_, path) in files(&self.folder)? {
             remove_cut_off(&path)?;
-            let (lists, bad) = read_file(&path)?;
+            let (lists, bad) = read_file(&path, |_| true)?;
             let kept: Vec<&Kept> = lists.iter().filter(|list| !erased.contains(&list.user)).collect();
             // Nobody can tell whose a line is that was cut off.
             if kept.len() < lists.len() || bad > 0 {
@@ -190,11 +191,15 @@ pub(super) fn folder(data: &Path) -> PathBuf {
     data.join("slates")
 }
 
-/// The lists of these hours, and how many lines were none.
-pub(super) fn read(data: &Path, from: i64, to: i64) -> anyhow::Result<(Lists, usize)> {
+/// The lists of these hours that `is_asked` for by user and id, and how many lines were none.
+pub(super) fn read(
+    data: &Path,
+    (from, to): (i64, i64),
+    is_asked: impl Fn(&str, &str) -> bool,
+) -> anyhow::Result<(Lists, usize)> {
     let (mut lists, mut bad) = (Lists::new(), 0);
     for (_, path) in files(&folder(data))?.into_iter().filter(|(hour, _)| (from..=to).contains(hour)) {
-        let (more, others) = read_file(&path)?;
+        let (more, others) = read_file(&path, |list| is_asked(&list.user, &list.slate))?;
         for list in more {
             let name = (list.user.clone(), list.slate.clone());
             // Told of again, it stays as it is in the earliest hour, and nobody tells the service what it made itself.
@@ -207,7 +212,7 @@ pub(super) fn read(data: &Path, from: i64, to: i64) -> anyhow::Result<(Lists, us
     Ok((lists, bad))
 }
 
-/// Removes the lists of hours before `first`: the training log has them.
+/// Removes the lists of hours before `first`: the training log has them, or no event told of them in time.
 pub(super) fn forget(data: &Path, first: i64) -> anyhow::Result<()> {
     for (_, path) in files(&folder(data))?.into_iter().filter(|(hour, _)| *hour < first) {
         remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
@@ -240,8 +245,8 @@ fn remove_cut_off(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A file's lists, and how many lines were cut off by a kill.
-fn read_file(path: &Path) -> anyhow::Result<(Vec<Kept>, usize)> {
+/// A file's lists that are wanted, and how many lines were cut off by a kill.
+fn read_file(path: &Path, is_wanted: impl Fn(&Kept) -> bool) -> anyhow::Result<(Vec<Kept>, usize)> {
     let text = match std::fs::read(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Default::default()),
         read => read.with_context(|| format!("cannot read {}", path.display()))?,
@@ -249,8 +254,9 @@ fn read_file(path: &Path) -> anyhow::Result<(Vec<Kept>, usize)> {
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let (mut lists, mut bad) = (Vec::new(), 0);
     for line in lines {
-        match serde_json::from_slice(line) {
-            Ok(list) => lists.push(list),
+        match serde_json::from_slice::<Kept>(line) {
+            Ok(list) if is_wanted(&list) => lists.push(list),
+            Ok(_) => {}
             Err(_) => bad += 1,
         }
     }

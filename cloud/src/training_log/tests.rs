@@ -323,8 +323,24 @@ fn a_line_that_a_kill_cut_off_costs_no_other_list() {
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, [whole.as_slice(), &whole[..20]].concat()).unwrap();
     assert!(keep("l2"));
-    let (lists, cut_off) = slates::read(data.path(), HOUR, HOUR).unwrap();
+    let (lists, cut_off) = slates::read(data.path(), (HOUR, HOUR), |_, _| true).unwrap();
     assert_eq!((lists.len(), cut_off), (2, 1));
+    let (named, cut_off) = slates::read(data.path(), (HOUR, HOUR), |_, slate| slate == "l2").unwrap();
+    assert_eq!(named.into_keys().collect::<Vec<_>>(), [("u1".to_owned(), "l2".to_owned())]);
+    assert_eq!(cut_off, 1, "lines that are none count whoever is asked for");
+}
+
+#[test]
+fn lists_that_no_event_tells_of_go_once_no_row_can_be_about_them() {
+    let world = World::new();
+    let tombstones = Tombstones::open(world.data.path()).unwrap();
+    let slates = Slates::new(world.data.path(), 1);
+    assert!(slates.keep(&list("u1", "l1"), &tombstones).unwrap());
+    let left = || std::fs::read_dir(world.data.path().join("slates")).unwrap().count();
+    world.write(2 * LABEL_HOURS);
+    assert_eq!(left(), 1, "an event of the hour after it may yet be written");
+    world.write(2 * LABEL_HOURS + 1);
+    assert_eq!(left(), 0);
 }
 
 #[test]
@@ -344,7 +360,7 @@ fn no_list_is_kept_of_whoever_is_forgotten_and_those_of_several_hours_lie_apart(
     assert_eq!(slates.erase(&tombstones.erased()).unwrap(), 5);
     assert!(!keep("u1", 1) && keep("u2", 1));
     for (hour, lists) in [(0, 1), (1, 1), (30, 1), (31, 1)] {
-        let (found, cut_off) = slates::read(data.path(), HOUR + hour, HOUR + hour).unwrap();
+        let (found, cut_off) = slates::read(data.path(), (HOUR + hour, HOUR + hour), |_, _| true).unwrap();
         assert!(found.keys().all(|(user, _)| user == "u2"), "{hour}");
         assert_eq!((found.len(), cut_off), (lists, 0), "{hour}");
     }

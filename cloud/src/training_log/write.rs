@@ -1,5 +1,6 @@
 //! Writing the hours whose label windows are over.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -83,6 +84,9 @@ pub fn write(data: &Path, now_ms: i64, filter: Filter) -> anyhow::Result<Summary
     }
     writer.state.run_ms = Some(now_ms);
     writer.state.write(data)?;
+    // Where no events come, no hour is finished; what is to be written yet came in within the label window, and asks for
+    // lists of the one before it.
+    slates::forget(data, now_ms.div_euclid(HOUR_MS) - 2 * LABEL_HOURS)?;
     writer.summary.waiting = writer.hours.between(writer.state.next, i64::MAX).count();
     Ok(writer.summary)
 }
@@ -123,7 +127,11 @@ impl Writer {
         let between = |from, to| {
             hours.between(from, to).filter(move |arrival: &&Arrival| !erased.contains(&arrival.event.user))
         };
-        let (lists, cut_off) = slates::read(&self.data, hour - LABEL_HOURS, hour)?;
+        let named: HashSet<(&str, &str)> = between(hour, hour)
+            .filter_map(|arrival| Some((arrival.event.user.as_str(), arrival.event.slate.as_deref()?)))
+            .collect();
+        let is_named = |user: &str, slate: &str| named.contains(&(user, slate));
+        let (lists, cut_off) = slates::read(&self.data, (hour - LABEL_HOURS, hour), is_named)?;
         let earlier = between(hour - LABEL_HOURS, hour - 1);
         let rows =
             rows::rows(earlier, between(hour, hour), between(hour, hour + LABEL_HOURS), &lists, &self.rules);
