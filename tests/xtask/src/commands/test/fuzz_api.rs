@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use serde_json::Value;
 
 use crate::http;
 use crate::paths::Paths;
@@ -22,6 +23,9 @@ const REQUIREMENTS: &str = "tests/api/requirements.lock";
 
 /// Admits the fuzzer to what services may ask; nothing outside of this process ever sees it.
 const KEY: &str = "the-key-of-a-fuzzer-with-its-thirty-two-bytes";
+
+/// Admits it to what only an administrator may ask, likewise.
+const ADMIN_KEY: &str = "the-key-of-an-administrator-with-its-thirty-two-bytes";
 
 /// Signs the token of a person, likewise.
 const SECRET: &str = "the-secret-of-people-with-its-thirty-two-bytes";
@@ -56,6 +60,9 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 
 /// How long the service may take to get ready for what needs vectors.
 const READY: Duration = Duration::from_secs(120);
+
+/// How long a refresh or rollback may take that the fuzzer began.
+const JOBS: Duration = Duration::from_secs(600);
 
 /// How long the packages' registry may take to answer a call.
 const REACH: Duration = Duration::from_secs(5);
@@ -96,7 +103,12 @@ fn is_online() -> bool {
     addresses.into_iter().flatten().any(|address| TcpStream::connect_timeout(&address, REACH).is_ok())
 }
 
-/// As a service, as a person and as nobody: what each may ask is another part of the description.
+/// Who asks: by which name the step knows them, what they send as credentials, and which paths they ask for where it is not
+/// all of them.
+type Caller<'a> = (&'static str, Option<&'a str>, Option<&'static str>);
+
+/// As a service, as a person, as nobody and as an administrator: what each may ask is another part of the description. The
+/// last one asks for what is theirs alone, after the others, whom their refreshes and rollbacks would disturb.
 fn fuzz(
     paths: &Paths,
     step: &Step,
@@ -105,28 +117,37 @@ fn fuzz(
     data: &Path,
 ) -> anyhow::Result<((), Counts)> {
     let mut serve = segue.serve_command(paths, data, None);
+    let keys = format!("{KEY},{ADMIN_KEY} admin");
+    serve.env("SEGUE_SERVICE_KEYS", keys).env("SEGUE_PERSON_SECRET", SECRET);
     // A person may ask for less in a second than the fuzzer does.
-    serve.env("SEGUE_SERVICE_KEYS", KEY).env("SEGUE_PERSON_SECRET", SECRET);
     serve.env("SEGUE_LIMITS_PERSON_RATE", "0");
     let server = Server::start(step, serve, 0)?;
     wait_for_vectors(&server)?;
     let token = shell::answer(&mut shell::program(paths, python, ["-c", SIGN_IN, SECRET]));
     let token = token.context("no token could be made")?;
+    let callers: [Caller<'_>; 4] = [
+        ("a service", Some(KEY), None),
+        ("a person", Some(token.as_str()), None),
+        ("nobody", None, None),
+        ("an administrator", Some(ADMIN_KEY), Some("/v1/admin/")),
+    ];
     let mut counts = Counts::default();
-    for (who, credentials) in [("a service", Some(KEY)), ("a person", Some(token.as_str())), ("nobody", None)]
-    {
-        let mut command = requests(paths, &server, (python, extent), credentials);
-        shell::run(step, command.current_dir(data)).with_context(|| format!("asked as {who}"))?;
+    let asked = callers.into_iter().try_for_each(|caller| {
+        let mut command = requests(paths, &server, (python, extent), caller);
+        shell::run(step, command.current_dir(data)).with_context(|| format!("asked as {}", caller.0))?;
         counts.add(Counts::ONE);
-    }
-    Ok(((), counts))
+        anyhow::Ok(())
+    });
+    // Also where something was found: what goes on would write into the folder while it is removed.
+    let waited = wait_for_jobs(&server);
+    asked.and(waited).map(|()| ((), counts))
 }
 
 fn requests(
     paths: &Paths,
     server: &Server,
     (python, extent): (&Path, &Extent),
-    credentials: Option<&str>,
+    (_, credentials, only): Caller<'_>,
 ) -> Command {
     let arguments = ["-m", "schemathesis.cli", "run", "--no-color", "--checks", CHECKS, "--seed", SEED];
     let mut command = shell::program(paths, python, arguments);
@@ -135,8 +156,26 @@ fn requests(
     if let Some(credentials) = credentials {
         command.arg("--header").arg(format!("Authorization: Bearer {credentials}"));
     }
+    if let Some(only) = only {
+        command.args(["--include-path-regex", only]);
+    }
     command.arg(format!("{}/api/v1/openapi.json", server.url()));
     command
+}
+
+/// Refreshes and rollbacks are processes of their own, which outlive a service that is killed.
+fn wait_for_jobs(server: &Server) -> anyhow::Result<()> {
+    let (key, started) = (format!("Authorization: Bearer {ADMIN_KEY}"), Instant::now());
+    while started.elapsed() < JOBS {
+        let answer = http::get_with(server.address, "/api/v1/admin/jobs", &key)?;
+        let answer: Value = serde_json::from_slice(&answer.body)?;
+        let jobs = answer["jobs"].as_array().with_context(|| format!("jobs are not told: {answer}"))?;
+        if jobs.iter().all(|job| job["stage"] != "running") {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(200));
+    }
+    bail!("a refresh or rollback runs for {} s", JOBS.as_secs())
 }
 
 /// Until then some operations are answered with 503, as described.
