@@ -12,6 +12,7 @@ use super::{METRICS, Metric};
 use crate::app::router;
 use crate::config::Config;
 use crate::doctor::Code;
+use crate::index::Quality;
 use crate::refresh::tests::{folder, options};
 use crate::state::AppState;
 
@@ -110,6 +111,15 @@ fn every_alarm_has_a_query_a_severity_and_a_runbook_that_is_there() {
     }
     let late = of_rules("expr").into_iter().find(|query| query.contains("segue_event_lag_seconds")).unwrap();
     assert!(late.ends_with("> 60"), "{late}");
+}
+
+/// With the gate's own bound it would never ring: what is below that is not published.
+#[test]
+fn the_alarm_about_recall_rings_for_what_may_be_published() {
+    let rules = of_rules("expr");
+    let rule = rules.iter().find_map(|query| query.strip_prefix("segue_refresh_recall_at_100 < ")).unwrap();
+    let bound: f64 = rule.split(' ').next().unwrap().parse().unwrap();
+    assert!(Quality { self_recall: 1.0, recall_at_100: bound - 0.01 }.is_enough(), "{rule}");
 }
 
 /// Prometheus' own word on the rules, where it is installed.
