@@ -18,6 +18,8 @@ use crate::state::AppState;
 
 const DASHBOARD: &str = include_str!("../../deploy/dashboard.json");
 const ALERTS: &str = include_str!("../../deploy/alerts.yml");
+const UNIT: &str = include_str!("../../deploy/segue.service");
+const CARD: &str = include_str!("../../deploy/segue-card.conf");
 
 /// What a service with a generation prints after one request and one bad event.
 async fn printed() -> String {
@@ -129,5 +131,26 @@ fn prometheus_accepts_the_rules() {
     match Command::new("promtool").args(["check", "rules", rules]).output() {
         Ok(checked) => assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr)),
         Err(_) => crate::skipped::note("promtool is not installed", "apt-get install prometheus"),
+    }
+}
+
+/// systemd's own word on the unit and what lets it reach a card, where it is installed, with a program that is there.
+#[test]
+fn systemd_accepts_the_unit_and_what_lets_it_reach_a_card() {
+    let folder = tempfile::tempdir().unwrap();
+    let (unit, more) = (folder.path().join("segue.service"), folder.path().join("segue.service.d"));
+    let program = std::env::current_exe().unwrap();
+    std::fs::write(&unit, UNIT.replace("/usr/local/bin/segue", program.to_str().unwrap())).unwrap();
+    std::fs::create_dir(&more).unwrap();
+    std::fs::write(more.join("card.conf"), CARD).unwrap();
+    let Ok(checked) = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit).output() else {
+        return crate::skipped::note("systemd-analyze is not installed", "apt-get install systemd");
+    };
+    // A key that systemd does not know is a line about its file and no failure; it tells of the machine's own units too.
+    let words = String::from_utf8_lossy(&checked.stderr);
+    let about: Vec<&str> = words.lines().filter(|line| line.contains("segue.service")).collect();
+    assert!(about.is_empty(), "{about:?}");
+    if !checked.status.success() {
+        crate::skipped::note("systemd-analyze cannot read units here", "a machine with systemd");
     }
 }
