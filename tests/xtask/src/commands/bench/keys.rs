@@ -3,7 +3,7 @@
 use super::Group;
 
 /// Every key, its group and its unit. `docs/BENCH.md` defines each.
-pub(crate) const KEYS: [(&str, Group, &str); 88] = [
+pub(crate) const KEYS: [(&str, Group, &str); 90] = [
     ("rerank_500x50_native_p50_ms", Group::Engine, "ms"),
     ("rerank_500x50_native_p99_ms", Group::Engine, "ms"),
     ("event_apply_native_p99_us", Group::Engine, "us"),
@@ -45,6 +45,7 @@ pub(crate) const KEYS: [(&str, Group, &str); 88] = [
     ("new_item_retrievable_ms", Group::Cloud, "ms"),
     ("pack_get_per_second", Group::Cloud, "1/s"),
     ("pack_304_per_second", Group::Cloud, "1/s"),
+    ("ratio_304_pack_get", Group::Cloud, "x"),
     ("ratio_nginx_pack_get", Group::Cloud, "x"),
     ("pack_get_p99_ms", Group::Cloud, "ms"),
     ("recommendations_first_p50_ms", Group::Cloud, "ms"),
@@ -52,6 +53,7 @@ pub(crate) const KEYS: [(&str, Group, &str); 88] = [
     ("recommendations_p99_ms", Group::Cloud, "ms"),
     ("events_per_second", Group::Cloud, "1/s"),
     ("events_202_p99_ms", Group::Cloud, "ms"),
+    ("events_full_p99_ms", Group::Cloud, "ms"),
     ("events_memory_bytes_each", Group::Cloud, "bytes"),
     ("mobile_lib_stripped_bytes", Group::Mobile, "bytes"),
     ("mobile_lib_arm64_stripped_bytes", Group::Mobile, "bytes"),
@@ -94,8 +96,8 @@ pub(crate) const KEYS: [(&str, Group, &str); 88] = [
     ("scaling_500x1000_p99_ms", Group::Scaling, "ms"),
 ];
 
-/// What a figure is to stay under (`<`) or to reach (`>=`); `docs/BENCH.md` says why one is missed.
-pub(crate) const AIMS: [(&str, &str); 27] = [
+/// What a figure is to stay under (`<`), to exceed (`>`) or to reach (`>=`); `docs/BENCH.md` says why one is missed.
+pub(crate) const AIMS: [(&str, &str); 28] = [
     ("rerank_500x50_native_p99_ms", "< 1"),
     ("event_apply_native_p99_us", "< 20"),
     ("pack_open_native_p50_ms", "< 1"),
@@ -113,6 +115,7 @@ pub(crate) const AIMS: [(&str, &str); 27] = [
     ("usearch_f16_1m_64_bytes", "< 3000000000"),
     ("pack_on_demand_p99_ms", "< 1000"),
     ("new_item_retrievable_ms", "< 300000"),
+    ("ratio_304_pack_get", "> 1"),
     ("ratio_nginx_pack_get", ">= 0.6"),
     ("pack_get_p99_ms", "< 5"),
     ("recommendations_p99_ms", "< 20"),

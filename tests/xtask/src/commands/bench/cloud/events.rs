@@ -38,6 +38,7 @@ pub(super) fn measure(step: &Step, server: &Server) -> anyhow::Result<Figures> {
     Ok(Figures::from_iter([
         ("events_per_second".to_owned(), Value::from((full.per_second() * BATCH as f64).round())),
         ("events_202_p99_ms".to_owned(), Value::from(half.percentile(99.0))),
+        ("events_full_p99_ms".to_owned(), Value::from(full.percentile(99.0))),
         (
             "events_memory_bytes_each".to_owned(),
             growth.map_or(Value::Null, |bytes| Value::from(bytes / events)),

@@ -99,11 +99,12 @@ impl Packs {
         }
         let [ours, theirs, known] = [ours, theirs, known].map(super::median);
         let half = self.turn(server.address, Asked::Pack, ours.map(|rate| rate / 2.0))?;
-        let ratio = ours.zip(theirs).map(|(ours, theirs)| ours / theirs);
+        let over = |one: Option<f64>, other: Option<f64>| one.zip(other).map(|(one, other)| one / other);
         Ok(Figures::from_iter([
             ("pack_get_per_second".to_owned(), json!(ours)),
             ("pack_304_per_second".to_owned(), json!(known)),
-            ("ratio_nginx_pack_get".to_owned(), json!(ratio)),
+            ("ratio_304_pack_get".to_owned(), json!(over(known, ours))),
+            ("ratio_nginx_pack_get".to_owned(), json!(over(ours, theirs))),
             ("pack_get_p99_ms".to_owned(), Value::from(half.percentile(99.0))),
         ]))
     }
