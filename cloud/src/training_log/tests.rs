@@ -338,7 +338,7 @@ fn lists_that_no_event_tells_of_go_once_no_row_can_be_about_them() {
     assert!(slates.keep(&list("u1", "l1"), &tombstones).unwrap());
     let left = || std::fs::read_dir(world.data.path().join("slates")).unwrap().count();
     world.write(2 * LABEL_HOURS);
-    assert_eq!(left(), 1, "an event of the hour after it may yet be written");
+    assert_eq!(left(), 1, "a row of a day later may yet be about it");
     world.write(2 * LABEL_HOURS + 1);
     assert_eq!(left(), 0);
 }
