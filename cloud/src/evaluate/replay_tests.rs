@@ -46,10 +46,19 @@ fn week() -> Catalogue {
     catalogue
 }
 
+/// Where candidates may come from; with those of one's own they are given or the pack's.
+const SOURCES: [Source; 4] = [Source::Pack, Source::Slate, Source::Target, Source::Catalogue];
+
 /// Every answer to every question of a session before `until_ms`.
-fn answers(catalogue: &Catalogue, rules: &LabelRules, until_ms: i64) -> Vec<Vec<Vec<Ranked>>> {
+fn answers(
+    catalogue: &Catalogue,
+    rules: &LabelRules,
+    source: Source,
+    until_ms: i64,
+) -> Vec<Vec<Vec<Ranked>>> {
     let rows = Rows::new(true, false, Some("none"));
-    let judge = judge(catalogue, rules, &rows);
+    let judge = Judge { source, ..judge(catalogue, rules, &rows) };
+    let given = matches!(source, Source::Slate | Source::Target).then(|| (0..8).collect::<Vec<u32>>());
     let sessions = catalogue.sessions();
     let held_out: Vec<&SessionLog> = sessions.iter().filter(|session| session.held_out).collect();
     let stage = judge.stage(Some(held_out[0])).unwrap();
@@ -57,13 +66,13 @@ fn answers(catalogue: &Catalogue, rules: &LabelRules, until_ms: i64) -> Vec<Vec<
     let mut worker = Worker::new(&judge, &stage, &learned).unwrap();
     let mut all = Vec::new();
     for session in held_out {
-        let sitting = Sitting::new(&stage, &mut worker.maker, session, Source::Pack).unwrap();
+        let sitting = Sitting::new(&stage, &mut worker.maker, session, source).unwrap();
         worker.begin(&sitting).unwrap();
         for known in 0..session.events.len() {
             if catalogue.events[session.events[known] as usize].time_ms >= until_ms {
                 continue;
             }
-            let task = Task { known, candidates: None, relevant: Vec::new(), labelled: Vec::new() };
+            let task = Task { known, candidates: given.clone(), relevant: Vec::new(), labelled: Vec::new() };
             let pack = sitting.pack_for(&stage, &task, &sitting.vector).unwrap().unwrap();
             let played = worker.played(&sitting, &task);
             let question = Question {
@@ -71,7 +80,7 @@ fn answers(catalogue: &Catalogue, rules: &LabelRules, until_ms: i64) -> Vec<Vec<
                 sitting: &sitting,
                 task: &task,
                 pack: &pack,
-                candidates: &pack.items,
+                candidates: given.as_deref().unwrap_or(&pack.items),
                 played: &played,
             };
             all.push(worker.answers(&question).unwrap());
@@ -84,8 +93,6 @@ fn answers(catalogue: &Catalogue, rules: &LabelRules, until_ms: i64) -> Vec<Vec<
 fn a_planted_future_event_changes_no_earlier_score() {
     let (catalogue, rules) = (week(), LabelRules::of("radio").unwrap());
     let planted_ms = 6 * 86_400_000 + 3_600_000 + 500_000;
-    let before = answers(&catalogue, &rules, planted_ms);
-    assert!(before.len() > 5);
     let mut planted = catalogue.clone();
     let plant = |id: &str, user, session: &str, kind| {
         let mut event = samples::event(id, user, 10, planted_ms);
@@ -98,8 +105,12 @@ fn a_planted_future_event_changes_no_earlier_score() {
         plant("p2", 1, "s6-1", EventKind::NotInterested),
         plant("p3", 2, "new", EventKind::Purchase),
     ]);
-    assert_eq!(answers(&planted, &rules, planted_ms), before);
-    assert_ne!(answers(&planted, &rules, i64::MAX).len(), before.len());
+    for source in SOURCES {
+        let before = answers(&catalogue, &rules, source, planted_ms);
+        assert!(before.len() > 5);
+        assert_eq!(answers(&planted, &rules, source, planted_ms), before, "{source:?}");
+        assert_ne!(answers(&planted, &rules, source, i64::MAX).len(), before.len());
+    }
 }
 
 #[test]
@@ -110,7 +121,13 @@ fn a_past_event_does_change_what_comes_after() {
     event.session = "s6-0".into();
     event.kind = EventKind::Save;
     told.add_events(vec![event]);
-    assert_ne!(answers(&told, &rules, i64::MAX), answers(&catalogue, &rules, i64::MAX));
+    // The session is the first one; its last question comes after four events, with what was told after five.
+    let ours = |catalogue: &Catalogue, source, last: usize| {
+        answers(catalogue, &rules, source, i64::MAX)[last][0].clone()
+    };
+    for source in SOURCES {
+        assert_ne!(ours(&told, source, 5), ours(&catalogue, source, 4), "{source:?}");
+    }
 }
 
 /// What the replay of one session adds up, by somebody who was never met before: these events, each with an item or none.
