@@ -21,6 +21,9 @@ use crate::stores::disk::{create_folder, remove_file, write_synced};
 /// other's, and holds of them those that events name.
 const HOUR_BYTES: u64 = 256 << 20;
 
+/// Hours that lists wait for whoever writes the training log: where nobody does, they do not fill the disk.
+const WAITING_HOURS: i64 = 7 * 24;
+
 /// A list that the service or a device made, as a line of `D/slates/HOUR.jsonl`; `segue features --logs` reads it too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
@@ -120,7 +123,10 @@ impl Slates {
         }
         let HourFile { file, bytes } = match open.entry(hour) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(self.file(hour).context("lists cannot be kept")?),
+            Entry::Vacant(new) => {
+                remove_before(&self.folder, hour - WAITING_HOURS)?;
+                new.insert(self.file(hour).context("lists cannot be kept")?)
+            }
         };
         let longer = *bytes + line.len() as u64;
         if longer > self.hour_bytes {
@@ -214,7 +220,11 @@ pub(super) fn read(
 
 /// Removes the lists of hours before `first`: the training log has them, or no event told of them in time.
 pub(super) fn forget(data: &Path, first: i64) -> anyhow::Result<()> {
-    for (_, path) in files(&folder(data))?.into_iter().filter(|(hour, _)| *hour < first) {
+    remove_before(&folder(data), first)
+}
+
+fn remove_before(folder: &Path, first: i64) -> anyhow::Result<()> {
+    for (_, path) in files(folder)?.into_iter().filter(|(hour, _)| *hour < first) {
         remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
     }
     Ok(())

@@ -344,6 +344,19 @@ fn lists_that_no_event_tells_of_go_once_no_row_can_be_about_them() {
 }
 
 #[test]
+fn lists_wait_a_week_for_whoever_writes_the_training_log() {
+    let data = tempfile::tempdir().unwrap();
+    let tombstones = Tombstones::open(data.path()).unwrap();
+    let slates = Slates::new(data.path(), 1);
+    let files_after = |hour: i64| {
+        let kept = Kept { time_ms: NOW + hour * HOUR_MS, ..list("u1", &format!("l{hour}")) };
+        assert!(slates.keep(&kept, &tombstones).unwrap());
+        slates::files(&data.path().join("slates")).unwrap().len()
+    };
+    assert_eq!([0, 7 * 24, 7 * 24 + 1].map(files_after), [1, 2, 2]);
+}
+
+#[test]
 fn no_list_is_kept_of_whoever_is_forgotten_and_those_of_several_hours_lie_apart() {
     let data = tempfile::tempdir().unwrap();
     let tombstones = Tombstones::open(data.path()).unwrap();

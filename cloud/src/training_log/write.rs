@@ -73,6 +73,8 @@ pub fn write(data: &Path, now_ms: i64, filter: Filter) -> anyhow::Result<Summary
                 None => hours.add(arrival),
             }
         })?;
+        // Rows that are yet to be written ask for none before these; a log that was put back may have weeks of them.
+        writer.hours.forget(writer.state.next.saturating_sub(LABEL_HOURS));
         let is_end = tail.seen() == before;
         let now = if is_end { now_ms.div_euclid(HOUR_MS) } else { i64::MIN };
         while let Some(hour) = writer.hours.due(writer.state.next, LABEL_HOURS, now) {

@@ -48,7 +48,7 @@ struct Track {
 }
 
 pub(super) fn import(path: &Path, data: &Path, mut builder: Builder) -> anyhow::Result<Outcome> {
-    let mut number = 0;
+    let (mut number, before) = (0, builder.counted());
     for file in files(path, ".jsonl")? {
         let mut lines = Lines::open(&file)?;
         while let Some(line) = lines.next_line()? {
@@ -65,6 +65,7 @@ pub(super) fn import(path: &Path, data: &Path, mut builder: Builder) -> anyhow::
             number += 1;
         }
     }
+    builder.end_of("dialogs", before);
     let rule = Some(Rule::Folds { folds: FOLDS, held_out: 0 });
     builder.finish(Description { surface: "radio", timed: false, rule }, data)
 }

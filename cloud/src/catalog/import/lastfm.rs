@@ -22,6 +22,7 @@ const STEP_MS: i64 = 60_000;
 pub(super) fn import(path: &Path, data: &Path, mut builder: Builder) -> anyhow::Result<Outcome> {
     let negatives = negatives(&path.join("LastFM_sample.txt"), &mut builder)?;
     let tags = tags(&path.join("LastFM_item2attributes.json"), &mut builder)?;
+    let before = builder.counted();
     let mut lines = Lines::open(&path.join("LastFM.txt"))?;
     while let Some(line) = lines.next_line()? {
         builder.count_row();
@@ -30,6 +31,7 @@ pub(super) fn import(path: &Path, data: &Path, mut builder: Builder) -> anyhow::
             builder.reject("LastFM", line.number, reject, &String::from_utf8_lossy(&line.bytes));
         }
     }
+    builder.end_of("LastFM", before);
     builder.finish(Description { surface: "radio", timed: false, rule: Some(Rule::LeaveOneOut) }, data)
 }
 

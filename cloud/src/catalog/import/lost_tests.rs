@@ -44,6 +44,18 @@ fn tables_of_ones_own_are_refused_where_no_event_can_be_read() {
 }
 
 #[test]
+fn views_conversations_and_histories_of_which_none_can_be_read_are_refused() {
+    let views =
+        b"user_id,video_id,time_ms,duration_ms,playing_time,label_1D\nu,v,9000000000000000000,10,10,1\n";
+    let error = refused(Format::Segmm, &[("views.csv", views)]);
+    assert!(error.contains("value_out_of_range"), "{error}");
+    let error = refused(Format::Cpcd, &[("dialogs.jsonl", b"{\n")]);
+    assert!(error.contains("1 x not_json"), "{error}");
+    let error = refused(Format::Lastfm, &[("LastFM.txt", b"nobody nothing\n")]);
+    assert!(error.contains("no event could be read from 1 rows"), "{error}");
+}
+
+#[test]
 fn tables_without_events_and_those_with_one_that_can_be_read_are_imported() {
     let header = b"userId,movieId,rating,timestamp\n";
     let none = import(Format::Movielens, &[("movies.csv", MOVIES), ("ratings.csv", header)]);

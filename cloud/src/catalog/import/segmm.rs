@@ -23,6 +23,7 @@ struct View {
 }
 
 pub(super) fn import(path: &Path, data: &Path, mut builder: Builder) -> anyhow::Result<Outcome> {
+    let before = builder.counted();
     let mut views: Vec<View> = Vec::new();
     for file in files(path, ".csv")? {
         for_each_row(&file, "views", &COLUMNS, &mut builder, |_, row| {
@@ -49,6 +50,7 @@ pub(super) fn import(path: &Path, data: &Path, mut builder: Builder) -> anyhow::
         report(&mut builder, view, |builder| builder.event(event));
         *position += 1;
     }
+    builder.end_of("views", before);
     builder.finish(Description { surface: "feed", timed: true, rule: None }, data)
 }
 
