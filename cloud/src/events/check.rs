@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::disk::{Disk as _, FolderDisk};
 use super::error::StoreError;
+use super::ledger::id_of;
 use super::log::{begin, scan, segment_names, take};
 
 /// What a look through the log found.
@@ -17,7 +18,8 @@ pub struct Checked {
     pub torn_bytes: usize,
 }
 
-/// Reads every commit of the log of data folder `data` and checks it, and that each follows the one before.
+/// Reads every commit of the log of data folder `data` and checks it, that each follows the one before and that every event has
+/// an id: whatever a start of the service checks.
 ///
 /// # Errors
 /// The folder cannot be read, a commit is damaged or events are missing between two.
@@ -30,6 +32,8 @@ pub fn check(data: &Path) -> Result<Checked, StoreError> {
         let bytes = disk.read(name).map_err(|error| StoreError::disk("read", name, &error))?;
         let end = scan(name, &bytes, index + 1 == names.len(), |frame| {
             take(frame, name, &mut next)?;
+            let known = frame.lines().try_for_each(|line| id_of(line).map(drop));
+            known.map_err(|why| StoreError::damaged(name, frame.end, &why))?;
             found.events += frame.events;
             found.newest_ms = frame.received_ms;
             Ok(())

@@ -127,7 +127,8 @@ impl Ledger {
     }
 }
 
-fn id_of(line: &[u8]) -> Result<String, String> {
+/// What a line's event is known by; a line without one is damage.
+pub(super) fn id_of(line: &[u8]) -> Result<String, String> {
     #[derive(Deserialize)]
     struct Id {
         event_id: String,

@@ -4,7 +4,7 @@
 //! their numbers (counters, the training log, dead letters) goes on as if nothing had happened. A log that was begun anew would
 //! give the old numbers to other events. What a backup of the same log holds is taken from there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::disk::{Disk as _, FolderDisk};
 use super::error::StoreError;
 use super::frame::{self, Broken, Frame};
+use super::ledger::id_of;
 use super::log::{STUB, TORN, first_of, segment_name, segment_names};
 use super::store::lock;
 use crate::erasure::Tombstones;
@@ -24,14 +25,17 @@ const STUBS: u64 = 20_000;
 pub struct Mended {
     /// Segments that were written anew.
     pub segments: u64,
-    /// Events that came out of the backup.
+    /// Events that came out of the backup; what was erased in it too is none.
     pub restored: u64,
-    /// Events that nobody can read any more.
+    /// Events for which stubs were written, as nobody can read them any more. The stubs of an earlier mending count again where
+    /// the backup held others beside them, and where they stayed they do not.
     pub lost: u64,
 }
 
 /// Makes the log of data folder `data` whole again, out of what can be read of it and of that in `backup`, a backup's folder or
 /// another data folder. A segment as it was stays beside it until somebody is forgotten. The service must not be running.
+///
+/// What an earlier mending had to give up comes back as well where `backup` has it, and a log that is gone as a whole.
 ///
 /// Whoever is to be forgotten is asked for again where there is a backup, which may tell of them still: the next start of the
 /// service takes them out.
@@ -41,8 +45,13 @@ pub struct Mended {
 /// by then stays so, and doing it again goes on.
 pub fn mend(data: &Path, backup: Option<&Path>) -> Result<Mended, StoreError> {
     let folder = super::folder(data);
+    let disk = FolderDisk::new(&folder);
+    if backup.is_some() && data.is_dir() {
+        // The folder of a log that is gone may be gone with it.
+        let made = disk.create_folder();
+        made.map_err(|error| StoreError::disk("create", &folder.display().to_string(), &error))?;
+    }
     let _lock = lock(&folder)?;
-    let disk = FolderDisk::new(folder);
     let backup = backup.map(|backup| FolderDisk::new(super::folder(backup)));
     if let Some(backup) = &backup {
         check_same(&disk, backup)?;
@@ -65,6 +74,9 @@ struct Mending {
 impl Mending {
     fn all(mut self) -> Result<Mended, StoreError> {
         let names = segment_names(&self.disk)?;
+        if names.is_empty() {
+            self.backed_up()?;
+        }
         if let Some(first) = names.first().and_then(|name| first_of(name)).filter(|first| *first > 1) {
             let bytes = self.filled(Some(first))?;
             self.put(&segment_name(1), &[], &bytes)?;
@@ -76,24 +88,66 @@ impl Mending {
         Ok(self.mended)
     }
 
+    /// Puts the backup's segments where there are none.
+    fn backed_up(&mut self) -> Result<(), StoreError> {
+        let Some(backup) = &self.backup else { return Ok(()) };
+        let names = segment_names(backup)?;
+        for end in names.iter().skip(1).map(|next| first_of(next)).chain([None]) {
+            let name = segment_name(self.next);
+            let bytes = self.filled(end)?;
+            self.put(&name, &[], &bytes)?;
+        }
+        Ok(())
+    }
+
     /// Mends a segment; the one after it begins with event `end`.
     fn segment(&mut self, name: &str, end: Option<u64>) -> Result<(), StoreError> {
         let bytes = read(&self.disk, name)?;
-        let (mut mended, mut at) = (Vec::with_capacity(bytes.len()), 0);
-        for (begin, frame) in whole(name, &bytes)? {
+        let commits = whole(name, &bytes)?;
+        let refilled = self.refilled(&commits)?;
+        let (mut mended, mut at, mut given_up) = (Vec::with_capacity(bytes.len()), 0, 0);
+        for (begin, frame) in commits {
             at = frame.end;
-            let after = frame.first + frame.events;
-            if frame.first >= self.next && end.is_none_or(|end| after <= end) {
-                mended.extend(self.filled(Some(frame.first))?);
-                mended.extend_from_slice(&bytes[begin..frame.end]);
-                (self.next, self.received_ms) = (after, frame.received_ms);
+            let commit = Commit::of(&frame, &bytes[begin..frame.end]);
+            if commit.first < self.next || end.is_some_and(|end| commit.after > end) {
+                continue;
             }
+            if refilled.contains(&commit.first) {
+                given_up = commit.after;
+                continue;
+            }
+            mended.extend(self.filled(Some(commit.first))?);
+            self.mended.lost += commit.lost;
+            mended.extend(commit.bytes);
+            (self.next, self.received_ms) = (commit.after, commit.received_ms);
         }
+        // Their numbers were given, and are so still where the log ends with them.
+        mended.extend(self.filled(Some(given_up))?);
         let rest = self.filled(end)?;
         // Behind the last commit may be half a one, which nobody was told of: the next start cuts it off.
         let is_torn = end.is_none() && rest.is_empty();
         mended.extend_from_slice(if is_torn { &bytes[at..] } else { &rest });
         self.put(name, &bytes, &mended)
+    }
+
+    /// The commits, by their first events, that hold nothing but stubs of an earlier mending in the place of what the backup has.
+    /// An erasure's stubs stay: their commit has the backup's events and date, and what a mending writes is never of that date.
+    fn refilled(&self, commits: &[(usize, Frame<'_>)]) -> Result<BTreeSet<u64>, StoreError> {
+        let stubs = commits.iter().filter(|(_, frame)| is_stubs(frame));
+        let stubs: BTreeMap<u64, (u64, i64)> =
+            stubs.map(|(_, frame)| (frame.first, (frame.first + frame.events, frame.received_ms))).collect();
+        let mut refilled = BTreeSet::new();
+        let (Some((from, _)), Some((_, (until, _)))) = (stubs.first_key_value(), stubs.last_key_value())
+        else {
+            return Ok(refilled);
+        };
+        let theirs = self.of_backup(*from, Some(*until))?;
+        for commit in theirs.iter().filter(|commit| commit.told > 0) {
+            let it = (commit.first, (commit.after, commit.received_ms));
+            let ours = stubs.range(..commit.after).rev().take_while(|(_, (after, _))| *after > commit.first);
+            refilled.extend(ours.filter(|(first, of)| (**first, **of) != it).map(|(first, _)| *first));
+        }
+        Ok(refilled)
     }
 
     /// Commits from the next event on, up to event `until`: those of the backup, and stubs for what it lacks; without `until`
@@ -103,11 +157,12 @@ impl Mending {
         if until.is_some_and(|until| until <= self.next) {
             return Ok(filled);
         }
-        for Commit { first, after, received_ms, bytes } in self.of_backup(until)? {
-            self.stubs(first, &mut filled);
-            filled.extend(bytes);
-            self.mended.restored += after - first;
-            (self.next, self.received_ms) = (after, received_ms);
+        for commit in self.of_backup(self.next, until)? {
+            self.stubs(commit.first, &mut filled);
+            filled.extend(commit.bytes);
+            self.mended.restored += commit.told;
+            self.mended.lost += commit.lost;
+            (self.next, self.received_ms) = (commit.after, commit.received_ms);
         }
         if let Some(until) = until {
             self.stubs(until, &mut filled);
@@ -115,9 +170,9 @@ impl Mending {
         Ok(filled)
     }
 
-    /// The backup's commits from the next event on that end before event `until`.
-    fn of_backup(&self, until: Option<u64>) -> Result<Vec<Commit>, StoreError> {
-        let (mut found, mut next) = (Vec::new(), self.next);
+    /// The backup's commits from event `next` on that end before event `until`.
+    fn of_backup(&self, mut next: u64, until: Option<u64>) -> Result<Vec<Commit>, StoreError> {
+        let mut found = Vec::new();
         let Some(backup) = &self.backup else { return Ok(found) };
         let names = segment_names(backup)?;
         for (index, name) in names.iter().enumerate() {
@@ -128,10 +183,9 @@ impl Mending {
             }
             let bytes = read(backup, name)?;
             for (begin, frame) in whole(name, &bytes)? {
-                let Frame { first, received_ms, end, .. } = frame;
-                let after = first + frame.events;
-                if first >= next && until.is_none_or(|until| after <= until) {
-                    found.push(Commit { first, after, received_ms, bytes: bytes[begin..end].to_vec() });
+                let after = frame.first + frame.events;
+                if frame.first >= next && until.is_none_or(|until| after <= until) {
+                    found.push(Commit::of(&frame, &bytes[begin..frame.end]));
                     next = after;
                 }
             }
@@ -139,11 +193,13 @@ impl Mending {
         Ok(found)
     }
 
-    /// Stubs for every event before `until`, which came in when the one before them did.
+    /// Stubs for every event before `until`, of a millisecond before the event in front of them: what was there came later, so
+    /// that a backup's commit of one date with ours is never one that was given up.
     fn stubs(&mut self, until: u64, to: &mut Vec<u8>) {
+        let received_ms = self.received_ms.saturating_sub(1).max(0);
         while self.next < until {
             let events = (until - self.next).min(STUBS);
-            to.extend(frame::encode(self.next, self.received_ms, (0..events).map(|_| STUB)));
+            to.extend(frame::encode(self.next, received_ms, (0..events).map(|_| STUB)));
             self.next += events;
             self.mended.lost += events;
         }
@@ -155,7 +211,7 @@ impl Mending {
             return Ok(());
         }
         if !before.is_empty() {
-            let aside = format!("{name}.damaged{TORN}");
+            let aside = self.free_name(name)?;
             let kept = self.disk.set_aside(&aside, before);
             kept.map_err(|error| StoreError::disk("write", &aside, &error))?;
         }
@@ -163,15 +219,53 @@ impl Mending {
         self.mended.segments += 1;
         Ok(())
     }
+
+    /// A name for what a segment was: what an earlier mending kept stays.
+    fn free_name(&self, name: &str) -> Result<String, StoreError> {
+        let taken =
+            self.disk.names().map_err(|error| StoreError::disk("list", "the event folder", &error))?;
+        let (mut aside, mut others) = (format!("{name}.damaged{TORN}"), 0);
+        while taken.contains(&aside) {
+            others += 1;
+            aside = format!("{name}.damaged.{others}{TORN}");
+        }
+        Ok(aside)
+    }
 }
 
-/// A commit of the backup.
+/// A commit as it may stand in a mended log.
 struct Commit {
     first: u64,
     /// The number of the event after it.
     after: u64,
     received_ms: i64,
+    /// Its events but for stubs.
+    told: u64,
+    /// Its lines that no start of the service takes; `bytes` has stubs for them.
+    lost: u64,
     bytes: Vec<u8>,
+}
+
+impl Commit {
+    /// Of a frame and its bytes.
+    fn of(frame: &Frame<'_>, bytes: &[u8]) -> Self {
+        let &Frame { first, events, received_ms, .. } = frame;
+        let lost = frame.lines().filter(|line| id_of(line).is_err()).count() as u64;
+        let stubs = frame.lines().filter(|line| *line == STUB).count() as u64;
+        let bytes = if lost == 0 {
+            bytes.to_vec()
+        } else {
+            let lines = frame.lines().map(|line| if id_of(line).is_ok() { line } else { STUB });
+            frame::encode(first, received_ms, lines)
+        };
+        let told = events.saturating_sub(lost + stubs);
+        Self { first, after: first + events, received_ms, told, lost, bytes }
+    }
+}
+
+/// Whether nothing is left of a commit's events, after an erasure or a mending.
+fn is_stubs(frame: &Frame<'_>) -> bool {
+    frame.lines().all(|line| line == STUB)
 }
 
 /// Checks that commits that both logs have came in at the same time: a log that was begun anew has the same numbers.
@@ -187,9 +281,10 @@ fn check_same(disk: &FolderDisk, backup: &FolderDisk) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// How many events each whole commit has and when it came in, by its first event: erasures change neither.
+/// How many events each whole commit has and when it came in, by its first event: erasures change neither. Those of stubs alone
+/// are left out, as a mending may have written them.
 fn begun(name: &str, bytes: &[u8]) -> Result<BTreeMap<u64, (u64, i64)>, StoreError> {
-    let commits = whole(name, bytes)?.into_iter();
+    let commits = whole(name, bytes)?.into_iter().filter(|(_, frame)| !is_stubs(frame));
     Ok(commits.map(|(_, frame)| (frame.first, (frame.events, frame.received_ms))).collect())
 }
 
@@ -216,4 +311,27 @@ fn whole<'a>(name: &str, bytes: &'a [u8]) -> Result<Vec<(usize, Frame<'a>)>, Sto
 
 fn read(disk: &FolderDisk, name: &str) -> Result<Vec<u8>, StoreError> {
     disk.read(name).map_err(|error| StoreError::disk("read", name, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::{EventStore, Limits, check, folder};
+    use super::*;
+
+    #[test]
+    fn a_line_that_tells_no_id_becomes_a_stub_and_the_others_of_its_commit_stay() {
+        let data = tempfile::tempdir().unwrap();
+        let segment = folder(data.path()).join(segment_name(1));
+        fs::create_dir(folder(data.path())).unwrap();
+        let whole = |lines: [&[u8]; 2]| frame::encode(1, 5, lines.into_iter());
+        fs::write(&segment, whole([br#"{"event_id":"a"}"#, b"{}"])).unwrap();
+        let opened = || EventStore::open(data.path(), Limits::default());
+        assert!(matches!(check(data.path()), Err(StoreError::Damaged { .. })));
+        assert!(matches!(opened(), Err(StoreError::Damaged { .. })));
+        assert_eq!(mend(data.path(), None).unwrap(), Mended { segments: 1, restored: 0, lost: 1 });
+        assert_eq!(fs::read(&segment).unwrap(), whole([br#"{"event_id":"a"}"#, STUB]));
+        assert_eq!((opened().unwrap().count(), check(data.path()).unwrap().events), (2, 2));
+    }
 }

@@ -133,6 +133,91 @@ fn whoever_was_forgotten_since_the_backup_is_taken_out_again() {
 }
 
 #[test]
+fn what_was_given_up_without_a_backup_comes_back_once_there_is_one() {
+    let world = world(&["a", "b", "c"]);
+    let well = world.codes();
+    let (_home, kept) = taken(&world);
+    store(&world, &["d", "e", "f"], 1);
+    for missing in [2, 3, 4] {
+        fs::remove_file(segment(&world, missing)).unwrap();
+    }
+    assert_eq!(mend(world.data.path(), None).unwrap(), Mended { segments: 1, restored: 0, lost: 3 });
+    assert_eq!(exported(&world), ["a", "e", "f"]);
+    let mended = mend(world.data.path(), Some(&kept)).unwrap();
+    assert_eq!(mended, Mended { segments: 1, restored: 2, lost: 1 }, "the backup is older than `d`");
+    assert_eq!(mend(world.data.path(), Some(&kept)).unwrap(), Mended::default());
+    assert_eq!(world.codes(), well);
+    store(&world, &["g"], 1);
+    assert_eq!(exported(&world), ["a", "b", "c", "e", "f", "g"]);
+    let mut numbers = Vec::new();
+    read_since(world.data.path(), 0, |number, _| numbers.push(number)).unwrap();
+    assert_eq!(numbers, [1, 2, 3, 5, 6, 7], "each event keeps its number");
+}
+
+#[test]
+fn the_stubs_of_an_earlier_mending_are_no_sign_of_another_log() {
+    let world = world(&["a", "b", "c"]);
+    let (_home, kept) = taken(&world);
+    damage(&segment(&world, 2));
+    assert_eq!(mend(world.data.path(), None).unwrap(), Mended { segments: 1, restored: 0, lost: 1 });
+    assert_eq!(mend(world.data.path(), Some(&kept)).unwrap(), Mended { segments: 1, restored: 1, lost: 0 });
+    assert_eq!(exported(&world), ["a", "b", "c"]);
+}
+
+#[test]
+fn what_an_erasure_took_out_does_not_come_back_out_of_an_earlier_backup() {
+    let world = world(&["a", "b"]);
+    let (_home, kept) = taken(&world);
+    let tombstones = Tombstones::open(world.data.path()).unwrap();
+    tombstones.ask("u1", 5, 0).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let open = EventStore::open(world.data.path(), Limits::default()).unwrap();
+    assert_eq!(runtime.block_on(open.erase(tombstones.erased())).unwrap(), 2);
+    drop(open);
+    assert_eq!(mend(world.data.path(), Some(&kept)).unwrap(), Mended::default());
+}
+
+#[test]
+fn what_a_segment_was_before_an_earlier_mending_stays_beside_what_it_was_before_this_one() {
+    let world = world(&["a", "b", "c"]);
+    let mut were = Vec::new();
+    for name in ["damaged.torn", "damaged.1.torn"] {
+        damage(&segment(&world, 2));
+        were.push((
+            segment(&world, 2).with_extension(format!("jsonl.{name}")),
+            fs::read(segment(&world, 2)).unwrap(),
+        ));
+        assert_eq!(mend(world.data.path(), None).unwrap(), Mended { segments: 1, restored: 0, lost: 1 });
+    }
+    assert_ne!(were[0].1, were[1].1);
+    for (aside, bytes) in were {
+        assert_eq!(fs::read(&aside).unwrap(), bytes, "{}", aside.display());
+    }
+}
+
+#[test]
+fn a_log_that_is_gone_as_a_whole_comes_out_of_the_backup() {
+    let world = world(&["a", "b", "c"]);
+    let (_home, kept) = taken(&world);
+    let received = world.path("received");
+    for is_folder_there in [true, false] {
+        fs::remove_dir_all(&received).unwrap();
+        if is_folder_there {
+            fs::create_dir(&received).unwrap();
+        }
+        assert_eq!(
+            mend(world.data.path(), Some(&kept)).unwrap(),
+            Mended { segments: 3, restored: 3, lost: 0 }
+        );
+        assert_eq!(exported(&world), ["a", "b", "c"]);
+    }
+    store(&world, &["d"], 1);
+    let mut numbers = Vec::new();
+    read_since(world.data.path(), 0, |number, _| numbers.push(number)).unwrap();
+    assert_eq!(numbers, [1, 2, 3, 4]);
+}
+
+#[test]
 fn a_backup_of_another_log_is_refused_and_a_log_in_use_is_left_alone() {
     let world = world(&["a", "b"]);
     let (_home, kept) = taken(&world);
