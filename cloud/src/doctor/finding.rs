@@ -85,7 +85,7 @@ codes! {
     /// Something was written in the future of this clock.
     ClockBehind = "clock_behind", Error, "set the machine's clock (`timedatectl set-ntp true`), then restart the service";
     /// Acknowledged events cannot be read, or are missing.
-    LogDamaged = "log_damaged", Error, "stop the service, run `segue mend-log --data D --from BACKUP`, or without --from where there is no backup: what neither can read is lost, nothing else";
+    LogDamaged = "log_damaged", Error, "stop the service, run `segue mend-log --data D --from BACKUP` as the user that runs segue, or without --from where there is no backup: what neither can read is lost, nothing else";
     /// The log was written by a newer version.
     LogNewer = "log_newer", Error, "start the newer segue again";
     /// The log ends in the middle of a commit that nobody was told about.
