@@ -687,6 +687,8 @@ async function makesPacks() {
 const leaveBehind = (page) =>
   page.evaluate(async () => {
     const { host } = globalThis;
+    // Locks are given in turn: whoever is the first to send leads by then.
+    await navigator.locks.request("after the sender", () => undefined);
     const isThin = () => host.engine.refill(Date.now())?.reasons.includes("few_candidates") ?? false;
     for (let passes = 0; passes < 60 && !isThin(); passes += 1) {
       for (const { item } of host.rank(50).places) host.apply({ kind: "dislike", item });
@@ -696,6 +698,20 @@ const leaveBehind = (page) =>
     host.rank();
     await saved;
     return isThin();
+  });
+
+/** Makes the list at another time of the page's clock. */
+const rankAt = (page, time) =>
+  page.evaluate((time) => {
+    performance.now = () => time;
+    globalThis.host.rank();
+  }, time);
+
+/** Lets the service refuse to make packs, or the network fail where there is no status. */
+const refuseMaking = (page, status) =>
+  page.route("**/api/v1/packs/**", (route) => {
+    if (route.request().method() !== "POST") return route.continue();
+    return status() === 0 ? route.abort() : route.fulfill({ status: status(), json: { code: "refused", detail: "No pack is made." } });
   });
 
 /** The next answer about a pack to a request by this method. */
@@ -734,26 +750,82 @@ test("a pack that the session left behind is made anew, once the service heard w
 test("where no pack is made anew the one that there is will do, and nobody hears of it", { skip }, async () => {
   await inPage(async (page) => {
     await openHost(page, service.url, await listener(service.url, 8));
-    let refuse;
-    await page.route("**/api/v1/packs/**", (route) => (route.request().method() === "POST" ? refuse(route) : route.continue()));
+    let refusal;
+    await refuseMaking(page, () => refusal);
     const requests = requested(page);
     for (const [times, status] of [404, 405, 429, 503, 0].entries()) {
-      refuse = (route) => (status === 0 ? route.abort() : route.fulfill({ status, json: { code: "refused", detail: "No pack is made." } }));
+      refusal = status;
       requests.length = 0;
       const fetched = packAnswered(page, "GET");
       if (times === 0) assert.ok(await leaveBehind(page));
-      else {
-        await page.evaluate((later) => {
-          performance.now = () => later;
-          globalThis.host.rank();
-        }, (times + 1) * 3_600_000);
-      }
+      else await rankAt(page, (times + 1) * 3_600_000);
       await fetched;
       assert.deepEqual(requests.filter((request) => request.endsWith("packs")), ["POST packs", "GET packs"], `after ${status}`);
       // Waits until that has come to its end.
       await page.evaluate(() => globalThis.host.refresh());
     }
     assert.deepEqual(await page.evaluate(() => globalThis.failures), []);
+  });
+});
+
+test("for ten minutes after a pack was to be made what there is is fetched", { skip }, async () => {
+  await inPage(async (page) => {
+    await openHost(page, service.url, await listener(service.url, 8));
+    await refuseMaking(page, () => 404);
+    const requests = requested(page);
+    const first = packAnswered(page, "GET");
+    assert.ok(await leaveBehind(page));
+    await first;
+    await page.evaluate(() => globalThis.host.refresh());
+    for (const [minutes, wanted] of [[9, ["GET packs"]], [10, ["POST packs", "GET packs"]]]) {
+      requests.length = 0;
+      const fetched = packAnswered(page, "GET");
+      await rankAt(page, 3_600_000 + minutes * 60_000);
+      await fetched;
+      assert.deepEqual(requests.filter((request) => request.endsWith("packs")), wanted, `after ${minutes} minutes`);
+      // Waits until that has come to its end.
+      await page.evaluate(() => globalThis.host.refresh());
+    }
+  });
+});
+
+test("a pack is to be made even where a newer one is being looked for", { skip }, async () => {
+  await inPage(async (page) => {
+    await openHost(page, service.url, await listener(service.url, 8));
+    await refuseMaking(page, () => 404);
+    let answer;
+    const held = new Promise((resolve) => (answer = resolve));
+    await page.route("**/api/v1/manifest", (route) => held.then(() => route.continue()));
+    const asked = page.waitForRequest("**/api/v1/manifest");
+    await page.evaluate(() => void globalThis.host.refresh());
+    await asked;
+    const made = packAnswered(page, "POST");
+    assert.ok(await leaveBehind(page));
+    await until(page, { waiting: 0 });
+    answer();
+    await made;
+  });
+});
+
+test("of a person's tabs the one that sends has a pack made, once the service heard of all of them", { skip }, async () => {
+  const person = { ...(await listener(service.url, 9)), gatherMs: 600_000 };
+  await makesPacks();
+  await inPage(async (first, context) => {
+    const second = await context.newPage();
+    await openHost(first, service.url, person);
+    await openHost(second, service.url, person);
+    // It opened from what the first kept; waits until the service was asked for newer.
+    await second.evaluate(() => globalThis.host.refresh());
+    await first.evaluate(() => void (performance.now = () => 3_600_000));
+    const etag = (page) => page.evaluate(() => globalThis.host.bundle.pack.etag);
+    const [before, ofFirst, ofSecond] = [await etag(first), requested(first), requested(second)];
+    const isOther = (etag) => globalThis.host.bundle.pack.etag !== etag;
+    await leaveBehind(second);
+    await Promise.all([first, second].map((page) => page.waitForFunction(isOther, before)));
+    assert.deepEqual([...new Set(ofFirst)], ["POST events", "POST packs"]);
+    assert.equal(ofFirst.indexOf("POST packs"), ofFirst.length - 1, "asked for once, when everything was sent");
+    assert.deepEqual(ofSecond, [], "the other takes what the first was given");
+    assert.equal(await etag(second), await etag(first));
   });
 });
 

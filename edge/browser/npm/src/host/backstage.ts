@@ -28,6 +28,8 @@ export interface Stage {
 
 /** A pack that runs thin is asked for no more often than this. */
 const REFILL_MS = 60_000;
+/** One is made no more often than this: where the catalogue has nothing nearer, the next would be left behind as well. */
+const REMAKE_MS = 600_000;
 /** Why a pack that is made now helps, while one that is only old is fetched. */
 const ABOUT_THE_SESSION: Refill["reasons"] = ["few_candidates", "drifted"];
 
@@ -41,6 +43,7 @@ export class Backstage {
   private readonly unheard: HostError[] = [];
   private readonly stops: (() => void)[] = [];
   private askedAt = performance.now();
+  private remadeAt = -REMAKE_MS;
   private closed = false;
 
   constructor(
@@ -128,7 +131,7 @@ export class Backstage {
   ranked(saved: Promise<void>): void {
     if (performance.now() - this.askedAt < REFILL_MS) return;
     const refill = this.supply.engine.refill(Date.now());
-    if (refill) void (refill.reasons.some((reason) => ABOUT_THE_SESSION.includes(reason)) ? this.remake(saved) : this.refresh());
+    if (refill) void this.refill(refill, saved);
   }
 
   /** Where things are kept has changed. */
@@ -157,9 +160,21 @@ export class Backstage {
     if (!this.closed) this.stage?.fed();
   }
 
+  /**
+   * Asks for a pack. Where a person's session is why, the tab that sends asks for all tabs: it makes the same list, and no
+   * other can let the service hear of everything first.
+   */
+  private async refill({ reasons }: Refill, saved: Promise<void>): Promise<void> {
+    const { subject } = this.settings;
+    const isOwn = subject !== EVERYONE && reasons.some((reason) => ABOUT_THE_SESSION.includes(reason));
+    if (isOwn && !this.senders.get(subject)?.isLeading) return;
+    await (isOwn && performance.now() - this.remadeAt >= REMAKE_MS ? this.remake(saved) : this.refresh());
+  }
+
   /** Has a pack made of what the session came to, which the service hears of first; where it makes none, what it has will do. */
   private async remake(saved: Promise<void>): Promise<void> {
     this.askedAt = performance.now();
+    this.remadeAt = this.askedAt;
     await saved;
     await this.senders.get(this.settings.subject)?.pump();
     if (!this.closed) await this.look(true);

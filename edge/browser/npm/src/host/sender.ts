@@ -93,6 +93,11 @@ export class Sender {
     return this.running;
   }
 
+  /** Whether this tab sends what all tabs have kept. */
+  get isLeading(): boolean {
+    return this.leads && !this.closed;
+  }
+
   /** What only this tab's memory holds nobody else can send. */
   private get sends(): boolean {
     return !this.closed && (this.leads || this.store.unshared);

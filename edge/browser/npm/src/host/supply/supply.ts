@@ -63,7 +63,9 @@ export class Supply {
    * Looks for a newer generation, or with `anew` has the person's pack made; whatever goes wrong, the present one stays.
    * Answers whether anything was fed.
    */
-  refresh(anew = false): Promise<boolean> {
+  async refresh(anew = false): Promise<boolean> {
+    // What is on its way may not have asked for one to be made.
+    while (anew && this.refreshing) await this.refreshing.catch(() => false);
     this.refreshing ??= this.look(anew).finally(() => (this.refreshing = null));
     return this.refreshing;
   }
