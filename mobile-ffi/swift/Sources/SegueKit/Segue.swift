@@ -3,6 +3,9 @@ import Foundation
 /// A pack that runs thin is asked for no more often than this.
 private let refillMs: Int64 = 60_000
 
+/// One is made no more often than this: where the catalogue has nothing nearer, the next would be left behind as well.
+private let remakeMs: Int64 = 600_000
+
 /// Why a pack that is made now helps, while one that is only old is fetched.
 private let aboutTheSession: Set<String> = ["few_candidates", "drifted"]
 
@@ -25,6 +28,8 @@ public actor Segue {
     /// The number of the last counts that were told.
     private var counted: UInt64 = 0
     private var askedMs: Int64
+    /// When a pack was to be made last.
+    private var remadeMs: Int64?
     private var stops: [@Sendable () -> Void] = []
     private var isClosed = false
     private let slates = Broadcast<Slate>()
@@ -228,7 +233,9 @@ public actor Segue {
             guard now() - askedMs >= refillMs, let refill = try engine.refill(nowMs: now()) else { return }
             askedMs = now()
             let isAboutTheSession = !aboutTheSession.isDisjoint(with: refill.reasons)
-            Task { try? await (isAboutTheSession ? remake() : refresh()) }
+            let isRemade = isAboutTheSession && (remadeMs.map { askedMs - $0 >= remakeMs } ?? true)
+            if isRemade { remadeMs = askedMs }
+            Task { try? await (isRemade ? remake() : refresh()) }
         } catch {
             complain(HostError(error))
         }

@@ -55,10 +55,18 @@ actor Supply {
     /// Looks for a newer generation, or with `anew` has the person's pack made; whatever goes wrong, the present one stays.
     /// Answers whether anything was fed.
     func refresh(anew: Bool = false) async throws -> Bool {
+        // What is on its way may not have asked for one to be made.
+        while anew, let refreshing {
+            _ = try? await refreshing.value
+            try checkOpen()
+        }
         if let refreshing { return try await refreshing.value }
-        let task = Task { try await look(anew) }
+        let task = Task<Bool, any Error> {
+            // Before whoever waits goes on, who may begin another.
+            defer { refreshing = nil }
+            return try await look(anew)
+        }
         refreshing = task
-        defer { refreshing = nil }
         return try await task.value
     }
 

@@ -12,9 +12,9 @@ final class RefillTests: HostCase {
         for place in try await segue.list(count: 10).places { try await segue.record(NewEvent("complete", item: place.item)) }
     }
 
-    /// Goes on a minute later.
-    private func goOn(_ segue: Segue) async throws {
-        clock.pass(60_000)
+    /// Goes on so many minutes later.
+    private func goOn(_ segue: Segue, _ minutes: Int64) async throws {
+        clock.pass(minutes * 60_000)
         try await segue.record(NewEvent("click", item: await items(segue)[0]))
     }
 
@@ -54,7 +54,7 @@ final class RefillTests: HostCase {
         for status in [404, 405, 429, 503, 0] {
             await service.answerMade(status)
             await service.clearLog()
-            if status == 404 { try await playOn(segue) } else { try await goOn(segue) }
+            if status == 404 { try await playOn(segue) } else { try await goOn(segue, 10) }
             await untilFetched(service)
             let asked = await packsAsked(service)
             XCTAssertEqual(asked, (status == 0 ? [] : ["POST packs \(status)"]) + ["GET packs 304"])
@@ -66,6 +66,24 @@ final class RefillTests: HostCase {
         await segue.close()
         let problem = await problems.next()
         XCTAssertNil(problem)
+    }
+
+    func testForTenMinutesAfterOneWasToBeMadeWhatThereIsIsFetched() async throws {
+        let service = try FakeService()
+        try await service.serveThin()
+        let segue = try await open(service)
+        try await playOn(segue)
+        await untilFetched(service)
+        try await segue.refresh()
+        for (minutes, wanted) in [(9, ["GET packs 304"]), (1, ["POST packs 404", "GET packs 304"])] as [(Int64, [String])] {
+            await service.clearLog()
+            try await goOn(segue, minutes)
+            await untilFetched(service)
+            let asked = await packsAsked(service)
+            XCTAssertEqual(asked, wanted)
+            try await segue.refresh()
+        }
+        await segue.close()
     }
 
     func testAPackThatIsOnlyOldIsFetched() async throws {

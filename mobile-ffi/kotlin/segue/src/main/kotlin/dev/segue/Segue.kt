@@ -14,6 +14,9 @@ import java.util.UUID
 /** A pack that runs thin is asked for no more often than this. */
 private const val REFILL_MS = 60_000L
 
+/** One is made no more often than this: where the catalogue has nothing nearer, the next would be left behind as well. */
+private const val REMAKE_MS = 600_000L
+
 /** Why a pack that is made now helps, while one that is only old is fetched. */
 private val ABOUT_THE_SESSION = setOf("few_candidates", "drifted")
 
@@ -38,6 +41,9 @@ public class Segue internal constructor(
 
     /** When a newer pack was looked for last. */
     @Volatile private var askedMs = now()
+
+    /** When a pack was to be made last. */
+    @Volatile private var remadeMs: Long? = null
 
     /** The list as it is now and each one after it. */
     public val lists: StateFlow<Slate> = ranked.asStateFlow()
@@ -172,7 +178,9 @@ public class Segue internal constructor(
             val refill = engine.refill(now()) ?: return@attempt
             askedMs = now()
             val isAboutTheSession = refill.reasons.any { it in ABOUT_THE_SESSION }
-            threads.launch { if (isAboutTheSession) remake() else refresh() }
+            val isRemade = isAboutTheSession && (remadeMs?.let { askedMs - it >= REMAKE_MS } ?: true)
+            if (isRemade) remadeMs = askedMs
+            threads.launch { if (isRemade) remake() else refresh() }
         }
     }
 

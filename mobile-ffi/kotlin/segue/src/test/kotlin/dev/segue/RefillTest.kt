@@ -15,9 +15,9 @@ internal class RefillTest : HostCase() {
         for (place in segue.list(10).places) segue.record(NewEvent("complete", place.item))
     }
 
-    /** Goes on a minute later. */
-    private suspend fun goOn(segue: Segue) {
-        clock.pass(60_000)
+    /** Goes on so many minutes later. */
+    private suspend fun goOn(segue: Segue, minutes: Long) {
+        clock.pass(minutes * 60_000)
         segue.record(NewEvent("click", items(segue).first()))
     }
 
@@ -48,7 +48,7 @@ internal class RefillTest : HostCase() {
             for (status in listOf(404, 405, 429, 503, 0)) {
                 service.madeStatus = status
                 service.log.clear()
-                if (status == 404) playOn(segue) else goOn(segue)
+                if (status == 404) playOn(segue) else goOn(segue, 10)
                 untilFetched()
                 assertEquals(listOfNotNull("POST packs $status".takeIf { status != 0 }, "GET packs 304"), packsAsked())
                 // Waits until that has come to its end.
@@ -56,6 +56,23 @@ internal class RefillTest : HostCase() {
             }
             assertEquals(18u, segue.pack.candidates)
             assertEquals(emptyList<String>(), segue.problems.replayCache.map { it.code })
+        }
+    }
+
+    @Test
+    fun `for ten minutes after one was to be made, what there is is fetched`() = test {
+        service.serveThin()
+        openHost(folder, service, clock).use { segue ->
+            playOn(segue)
+            untilFetched()
+            segue.refresh()
+            for ((minutes, asked) in listOf(9L to listOf("GET packs 304"), 1L to listOf("POST packs 404", "GET packs 304"))) {
+                service.log.clear()
+                goOn(segue, minutes)
+                untilFetched()
+                assertEquals(asked, packsAsked())
+                segue.refresh()
+            }
         }
     }
 
