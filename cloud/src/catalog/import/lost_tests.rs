@@ -52,7 +52,7 @@ fn views_conversations_and_histories_of_which_none_can_be_read_are_refused() {
     let error = refused(Format::Cpcd, &[("dialogs.jsonl", b"{\n")]);
     assert!(error.contains("1 x not_json"), "{error}");
     let error = refused(Format::Lastfm, &[("LastFM.txt", b"nobody nothing\n")]);
-    assert!(error.contains("no event could be read from 1 rows"), "{error}");
+    assert!(error.contains("no item could be read from 1 rows"), "{error}");
 }
 
 #[test]
