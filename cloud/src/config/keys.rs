@@ -259,7 +259,7 @@ pub const KEYS: &[Key] = &[
         "limits.dedup_ids",
         limits.events.dedup_ids: usize,
         1_000..=10_000_000_000,
-        "ids of events that are known at most, of 19 to 39 bytes of memory each; more events are answered with events_busy until older ids go, after one to two of limits.dedup_window"
+        "ids of events that are known at most: but for the latest million about 2 bytes of memory and 16 of disk each, up to twice that while they are merged; more events are answered with events_busy until the oldest ids go, after limits.dedup_window"
     ),
     time!("limits.head", limits.head, "time to send a request's head, and between two requests"),
     time!("limits.request", limits.request, "time from a request's head to its answer"),

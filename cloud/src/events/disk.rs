@@ -80,6 +80,11 @@ pub trait Disk: Send + std::fmt::Debug {
     /// # Errors
     /// The bytes could not be kept.
     fn set_aside(&mut self, name: &str, bytes: &[u8]) -> io::Result<()>;
+
+    /// A folder for files without a name that nobody needs after the process.
+    fn scratch(&self) -> PathBuf {
+        std::env::temp_dir()
+    }
 }
 
 /// Segments as files of one folder.
@@ -195,6 +200,11 @@ impl Disk for FolderDisk {
     fn set_aside(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         write_new(&self.folder.join(name), bytes)?;
         sync_folder(&self.folder)
+    }
+
+    /// Where the log lies, since there is the room that was meant for it.
+    fn scratch(&self) -> PathBuf {
+        self.folder.clone()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::super::frame::Frame;
 use super::super::log::{EventLog, STUB};
 use super::*;
 use crate::stores::Log as _;
@@ -24,7 +25,7 @@ fn is_theirs(line: &[u8]) -> bool {
 
 fn opened(
     data: &Path,
-    each: impl FnMut(&[u8], i64) -> Result<(), String>,
+    each: impl FnMut(&Frame<'_>) -> Result<(), String>,
 ) -> Result<EventLog<FolderDisk>, String> {
     EventLog::open(FolderDisk::new(data), SEGMENT_BYTES, each).map_err(|error| error.to_string())
 }
@@ -41,7 +42,7 @@ enum Promised {
 /// Records are appended, some forgotten, and one more is appended.
 fn recorded(data: &Path) -> (Recorded, Vec<(usize, Promised)>) {
     let (recording, mut promised) = (Recording::begin(data), Vec::new());
-    let mut log = opened(data, |_, _| Ok(())).unwrap();
+    let mut log = opened(data, |_| Ok(())).unwrap();
     for number in 0..BEFORE {
         log.append(&[&record(number)], 0).unwrap();
         promised.push((recording.so_far(), Promised::Stored(number + 1)));
@@ -56,8 +57,8 @@ fn recorded(data: &Path) -> (Recorded, Vec<(usize, Promised)>) {
 /// The log opens, holds what was promised in its order, and takes records again.
 fn check(data: &Path, promised: &[Promised]) -> Result<(), String> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
-    let mut log = opened(data, |line, _| {
-        lines.push(line.to_owned());
+    let mut log = opened(data, |frame| {
+        lines.extend(frame.lines().map(<[u8]>::to_owned));
         Ok(())
     })?;
     for (number, line) in lines.iter().enumerate() {

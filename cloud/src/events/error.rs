@@ -61,11 +61,18 @@ pub enum StoreError {
     /// More events are waiting than the store may hold in memory.
     #[error("too many events are waiting to be written; send them again in a second")]
     Busy,
-    /// As many ids of events are known as may be.
+    /// As many ids of events are known as may be, or as may be in memory while the disk takes none.
     #[error(
-        "as many event ids are known as limits.dedup_ids allows; keep the events and send them again later"
+        "as many event ids are known as limits.dedup_ids and the disk allow; \
+         keep the events and send them again later"
     )]
     Full,
+    /// Whether an event came before is not known; nothing was acknowledged.
+    #[error(
+        "the ids of events kept on the disk cannot be read: {0}; check the disk, then start segue serve again, \
+         which makes them anew from the log"
+    )]
+    Ids(String),
     /// The store was closed.
     #[error("the event store is closed; the service is shutting down")]
     Closed,

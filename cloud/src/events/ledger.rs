@@ -9,8 +9,10 @@ use super::Limits;
 use super::disk::Disk;
 use super::erase::Theirs;
 use super::error::StoreError;
-use super::ids::Ids;
-use super::log::EventLog;
+use super::frame::Frame;
+use super::ids::{Ids, Sizes};
+use super::log::{EventLog, first_of, segment_names};
+use crate::clock::now_ms;
 use crate::stores::{Log, LogEraser};
 
 /// Stands for an event id. 128 bits of SHA-256: nobody can make two ids that meet.
@@ -50,9 +52,25 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Opens the log of segments on `disk` and gathers the ids of the latest events in it.
     pub(crate) fn open(disk: impl Disk + Clone + 'static, limits: Limits) -> Result<Self, StoreError> {
-        let mut ids = Ids::new(limits.dedup_window, limits.dedup_ids);
-        let log = EventLog::open(disk, limits.segment_bytes, |line, received_ms| {
-            ids.extend([fingerprint(&id_of(line)?)], received_ms);
+        Self::open_at(now_ms(), disk, limits, Sizes::default())
+    }
+
+    fn open_at(
+        now_ms: i64,
+        disk: impl Disk + Clone + 'static,
+        limits: Limits,
+        sizes: Sizes,
+    ) -> Result<Self, StoreError> {
+        let mut ids = Ids::new(&limits, sizes, disk.scratch());
+        let mut past = Past::new(now_ms, &limits, sizes, &segment_names(&disk)?);
+        let log = EventLog::open(disk, limits.segment_bytes, |frame| {
+            if past.holds(frame) {
+                return Ok(());
+            }
+            let of = |line: &[u8]| id_of(line).map(|id| fingerprint(&id));
+            let came: Vec<Fingerprint> = frame.lines().map(of).collect::<Result<_, String>>()?;
+            ids.extend(came, frame.received_ms);
+            ids.catch_up();
             Ok(())
         })?;
         Ok(Self { log: Box::new(log), ids })
@@ -108,7 +126,7 @@ impl Ledger {
         for batch in batches {
             let mut count = Counted { received_ms, ..Counted::default() };
             for (place, row) in batch.iter().enumerate() {
-                if self.ids.contains(row.id) || !fresh.insert(row.id) {
+                if self.ids.contains(row.id)? || !fresh.insert(row.id) {
                     count.duplicates += 1;
                 } else {
                     count.fresh.push(place);
@@ -127,6 +145,40 @@ impl Ledger {
     }
 }
 
+/// Tells the commits of a log whose ids matter no more, so that a start reads none out of them.
+struct Past {
+    now_ms: i64,
+    window_ms: i64,
+    /// The newest time of a commit so far, but for those that a clock dated ahead: what follows it came later, though the clock may
+    /// have said otherwise.
+    latest_ms: i64,
+    /// What lies before this event is not among the last that are known in any case.
+    before: u64,
+}
+
+impl Past {
+    /// Of a log with these segments.
+    fn new(now_ms: i64, limits: &Limits, sizes: Sizes, names: &[String]) -> Self {
+        // Whatever the last segment holds, everything before it is there.
+        let last = names.last().and_then(|name| first_of(name)).unwrap_or(0);
+        Self {
+            now_ms,
+            window_ms: i64::try_from(limits.dedup_window.as_millis()).unwrap_or(i64::MAX),
+            latest_ms: i64::MIN,
+            before: last.saturating_sub(sizes.least as u64),
+        }
+    }
+
+    /// To be asked of each commit in turn.
+    fn holds(&mut self, frame: &Frame<'_>) -> bool {
+        if frame.received_ms <= self.now_ms {
+            self.latest_ms = self.latest_ms.max(frame.received_ms);
+        }
+        let came_ms = self.latest_ms.max(frame.received_ms);
+        frame.first + frame.events <= self.before && self.now_ms.saturating_sub(came_ms) >= self.window_ms
+    }
+}
+
 /// What a line's event is known by; a line without one is damage.
 pub(super) fn id_of(line: &[u8]) -> Result<String, String> {
     #[derive(Deserialize)]
@@ -138,6 +190,9 @@ pub(super) fn id_of(line: &[u8]) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+    use std::path::Path;
+
     use super::*;
     use crate::events::FolderDisk;
 
@@ -158,5 +213,77 @@ mod tests {
         assert_eq!(ledger.count(), 3);
         let counted = ledger.commit(&[&[row("c"), row("d")]], 0).unwrap();
         assert_eq!((counted[0].fresh.as_slice(), counted[0].duplicates), ([1].as_slice(), 1));
+    }
+
+    /// Segments of a commit or two, a day's window.
+    fn small(folder: &Path, now_ms: i64, set: usize, least: usize) -> Result<Ledger, StoreError> {
+        let limits = Limits { segment_bytes: 200, ..Limits::default() };
+        Ledger::open_at(now_ms, FolderDisk::new(folder), limits, Sizes { set, least })
+    }
+
+    fn rows(numbers: Range<usize>) -> Vec<Row> {
+        numbers.map(|number| row(&format!("e{number}"))).collect()
+    }
+
+    #[test]
+    fn what_lies_in_runs_counts_once_also_after_a_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = small(folder.path(), 0, 8, 10).unwrap();
+        for number in 0..60 {
+            let counted = ledger.commit(&[&rows(number * 5..number * 5 + 7)], 0).unwrap();
+            assert_eq!(counted[0].duplicates, if number == 0 { 0 } else { 2 });
+        }
+        for _ in 0..2 {
+            let counted = ledger.commit(&[&rows(0..302)], 0).unwrap();
+            assert_eq!((counted[0].fresh.len(), counted[0].duplicates), (0, 302));
+            assert_eq!((ledger.count(), ledger.ids()), (302, 302));
+            drop(ledger);
+            ledger = small(folder.path(), 0, 8, 10).unwrap();
+        }
+        assert_eq!(ledger.commit(&[&rows(300..304)], 0).unwrap()[0].fresh, [2, 3]);
+        // Runs leave nothing in the folder.
+        drop(ledger);
+        let names = FolderDisk::new(folder.path()).names().unwrap();
+        assert!(names.iter().all(|name| name.ends_with(".jsonl")), "{names:?}");
+    }
+
+    #[test]
+    fn where_the_ids_cannot_be_read_nothing_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = small(folder.path(), 0, 8, 10).unwrap();
+        ledger.commit(&[&rows(0..16)], 0).unwrap();
+        ledger.ids.damage();
+        let failed = ledger.commit(&[&[row("new")], &rows(0..1)], 0);
+        assert!(matches!(failed, Err(StoreError::Ids(_))), "{failed:?}");
+        assert_eq!((ledger.count(), ledger.ids()), (16, 16));
+        assert_eq!(ledger.commit(&[&[row("new")]], 0).unwrap()[0].fresh, [0]);
+        drop(ledger);
+        let mut ledger = small(folder.path(), 0, 8, 10).unwrap();
+        let counted = ledger.commit(&[&rows(0..16), &[row("new")]], 0).unwrap();
+        assert_eq!((counted[0].duplicates, counted[1].duplicates), (16, 1));
+    }
+
+    #[test]
+    fn a_start_reads_ids_of_the_window_and_of_the_last_events_alone() {
+        const DAY: i64 = 24 * 3_600_000;
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = EventLog::open(FolderDisk::new(folder.path()), 200, |_| Ok(())).unwrap();
+        // Nothing says what this event is known by: whoever reads it takes it for damage.
+        log.append(&[b"{}"], 0).unwrap();
+        for number in 0..40 {
+            let row = row(&format!("e{number:02}"));
+            // The clock was ahead once, and was set back once.
+            let received_ms = [0, 90 * DAY, 0, DAY, 0][number / 8];
+            log.append(&[&row.line], received_ms).unwrap();
+        }
+        drop(log);
+        let known = |now_ms, least| small(folder.path(), now_ms, 1 << 20, least).map(|ledger| ledger.ids());
+        assert!(matches!(known(DAY - 1, 1), Err(StoreError::Damaged { .. })));
+        assert!(matches!(known(DAY, 100), Err(StoreError::Damaged { .. })));
+        // The hours of the clock that was ahead, and what came from the day on.
+        assert_eq!(known(DAY, 1), Ok(24));
+        assert_eq!(known(2 * DAY - 1, 1), Ok(24));
+        // Of the day after, three are not sure to be older than the last ten.
+        assert_eq!(known(2 * DAY, 10), Ok(8 + 3 + 8));
     }
 }

@@ -37,7 +37,7 @@ pub(crate) struct EventLog<D> {
 }
 
 impl<D: Disk> EventLog<D> {
-    /// Opens the log, cuts off a torn last commit, shows every event to `each` with the time it came in, and syncs what a killed process
+    /// Opens the log, cuts off a torn last commit, shows every commit to `each`, and syncs what a killed process
     /// may have written and not synced: a later try with the same events is answered without another sync.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl<D: Disk> EventLog<D> {
     pub(crate) fn open(
         mut disk: D,
         segment_bytes: u64,
-        mut each: impl FnMut(&[u8], i64) -> Result<(), String>,
+        mut each: impl FnMut(&Frame<'_>) -> Result<(), String>,
     ) -> Result<Self, StoreError> {
         let names = segment_names(&disk)?;
         let mut next = 1;
@@ -56,10 +56,7 @@ impl<D: Disk> EventLog<D> {
             let is_last = index + 1 == names.len();
             let end = scan(name, &bytes, is_last, |frame| {
                 take(frame, name, &mut next)?;
-                frame
-                    .lines()
-                    .try_for_each(|line| each(line, frame.received_ms))
-                    .map_err(|why| StoreError::damaged(name, frame.end, &why))
+                each(frame).map_err(|why| StoreError::damaged(name, frame.end, &why))
             })?;
             if end < bytes.len() {
                 cut_torn_commit(&mut disk, name, &bytes, end)?;
@@ -293,7 +290,7 @@ mod tests {
     use crate::stores::suite;
 
     fn opened(disk: impl Disk + Clone + 'static, segment_bytes: u64) -> Box<dyn Log> {
-        Box::new(EventLog::open(disk, segment_bytes, |_, _| Ok(())).unwrap())
+        Box::new(EventLog::open(disk, segment_bytes, |_| Ok(())).unwrap())
     }
 
     #[test]

@@ -27,8 +27,9 @@ pub struct Limits {
     pub segment_bytes: u64,
     /// How long an event's id is known at least; the last million are in any case.
     pub dedup_window: Duration,
-    /// Ids of events that are known at most; more events are refused with [`StoreError::Full`] until older ids go, after one to
-    /// two windows.
+    /// Ids of events that are known at most; more events are refused with [`StoreError::Full`] until the oldest ids go, after a
+    /// window. The latest million lie in memory; of each of the others 16 bytes lie on the disk and about two in memory, up to twice
+    /// as many while they are merged.
     pub dedup_ids: usize,
 }
 
@@ -38,7 +39,7 @@ impl Default for Limits {
             waiting_bytes: 32 << 20,
             segment_bytes: 64 << 20,
             dedup_window: Duration::from_secs(24 * 3_600),
-            dedup_ids: 200_000_000,
+            dedup_ids: 1_000_000_000,
         }
     }
 }

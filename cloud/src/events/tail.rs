@@ -102,7 +102,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let disk = FolderDisk::new(crate::events::folder(data.path()));
         disk.create_folder().unwrap();
-        let mut log = EventLog::open(disk, 300, |_, _| Ok(())).unwrap();
+        let mut log = EventLog::open(disk, 300, |_| Ok(())).unwrap();
         let mut tail = Tail::new(data.path(), 0);
         assert!(numbers(&mut tail, u64::MAX).is_empty());
         let mut read = Vec::new();
@@ -123,7 +123,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let disk = FolderDisk::new(crate::events::folder(data.path()));
         disk.create_folder().unwrap();
-        let mut log = EventLog::open(disk, 1 << 20, |_, _| Ok(())).unwrap();
+        let mut log = EventLog::open(disk, 1 << 20, |_| Ok(())).unwrap();
         let mut tail = Tail::new(data.path(), 0);
         for id in 0..20 {
             log.append(&[&line(id)], 5).unwrap();
