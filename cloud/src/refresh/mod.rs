@@ -73,6 +73,8 @@ pub const KEPT: usize = 500;
 pub const KEPT_OF_REGION: usize = 300;
 
 #[cfg(test)]
+mod exposure_tests;
+#[cfg(test)]
 mod gather_tests;
 #[cfg(test)]
 mod power_cut_tests;

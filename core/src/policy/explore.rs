@@ -4,6 +4,9 @@
 //! a uniform prior an arm's success rate is then distributed as Beta(1 + successes, 1 + failures). The choice is
 //! never simulated: the probability of each item is worked out, and one whole number decides. So the propensity on
 //! the slate is exactly the probability of the choice.
+//!
+//! By what is known of it an item that begins badly would hardly be chosen again. So half of the choices go to what the
+//! pack brings as new and not yet shown often enough (`sources`), each alike.
 
 use super::list::{ArmsOf, Exploration, Method};
 use super::posterior::Posteriors;
@@ -13,15 +16,37 @@ use crate::pack::Candidate;
 
 const SUCCESSES: &str = "explore_successes";
 const FAILURES: &str = "explore_failures";
+const SOURCES: &str = "sources";
+/// The part of `sources` that says: new, and not yet shown often enough.
+const NEW: u8 = 32;
+/// Share of the choices that is owed to what is new.
+const OWED: f64 = 0.5;
 
 /// What one pack lets a policy explore.
 pub(crate) struct Pool {
     method: Method,
-    /// The items in the pool, in the pack's order, each with its arm.
-    members: Vec<(usize, usize)>,
+    /// The items in the pool, in the pack's order.
+    members: Vec<Member>,
     arms: Vec<Arm>,
     /// Thompson sampling's tables, which only depend on the pack.
     posteriors: Option<Posteriors>,
+}
+
+/// One item of the pool.
+#[derive(Debug, Clone, Copy)]
+struct Member {
+    /// Its index in the pack.
+    index: usize,
+    arm: usize,
+    is_owed: bool,
+}
+
+/// A candidate that carries counts.
+struct Tried {
+    index: usize,
+    counts: Arm,
+    /// New and not yet shown often enough.
+    is_owed: bool,
 }
 
 /// How often something did well and how often not.
@@ -49,12 +74,7 @@ impl Pool {
         let mut pool =
             Self { method: exploration.method, members: Vec::new(), arms: Vec::new(), posteriors: None };
         let mut arm_of_category = vec![None; traits.categories.count];
-        for (index, candidate) in candidates.iter().enumerate() {
-            let count = |name| candidate.columns.get(name).filter(|count| *count >= 0.0);
-            let Some((successes, failures)) = count(SUCCESSES).zip(count(FAILURES)) else { continue };
-            if pool.members.len() >= limits::EXPLORATION_ITEMS {
-                break;
-            }
+        for Tried { index, counts, is_owed } in tried(candidates) {
             let category = traits.categories.of[index];
             let known = match exploration.arms {
                 ArmsOf::Category if category != NOBODY => arm_of_category.get_mut(category as usize),
@@ -64,9 +84,9 @@ impl Pool {
                 Some(known) => *known.get_or_insert_with(|| pool.new_arm()),
                 None => pool.new_arm(),
             };
-            pool.arms[arm].successes += successes;
-            pool.arms[arm].failures += failures;
-            pool.members.push((index, arm));
+            pool.arms[arm].successes += counts.successes;
+            pool.arms[arm].failures += counts.failures;
+            pool.members.push(Member { index, arm, is_owed });
         }
         pool.posteriors = matches!(pool.method, Method::Thompson).then(|| Posteriors::new(&pool.arms));
         pool
@@ -74,14 +94,20 @@ impl Pool {
 
     /// How likely each of the members that `may` be chosen is to be chosen, in no unit.
     pub(crate) fn weights(&self, may: impl Fn(usize) -> bool) -> Vec<(usize, f64)> {
-        let open: Vec<(usize, usize)> =
-            self.members.iter().copied().filter(|(index, _)| may(*index)).collect();
+        let open: Vec<Member> = self.members.iter().copied().filter(|one| may(one.index)).collect();
         let mut sizes = vec![0_u32; self.arms.len()];
-        open.iter().for_each(|(_, arm)| sizes[*arm] += 1);
+        open.iter().for_each(|one| sizes[one.arm] += 1);
         let arms: Vec<usize> = (0..self.arms.len()).filter(|arm| sizes[*arm] > 0).collect();
         let mut shares = vec![0.0; self.arms.len()];
         arms.iter().zip(self.arm_weights(&arms)).for_each(|(&arm, weight)| shares[arm] = weight);
-        open.into_iter().map(|(index, arm)| (index, shares[arm] / f64::from(sizes[arm]))).collect()
+        let of_one = |one: &Member| shares[one.arm] / f64::from(sizes[one.arm]);
+        let owed = open.iter().filter(|one| one.is_owed).count();
+        if owed == 0 {
+            return open.iter().map(|one| (one.index, of_one(one))).collect();
+        }
+        let total: f64 = open.iter().map(of_one).sum();
+        let lent = |one: &Member| if one.is_owed { OWED / owed as f64 } else { 0.0 };
+        open.iter().map(|one| (one.index, (1.0 - OWED) * of_one(one) / total + lent(one))).collect()
     }
 
     fn new_arm(&mut self) -> usize {
@@ -115,6 +141,27 @@ impl Pool {
             }
         }
     }
+}
+
+/// The candidates that carry counts, in the pack's order: at most [`limits::EXPLORATION_ITEMS`], what is owed a share
+/// before all others.
+fn tried(candidates: &[Candidate]) -> Vec<Tried> {
+    let of = |(index, candidate): (usize, &Candidate)| {
+        let count = |name| candidate.columns.get(name).filter(|count| *count >= 0.0);
+        let counts = Arm { successes: count(SUCCESSES)?, failures: count(FAILURES)? };
+        let is_owed = count(SOURCES).is_some_and(|sources| sources as u8 & NEW != 0);
+        Some(Tried { index, counts, is_owed })
+    };
+    let mut tried: Vec<Tried> = candidates.iter().enumerate().filter_map(of).collect();
+    let owed = tried.iter().filter(|one| one.is_owed).count();
+    let mut room = limits::EXPLORATION_ITEMS.saturating_sub(owed);
+    tried.retain(|one| {
+        let stays = one.is_owed || room > 0;
+        room = room.saturating_sub(usize::from(!one.is_owed));
+        stays
+    });
+    tried.truncate(limits::EXPLORATION_ITEMS);
+    tried
 }
 
 #[cfg(test)]
@@ -185,5 +232,40 @@ mod tests {
         assert_eq!(weights.len(), 1);
         assert_eq!(millionths(&[weights[0].1]), [CERTAIN]);
         assert!(pool.weights(|_| false).is_empty());
+    }
+    /// A pool by Thompson sampling of items with these counts and sources.
+    fn pool_from(counts: &[(f32, f32, f32)]) -> Pool {
+        let item = |(at, (successes, failures, sources)): (usize, &(f32, f32, f32))| {
+            let mut item = candidate(&at.to_string(), "", "k", [1.0, 0.0]);
+            for (name, value) in [(SUCCESSES, *successes), (FAILURES, *failures), (SOURCES, *sources)] {
+                item.columns.insert(name, value);
+            }
+            item
+        };
+        let items: Vec<Candidate> = counts.iter().enumerate().map(item).collect();
+        let exploration = Exploration { share: Vec::new(), method: Method::Thompson, arms: ArmsOf::Item };
+        Pool::new(&exploration, &Traits::new(&items, 0), &items)
+    }
+
+    #[test]
+    fn what_is_new_is_owed_half_of_the_choices_however_badly_it_did() {
+        // 65 is by taste and little known, 33 by taste and new, 160 editors' choice and new.
+        let counts = [(30.0, 5.0, 65.0), (0.0, 900.0, 33.0), (0.0, 400.0, 160.0)];
+        let shares = shares(&pool_from(&counts));
+        assert!(shares[0].abs_diff(500_000) < 10, "{shares:?}");
+        assert!(shares[1..].iter().all(|share| share.abs_diff(250_000) < 10), "{shares:?}");
+        let alone = pool_from(&counts).weights(|index| index == 2);
+        assert!(alone.len() == 1 && (alone[0].1 - 1.0).abs() < 1e-9, "{alone:?}");
+    }
+
+    #[test]
+    fn what_is_new_is_in_a_full_pool_wherever_it_stands_in_the_pack() {
+        let mut counts = vec![(9.0, 1.0, 64.0); limits::EXPLORATION_ITEMS + 20];
+        counts.push((0.0, 9.0, 32.0));
+        let pool = pool_from(&counts);
+        let members: Vec<usize> = pool.members.iter().map(|one| one.index).collect();
+        let first = 0..limits::EXPLORATION_ITEMS - 1;
+        assert_eq!(members, first.chain([counts.len() - 1]).collect::<Vec<_>>());
+        assert!(pool_from(&vec![(1.0, 1.0, 32.0); 200]).members.len() == limits::EXPLORATION_ITEMS);
     }
 }
