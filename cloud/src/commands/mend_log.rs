@@ -29,6 +29,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string(&mended)?);
         return Ok(());
     }
+    if mended.segments == 0 {
+        println!("nothing to mend: every commit of the log can be read, and none is missing");
+        return Ok(());
+    }
     println!(
         "{} segments mended; {} events came out of the backup, {} are lost; what the segments were lies beside them, *.torn",
         mended.segments, mended.restored, mended.lost
