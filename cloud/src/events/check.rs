@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use super::acknowledged;
 use super::disk::{Disk as _, FolderDisk};
 use super::error::StoreError;
 use super::ledger::id_of;
-use super::log::{begin, scan, segment_names, take};
+use super::log::{begin, scan, segment_name, segment_names, take};
 
 /// What a look through the log found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,7 +27,12 @@ pub struct Checked {
 pub fn check(data: &Path) -> Result<Checked, StoreError> {
     let disk = FolderDisk::new(super::folder(data));
     let (mut found, mut next) = (Checked::default(), 1);
+    // Read first: the service may append meanwhile.
+    let acknowledged = acknowledged::end(&disk)?;
     let names = segment_names(&disk)?;
+    if names.is_empty() {
+        acknowledged::check(acknowledged, &segment_name(next), 0, next)?;
+    }
     for (index, name) in names.iter().enumerate() {
         begin(name, next)?;
         let bytes = disk.read(name).map_err(|error| StoreError::disk("read", name, &error))?;
@@ -38,6 +44,9 @@ pub fn check(data: &Path) -> Result<Checked, StoreError> {
             found.newest_ms = frame.received_ms;
             Ok(())
         })?;
+        if index + 1 == names.len() {
+            acknowledged::check(acknowledged, name, end, next)?;
+        }
         found.torn_bytes = bytes.len() - end;
     }
     Ok(found)

@@ -39,7 +39,7 @@ enum Promised {
     Forgotten,
 }
 
-/// Records are appended, some forgotten, and one more is appended.
+/// Records are appended, some forgotten, and after a stop and a start one more is appended.
 fn recorded(data: &Path) -> (Recorded, Vec<(usize, Promised)>) {
     let (recording, mut promised) = (Recording::begin(data), Vec::new());
     let mut log = opened(data, |_| Ok(())).unwrap();
@@ -49,6 +49,8 @@ fn recorded(data: &Path) -> (Recorded, Vec<(usize, Promised)>) {
     }
     assert_eq!(log.erase_from(1, &is_theirs).unwrap(), 3);
     promised.push((recording.so_far(), Promised::Forgotten));
+    drop(log);
+    let mut log = opened(data, |_| Ok(())).unwrap();
     log.append(&[&record(BEFORE)], 0).unwrap();
     promised.push((recording.so_far(), Promised::Stored(BEFORE + 1)));
     (recording.end(), promised)

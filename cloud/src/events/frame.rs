@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A commit is synced before the next one is written. So a broken frame at the
-//! very end is a commit that was never acknowledged, and a broken frame with a
-//! whole one after it is damage.
+//! very end is a commit that was never acknowledged, unless the file `acknowledged`
+//! says otherwise, and a broken frame with a whole one after it is damage.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -8,6 +8,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
+use super::acknowledged;
 use super::disk::Disk;
 use super::error::StoreError;
 use super::frame::{self, Broken, Frame};
@@ -26,7 +27,7 @@ pub(crate) const STUB: &[u8] =
 
 /// The append-only log of received events.
 #[derive(Debug)]
-pub(crate) struct EventLog<D> {
+pub(crate) struct EventLog<D: Disk> {
     disk: D,
     segment_bytes: u64,
     /// The segment appended to and its length, once there is one.
@@ -47,6 +48,7 @@ impl<D: Disk> EventLog<D> {
         segment_bytes: u64,
         mut each: impl FnMut(&Frame<'_>) -> Result<(), String>,
     ) -> Result<Self, StoreError> {
+        let acknowledged = acknowledged::end(&disk)?;
         let names = segment_names(&disk)?;
         let mut next = 1;
         let mut last = None;
@@ -58,13 +60,22 @@ impl<D: Disk> EventLog<D> {
                 take(frame, name, &mut next)?;
                 each(frame).map_err(|why| StoreError::damaged(name, frame.end, &why))
             })?;
+            if is_last {
+                acknowledged::check(acknowledged, name, end, next)?;
+            }
             if end < bytes.len() {
                 cut_torn_commit(&mut disk, name, &bytes, end)?;
             }
             last = Some((name.clone(), end as u64));
         }
+        if names.is_empty() {
+            acknowledged::check(acknowledged, &segment_name(next), 0, next)?;
+        }
         if let Some((name, _)) = &last {
             disk.sync(name).map_err(|error| StoreError::disk("sync", name, &error))?;
+        }
+        if next > acknowledged {
+            acknowledged::write(&mut disk, next);
         }
         Ok(Self { disk, segment_bytes, last, next, failed: None })
     }
@@ -112,6 +123,19 @@ impl<D: Disk> EventLog<D> {
         let why = format!("{name}: {error}");
         self.failed = Some(why.clone());
         StoreError::Failed(why)
+    }
+}
+
+/// An orderly stop: what comes to be broken at the end of the log from now on is damage. Of a log that was moved away, and
+/// may have another in its place, nothing is written down.
+impl<D: Disk> Drop for EventLog<D> {
+    fn drop(&mut self) {
+        if let Some((name, length)) = &self.last
+            && self.failed.is_none()
+            && self.disk.length(name).is_ok_and(|there| there == *length)
+        {
+            acknowledged::write(&mut self.disk, self.next);
+        }
     }
 }
 

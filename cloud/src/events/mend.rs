@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::acknowledged;
 use super::disk::{Disk as _, FolderDisk};
 use super::error::StoreError;
 use super::frame::{self, Broken, Frame};
@@ -58,12 +59,15 @@ pub fn mend(data: &Path, backup: Option<&Path>) -> Result<Mended, StoreError> {
         let tombstones = Tombstones::open(data).and_then(|tombstones| tombstones.ask_all_again());
         tombstones.map_err(|error| StoreError::Tombstones(format!("{error:#}")))?;
     }
-    Mending { disk, backup, next: 1, received_ms: 0, mended: Mended::default() }.all()
+    let acknowledged = acknowledged::end(&disk)?;
+    Mending { disk, backup, acknowledged, next: 1, received_ms: 0, mended: Mended::default() }.all()
 }
 
 struct Mending {
     disk: FolderDisk,
     backup: Option<FolderDisk>,
+    /// All events before this one were acknowledged, whatever the log ends with.
+    acknowledged: u64,
     /// The event that follows.
     next: u64,
     /// When the one before it came in.
@@ -84,6 +88,12 @@ impl Mending {
         for (index, name) in names.iter().enumerate() {
             // A segment that is missing becomes the end of the one before.
             self.segment(name, names.get(index + 1).and_then(|next| first_of(next)))?;
+        }
+        // Nothing of it is there.
+        let name = segment_name(self.next);
+        let lost = self.filled(Some(self.acknowledged))?;
+        if !lost.is_empty() {
+            self.put(&name, &[], &lost)?;
         }
         Ok(self.mended)
     }
@@ -121,11 +131,15 @@ impl Mending {
             mended.extend(commit.bytes);
             (self.next, self.received_ms) = (commit.after, commit.received_ms);
         }
+        if end.is_none() {
+            given_up = given_up.max(self.acknowledged);
+        }
         // Their numbers were given, and are so still where the log ends with them.
-        mended.extend(self.filled(Some(given_up))?);
+        let given_up = self.filled(Some(given_up))?;
         let rest = self.filled(end)?;
         // Behind the last commit may be half a one, which nobody was told of: the next start cuts it off.
-        let is_torn = end.is_none() && rest.is_empty();
+        let is_torn = end.is_none() && given_up.is_empty() && rest.is_empty();
+        mended.extend(given_up);
         mended.extend_from_slice(if is_torn { &bytes[at..] } else { &rest });
         self.put(name, &bytes, &mended)
     }

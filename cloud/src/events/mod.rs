@@ -4,6 +4,7 @@
 //! events (the refresh, a person with a pager) reads the files at any time with [`read_since`]; only
 //! one process writes. `docs/adr/0004-events-in-an-append-only-log.md` says why it is a log of files and not a database.
 
+mod acknowledged;
 mod adapt;
 mod check;
 mod conduct;

@@ -20,6 +20,8 @@ pub(crate) struct State {
     segments: BTreeMap<String, Segment>,
     /// Pretends that a sync had happened: the fault the tests must be able to see.
     pub(crate) lies_about_sync: bool,
+    /// What a power cut brings back in the place of what was replaced under that pretence; none where nothing was there.
+    undone: BTreeMap<String, Option<Segment>>,
     /// Bytes that still fit before the disk is full.
     pub(crate) room: Option<usize>,
     /// The next sync fails.
@@ -84,6 +86,10 @@ impl PowerCutDisk {
     /// and the byte `flipped` of those arrives changed.
     pub(crate) fn after_power_cut(&self, kept: usize, flipped: Option<usize>) -> Self {
         let mut state = self.state().clone();
+        for (name, before) in std::mem::take(&mut state.undone) {
+            state.segments.remove(&name);
+            state.segments.extend(before.map(|segment| (name, segment)));
+        }
         for segment in state.segments.values_mut() {
             let length = segment.written.len().min(segment.durable + kept);
             segment.written.truncate(length);
@@ -189,7 +195,11 @@ impl Disk for PowerCutDisk {
 
     fn set_aside(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let segment = Segment { written: bytes.to_vec(), durable: bytes.len(), lost: false };
-        self.state().segments.insert(name.to_owned(), segment);
+        let mut state = self.state();
+        let before = state.segments.insert(name.to_owned(), segment);
+        if state.lies_about_sync {
+            state.undone.entry(name.to_owned()).or_insert(before);
+        }
         Ok(())
     }
 }

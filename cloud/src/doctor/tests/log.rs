@@ -120,6 +120,33 @@ fn commits_behind_a_damaged_one_of_the_same_segment_stay() {
 }
 
 #[test]
+fn a_last_commit_that_rots_or_goes_after_a_stop_is_no_half_a_commit_and_its_number_is_not_given_again() {
+    for is_gone in [false, true] {
+        let world = world(&["a", "b"]);
+        let well = world.codes();
+        match is_gone {
+            true => fs::remove_file(segment(&world, 2)).unwrap(),
+            false => drop(damage(&segment(&world, 2))),
+        }
+        assert!(damage_found(&world).contains("events 2 to 2 were acknowledged"));
+        assert_eq!(mend(world.data.path(), None).unwrap(), Mended { segments: 1, restored: 0, lost: 1 });
+        assert_eq!(world.codes(), well);
+        assert_eq!(mend(world.data.path(), None).unwrap(), Mended::default());
+        store(&world, &["c"], 1);
+        let mut numbers = Vec::new();
+        read_since(world.data.path(), 0, |number, _| numbers.push(number)).unwrap();
+        assert_eq!(numbers, [1, 3]);
+    }
+    // With no segment left at all, stubs keep the numbers too.
+    let world = world(&["a"]);
+    fs::remove_file(segment(&world, 1)).unwrap();
+    assert!(damage_found(&world).contains("events 1 to 1 were acknowledged"));
+    assert_eq!(mend(world.data.path(), None).unwrap(), Mended { segments: 1, restored: 0, lost: 1 });
+    store(&world, &["b"], 1);
+    assert_eq!(exported(&world), ["b"]);
+}
+
+#[test]
 fn whoever_was_forgotten_since_the_backup_is_taken_out_again() {
     let world = world(&["a", "b"]);
     let (_home, kept) = taken(&world);

@@ -60,6 +60,8 @@ fn a_damaged_log_is_put_back_and_half_a_commit_cut_off_by_the_next_start() {
     fs::write(&file, [whole.as_slice(), b"{\"format\":9,\"anything\":1}\n"].concat()).unwrap();
     assert_eq!(without(world.codes(), &well), [Code::LogNewer]);
     fs::write(&file, &whole[..whole.len() - 3]).unwrap();
+    assert_eq!(without(world.codes(), &well), [Code::LogDamaged], "the last commit was acknowledged");
+    fs::write(&file, [whole.as_slice(), &whole[..50]].concat()).unwrap();
     assert_eq!(without(world.codes(), &well), [Code::LogTorn]);
     store(&world, &["d"]);
     assert_eq!(world.codes(), well);
