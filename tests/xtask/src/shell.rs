@@ -7,11 +7,15 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
 use crate::paths::Paths;
 use crate::steps::Step;
+
+/// Between two looks at how much memory a program had.
+const PEAK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Starts describing a program with its arguments, in the checkout, without standard input.
 pub(crate) fn program<A: AsRef<OsStr>>(
@@ -69,6 +73,45 @@ pub(crate) fn run(step: &Step, command: &mut Command) -> anyhow::Result<String> 
 /// # Errors
 /// When the program cannot start.
 pub(crate) fn run_any(step: &Step, command: &mut Command) -> anyhow::Result<(ExitStatus, String)> {
+    let (status, output, ()) = run_watched(step, command, |_| ())?;
+    Ok((status, output))
+}
+
+/// Like [`run`], and answers the most memory that the program had, where the system tells.
+///
+/// # Errors
+/// When the program cannot start or ends with a failure.
+pub(crate) fn run_peak(step: &Step, command: &mut Command) -> anyhow::Result<Option<u64>> {
+    let (status, _, peak) = run_watched(step, command, watch_peak)?;
+    if !status.success() {
+        bail!("`{}` ended with {status}", line(command));
+    }
+    Ok(peak)
+}
+
+/// Looks again and again until the program has ended: its memory is gone then.
+fn watch_peak(program: u32) -> Option<u64> {
+    let mut peak = None;
+    while let Some(so_far) = peak_bytes(program) {
+        peak = Some(so_far);
+        thread::sleep(PEAK_PAUSE);
+    }
+    peak
+}
+
+/// The most memory that a running program had so far.
+fn peak_bytes(program: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{program}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1_024)
+}
+
+/// Runs a program, and beside it `watch` with its number.
+fn run_watched<T: Default + Send>(
+    step: &Step,
+    command: &mut Command,
+    watch: impl FnOnce(u32) -> T + Send,
+) -> anyhow::Result<(ExitStatus, String, T)> {
     let mut log = step.open_log()?;
     writeln!(log, "$ {}", line(command))?;
     let log = Mutex::new(log);
@@ -77,15 +120,16 @@ pub(crate) fn run_any(step: &Step, command: &mut Command) -> anyhow::Result<(Exi
         .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start `{}`", line(command)))?;
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let output = thread::scope(|scope| {
+    let (stdout, stderr, number) = (child.stdout.take(), child.stderr.take(), child.id());
+    let (output, watched) = thread::scope(|scope| {
         let errors = scope.spawn(|| stderr.map(|pipe| follow(step, &log, pipe)));
+        let watched = scope.spawn(move || watch(number));
         let output = stdout.map(|pipe| follow(step, &log, pipe)).unwrap_or_default();
         drop(errors.join());
-        output
+        (output, watched.join().unwrap_or_default())
     });
     let status = child.wait().with_context(|| format!("cannot wait for `{}`", line(command)))?;
-    Ok((status, output))
+    Ok((status, output, watched))
 }
 
 fn follow(step: &Step, log: &Mutex<File>, pipe: impl Read) -> String {
@@ -159,6 +203,15 @@ mod tests {
     fn the_last_json_line_is_found_below_other_output() {
         let value = last_json("reading\n{\"a\":1}\n{\"a\":2}\n\n").expect("there is one");
         assert_eq!(value["a"], 2);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_most_memory_of_a_program_is_known_until_it_has_ended() {
+        assert!(peak_bytes(std::process::id()).is_some_and(|bytes| bytes > 1 << 20));
+        let mut child = Command::new("sleep").arg("0.2").spawn().expect("there is a sleep");
+        assert!(watch_peak(child.id()).is_some_and(|bytes| bytes > 0));
+        assert!(child.wait().is_ok_and(|status| status.success()));
     }
 
     #[test]

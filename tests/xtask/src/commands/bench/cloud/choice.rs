@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use super::super::report::Report;
-use super::people;
+use super::{million, people};
 
 /// The steps that measure something, as the log names them.
 pub(super) const IMPORT: &str = "cloud: import";
@@ -11,6 +11,7 @@ pub(super) const REFRESH: &str = "cloud: refresh";
 pub(super) const RETRIEVAL: &str = "cloud: retrieval";
 pub(super) const INDEX: &str = "cloud: memory of an index";
 pub(super) const PEOPLE: &str = "cloud: many people";
+pub(super) const MILLION: &str = "cloud: a million items";
 pub(super) const NEWCOMERS: &str = "cloud: between refreshes";
 pub(super) const PACKS: &str = "cloud: packs";
 pub(super) const LISTS: &str = "cloud: lists";
@@ -20,7 +21,7 @@ pub(super) const EVENTS: &str = "cloud: events";
 const NOT_ASKED: &str = "it was not asked for";
 
 /// Each step with what it measures.
-const STEPS: [(&str, &[&str]); 9] = [
+const STEPS: [(&str, &[&str]); 10] = [
     (IMPORT, &["import_rows_per_second"]),
     (REFRESH, &["refresh_users_per_second"]),
     (
@@ -39,6 +40,7 @@ const STEPS: [(&str, &[&str]); 9] = [
     ),
     (INDEX, &["usearch_f16_1m_64_bytes"]),
     (PEOPLE, &[people::RATIO]),
+    (MILLION, &[million::PEAK]),
     (NEWCOMERS, &["pack_on_demand_p50_ms", "pack_on_demand_p99_ms", "new_item_retrievable_ms"]),
     (
         PACKS,

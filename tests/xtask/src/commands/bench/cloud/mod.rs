@@ -3,6 +3,7 @@
 mod choice;
 mod events;
 mod lists;
+mod million;
 mod on_demand;
 mod packs;
 mod people;
@@ -59,6 +60,28 @@ pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report, choice:
         serve(paths, steps, report, choice, &segue, &data, &apart);
         // Gigabytes of events.
         let _ = fs::remove_dir_all(&apart);
+    }
+    // The last one: it builds the program anew.
+    million_items(paths, steps, report, choice, &segue, &data);
+}
+
+/// The memory of a refresh of a million items, where that is asked for.
+fn million_items(
+    paths: &Paths,
+    steps: &Steps,
+    report: &mut Report,
+    choice: &Choice<'_>,
+    segue: &Segue,
+    data: &Path,
+) {
+    if !choice.takes(choice::MILLION) {
+        return;
+    }
+    if choice.all && cfg!(target_os = "linux") {
+        let peak = steps.run(choice::MILLION, |step| million::measure(paths, step, segue, data));
+        report.add(&peak.map(|peak| (million::PEAK.to_owned(), peak)).into_iter().collect());
+    } else {
+        report.skip(million::PEAK, million::SKIPPED);
     }
 }
 

@@ -49,17 +49,36 @@ pub(super) fn measure(paths: &Paths, step: &Step, segue: &Segue, source: &Path) 
 /// The items of `source` with so many people, each with a few events.
 fn folder(paths: &Paths, source: &Path, people: u64) -> anyhow::Result<PathBuf> {
     let data = paths.cache.join(format!("bench-people-{people}"));
-    let _ = fs::remove_dir_all(&data);
-    fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
+    empty(&data)?;
     for table in ["items.jsonl", "split.json"] {
         fs::copy(source.join(table), data.join(table)).with_context(|| format!("copying {table}"))?;
     }
     let mut dataset: Value = serde_json::from_slice(&fs::read(source.join("dataset.json"))?)?;
-    let items = dataset["counts"]["items"].clone();
-    dataset["counts"] = json!({
-        "items": items, "users": people, "events": people * EVENTS, "collections": 0, "rejects": 0
-    });
+    dataset["counts"] = counts(dataset["counts"]["items"].as_u64().unwrap_or(TRACKS), people);
     fs::write(data.join("dataset.json"), dataset.to_string())?;
+    write(&data, people)?;
+    Ok(data)
+}
+
+/// Makes a folder with nothing in it.
+///
+/// # Errors
+/// When it cannot be made.
+pub(super) fn empty(data: &Path) -> anyhow::Result<()> {
+    let _ = fs::remove_dir_all(data);
+    fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))
+}
+
+/// The rows of each table, as `dataset.json` tells them.
+pub(super) fn counts(items: u64, people: u64) -> Value {
+    json!({"items": items, "users": people, "events": people * EVENTS, "collections": 0, "rejects": 0})
+}
+
+/// Writes so many people and what they played.
+///
+/// # Errors
+/// When the disk refuses.
+pub(super) fn write(data: &Path, people: u64) -> anyhow::Result<()> {
     let mut users = BufWriter::new(File::create(data.join("users.jsonl"))?);
     let mut events = BufWriter::new(File::create(data.join("events.jsonl"))?);
     for person in 0..people {
@@ -70,7 +89,7 @@ fn folder(paths: &Paths, source: &Path, people: u64) -> anyhow::Result<PathBuf> 
     }
     users.flush()?;
     events.flush()?;
-    Ok(data)
+    Ok(())
 }
 
 /// What somebody played, spread over tracks and time.
