@@ -11,7 +11,7 @@ use super::log::{begin, scan, segment_name, segment_names, take};
 /// What a look through the log found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Checked {
-    /// Events in whole commits.
+    /// Events in whole commits, those among them of which only the numbers are left.
     pub events: u64,
     /// When the last of them came in, in milliseconds since 1970; 0 without any.
     pub newest_ms: i64,

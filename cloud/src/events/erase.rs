@@ -8,6 +8,7 @@ use super::sign_in::is_sign_in;
 use crate::catalog::Event;
 use crate::dead_letters;
 use crate::erasure::Erased;
+use crate::lock::FileLock;
 use crate::stores::{LogEraser, LogReader};
 
 /// Whose events go: those of people, and of the sessions that they signed in to.
@@ -50,6 +51,8 @@ pub(super) struct Rest {
     pub(super) next: u64,
     /// How many events went so far.
     pub(super) gone: u64,
+    /// Keeps others who rewrite segments waiting until the writer has done it.
+    pub(super) lock: Option<FileLock>,
 }
 
 /// Takes the events out of all that is settled, beside the writer.
@@ -59,5 +62,5 @@ pub(super) struct Rest {
 pub(super) fn erase_settled(eraser: &mut dyn LogEraser, erased: Erased) -> Result<Rest, StoreError> {
     let theirs = Theirs::read(&mut *eraser.reader(0), erased)?;
     let settled = eraser.erase_settled(&|line| theirs.include(line))?;
-    Ok(Rest { theirs, next: settled.next, gone: settled.gone })
+    Ok(Rest { theirs, next: settled.next, gone: settled.gone, lock: None })
 }

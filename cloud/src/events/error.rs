@@ -55,6 +55,9 @@ pub enum StoreError {
     /// Another process has the store open.
     #[error("{0} is in use by another segue process; stop that one first")]
     Locked(String),
+    /// An erasure, a mending or `segue expire-events` puts segments in the place of others.
+    #[error("{0} is being rewritten by an erasure or by another command; try again when that has ended")]
+    Rewriting(String),
     /// A sync failed; the store takes nothing more until it is opened again.
     #[error("a write could not be made durable ({0}); check the disk, then start segue serve again")]
     Failed(String),

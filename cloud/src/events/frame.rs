@@ -9,6 +9,13 @@
 //! A commit is synced before the next one is written. So a broken frame at the
 //! very end is a commit that was never acknowledged, unless the file `acknowledged`
 //! says otherwise, and a broken frame with a whole one after it is damage.
+//!
+//! A header without lines is a gap: so many events, of one commit or of several, that were let go of as they were old. Their
+//! numbers are given, and readers pass on to what follows:
+//!
+//! ```text
+//! {"format":1,"commit":41,"events":300,"received_ms":1767225600000,"bytes":0,"sha256":"9f…"}
+//! ```
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -51,6 +58,16 @@ impl<'a> Frame<'a> {
     pub(crate) fn lines(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         self.body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
     }
+
+    /// The JSON of each event with its number; none of a gap.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u64, &'a [u8])> + use<'a> {
+        (self.first..).zip(self.lines())
+    }
+
+    /// Whether nothing is left of its events but their numbers.
+    pub(crate) fn is_gap(&self) -> bool {
+        self.events > 0 && self.body.is_empty()
+    }
 }
 
 /// Why the bytes at some place are no frame.
@@ -79,7 +96,16 @@ pub(crate) fn encode<'a>(first: u64, received_ms: i64, lines: impl Iterator<Item
         body.push(b'\n');
         events += 1;
     }
-    let sha256 = checksum(first, events, received_ms, &body);
+    framed(first, events, received_ms, &body)
+}
+
+/// Writes a gap in the place of `events` events, the last of which came in at `received_ms`.
+pub(crate) fn encode_gap(first: u64, events: u64, received_ms: i64) -> Vec<u8> {
+    framed(first, events, received_ms, &[])
+}
+
+fn framed(first: u64, events: u64, received_ms: i64, body: &[u8]) -> Vec<u8> {
+    let sha256 = checksum(first, events, received_ms, body);
     // Written by hand, as nothing here can fail and no value needs escaping.
     let mut frame = format!(
         r#"{{"format":{FORMAT},"commit":{first},"events":{events},"received_ms":{received_ms},"bytes":{},"sha256":"{sha256}"}}"#,
@@ -87,7 +113,7 @@ pub(crate) fn encode<'a>(first: u64, received_ms: i64, lines: impl Iterator<Item
     )
     .into_bytes();
     frame.push(b'\n');
-    frame.extend_from_slice(&body);
+    frame.extend_from_slice(body);
     frame
 }
 
@@ -173,6 +199,22 @@ mod tests {
         let next = decode(&bytes, frame.end).unwrap().unwrap();
         assert_eq!((next.first, next.end), (3, bytes.len()));
         assert!(decode(&bytes, next.end).is_none());
+    }
+
+    #[test]
+    fn a_gap_has_numbers_and_no_events_and_what_follows_it_is_read() {
+        let mut bytes = encode_gap(3, 300, 5);
+        let gap = bytes.len();
+        bytes.extend(encode(303, 6, [b"{\"c\":3}".as_slice()].into_iter()));
+        let frame = decode(&bytes, 0).unwrap().unwrap();
+        assert_eq!((frame.first, frame.events, frame.received_ms, frame.end), (3, 300, 5, gap));
+        assert!(frame.is_gap() && frame.numbered().next().is_none());
+        let next = decode(&bytes, frame.end).unwrap().unwrap();
+        assert_eq!(next.numbered().collect::<Vec<_>>(), [(303, b"{\"c\":3}".as_slice())]);
+        assert!(!next.is_gap());
+        for cut in 1..gap {
+            assert_eq!(decode(&bytes[..cut], 0), Some(Err(Broken::Damaged)), "cut at {cut}");
+        }
     }
 
     #[test]

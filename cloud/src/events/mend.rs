@@ -15,7 +15,7 @@ use super::error::StoreError;
 use super::frame::{self, Broken, Frame};
 use super::ledger::id_of;
 use super::log::{STUB, TORN, first_of, segment_name, segment_names};
-use super::store::lock;
+use super::store::{lock, try_rewriting};
 use crate::erasure::Tombstones;
 
 /// Stubs that one commit holds at most.
@@ -53,6 +53,7 @@ pub fn mend(data: &Path, backup: Option<&Path>) -> Result<Mended, StoreError> {
         made.map_err(|error| StoreError::disk("create", &folder.display().to_string(), &error))?;
     }
     let _lock = lock(&folder)?;
+    let _rewriting = try_rewriting(&folder)?;
     let backup = backup.map(|backup| FolderDisk::new(super::folder(backup)));
     if let Some(backup) = &backup {
         check_same(&disk, backup)?;
@@ -146,8 +147,9 @@ impl Mending {
 
     /// The commits, by their first events, that hold nothing but stubs of an earlier mending in the place of what the backup has.
     /// An erasure's stubs stay: their commit has the backup's events and date, and what a mending writes is never of that date.
+    /// So do gaps, in which is what was let go of as it was old.
     fn refilled(&self, commits: &[(usize, Frame<'_>)]) -> Result<BTreeSet<u64>, StoreError> {
-        let stubs = commits.iter().filter(|(_, frame)| is_stubs(frame));
+        let stubs = commits.iter().filter(|(_, frame)| is_stubs(frame) && !frame.is_gap());
         let stubs: BTreeMap<u64, (u64, i64)> =
             stubs.map(|(_, frame)| (frame.first, (frame.first + frame.events, frame.received_ms))).collect();
         let mut refilled = BTreeSet::new();
@@ -184,7 +186,8 @@ impl Mending {
         Ok(filled)
     }
 
-    /// The backup's commits from event `next` on that end before event `until`.
+    /// The backup's commits from event `next` on and before event `until`. Of one that lies across either its part: of what is
+    /// old here a part may be gone.
     fn of_backup(&self, mut next: u64, until: Option<u64>) -> Result<Vec<Commit>, StoreError> {
         let mut found = Vec::new();
         let Some(backup) = &self.backup else { return Ok(found) };
@@ -197,9 +200,10 @@ impl Mending {
             }
             let bytes = read(backup, name)?;
             for (begin, frame) in whole(name, &bytes)? {
-                let after = frame.first + frame.events;
-                if frame.first >= next && until.is_none_or(|until| after <= until) {
-                    found.push(Commit::of(&frame, &bytes[begin..frame.end]));
+                let (first, after) = (frame.first.max(next), frame.first + frame.events);
+                let after = until.map_or(after, |until| after.min(until));
+                if first < after {
+                    found.push(Commit::part(&frame, &bytes[begin..frame.end], first, after));
                     next = after;
                 }
             }
@@ -263,21 +267,31 @@ struct Commit {
 impl Commit {
     /// Of a frame and its bytes.
     fn of(frame: &Frame<'_>, bytes: &[u8]) -> Self {
-        let &Frame { first, events, received_ms, .. } = frame;
-        let lost = frame.lines().filter(|line| id_of(line).is_err()).count() as u64;
-        let stubs = frame.lines().filter(|line| *line == STUB).count() as u64;
-        let bytes = if lost == 0 {
+        Self::part(frame, bytes, frame.first, frame.first + frame.events)
+    }
+
+    /// As [`Self::of`], from event `first` to the one before event `after`.
+    fn part(frame: &Frame<'_>, bytes: &[u8], first: u64, after: u64) -> Self {
+        let is_wanted = |(number, _): &(u64, &[u8])| (first..after).contains(number);
+        let lines: Vec<&[u8]> = frame.numbered().filter(is_wanted).map(|(_, line)| line).collect();
+        let lost = lines.iter().filter(|line| id_of(line).is_err()).count() as u64;
+        let stubs = lines.iter().filter(|line| **line == STUB).count() as u64;
+        let is_whole = (first, after) == (frame.first, frame.first + frame.events);
+        let received_ms = frame.received_ms;
+        let bytes = if is_whole && lost == 0 {
             bytes.to_vec()
+        } else if frame.is_gap() {
+            frame::encode_gap(first, after - first, received_ms)
         } else {
-            let lines = frame.lines().map(|line| if id_of(line).is_ok() { line } else { STUB });
-            frame::encode(first, received_ms, lines)
+            let kept = lines.iter().map(|line| if id_of(line).is_ok() { *line } else { STUB });
+            frame::encode(first, received_ms, kept)
         };
-        let told = events.saturating_sub(lost + stubs);
-        Self { first, after: first + events, received_ms, told, lost, bytes }
+        let told = (lines.len() as u64).saturating_sub(lost + stubs);
+        Self { first, after, received_ms, told, lost, bytes }
     }
 }
 
-/// Whether nothing is left of a commit's events, after an erasure or a mending.
+/// Whether nothing is left of a commit's events, after an erasure or a mending, or as they were old.
 fn is_stubs(frame: &Frame<'_>) -> bool {
     frame.lines().all(|line| line == STUB)
 }
@@ -295,11 +309,11 @@ fn check_same(disk: &FolderDisk, backup: &FolderDisk) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// How many events each whole commit has and when it came in, by its first event: erasures change neither. Those of stubs alone
-/// are left out, as a mending may have written them.
-fn begun(name: &str, bytes: &[u8]) -> Result<BTreeMap<u64, (u64, i64)>, StoreError> {
+/// When each whole commit came in, by its first event: erasures do not change that, nor does letting go of what is old, after
+/// which a commit has fewer events. Those of stubs alone are left out, as a mending may have written them.
+fn begun(name: &str, bytes: &[u8]) -> Result<BTreeMap<u64, i64>, StoreError> {
     let commits = whole(name, bytes)?.into_iter().filter(|(_, frame)| !is_stubs(frame));
-    Ok(commits.map(|(_, frame)| (frame.first, (frame.events, frame.received_ms))).collect())
+    Ok(commits.map(|(_, frame)| (frame.first, frame.received_ms)).collect())
 }
 
 /// The whole commits of a segment, each with where it begins; damage between them is passed over.

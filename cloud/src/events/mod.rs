@@ -7,6 +7,7 @@
 mod acknowledged;
 mod adapt;
 mod check;
+mod compact;
 mod conduct;
 mod disk;
 mod erase;
@@ -38,11 +39,19 @@ pub use reader::{last, read_likely, read_since, read_until};
 pub use segue_core::session::row::clock_error_ms;
 pub use sign_in::hand_over;
 pub(crate) use sign_in::is_sign_in;
+pub(crate) use store::try_rewriting;
 pub use store::{EventStore, Limits, Outcome};
 pub use tail::{Arrival, Tail};
 pub use validate::{Batch, Reject, Senders, validate};
 
 use std::path::{Path, PathBuf};
+
+use crate::stores::LogEraser;
+
+/// What takes events out of the log of data folder `data` beside its writer; only for who holds [`try_rewriting`].
+pub(crate) fn eraser(data: &Path) -> Box<dyn LogEraser> {
+    Box::new(segments::SegmentEraser::new(FolderDisk::new(folder(data))))
+}
 
 /// Where the log of a data folder lies.
 #[must_use]

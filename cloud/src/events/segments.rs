@@ -3,6 +3,7 @@
 use std::io;
 use std::ops::ControlFlow;
 
+use super::compact::compacted;
 use super::disk::Disk;
 use super::error::StoreError;
 use super::frame::{Frame, may_begin};
@@ -117,8 +118,7 @@ impl<D: Disk> LogReader for SegmentReader<D> {
 
 /// What a commit has after event number `seen`, but for what was erased.
 fn unread<'a>(frame: &Frame<'a>, seen: u64) -> Batch<'a> {
-    let numbered = (frame.first..).zip(frame.lines());
-    let records = numbered.filter(|(number, line)| *number > seen && *line != STUB).collect();
+    let records = frame.numbered().filter(|(number, line)| *number > seen && *line != STUB).collect();
     Batch { appended_ms: frame.received_ms, records }
 }
 
@@ -158,5 +158,22 @@ impl<D: Disk + Clone + 'static> LogEraser for SegmentEraser<D> {
             }
             settled.next = next;
         }
+    }
+
+    fn compact(&mut self, end: u64, stays: &dyn Fn(u64, &[u8]) -> bool) -> Result<u64, StoreError> {
+        let mut full = segment_names(&self.disk)?;
+        full.pop();
+        full.retain(|name| first_of(name).is_some_and(|first| first < end));
+        let mut gone = 0;
+        for name in full {
+            let bytes = self.disk.read(&name).map_err(|error| StoreError::disk("read", &name, &error))?;
+            let (kept, of_segment) = compacted(&name, &bytes, end, stays)?;
+            if kept != bytes {
+                let replaced = self.disk.replace(&name, &kept);
+                replaced.map_err(|error| StoreError::disk("replace", &name, &error))?;
+            }
+            gone += of_segment;
+        }
+        Ok(gone)
     }
 }

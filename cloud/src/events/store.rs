@@ -1,6 +1,6 @@
 //! The store as the service uses it: many requests, one writer thread, one sync for all that wait.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -67,6 +67,8 @@ pub struct EventStore {
     writer: Option<JoinHandle<()>>,
     /// What is done beside the writer.
     eraser: Arc<Mutex<Box<dyn LogEraser>>>,
+    /// The folder in which others may rewrite segments too; none on a disk of a test.
+    folder: Option<PathBuf>,
     /// Held for as long as the store is open; the system releases it even after a kill.
     _lock: Option<FileLock>,
 }
@@ -105,6 +107,9 @@ struct Append {
 /// Bytes that one permit of the semaphore stands for.
 const PERMIT_BYTES: usize = 1024;
 
+/// How often an erasure looks whether another process has done rewriting segments.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// Events one commit takes at most, so that a flood cannot make one commit endless.
 const COMMIT_EVENTS: usize = 20_000;
 
@@ -119,7 +124,9 @@ impl EventStore {
         disk.create_folder()
             .map_err(|error| StoreError::disk("create", &folder.display().to_string(), &error))?;
         let lock = lock(&folder)?;
-        Self::start(Ledger::open(disk, limits)?, limits, Some(lock))
+        let mut store = Self::start(Ledger::open(disk, limits)?, limits, Some(lock))?;
+        store.folder = Some(folder);
+        Ok(store)
     }
 
     /// Opens the store on a given disk.
@@ -147,6 +154,7 @@ impl EventStore {
             shown,
             writer: Some(writer),
             eraser,
+            folder: None,
             _lock: lock,
         })
     }
@@ -170,19 +178,35 @@ impl EventStore {
     }
 
     /// Takes the events of people out of the log, durably, and those of the sessions that they signed in to; returns how
-    /// many. Events come in meanwhile, but for the moment in which the last segment is read and replaced.
+    /// many. Events come in meanwhile, but for the moment in which the last segment is read and replaced. Waits while
+    /// another process rewrites segments.
     ///
     /// # Errors
     /// A part may be gone already; doing it again does no harm.
     pub async fn erase(&self, erased: Erased) -> Result<u64, StoreError> {
+        let lock = self.rewriting().await?;
         let eraser = Arc::clone(&self.eraser);
+        // The lock goes with what is done: that goes on where nobody waits for it any more.
         let settled = tokio::task::spawn_blocking(move || {
-            erase_settled(&mut **eraser.lock().unwrap_or_else(PoisonError::into_inner), erased)
+            let rest = erase_settled(&mut **eraser.lock().unwrap_or_else(PoisonError::into_inner), erased);
+            rest.map(|rest| Rest { lock, ..rest })
         });
         let rest = settled.await.map_err(|_| StoreError::Closed)??;
         let (gone, (answer, answered)) = (rest.gone, oneshot::channel());
         self.jobs.send(Job::Erase(rest, answer)).map_err(|_| StoreError::Closed)?;
         Ok(gone + answered.await.map_err(|_| StoreError::Closed)??)
+    }
+
+    /// Keeps others from rewriting segments. It is looked for from time to time, so that a service that is stopped meanwhile
+    /// waits for nobody.
+    async fn rewriting(&self) -> Result<Option<FileLock>, StoreError> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        loop {
+            match try_rewriting(folder) {
+                Err(StoreError::Rewriting(_)) => tokio::time::sleep(LOOK).await,
+                taken => return taken.map(Some),
+            }
+        }
     }
 
     /// How many events are stored.
@@ -236,6 +260,18 @@ pub(super) fn lock(folder: &Path) -> Result<FileLock, StoreError> {
         .ok_or(StoreError::Locked(shown))
 }
 
+/// Keeps everybody else from putting segments of the log in `folder` in the place of others. The service takes events in
+/// meanwhile: the one that it appends to is nobody else's.
+///
+/// # Errors
+/// [`StoreError::Rewriting`] while somebody else does it, or the file cannot be locked.
+pub(crate) fn try_rewriting(folder: &Path) -> Result<FileLock, StoreError> {
+    let shown = folder.display().to_string();
+    FileLock::try_take(&folder.join("eraser.lock"))
+        .map_err(|error| StoreError::disk("lock", &shown, &error))?
+        .ok_or(StoreError::Rewriting(shown))
+}
+
 fn permits(bytes: usize) -> usize {
     bytes.div_ceil(PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS)
 }
@@ -247,8 +283,11 @@ fn write_all(mut ledger: Ledger, mut queue: mpsc::UnboundedReceiver<Job>, shown:
         let first = match job {
             Job::Append(first) => first,
             Job::Erase(rest, answer) => {
+                let erased = ledger.erase(&rest.theirs, rest.next);
+                // Before the answer: whoever gets it may rewrite segments next.
+                drop(rest.lock);
                 // Whoever asked may have gone; it is done all the same.
-                let _ = answer.send(ledger.erase(&rest.theirs, rest.next));
+                let _ = answer.send(erased);
                 continue;
             }
         };

@@ -8,9 +8,10 @@ use crate::events::StoreError;
 /// A log of records as its one writer has it: they are added at the end, in batches, and numbered from 1 without a gap. A
 /// record keeps its number for good.
 ///
-/// Nothing in a log changes but that people are forgotten: the records that somebody says go, the numbers of the others stay. In two
-/// steps, since every log has a part that its writer is at: what is settled goes beside the writer ([`LogEraser`]), what was
-/// appended since in a moment in which nothing is ([`Log::erase_from`]).
+/// Nothing in a log changes but that people are forgotten, and that what is old goes: the records that somebody says go, the
+/// numbers of the others stay. People go in two steps, since every log has a part that its writer is at: what is settled goes
+/// beside the writer ([`LogEraser`]), what was appended since in a moment in which nothing is ([`Log::erase_from`]). What is
+/// old is settled ([`LogEraser::compact`]).
 pub trait Log: Debug + Send {
     /// The number that the next record gets.
     fn end(&self) -> u64;
@@ -49,6 +50,15 @@ pub trait LogEraser: Debug + Send {
     /// # Errors
     /// A part may be gone already; doing it again does no harm.
     fn erase_settled(&mut self, is_erased: &dyn Fn(&[u8]) -> bool) -> Result<Settled, StoreError>;
+
+    /// Takes out, durably, of the part of the log that is settled the records before number `end` that do not stay, as
+    /// `stays` says by number and record; answers how many. Their room is free again. Of what is not settled nothing is
+    /// promised to be looked at. Whoever else takes records out has to wait: one of the two would bring back what the other
+    /// took.
+    ///
+    /// # Errors
+    /// A part may be gone already; doing it again does no harm.
+    fn compact(&mut self, end: u64, stays: &dyn Fn(u64, &[u8]) -> bool) -> Result<u64, StoreError>;
 }
 
 /// How far an erasure came beside the writer.

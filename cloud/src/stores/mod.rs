@@ -2,7 +2,7 @@
 //!
 //! | trait | what it is | here | elsewhere |
 //! |---|---|---|---|
-//! | [`Log`] | records at the end of what is never rewritten but to forget people | segments, in [`events`](crate::events) | Kafka |
+//! | [`Log`] | records at the end of what is never rewritten but to forget people and what is old | segments, in [`events`](crate::events) | Kafka |
 //! | [`KeyValue`] | small values, replaced as a whole, one of them by compare-and-set | [`FolderValues`] | Valkey |
 //! | [`ObjectStore`] | immutable objects, each written once, read whole or in parts | [`FolderObjects`] | S3 |
 //! | [`TaskRunner`] | commands that run beside the service, each once for its name | [`Processes`] | Ray |

@@ -17,6 +17,7 @@ pub fn check(open: &dyn Fn() -> Box<dyn Log>) {
     what_is_taken_out_is_gone_and_numbers_stay(open);
     a_reader_at_the_end_goes_on_after_records_went(open);
     what_is_taken_out_from_a_number_on_is_gone_wherever_that_lies(open);
+    what_stays_of_a_compacted_log_keeps_its_number_and_time(open);
 }
 
 /// A record tells its number and whose it is: every third one is another's. It is longer than whatever may stand in its place
@@ -160,4 +161,42 @@ fn what_is_taken_out_from_a_number_on_is_gone_wherever_that_lies(open: &dyn Fn()
         assert!(log.erase_from(from, &is_of_theirs).unwrap() >= wanted);
         assert_eq!(numbers(&mut *log.reader(from - 1), u64::MAX).unwrap(), ours(from..=last));
     }
+}
+
+/// How much is settled is the log's own affair: of what does not stay some may be left, and nothing goes of what stays.
+fn what_stays_of_a_compacted_log_keeps_its_number_and_time(open: &dyn Fn() -> Box<dyn Log>) {
+    let mut log = open();
+    fill(&mut *log, 12);
+    let (end, after) = (log.end() - 5, log.end());
+    let all = numbers(&mut *log.reader(0), u64::MAX).unwrap();
+    let mut before = log.reader(0);
+    numbers(&mut *before, 40).unwrap();
+    let seen = before.seen();
+    let stays = |number: u64, bytes: &[u8]| {
+        assert_eq!(bytes, record(number));
+        // Both of a batch, the first, the second, or none.
+        number % 8 < 3 || number % 8 == 6
+    };
+    let gone = log.eraser().compact(end, &stays).unwrap();
+    let left = numbers(&mut *log.reader(0), u64::MAX).unwrap();
+    assert_eq!(left.len() as u64 + gone, all.len() as u64);
+    assert!(left.iter().all(|number| all.contains(number)), "{left:?} of {all:?}");
+    let may_go = |number: u64| number < end && !stays(number, &record(number));
+    assert!(all.iter().all(|number| may_go(*number) || left.contains(number)), "{left:?} of {all:?}");
+    let rest: Vec<u64> = left.iter().copied().filter(|number| *number > seen).collect();
+    let read_on = numbers(&mut *before, u64::MAX).or_else(|_| numbers(&mut *before, u64::MAX));
+    assert_eq!(read_on.unwrap(), rest);
+    for from in 0..after {
+        let rest: Vec<u64> = left.iter().copied().filter(|number| *number > from).collect();
+        let mut reader = log.reader(from);
+        assert_eq!(numbers(&mut *reader, u64::MAX).unwrap(), rest, "after {from}");
+        assert_eq!((reader.seen(), reader.end().unwrap()), (after - 1, after));
+    }
+    assert_eq!(log.eraser().compact(end, &stays).unwrap(), 0, "nothing is left to go");
+    drop(log);
+    let mut log = open();
+    assert_eq!(log.end(), after);
+    assert_eq!(numbers(&mut *log.reader(0), u64::MAX).unwrap(), left);
+    fill(&mut *log, 1);
+    assert_eq!(numbers(&mut *log.reader(after - 1), u64::MAX).unwrap(), [after, after + 1]);
 }
