@@ -40,6 +40,8 @@ enum Command {
     DeadLetters(commands::dead_letters::Arguments),
     /// Make a damaged log of events whole again, out of what can be read of it and of a backup.
     MendLog(commands::mend_log::Arguments),
+    /// Let go of received events that are old and that no pack is made from any more.
+    ExpireEvents(commands::expire_events::Arguments),
     /// Say what is wrong and what to do about it.
     Doctor(commands::settings::Examining),
     /// Copy the data folder beside a running service.
@@ -74,6 +76,7 @@ fn main() -> std::process::ExitCode {
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::DeadLetters(arguments) => commands::dead_letters::run(&arguments),
         Command::MendLog(arguments) => commands::mend_log::run(&arguments),
+        Command::ExpireEvents(arguments) => commands::expire_events::run(&arguments),
         Command::Doctor(arguments) => commands::doctor::run(&arguments),
         Command::Backup(arguments) => commands::backup::run(&arguments),
         Command::Restore(arguments) => commands::restore::run(&arguments),

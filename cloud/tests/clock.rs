@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use catalogue::{filled, ok, run};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use serde_json::{Value, json};
-use support::{Serve, command, post, stored};
+use support::{Serve, command, post, segue, stored};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 const HOUR: i64 = 3_600;
@@ -224,6 +224,56 @@ fn the_service_writes_what_is_due_of_the_training_log_by_itself_and_nobody_who_i
     assert!(holds("civet") && !holds("bison") && !holds("alpaca"));
     assert_eq!(metric(&serve, "segue_training_log_runs_total{result=\"failed\"}"), 0.0);
     drop(serve);
+    let said = fs::read_to_string(&log).unwrap();
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn old_events_leave_the_log_beside_the_service_and_who_is_forgotten_after_that_leaves_it_whole() {
+    let Some(clock) = Clock::new() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let (data, log) = (home.path().join("D"), home.path().join("log"));
+    filled(&data);
+    let settings = [("SEGUE_SERVE_TRAINING_LOG_EVERY", "none"), ("SEGUE_LIMITS_SEGMENT_BYTES", "65536")];
+    let serve = start(&data, &clock, &log, &settings);
+    let event = |id: &str, kind: &str| json!({"event_id": id, "user": "alpaca", "session": "at-home", "item": "t1", "kind": kind, "time_ms": true_ms()});
+    // Each batch fills a segment.
+    for batch in 0..3 {
+        let mut events: Vec<Value> =
+            (0..600).map(|at| event(&format!("shown-{batch}-{at}"), "impression")).collect();
+        events.push(event(&format!("liked-{batch}"), "like"));
+        assert_eq!(ask_json(&serve, "POST /api/v1/events", &json!({"events": events}))["accepted"], 601);
+    }
+    let expire = |more: &[&str]| {
+        let mut command = segue();
+        clock.rule(&mut command);
+        command.envs(settings).args(["expire-events", "--json"]).args(more).arg("--data").arg(&data);
+        command.output().unwrap()
+    };
+    assert!(ok(&expire(&[])).contains("\"gone\":0"), "nothing is old");
+    assert!(String::from_utf8_lossy(&expire(&["--keep", "71h"]).stderr).contains("3d or more"));
+    clock.set(100 * 24 * HOUR);
+    let newest = json!({"events": [event("newest", "like")]});
+    assert_eq!(ask_json(&serve, "POST /api/v1/events", &newest)["accepted"], 1);
+    let lock = fs::File::create(data.join("received/eraser.lock")).unwrap();
+    lock.lock().unwrap();
+    let refused = expire(&[]);
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("under way"));
+    drop(lock);
+    until("old events go", || {
+        // What the service has not counted yet stays until it has.
+        ok(&expire(&[]));
+        stored(&data) == ["liked-0", "liked-1", "liked-2", "newest"]
+    });
+    assert_eq!(ask_json(&serve, "POST /api/v1/events", &newest)["duplicates"], 1);
+    assert_eq!(ask(&serve, "DELETE /api/v1/users/alpaca", "").0, 202);
+    let is_told = || {
+        let files = fs::read_dir(data.join("received")).unwrap().map(|entry| fs::read(entry.unwrap().path()));
+        files.filter_map(Result::ok).any(|bytes| String::from_utf8_lossy(&bytes).contains("alpaca"))
+    };
+    until("the forgotten go", || !is_told());
+    drop(serve);
+    assert_eq!(stored(&data), [""; 0]);
     let said = fs::read_to_string(&log).unwrap();
     assert!(!said.contains("panicked"), "{said}");
 }

@@ -1,11 +1,13 @@
 //! One file per subcommand of `segue`: arguments, the call, what is printed.
 
+mod attended;
 pub mod backup;
 pub mod config;
 pub mod counters;
 pub mod dead_letters;
 pub mod doctor;
 pub mod evaluate;
+pub mod expire_events;
 pub mod features;
 pub mod generate;
 pub mod import;

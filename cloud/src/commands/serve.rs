@@ -18,13 +18,18 @@ use crate::clock::now_ms;
 use crate::config::Settings;
 use crate::consumers;
 use crate::erasure;
+use crate::expiry;
 use crate::jobs::{Job, Kind, Runner, Timer};
+use crate::keeper::{Chore, Keeper};
 use crate::near::is_loopback;
 use crate::server;
 use crate::state::AppState;
 use crate::stores::{Processes, Task};
 use crate::towers::card;
-use crate::training_log::Keeper;
+use crate::training_log;
+
+/// How often the service has old events let go of.
+const EXPIRE: Duration = Duration::from_secs(24 * 3_600);
 
 /// How often the service looks for a new generation.
 const LOOK: Duration = Duration::from_secs(1);
@@ -77,10 +82,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let state = AppState::open(settings.config()?)?;
     metrics::gauge!("segue_generation_period_seconds").set(settings.serve.refresh_period().as_secs_f64());
     let runner = start_runner(arguments, &state, settings.serve.refresh_every)?;
-    let keeper = start_keeper(arguments, &state)?;
+    let keepers = start_keepers(arguments, &settings, &state)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(serve(&settings.serve.listen, tls, Arc::clone(&state)));
-    drop((runner, keeper));
+    drop((runner, keepers));
     // Ends every task that holds the state; dropping the last hold then waits for the event writer.
     drop(runtime);
     result
@@ -99,20 +104,48 @@ fn start_runner(arguments: &Arguments, state: &AppState, every: Option<Duration>
         .context("starting the thread of refreshes")
 }
 
-fn start_keeper(arguments: &Arguments, state: &AppState) -> anyhow::Result<Option<Keeper>> {
-    let Some(every) = state.config.training_log_every else { return Ok(None) };
-    let program = std::env::current_exe().context("finding this program, to write the training log")?;
-    let (data, config) = (state.config.data.clone(), arguments.from.config.clone());
+/// What is done from time to time beside the service.
+fn start_keepers(
+    arguments: &Arguments,
+    settings: &Settings,
+    state: &AppState,
+) -> anyhow::Result<Vec<Keeper>> {
+    let data = &state.config.data;
+    let writing = state.config.training_log_every.map(|every| Chore {
+        name: "training-log",
+        every,
+        start: Duration::from_secs(60),
+        last_ms: training_log::last_run_ms(data),
+        count: |result| {
+            metrics::counter!("segue_training_log_runs_total", "result" => result).increment(1);
+        },
+    });
+    // The child reads by itself for how long events are kept.
+    let expiring = settings.serve.keep_events.map(|_| Chore {
+        name: "expire-events",
+        every: EXPIRE,
+        start: Duration::from_secs(600),
+        last_ms: expiry::last_run_ms(data),
+        count: |result| {
+            metrics::counter!("segue_expire_events_runs_total", "result" => result).increment(1);
+        },
+    });
+    writing.into_iter().chain(expiring).map(|chore| start_keeper(arguments, data, chore)).collect()
+}
+
+/// A chore's name is that of the command that does it.
+fn start_keeper(arguments: &Arguments, data: &Path, chore: Chore) -> anyhow::Result<Keeper> {
+    let program = std::env::current_exe().context("finding this program, to do what is due")?;
+    let (data, config) = (data.to_owned(), arguments.from.config.clone());
     let command = move || {
         let mut command = Command::new(&program);
-        command.args(["training-log", "--attended", "--data"]).arg(&data);
+        command.args([chore.name, "--attended", "--data"]).arg(&data);
         if let Some(config) = &config {
             command.arg("--config").arg(config);
         }
         command
     };
-    let keeper = Keeper::start(&state.config.data, every, command);
-    keeper.map(Some).context("starting the thread of the training log")
+    Keeper::start(chore, command).with_context(|| format!("starting the thread of {}", chore.name))
 }
 
 /// The command that an operator would give: `segue refresh` or `segue rollback`. A refresh whose process dies goes on where

@@ -1,7 +1,6 @@
 //! `segue training-log`.
 
-use anyhow::Context as _;
-
+use super::attended::attend;
 use super::settings::From;
 use crate::clock::now_ms;
 use crate::training_log::{LABEL_HOURS, folder, write};
@@ -56,21 +55,4 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         println!("  {} kept lists were cut off by a kill and are left out", summary.cut_off);
     }
     Ok(())
-}
-
-/// How much less a processor is for it than for the service (nice).
-const NICE: i32 = 10;
-
-/// Ends this process with the service that began it, however that ends: nothing ever comes from there but the end.
-fn attend() -> anyhow::Result<()> {
-    // Where this is refused, the processors are shared as usual.
-    let _ = rustix::process::nice(NICE);
-    let thread = std::thread::Builder::new().name("service".to_owned()).spawn(wait_for_the_end);
-    thread.map(drop).context("starting the thread that waits for the service's end")
-}
-
-fn wait_for_the_end() {
-    // An input that cannot be read has ended.
-    let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
-    std::process::exit(1);
 }

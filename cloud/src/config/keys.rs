@@ -176,6 +176,15 @@ pub const KEYS: &[Key] = &[
         serve.training_log_every,
         "how often the service writes the hours of the training log that are due"
     ),
+    key!(
+        "serve.keep_events",
+        "how long received events are kept that no pack is made from any more; none keeps all of them",
+        |settings| read::written_or_none(settings.serve.keep_events),
+        |settings, text| {
+            settings.serve.keep_events = read::time_of_keeping(text)?;
+            Ok(())
+        }
+    ),
     number!(
         "serve.kept_lists",
         serve.kept_lists: u32,

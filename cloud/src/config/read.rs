@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::expiry::LEAST;
 use crate::refresh::parse_duration;
 
 /// What a value became, or what to write instead.
@@ -37,6 +38,15 @@ pub(super) fn time_or_none(text: &str) -> Read<Option<Duration>> {
         return Ok(None);
     }
     time(text).map(Some).map_err(|remedy| format!("{remedy}, or none"))
+}
+
+/// As [`time_or_none`], long enough for what reads received events after they came.
+pub(super) fn time_of_keeping(text: &str) -> Read<Option<Duration>> {
+    let time = time_or_none(text)?;
+    match time {
+        Some(time) if time < LEAST => Err(format!("write {} or more, or none", written(LEAST))),
+        _ => Ok(time),
+    }
 }
 
 /// A time as it is written.

@@ -80,6 +80,8 @@ pub struct Serve {
     pub refresh_every: Option<Duration>,
     /// How often the hours of the training log are written that are due.
     pub training_log_every: Option<Duration>,
+    /// How long received events are kept that no pack is made from any more; for ever without it.
+    pub keep_events: Option<Duration>,
     /// How many of a thousand lists are kept with what the model saw.
     pub kept_lists: u32,
     /// Whether packs are made on demand and questions about items answered.
@@ -144,6 +146,7 @@ impl Default for Settings {
                 person_audience: None,
                 refresh_every: None,
                 training_log_every: Some(Duration::from_secs(3_600)),
+                keep_events: Some(Duration::from_secs(90 * 86_400)),
                 kept_lists: 10,
                 on_demand: true,
             },

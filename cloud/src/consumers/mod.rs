@@ -27,7 +27,7 @@ pub use counting::{Counting, keep_counting};
 pub use freshness::keep_measuring;
 #[cfg(test)]
 pub(crate) use freshness::waits_ms;
-pub(crate) use saved::path as state_file;
+pub(crate) use saved::{counted, path as state_file};
 pub use segment::Segment;
 pub use sum::Sum;
 pub use tally::Tally;

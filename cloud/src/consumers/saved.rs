@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -39,6 +40,18 @@ pub(crate) fn path(data: &Path) -> PathBuf {
 
 /// The state that was written last; none where none was, or it is of another format. It can be made again.
 pub(super) fn read(data: &Path) -> anyhow::Result<Option<Saved<Counters>>> {
+    read_as(data)
+}
+
+/// The number of the last event of the state in data folder `data`; none where there is none.
+///
+/// # Errors
+/// When it cannot be read or is damaged.
+pub(crate) fn counted(data: &Path) -> anyhow::Result<Option<u64>> {
+    Ok(read_as::<IgnoredAny>(data)?.map(|saved| saved.seen))
+}
+
+fn read_as<T: DeserializeOwned>(data: &Path) -> anyhow::Result<Option<Saved<T>>> {
     let values = FolderValues::new(data);
     let place = values.place(KEY);
     let bytes = values.get(KEY).with_context(|| format!("cannot read {place}"))?;

@@ -288,6 +288,13 @@ pub const METRICS: &[Metric] = &[
         &["succeeded", "failed", "stopped"],
         "times that the service had the training log written, by result",
     ),
+    metric(
+        Kind::Counter,
+        "segue_expire_events_runs_total",
+        &["result"],
+        &["succeeded", "failed", "stopped"],
+        "times that the service had old events let go of, by result",
+    ),
     metric(Kind::Gauge, "segue_pack_bytes_median", &[], &[], "median bytes of a served pack"),
     metric(Kind::Gauge, "segue_pack_bytes_max", &[], &[], "bytes of the largest served pack"),
     metric(

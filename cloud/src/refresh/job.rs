@@ -9,6 +9,7 @@ use super::latest::{Latest, Reading};
 use super::{Moment, Plan, Policies, Prepared, Ranking, Whose, plan};
 use crate::catalog::{Catalogue, Dataset};
 use crate::events::LeftOut;
+use crate::expiry;
 use crate::keys::{KeyStore, Keys};
 use crate::progress;
 use crate::towers::ModelDirectory;
@@ -25,6 +26,8 @@ pub(super) struct Job {
     pub(super) keys: Keys,
     /// The tables and the events received up to the plan's last one.
     pub(super) catalogue: Catalogue,
+    /// How often old events had left the log when they were read.
+    pub(super) expired: String,
     /// Received events that are not in it, as no person acts so.
     pub(super) left_out: LeftOut,
     /// The model, where one fits.
@@ -51,11 +54,24 @@ impl Job {
         let model = model.map(|model| ModelDirectory { kept_vectors, ..model });
         plan.check(&plan::inputs(data, model.as_ref(), &policies, &keys)?)?;
         let (mut catalogue, left_out) = load(data, &plan, whose)?;
+        let expired = expiry::mark(data)?;
         plan.editorial.apply(&mut catalogue, plan.created_ms);
         let folder = plan::folder(data, &plan.run)?;
         let data = data.to_owned();
         let seconds_load = started.elapsed().as_secs_f64();
-        Ok(Self { plan, folder, data, keys, catalogue, left_out, model, policies, whose, seconds_load })
+        Ok(Self {
+            plan,
+            folder,
+            data,
+            keys,
+            catalogue,
+            expired,
+            left_out,
+            model,
+            policies,
+            whose,
+            seconds_load,
+        })
     }
 
     /// Vectors, a checked index, counts.

@@ -10,13 +10,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::Whose;
-use super::barred::is_seen;
-use crate::catalog::{Catalogue, Event, EventKind, Folded, jsonl};
+use super::says::Says;
+use crate::catalog::{Catalogue, Event, Folded, jsonl};
 use crate::consumers::Segment;
 use crate::dead_letters;
 use crate::erasure::Erased;
 use crate::events::{Filter, LeftOut, Tail, is_sign_in, read_likely};
-use crate::towers::history::profile_weight;
 
 /// How many people's events that say nothing are kept of those that are nobody's.
 const SHOWN_TO_NOBODY: usize = 100;
@@ -72,48 +71,29 @@ impl Latest {
     }
 }
 
-/// When the service took the first event of its log in; none without one.
+/// When the service took the first event in that is in its log; none without one. What was there before it may be gone, as it
+/// was old or somebody was forgotten.
 ///
 /// # Errors
 /// When the log cannot be read or its first event is damaged.
 pub(crate) fn log_begins_ms(data: &Path) -> anyhow::Result<Option<i64>> {
-    let (mut tail, mut begins_ms) = (Tail::new(data, 0), None);
+    let (mut tail, mut begins_ms, mut step) = (Tail::new(data, 0), None, 1_u64);
     tail.pass_over(dead_letters::passed_over(data)?);
-    tail.read(1, |arrival| {
-        begins_ms.get_or_insert(arrival.received_ms);
-    })?;
-    Ok(begins_ms)
+    loop {
+        let before = tail.seen();
+        tail.read(before.saturating_add(step), |arrival| {
+            begins_ms.get_or_insert(arrival.received_ms);
+        })?;
+        if begins_ms.is_some() || tail.seen() == before {
+            return Ok(begins_ms);
+        }
+        // Each look reads the rest of a segment.
+        step = step.saturating_mul(2);
+    }
 }
 
 /// When an event happened and its id, then whether the service received it.
 type Key = (i64, String, bool);
-
-/// What an event says of its person: the latest of each are held, so that a month of lists that were shown does not make
-/// anybody forget what was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Says {
-    /// What they want and what they never want to see again: likes, refusals, follows, and what takes them back. Of nobody
-    /// these are deeds.
-    Lasting,
-    /// What else they took up, skipped or rated.
-    Deed,
-    /// Nothing: it was shown, played on, looked for.
-    Nothing,
-}
-
-impl Says {
-    fn of(event: &Event) -> Self {
-        let follows = matches!(event.kind, EventKind::Follow | EventKind::Unfollow);
-        let lasts = follows || event.bars("", &[]).is_some();
-        if lasts && !event.user.is_empty() {
-            Self::Lasting
-        } else if lasts || profile_weight(event) != 0.0 || is_seen(&event.kind) {
-            Self::Deed
-        } else {
-            Self::Nothing
-        }
-    }
-}
 
 /// The latest events of one person, by what they say.
 #[derive(Debug, Default)]
@@ -284,6 +264,7 @@ mod tests {
     use super::super::tests::{catalogue, event};
     use super::super::{HISTORY, NOBODYS_HISTORY, together};
     use super::*;
+    use crate::catalog::EventKind;
     use crate::consumers::Counters;
     use crate::events::hand_over;
 

@@ -29,6 +29,7 @@ mod regional;
 mod report;
 mod rollback;
 mod run;
+mod says;
 mod shard;
 mod sources;
 mod subjects;
@@ -58,6 +59,7 @@ pub use report::{How, Report, ShardReport};
 pub use rollback::{Back, generation_before, going_back, rollback};
 pub(crate) use run::{HISTORY, NOBODYS_HISTORY};
 pub use run::{Options, is_running, run};
+pub(crate) use says::Says;
 pub use shard::run_shard;
 pub(crate) use shard::taste;
 pub use sources::{Place, Source, Sources};
@@ -72,6 +74,8 @@ pub const KEPT: usize = 500;
 /// Candidates kept in the pack of a region: an edge worker ranks it within a request.
 pub const KEPT_OF_REGION: usize = 300;
 
+#[cfg(test)]
+mod expiry_tests;
 #[cfg(test)]
 mod exposure_tests;
 #[cfg(test)]

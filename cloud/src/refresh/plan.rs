@@ -18,6 +18,7 @@ use crate::catalog::{Dataset, changes};
 use crate::clock;
 use crate::editorial::Editorial;
 use crate::events::Filter;
+use crate::expiry;
 use crate::hash::hex;
 use crate::index::Kind;
 use crate::keys::Keys;
@@ -66,6 +67,9 @@ pub struct Plan {
     pub model: Option<PathBuf>,
     /// The last event received by the service that counts.
     pub received: u64,
+    /// How often old events had left the log by then; empty where none ever did.
+    #[serde(default)]
+    pub expired: String,
     /// The last change of an item that counts.
     pub changed: u64,
     /// What editors decided.
@@ -134,6 +138,7 @@ impl Plan {
             index: options.index,
             model: options.model.clone(),
             received: crate::events::last(data)?,
+            expired: expiry::mark(data)?,
             changed: changes::last(data)?,
             editorial: Editorial::read(data)?,
             filter: options.filter,
@@ -188,6 +193,8 @@ impl Plan {
         let bounds = [super::RETRIEVED, super::KEPT, super::KEPT_OF_REGION];
         let histories = (self.history, self.nobodys_history);
         digest.update(format!("{bounds:?} {histories:?} {:?}", self.editorial));
+        // Whether somebody did something is told by how many events there are of them, of which some may be gone since.
+        digest.update(&self.expired);
         hex(&digest.finalize())
     }
 }

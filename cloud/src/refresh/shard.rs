@@ -83,7 +83,11 @@ impl<'a> ShardMaker<'a> {
         seconds_prepare: f64,
     ) -> Self {
         let activity = Activity::new(&job.catalogue);
-        let shared = job.plan.shared();
+        let mut shared = job.plan.shared();
+        if job.expired != job.plan.expired {
+            // Events may have gone while they were read: nobody's list is told from another by how many there were.
+            shared.push_str(&job.expired);
+        }
         let (popular, idle) = (PopularLists::default(), Mutex::default());
         Self { job, prepared, subjects, activity, shared, seconds_prepare, popular, idle }
     }

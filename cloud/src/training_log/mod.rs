@@ -4,13 +4,12 @@
 //! row each, written once their label windows are over. An hour is an hour of the service's clock: nothing comes into it
 //! later, so that its file follows from the log alone and may be written again at any time. Lists that the service made, or
 //! that devices tell of, are kept with the very numbers that the model saw ([`Slates`]); their rows carry them. Who is forgotten is taken out
-//! of all files ([`erase()`]). The service has a [`Keeper`] write what is due.
+//! of all files ([`erase()`]). The service has what is due written by a process of its own.
 
 pub(crate) mod calendar;
 mod erase;
 mod export;
 mod hours;
-mod keeper;
 mod labels;
 mod rows;
 mod slates;
@@ -21,9 +20,8 @@ mod write;
 
 pub use erase::{Guard, erase};
 pub(crate) use export::{export, lists};
-pub use keeper::Keeper;
 pub use slates::{Kept, KeptPlace, Slates};
-pub(crate) use state::written_until_ms;
+pub(crate) use state::{last_run_ms, written_until_ms};
 pub(crate) use told::{Teller, Told};
 pub use write::{Summary, write};
 

@@ -116,7 +116,7 @@ pub(crate) fn written_until_ms(data: &Path) -> anyhow::Result<Option<i64>> {
 
 /// When everything was written last that was due, in milliseconds since 1970; none where nobody wrote it yet, or its state
 /// cannot be read.
-pub(super) fn last_run_ms(data: &Path) -> Option<i64> {
+pub(crate) fn last_run_ms(data: &Path) -> Option<i64> {
     State::read(data).ok()?.run_ms
 }
 

@@ -16,6 +16,7 @@ use crate::dead_letters;
 use crate::erasure::Erased;
 use crate::evaluate::LabelRules;
 use crate::events::{self, Arrival, Conduct, Filter, LeftOut, Tail};
+use crate::expiry;
 use crate::lock::FileLock;
 use crate::stores::disk::create_folder;
 
@@ -115,6 +116,10 @@ impl Writer {
     fn open(data: &Path) -> anyhow::Result<Self> {
         let mut state = State::read(data)?;
         state.fit(events::last(data)?);
+        if let Some(until_ms) = expiry::expired_until_ms(data)? {
+            // Of what came in before, the log holds some events only: what was written while it held all of them stays.
+            state.next = state.next.max(until_ms.div_euclid(HOUR_MS) + 1 + LABEL_HOURS);
+        }
         let (hours, erased) = (Hours::from(state.clock), Erased::read(data)?);
         let (data, rules) = (data.to_owned(), rules(data)?);
         let summary = Summary { new_labels: state.go_by(rules.hash()?), ..Summary::default() };

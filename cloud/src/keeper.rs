@@ -1,48 +1,57 @@
-//! Writes hours by itself when they are due, beside the service.
+//! Does by itself what is due from time to time, beside the service: writing the training log, letting go of old events.
 //!
-//! The writing is a process of its own: it holds the events of some fifty hours, which the service shall not, and one that
+//! Each time is a process of its own: it holds what the service shall not, such as the events of some fifty hours, and one that
 //! fails or is killed never takes the service with it. What is killed is gone on with by the next one. Its input is a pipe
 //! that ends with the service, however that does, by which it knows (`segue training-log --attended`).
 
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::state::last_run_ms;
 use crate::clock::now_ms;
 
 /// How often a running process is looked at.
 const LOOK: Duration = Duration::from_millis(250);
-/// How soon after a start of the service, which reads the log itself.
-const START: Duration = Duration::from_secs(60);
+
+/// What is done from time to time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Chore {
+    /// What it is called in the service's log.
+    pub(crate) name: &'static str,
+    /// How often.
+    pub(crate) every: Duration,
+    /// How soon after a start of the service, which reads the log itself.
+    pub(crate) start: Duration,
+    /// When it was done last, in milliseconds since 1970.
+    pub(crate) last_ms: Option<i64>,
+    /// Counts one more time, by what became of it: `succeeded`, `failed` or `stopped`.
+    pub(crate) count: fn(&'static str),
+}
 
 /// The thread that starts the processes and waits for them; dropping it ends one that is running.
 #[derive(Debug)]
-pub struct Keeper {
+pub(crate) struct Keeper {
     /// Nothing is ever sent: it is dropped when the thread has to end.
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Keeper {
-    /// Writes the training log of data folder `data` every so often, by the process that `command` describes.
+    /// Does the chore when it is due, by the process that `command` describes.
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn start(
-        data: &Path,
-        every: Duration,
+    pub(crate) fn start(
+        chore: Chore,
         command: impl Fn() -> Command + Send + 'static,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = channel();
-        let mut wait = first_wait(every, last_run_ms(data), now_ms());
-        let thread = std::thread::Builder::new().name("training-log".to_owned()).spawn(move || {
+        let mut wait = first_wait(&chore, now_ms());
+        let thread = std::thread::Builder::new().name(chore.name.to_owned()).spawn(move || {
             while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                let result = run(command(), &stopped);
-                metrics::counter!("segue_training_log_runs_total", "result" => result).increment(1);
-                wait = every;
+                (chore.count)(run(chore.name, command(), &stopped));
+                wait = chore.every;
             }
         })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
@@ -55,43 +64,44 @@ impl Drop for Keeper {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the thread of the training log panicked");
+            tracing::error!("the thread of a chore panicked");
         }
     }
 }
 
-/// What is left until the last run is `every` old, however often the service is started again.
-fn first_wait(every: Duration, last_ms: Option<i64>, now_ms: i64) -> Duration {
+/// What is left until the last run is as old as one becomes, however often the service is started again.
+fn first_wait(chore: &Chore, now_ms: i64) -> Duration {
+    let &Chore { every, start, last_ms, .. } = chore;
     // A run of the future was by a clock that was set back since.
     let age_ms =
         last_ms.map_or(u64::MAX, |last_ms| u64::try_from(now_ms.saturating_sub(last_ms)).unwrap_or(0));
-    every.saturating_sub(Duration::from_millis(age_ms)).max(every.min(START))
+    every.saturating_sub(Duration::from_millis(age_ms)).max(every.min(start))
 }
 
 /// What became of it.
-fn run(mut command: Command, stopped: &Receiver<()>) -> &'static str {
+fn run(name: &str, mut command: Command, stopped: &Receiver<()>) -> &'static str {
     match command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn() {
-        Ok(child) => wait(child, stopped),
+        Ok(child) => wait(name, child, stopped),
         Err(error) => {
-            tracing::error!(%error, "what writes the training log could not be started");
+            tracing::error!(%error, chore = name, "it could not be started");
             "failed"
         }
     }
 }
 
-fn wait(mut child: Child, stopped: &Receiver<()>) -> &'static str {
+fn wait(name: &str, mut child: Child, stopped: &Receiver<()>) -> &'static str {
     loop {
         match child.try_wait() {
             Ok(Some(status)) if status.success() => return "succeeded",
             Ok(Some(status)) => {
-                tracing::error!(%status, "the training log could not be written; trying again later");
+                tracing::error!(%status, chore = name, "it failed; trying again later");
                 return "failed";
             }
             Ok(None) => {}
-            Err(error) => tracing::error!(%error, "what writes the training log cannot be watched"),
+            Err(error) => tracing::error!(%error, chore = name, "it cannot be watched"),
         }
         if stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Disconnected) {
-            // Both fail only when it has ended; hours that are not finished are written by the next run.
+            // Both fail only when it has ended; what is not finished is done by the next run.
             let _ = child.kill();
             let _ = child.wait();
             return "stopped";
@@ -107,9 +117,14 @@ mod tests {
 
     use super::*;
 
+    const START: Duration = Duration::from_secs(60);
+
+    fn chore(every: Duration, last_ms: Option<i64>) -> Chore {
+        Chore { name: "test", every, start: START, last_ms, count: |_| {} }
+    }
+
     #[test]
     fn it_runs_again_and_again_until_it_is_dropped() {
-        let data = tempfile::tempdir().unwrap();
         let begun = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&begun);
         let command = move || {
@@ -117,7 +132,7 @@ mod tests {
             let programs = ["true", "false", "/does/not/exist"];
             Command::new(programs[counted.fetch_add(1, Ordering::SeqCst) % programs.len()])
         };
-        let keeper = Keeper::start(data.path(), Duration::from_millis(1), command).unwrap();
+        let keeper = Keeper::start(chore(Duration::from_millis(1), None), command).unwrap();
         let started = Instant::now();
         while begun.load(Ordering::SeqCst) < 7 {
             assert!(started.elapsed() < Duration::from_secs(60), "it does not run again");
@@ -131,9 +146,8 @@ mod tests {
 
     #[test]
     fn what_is_running_ends_with_the_service() {
-        let data = tempfile::tempdir().unwrap();
         let (begun, begins) = channel();
-        let keeper = Keeper::start(data.path(), Duration::from_millis(1), move || {
+        let keeper = Keeper::start(chore(Duration::from_millis(1), None), move || {
             begun.send(()).unwrap();
             let mut command = Command::new("sleep");
             command.arg("600");
@@ -148,6 +162,7 @@ mod tests {
     #[test]
     fn a_restart_puts_off_nothing_that_is_due_but_the_start_comes_first() {
         let hour = Duration::from_secs(3_600);
+        let first_wait = |every, last_ms, now_ms| first_wait(&chore(every, last_ms), now_ms);
         assert_eq!(first_wait(hour, None, 5), START);
         assert_eq!(first_wait(hour, Some(0), 600_000), Duration::from_secs(3_000));
         assert_eq!(first_wait(hour, Some(0), 9_000_000), START);
