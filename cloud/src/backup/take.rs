@@ -13,6 +13,7 @@ use super::list::{Contents, Held};
 use crate::catalog::changes;
 use crate::clock::now_ms;
 use crate::events;
+use crate::expiry;
 use crate::packs::PackStore;
 use crate::stores::disk::create_folder;
 
@@ -146,7 +147,8 @@ fn copy_all<'a>(
     Ok(Some(files))
 }
 
-/// The log's segments; of the last one the commits that are whole. What is acknowledged from here on is not in the backup.
+/// The log's segments, and how far old events left them; of the last one the commits that are whole. What is acknowledged from here
+/// on is not in the backup.
 fn log(data: &Path, to: &Path) -> anyhow::Result<Vec<Held>> {
     let from = events::folder(data);
     let folder = from.strip_prefix(data)?;
@@ -157,6 +159,11 @@ fn log(data: &Path, to: &Path) -> anyhow::Result<Vec<Held>> {
     }
     if let Some((name, commits)) = segments.last {
         files.push(write(commits.as_slice(), 0o644, to, &folder.join(name))?);
+    }
+    // After the segments: it tells of what went out of them, and may tell of more.
+    let expired = folder.join(expiry::FILE);
+    if data.join(&expired).exists() {
+        files.push(copy(data, to, &expired)?);
     }
     Ok(files)
 }

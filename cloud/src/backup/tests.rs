@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::doctor::{Examined, examine};
 use crate::erasure::{self, Erased};
 use crate::events::{Senders, read_since, validate};
+use crate::expiry;
 use crate::packs::PackStore;
 use crate::refresh::run;
 use crate::refresh::tests::{NOW, folder, options, write};
@@ -141,6 +142,16 @@ async fn nobody_who_was_forgotten_after_the_backup_comes_back_with_it() {
     let state = AppState::open(Config::new(&data)).unwrap();
     assert!(state.tombstones.pending().is_empty());
     assert!(state.refuse_erased(WHO).is_err());
+}
+
+#[test]
+fn how_far_old_events_left_the_log_comes_back_with_a_backup() {
+    let world = World::new();
+    let state = r#"{"format":1,"until_ms":5,"times":1,"is_done":true,"run_ms":6}"#;
+    fs::write(crate::events::folder(world.data.path()).join(expiry::FILE), state).unwrap();
+    let (backup, data) = (world.backup(), world.restored());
+    restore(&backup, &data, &Tombstoned::NobodySince).unwrap();
+    assert_eq!(expiry::expired_until_ms(&data).unwrap(), Some(5));
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod state;
 mod stays;
 
 pub use run::{HeldBack, LEAST, Options, Summary, expire};
-pub(crate) use state::{expired_until_ms, last_run_ms, mark};
+pub(crate) use state::{FILE, expired_until_ms, last_run_ms, mark};
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,9 @@ use crate::stores::disk::write_synced;
 /// The version of the file.
 const FORMAT: u32 = 1;
 
+/// Its name beside the segments. It ends as none of them does, so the log leaves it alone.
+pub(crate) const FILE: &str = "expired.json";
+
 /// What `D/received/expired.json` holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct State {
@@ -39,7 +42,10 @@ impl State {
             read => read.with_context(|| format!("cannot read {}", path.display()))?,
         };
         let state: Self = serde_json::from_slice(&bytes).with_context(|| {
-            format!("{} is damaged; remove it: what is old is found out anew", path.display())
+            format!(
+                "{} is damaged; remove it and run `segue expire-events --at-once`: what is old is found out anew",
+                path.display()
+            )
         })?;
         ensure!(
             state.format == FORMAT,
@@ -57,9 +63,8 @@ impl State {
     }
 }
 
-/// It ends as no segment does, so the log leaves it alone.
 fn path(data: &Path) -> PathBuf {
-    events::folder(data).join("expired.json")
+    events::folder(data).join(FILE)
 }
 
 /// Before when the log of data folder `data` holds only some of what was received, in milliseconds since 1970; none where
