@@ -113,7 +113,7 @@ struct Session {
     nobodys: Person,
     /// Whose it is by the first sign-in, and the number of that.
     owner: Option<(Fingerprint, u64)>,
-    /// Whether something nobody did in it stays in any case.
+    /// Whether the log holds something nobody did in it.
     is_asked_for: bool,
 }
 
@@ -147,10 +147,19 @@ impl Sorting {
                 continue;
             };
             let arrival = Arrival { number: *number, received_ms: batch.appended_ms, event };
+            self.ask_for(&arrival.event);
             // As a refresh does, which holds nothing of what counts for nothing.
             if self.conduct.judge(&arrival).is_none() {
                 self.add(&arrival.event, *number);
             }
+        }
+    }
+
+    /// Has the sign-in of a session stay in which nobody did something. An erasure finds that by the sign-in, which goes a run after it
+    /// and not with it: a run may be killed between the two, and what is not settled stays.
+    fn ask_for(&mut self, event: &Event) {
+        if event.user.is_empty() && !event.session.is_empty() {
+            self.sessions.entry(fingerprint(&event.session)).or_default().is_asked_for = true;
         }
     }
 
@@ -213,13 +222,8 @@ impl Sorting {
             person.0.iter_mut().for_each(|of_kind| leave_latest(of_kind, rules.most));
             numbers.extend(person.numbers());
         }
-        numbers.sort_unstable();
-        numbers.dedup();
-        let has = |number: u64| numbers.binary_search(&number).is_ok();
-        let is_needed = |session: &Session| session.is_asked_for || session.nobodys.numbers().any(has);
-        let sign_ins: Vec<u64> =
-            owned.iter().filter(|(session, _, _)| is_needed(session)).map(|(_, _, number)| *number).collect();
-        numbers.extend(sign_ins);
+        let asked_for = owned.iter().filter(|(session, _, _)| session.is_asked_for);
+        numbers.extend(asked_for.map(|(_, _, number)| *number));
         numbers.sort_unstable();
         numbers.dedup();
         numbers

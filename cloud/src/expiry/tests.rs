@@ -153,16 +153,37 @@ fn a_session_stays_its_persons_and_so_does_the_sign_in_as_long_as_anything_of_it
     let waits = world.receive(90, "u4", "goes on", sign_in());
     world.receive(90, "u5", "without a trace", sign_in());
     world.receive(90, "", "shown", EventKind::Impression);
-    world.receive(90, "u6", "shown", sign_in());
+    let shown = world.receive(90, "u6", "shown", sign_in());
     let today = [
         world.receive(0, "u3", "long", sign_in()),
         world.receive(0, "", "goes on", EventKind::Play),
         world.receive(0, "u7", "without a trace", EventKind::Play),
     ];
     let last = world.today();
+    let with_today = |old: &[u64]| [old, today.as_slice(), [last - 1, last].as_slice()].concat();
     world.expire(OPTIONS);
-    let stay = [like, signed, refused, waits].into_iter().chain(today).chain([last - 1, last]);
-    assert_eq!(world.numbers(), stay.collect::<Vec<_>>());
+    assert_eq!(
+        world.numbers(),
+        with_today(&[like, signed, refused, waits, shown]),
+        "a run later goes the last"
+    );
+    world.expire(OPTIONS);
+    assert_eq!(world.numbers(), with_today(&[like, signed, refused, waits]));
+}
+
+#[test]
+fn an_erasure_finds_what_is_old_of_a_session_and_not_settled_yet() {
+    let mut world = World::new();
+    let signed = world.receive(90, "u1", "s1", sign_in());
+    world.receive(90, "", "", EventKind::Play);
+    // In the last segment, of which nothing goes.
+    let shown = world.receive(90, "", "s1", EventKind::Impression);
+    assert_eq!(world.expire(OPTIONS).gone, 1);
+    assert_eq!(world.numbers(), [signed, shown]);
+    let tombstones = Tombstones::open(world.data.path()).unwrap();
+    tombstones.ask("u1", 1, 0).unwrap();
+    assert_eq!(world.log.erase_all(&tombstones.erased()).unwrap(), 2);
+    assert!(world.numbers().is_empty());
 }
 
 #[test]
