@@ -88,15 +88,12 @@ pub fn expire(data: &Path, now_ms: i64, options: Options) -> anyhow::Result<Summ
         taken => taken?,
     };
     let mut eraser = events::eraser(data);
-    let Some(begins_ms) = begins_ms(&mut *eraser.reader(0))? else { return Ok(nothing) };
-    // An event of the future says nothing of how old the log is.
-    let is_of_future = begins_ms > now_ms;
-    let begun = || State::new(if is_of_future { wanted_ms } else { begins_ms });
-    let mut state = State::read(data)?.unwrap_or_else(begun);
+    let Some(begins_ms) = begins_ms(&mut *eraser.reader(0), now_ms)? else { return Ok(nothing) };
+    let mut state = State::read(data)?.unwrap_or_else(|| State::new(begins_ms));
     // Of a run that was killed nobody knows whether something went.
     state.times += u64::from(!state.is_done);
     let (until_ms, held_back) = until(data, wanted_ms, &state, options)?;
-    if !is_of_future && until_ms <= begins_ms {
+    if until_ms <= begins_ms {
         return finish(data, &mut state, Summary { held_back, ..nothing }, now_ms);
     }
     // Whoever reads how far this is may rely on it that nothing later went.
@@ -142,11 +139,12 @@ fn until(
     Ok((until_ms, held_back))
 }
 
-/// When the first event was received that the log holds.
-fn begins_ms(log: &mut dyn LogReader) -> Result<Option<i64>, StoreError> {
+/// When the first event was received that the log holds, but for those of the future: they say nothing of how old it is. Where all are,
+/// the clock was set back, and there is no time to go on from.
+fn begins_ms(log: &mut dyn LogReader, now_ms: i64) -> Result<Option<i64>, StoreError> {
     let mut begins_ms = None;
     let _first = log.read(u64::MAX, &mut |batch| {
-        if batch.records.is_empty() {
+        if batch.records.is_empty() || batch.appended_ms > now_ms {
             return Ok(ControlFlow::Continue(()));
         }
         begins_ms = Some(batch.appended_ms);

@@ -240,6 +240,19 @@ fn events_that_came_by_a_clock_that_was_ahead_or_behind_stop_nothing_and_go_when
 }
 
 #[test]
+fn a_first_run_by_a_clock_that_was_set_back_does_not_hold_up_those_after_it() {
+    let mut world = World::new();
+    for days in (31..=40).rev() {
+        world.receive(days, "", "s1", EventKind::Play);
+    }
+    world.today();
+    let step = Options { at_once: false, ..OPTIONS };
+    assert_eq!(expire(world.data.path(), NOW - 3_650 * DAY, step).unwrap().gone, 0);
+    let summary = world.expire(step);
+    assert_eq!((summary.gone, summary.until_ms), (2, Some(NOW - 38 * DAY)));
+}
+
+#[test]
 fn nothing_goes_that_the_training_log_has_not_read() {
     let mut world = World::new();
     world.receive(90, "", "s1", EventKind::Play);
