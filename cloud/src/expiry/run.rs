@@ -12,7 +12,7 @@ use super::stays::{Rules, Stays};
 use crate::consumers;
 use crate::events::{self, Filter, StoreError, try_rewriting};
 use crate::stores::LogReader;
-use crate::training_log::{HOUR_MS, LABEL_HOURS, written_until_ms};
+use crate::training_log::{self, HOUR_MS, LABEL_HOURS, written_until_ms};
 
 /// How long events are kept at least: ids are known for a day, and the training log waits for a day.
 pub const LEAST: Duration = Duration::from_secs(3 * 86_400);
@@ -103,7 +103,9 @@ pub fn expire(data: &Path, now_ms: i64, options: Options) -> anyhow::Result<Summ
     // Counters that cannot be read are made again from the log.
     let read = consumers::counted(data).ok().flatten().unwrap_or(u64::MAX);
     let (most, filter) = (options.history, options.filter);
-    let rules = Rules { before_ms: until_ms, read, most, filter, now_ms };
+    // Its rows outlive the events that they were made of, and an erasure finds those of a session by the sign-in.
+    let sign_ins_stay = training_log::folder(data).is_dir();
+    let rules = Rules { before_ms: until_ms, read, most, filter, sign_ins_stay, now_ms };
     let stays = Stays::read(&mut *eraser.reader(0), rules)?;
     let gone = eraser.compact(stays.end, &|number, _| stays.has(number))?;
     let summary = Summary { gone, until_ms: Some(until_ms), held_back, ..nothing };

@@ -20,6 +20,8 @@ pub(super) struct Rules {
     pub(super) most: usize,
     /// Which events count for nothing.
     pub(super) filter: Filter,
+    /// Whether the first sign-in of every session stays.
+    pub(super) sign_ins_stay: bool,
     /// The clock.
     pub(super) now_ms: i64,
 }
@@ -222,8 +224,8 @@ impl Sorting {
             person.0.iter_mut().for_each(|of_kind| leave_latest(of_kind, rules.most));
             numbers.extend(person.numbers());
         }
-        let asked_for = owned.iter().filter(|(session, _, _)| session.is_asked_for);
-        numbers.extend(asked_for.map(|(_, _, number)| *number));
+        let needed = owned.iter().filter(|(session, _, _)| rules.sign_ins_stay || session.is_asked_for);
+        numbers.extend(needed.map(|(_, _, number)| *number));
         numbers.sort_unstable();
         numbers.dedup();
         numbers

@@ -299,6 +299,25 @@ fn hours_of_which_the_log_holds_some_events_only_are_not_written_anew() {
 }
 
 #[test]
+fn an_erasure_finds_the_rows_of_a_session_of_which_all_else_is_gone() {
+    let mut world = World::new();
+    world.receive(90, "", "s1", EventKind::Impression);
+    let signed = world.receive(90, "u1", "s1", sign_in());
+    let last = world.today();
+    let data = world.data.path();
+    let written = crate::training_log::write(data, NOW, Filter::default()).unwrap().rows;
+    assert!(written > 0);
+    for _ in 0..2 {
+        world.expire(OPTIONS);
+    }
+    assert_eq!(world.numbers(), [signed, last - 1, last]);
+    let tombstones = Tombstones::open(data).unwrap();
+    tombstones.ask("u1", 1, 0).unwrap();
+    let (_guard, gone) = crate::training_log::erase(data, &tombstones.erased()).unwrap().unwrap();
+    assert_eq!((gone as usize, rows(&data.join("training")).len()), (written, 0));
+}
+
+#[test]
 fn nothing_goes_that_was_not_counted() {
     let mut world = World::new();
     for _ in 0..4 {
