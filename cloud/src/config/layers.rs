@@ -142,13 +142,14 @@ impl Layers {
         Ok(self.settings)
     }
 
-    /// Looks at what the settings of the service name: the player's files, the keys of services.
+    /// Looks at what the settings of the service name, the player's files, the keys of services, and at whether they fit each other.
     pub fn check_places(&mut self) {
         let player = self.settings.player().err();
         let keys = self.settings.service_keys().err();
         let people = self.settings.people().err();
         let found = [
             ("serve.player", player),
+            ("serve.keep_events", self.settings.keep_events().err()),
             ("serve.tls_certificate_file", self.settings.tls().err()),
             ("serve.service_keys_file", keys),
             ("serve.person_key_file", people),

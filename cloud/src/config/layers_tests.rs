@@ -91,3 +91,20 @@ fn places_that_the_settings_name_are_looked_at() {
     assert_eq!(problem.origin, format!("{}, line 2", path.display()));
     assert!(problem.remedy.contains("index.html"));
 }
+
+#[test]
+fn events_are_kept_for_as_long_as_their_ids_are_known() {
+    let limits = "data = \"D\"\n[limits]\ndedup_window = \"5d\"\n[serve]\n";
+    for (keep, is_taken) in [("4d", false), ("5d", true), ("none", true)] {
+        let (mut layers, path) = read(&format!("{limits}keep_events = \"{keep}\"\n"), &[], Vec::new());
+        assert_eq!(layers.settings.config().is_ok(), is_taken, "{keep}");
+        layers.check_places();
+        let said: Vec<String> = layers.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(said.is_empty(), is_taken, "{said:?}");
+        let expected = format!("{}, line 5: config_value_invalid: serve.keep_events", path.display());
+        assert!(
+            said.iter().all(|said| said.starts_with(&expected) && said.contains("dedup_window")),
+            "{said:?}"
+        );
+    }
+}

@@ -180,8 +180,9 @@ impl Settings {
     /// What the service is started with.
     ///
     /// # Errors
-    /// When there is no data folder or player, or a service key cannot be used.
+    /// When there is no data folder or player, a service key cannot be used, or settings do not fit each other.
     pub fn config(&self) -> anyhow::Result<Config> {
+        self.keep_events()?;
         Ok(Config {
             player: self.player()?,
             cors_origins: self.serve.cors_origins.clone(),
@@ -194,6 +195,19 @@ impl Settings {
             filter: self.filter,
             ..Config::new(self.data()?)
         })
+    }
+
+    /// How long received events are kept; none where all are.
+    ///
+    /// # Errors
+    /// When their ids are to be known for longer: after a start these follow from the events.
+    pub(super) fn keep_events(&self) -> anyhow::Result<Option<Duration>> {
+        let (keep, window) = (self.serve.keep_events, self.limits.events.dedup_window);
+        anyhow::ensure!(
+            keep.is_none_or(|keep| keep >= window),
+            "keep events for as long as their ids are known at least (limits.dedup_window), or for ever with `none`"
+        );
+        Ok(keep)
     }
 
     /// The player's files.
