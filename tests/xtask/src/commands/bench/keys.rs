@@ -98,7 +98,7 @@ pub(crate) const KEYS: [(&str, Group, &str); 91] = [
 ];
 
 /// What a figure is to stay under (`<`), to exceed (`>`) or to reach (`>=`); `docs/BENCH.md` says why one is missed.
-pub(crate) const AIMS: [(&str, &str); 28] = [
+pub(crate) const AIMS: [(&str, &str); 29] = [
     ("rerank_500x50_native_p99_ms", "< 1"),
     ("event_apply_native_p99_us", "< 20"),
     ("pack_open_native_p50_ms", "< 1"),
@@ -114,6 +114,7 @@ pub(crate) const AIMS: [(&str, &str); 28] = [
     ("refresh_cost_ratio_200k_10k", "<= 1.2"),
     ("ratio_faiss_refresh", ">= 1"),
     ("usearch_f16_1m_64_bytes", "< 3000000000"),
+    ("refresh_1m_peak_bytes", "< 3000000000"),
     ("pack_on_demand_p99_ms", "< 1000"),
     ("new_item_retrievable_ms", "< 300000"),
     ("ratio_304_pack_get", "> 1"),
