@@ -460,6 +460,9 @@ impl AppState {
         metrics::gauge!("segue_events_stored").set(self.events.count() as f64);
         metrics::gauge!("segue_events_failing").set(if self.events.is_failing() { 1.0 } else { 0.0 });
         metrics::gauge!("segue_dead_letters").set(self.dead_letters.count() as f64);
+        let asked_ms = self.tombstones.erased().waits_since_ms();
+        let waits_ms = asked_ms.map_or(0, |asked_ms| now_ms().saturating_sub(asked_ms).max(0));
+        metrics::gauge!("segue_erasure_waits_seconds").set(waits_ms as f64 / 1000.0);
         metrics::gauge!("segue_event_ids").set(self.events.ids() as f64);
         metrics::gauge!("segue_event_ids_most").set(self.config.limits.events.dedup_ids as f64);
         metrics::gauge!("segue_events_waiting_bytes").set(self.events.waiting_bytes() as f64);

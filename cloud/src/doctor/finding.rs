@@ -96,6 +96,8 @@ codes! {
     TrainingLogLate = "training_log_late", Warning, "start the service, whose log says why it does not write them, or run `segue training-log --data D`";
     /// Nobody can say who is to be forgotten.
     TombstonesDamaged = "tombstones_damaged", Error, "put D/erased.jsonl back from a backup; nothing is served from the folder until then";
+    /// Rows of somebody who is to be forgotten are still there.
+    ErasureLate = "erasure_late", Warning, "start the service, whose log says why it does not take their rows out; it tries again every half minute";
     /// The changes of items cannot be read.
     ItemChangesDamaged = "item_changes_damaged", Error, "stop the service, put D/item_changes.jsonl back from a backup; without one move it away and send what changed since the last import again";
     /// The model in use lacks a file or cannot be read.

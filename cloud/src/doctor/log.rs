@@ -9,11 +9,21 @@ use crate::events::{StoreError, check};
 
 /// Clocks of well-kept machines differ by less.
 const SKEW_MS: i64 = 5 * 60_000;
+/// Rows of somebody who asked go within a minute or a little longer, or once old events left the log.
+const ERASURE_LATE_MS: i64 = 3_600_000;
 
 pub(super) fn examine(examined: &Examined) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if let Err(error) = Erased::read(&examined.data) {
-        findings.push(Finding::new(Code::TombstonesDamaged, format!("{error:#}")));
+    match Erased::read(&examined.data) {
+        Ok(erased) => {
+            let waits_ms =
+                erased.waits_since_ms().map_or(0, |asked_ms| examined.now_ms.saturating_sub(asked_ms));
+            if waits_ms > ERASURE_LATE_MS {
+                let what = format!("somebody asked {} ago to be forgotten, and is not yet", shown(waits_ms));
+                findings.push(Finding::new(Code::ErasureLate, what));
+            }
+        }
+        Err(error) => findings.push(Finding::new(Code::TombstonesDamaged, format!("{error:#}"))),
     }
     if let Err(error) = changes::read(&examined.data) {
         findings.push(Finding::new(Code::ItemChangesDamaged, format!("{error:#}")));

@@ -108,6 +108,13 @@ impl Erased {
         hex(&digest.finalize())
     }
 
+    /// When the first of those asked whose rows have still to be taken out, in milliseconds since 1970; none where nobody waits.
+    #[must_use]
+    pub fn waits_since_ms(&self) -> Option<i64> {
+        let pending = self.0.receipts.values().filter(|receipt| receipt.erased_ms.is_none());
+        pending.map(|receipt| receipt.asked_ms).min()
+    }
+
     /// Whether nobody is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -273,6 +280,7 @@ mod tests {
         assert_eq!(tombstones.ask("ada", 7, 0).unwrap(), first);
         tombstones.done(&carried, 8, 4).unwrap();
         assert_eq!(tombstones.pending(), [first]);
+        assert_eq!((carried.waits_since_ms(), tombstones.erased().waits_since_ms()), (Some(5), Some(7)));
         let receipt = Tombstones::open(data.path()).unwrap().receipt(&second).unwrap();
         assert_eq!(receipt, Receipt { asked_ms: 6, erased_ms: Some(8), generation: 4 });
     }

@@ -132,6 +132,13 @@ pub const METRICS: &[Metric] = &[
         "events kept apart because they were refused three times",
     ),
     metric(Kind::Gauge, "segue_dead_letters", &[], &[], "events that are kept apart"),
+    metric(
+        Kind::Gauge,
+        "segue_erasure_waits_seconds",
+        &[],
+        &[],
+        "time since the first of those asked to be forgotten whose rows are still there; 0 where nobody waits",
+    ),
     metric(Kind::Gauge, "segue_events_stored", &[], &[], "events in the log"),
     metric(
         Kind::Gauge,

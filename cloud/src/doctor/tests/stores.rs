@@ -130,12 +130,26 @@ fn a_training_log_of_which_nothing_was_ever_written_is_late_once_events_are_that
 #[test]
 fn tombstones_that_cannot_be_read_are_put_back() {
     let world = World::new();
-    Tombstones::open(world.data.path()).unwrap().ask("u1", 5, 0).unwrap();
+    Tombstones::open(world.data.path()).unwrap().ask("u1", NOW, 0).unwrap();
     let file = world.path("erased.jsonl");
     let whole = fs::read(&file).unwrap();
     fs::write(&file, b"not this\n").unwrap();
     assert!(world.codes().contains(&Code::TombstonesDamaged));
     fs::write(&file, whole).unwrap();
+    assert_eq!(world.codes(), []);
+}
+
+#[test]
+fn who_asked_an_hour_ago_and_is_not_forgotten_is_said_until_their_rows_are_out() {
+    let mut world = World::new();
+    world.examined.late_ms = i64::MAX;
+    Tombstones::open(world.data.path()).unwrap().ask("u1", world.examined.now_ms, 0).unwrap();
+    world.examined.now_ms += HOUR;
+    assert_eq!(world.codes(), []);
+    world.examined.now_ms += 1;
+    assert_eq!(world.codes(), [Code::ErasureLate]);
+    let tombstones = Tombstones::open(world.data.path()).unwrap();
+    tombstones.done(&tombstones.erased(), world.examined.now_ms, 1).unwrap();
     assert_eq!(world.codes(), []);
 }
 
