@@ -90,6 +90,8 @@ codes! {
     LogNewer = "log_newer", Error, "start the newer segue again";
     /// The log ends in the middle of a commit that nobody was told about.
     LogTorn = "log_torn", Warning, "nothing: the next start of the service cuts it off and keeps what was cut";
+    /// Nobody can say how far old events left the log.
+    OldEventsStay = "old_events_stay", Error, "run `segue expire-events --data D` as the user that runs segue and do what it says";
     /// Events were refused three times.
     DeadLetters = "dead_letters", Warning, "read `segue dead-letters list`; mend their senders or start the newer segue, then stop the service and run `segue dead-letters replay`, or remove D/dead_letters";
     /// Hours of the training log that are due are not written.

@@ -6,6 +6,7 @@ use crate::catalog::changes;
 use crate::dead_letters;
 use crate::erasure::Erased;
 use crate::events::{StoreError, check};
+use crate::expiry;
 
 /// Clocks of well-kept machines differ by less.
 const SKEW_MS: i64 = 5 * 60_000;
@@ -24,6 +25,10 @@ pub(super) fn examine(examined: &Examined) -> Vec<Finding> {
             }
         }
         Err(error) => findings.push(Finding::new(Code::TombstonesDamaged, format!("{error:#}"))),
+    }
+    // Every refresh asks for it.
+    if let Err(error) = expiry::mark(&examined.data) {
+        findings.push(Finding::new(Code::OldEventsStay, format!("{error:#}")));
     }
     if let Err(error) = changes::read(&examined.data) {
         findings.push(Finding::new(Code::ItemChangesDamaged, format!("{error:#}")));

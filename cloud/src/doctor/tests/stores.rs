@@ -1,6 +1,7 @@
 //! Keys, events, tombstones, models.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -9,7 +10,7 @@ use crate::catalog::Dataset;
 use crate::catalog::changes::{Journal, What};
 use crate::erasure::{Erased, Tombstones};
 use crate::events::{EventStore, Filter, Limits, Senders, validate};
-use crate::training_log;
+use crate::{expiry, training_log};
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -67,6 +68,37 @@ fn a_damaged_log_is_put_back_and_half_a_commit_cut_off_by_the_next_start() {
     assert_eq!(world.codes(), well);
     world.examined.now_ms -= HOUR;
     assert!(world.codes().contains(&Code::ClockBehind));
+}
+
+#[test]
+fn how_far_old_events_went_is_found_out_anew_where_it_cannot_be_read() {
+    let mut world = World::new();
+    (world.examined.late_ms, world.examined.now_ms) = (i64::MAX, crate::clock::now_ms());
+    store(&world, &["a"]);
+    let well = world.codes();
+    let expire = || {
+        let day = Duration::from_secs(86_400);
+        let options = expiry::Options {
+            keep: 90 * day,
+            dedup_window: day,
+            at_once: true,
+            history: 1_000,
+            filter: Filter::default(),
+            is_training_log_written: false,
+        };
+        expiry::expire(world.data.path(), crate::clock::now_ms(), options)
+    };
+    expire().unwrap();
+    assert_eq!(world.codes(), well);
+    let file = world.path("received/expired.json");
+    fs::write(&file, "{").unwrap();
+    assert_eq!(without(world.codes(), &well), [Code::OldEventsStay]);
+    let refused = format!("{:#}", run(world.data.path(), &options()).unwrap_err());
+    assert!(refused.contains("expired.json"), "{refused}");
+    assert!(format!("{:#}", expire().unwrap_err()).contains("remove it"));
+    fs::remove_file(&file).unwrap();
+    expire().unwrap();
+    assert_eq!(world.codes(), well);
 }
 
 /// What was not there before; the generation is of another year than the events.
