@@ -70,6 +70,10 @@ async fn a_pack_that_is_kept_is_answered_as_when_it_was_read_whatever_became_of_
     assert!(zstd::bulk::decompress(&encoded.body, 1 << 24).unwrap() == read.body);
     let damaged = get(&state, "u1", &[]).await;
     assert_eq!(damaged.status, StatusCode::INTERNAL_SERVER_ERROR, "what was not read before is refused");
+    let problem: serde_json::Value = serde_json::from_slice(&damaged.body).unwrap();
+    assert_eq!(problem["code"], "internal");
+    let told = problem["detail"].as_str().unwrap();
+    assert!(!told.contains(data.path().to_str().unwrap()), "why is for the operator: {told}");
     assert!(!is_kept(&state, "u1"));
 }
 

@@ -33,6 +33,12 @@ fn did(id: &str, item: &str, kind: EventKind) -> Event {
     event
 }
 
+/// The code of a problem.
+fn code(problem: &[u8]) -> String {
+    let problem: Value = serde_json::from_slice(problem).unwrap();
+    problem["code"].as_str().unwrap().to_owned()
+}
+
 fn items(pack: &segue_core::pack::VerifiedPack) -> Vec<String> {
     pack.candidates().iter().map(|candidate| candidate.item.clone()).collect()
 }
@@ -41,8 +47,9 @@ fn items(pack: &segue_core::pack::VerifiedPack) -> Vec<String> {
 async fn a_pack_on_demand_knows_what_happened_since_and_is_handed_out_until_the_next_generation() {
     let data = published();
     let state = serve(data.path());
-    let (status, _) = ask(&state, "POST", "/api/v1/packs/u0", None).await;
+    let (status, problem) = ask(&state, "POST", "/api/v1/packs/u0", None).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "nothing is prepared yet");
+    assert_eq!(code(&problem), "on_demand_unavailable");
     ready(&state).await;
     let before = items(&pack(&state, "user:u0").await);
     let told =
@@ -60,8 +67,8 @@ async fn a_pack_on_demand_knows_what_happened_since_and_is_handed_out_until_the_
     let after = pack(&state, "user:u0").await;
     assert!(!items(&after).contains(&before[0]), "what was refused is not in it");
     assert!(!list(&state, "u0").await.contains(&before[0]));
-    let (status, _) = ask(&state, "POST", "/api/v1/packs/u0", None).await;
-    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    let (status, problem) = ask(&state, "POST", "/api/v1/packs/u0", None).await;
+    assert_eq!((status, code(&problem).as_str()), (StatusCode::TOO_MANY_REQUESTS, "pack_just_made"));
     let (status, _) = ask(&state, "POST", "/api/v1/packs/nobody", None).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     refresh(data.path(), &options()).unwrap();
@@ -219,7 +226,8 @@ async fn somebody_new_who_answers_a_survey_has_a_pack_of_their_own_at_once_and_a
     ready(&state).await;
     assert_eq!(ask(&state, "POST", "/api/v1/packs/n1", None).await.0, StatusCode::NOT_FOUND);
     for wrong in [json!({"user": "n1", "categories": ["none"]}), json!({"user": "n1"})] {
-        assert_eq!(answer(wrong).await.0, StatusCode::UNPROCESSABLE_ENTITY);
+        let (status, problem) = answer(wrong).await;
+        assert_eq!((status, code(&problem).as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "answers_unknown"));
     }
     for wrong in [
         json!({"user": ""}),
