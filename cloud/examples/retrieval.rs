@@ -16,9 +16,10 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use segue_cloud::index::{
     Exact, Graph, ItemVectors, Product, Query, Retrieval, Shape, multiply_rate, recall_at,
 };
-use segue_cloud::towers::card;
+use segue_cloud::onnx::card::{self, Card};
+use segue_cloud::onnx::{Device, Provider};
+use segue_cloud::towers::Tower;
 use segue_cloud::towers::features::FeatureMatrix;
-use segue_cloud::towers::onnx::{self, Provider, Tower};
 use serde_json::{Map, Value, json};
 
 const DIMENSION: usize = 64;
@@ -59,8 +60,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let rate = one_core.install(|| rate(&graph, &queries, ef));
         figures.insert(name.to_owned(), json!({"per_second": rate, "recall_at_100": recall, "breadth": ef}));
     }
-    if onnx::provider() == Provider::Cuda {
-        figures.insert("card".to_owned(), on_card(&vectors, &exact, &queries)?);
+    // As a refresh uses it.
+    card::use_so(Card::default());
+    let device = Device::in_force();
+    if device.provider == Provider::Cuda {
+        figures.insert("card".to_owned(), on_card(device, &vectors, &exact, &queries)?);
     }
     let rate = one_core.install(|| rate(&exact, &queries, K));
     figures.insert("exact".to_owned(), json!({"per_second": rate, "recall_at_100": 1.0}));
@@ -69,13 +73,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Exact search and the user tower on a graphics card.
-fn on_card(vectors: &Arc<ItemVectors>, exact: &Exact, queries: &[Vec<f32>]) -> Result<Value, Box<dyn Error>> {
-    let precision = card::in_force().precision;
-    let index = Product::new(vectors, Provider::Cuda, precision)?;
+fn on_card(
+    device: Device,
+    vectors: &Arc<ItemVectors>,
+    exact: &Exact,
+    queries: &[Vec<f32>],
+) -> Result<Value, Box<dyn Error>> {
+    let index = Product::new(vectors, device)?;
     // This also warms the card.
     let recall = recall_at(K, &index, exact, &queries[..CHECKED], K, K);
     let rate = rate(&index, queries, K);
-    let most = multiply_rate(Provider::Cuda, precision, MATRIX)?;
+    let most = multiply_rate(device, MATRIX)?;
     let share = rate * (vectors.len() * DIMENSION) as f64 / most;
     let users = users_per_second()?;
     Ok(json!({

@@ -34,6 +34,7 @@ pub mod live;
 mod lock;
 pub mod monitor;
 mod near;
+pub mod onnx;
 pub mod packs;
 pub mod progress;
 pub mod published;

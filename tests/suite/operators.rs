@@ -297,7 +297,7 @@ const GRAPHS: &[(&str, Nodes<'_>)] = &[
 
 #[test]
 fn every_graph_gives_what_onnx_runtime_gives() {
-    if std::env::var_os(segue_cloud::towers::onnx::LIBRARY).is_none() {
+    if std::env::var_os(segue_cloud::onnx::LIBRARY).is_none() {
         return skipped::note("no ONNX Runtime is named", "cargo xtask test");
     }
     let apart = GRAPHS.iter().map(|(name, nodes)| (name, difference(nodes)));

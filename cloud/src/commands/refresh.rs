@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::settings::{Flag, From};
 use crate::config::Settings;
+use crate::onnx::card;
 use crate::refresh::{
     Gate, Options, Report, Terms, parse_duration, publish, repeat, run as refresh, run_shard,
 };
-use crate::towers::card;
 
 /// Arguments of `segue refresh`.
 #[derive(clap::Args)]

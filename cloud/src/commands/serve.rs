@@ -22,10 +22,10 @@ use crate::expiry;
 use crate::jobs::{Job, Kind, Runner, Timer};
 use crate::keeper::{Chore, Keeper};
 use crate::near::is_loopback;
+use crate::onnx::card;
 use crate::server;
 use crate::state::AppState;
 use crate::stores::{Processes, Task};
-use crate::towers::card;
 use crate::training_log;
 
 /// How often the service has old events let go of.

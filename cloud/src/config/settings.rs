@@ -11,10 +11,10 @@ use super::{Config, Limits};
 use crate::auth::{self, Callers, PersonTokens, ServiceKeys};
 use crate::events::Filter;
 use crate::index;
+use crate::onnx::Card;
 use crate::packs::GENERATIONS;
 use crate::refresh::{HISTORY, NOBODYS_HISTORY};
 use crate::tls;
-use crate::towers::card::Card;
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -56,7 +56,7 @@ impl Examined {
             training_late_ms: settings.serve.training_log_every.map(training::late_ms),
             service: Some(settings.serve.address(&settings.serve.listen)),
             trusted: settings.serve.tls_certificate_file.clone(),
-            runtime: std::env::var_os(crate::towers::onnx::LIBRARY).map(PathBuf::from),
+            runtime: std::env::var_os(crate::onnx::LIBRARY).map(PathBuf::from),
         })
     }
 }

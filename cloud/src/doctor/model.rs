@@ -2,7 +2,8 @@
 
 use super::{Code, Examined, Finding};
 use crate::catalog::Dataset;
-use crate::towers::{ModelDirectory, Retriever, onnx, table};
+use crate::onnx;
+use crate::towers::{ModelDirectory, Retriever, table};
 
 pub(super) fn examine(examined: &Examined) -> Vec<Finding> {
     let Ok(dataset) = Dataset::read(&examined.data) else { return Vec::new() };

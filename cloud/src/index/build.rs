@@ -6,8 +6,7 @@ use rayon::prelude::*;
 
 use super::check::{finds_itself, share_without};
 use super::{Exact, Graph, ItemVectors, Product, Quality, Retrieval, Shape, recall_at, unreached};
-use crate::towers::card;
-use crate::towers::onnx::{self, Provider};
+use crate::onnx::{Device, Provider};
 
 /// Which method retrieves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
@@ -93,9 +92,10 @@ pub fn build(
 
 /// Exact search on a graphics card where there is one that works.
 fn on_card(exact: &Exact, vectors: &Arc<ItemVectors>) -> anyhow::Result<Box<dyn Retrieval>> {
-    match onnx::provider() {
+    let device = Device::in_force();
+    match device.provider {
         Provider::Cpu => Ok(Box::new(exact.clone())),
-        Provider::Cuda => Ok(Box::new(Product::new(vectors, Provider::Cuda, card::in_force().precision)?)),
+        Provider::Cuda => Ok(Box::new(Product::new(vectors, device)?)),
     }
 }
 

@@ -9,9 +9,7 @@ mod check;
 mod exact;
 mod graph;
 mod hnsw;
-mod message;
 mod multiply;
-mod parts;
 mod product;
 #[cfg(feature = "usearch")]
 mod usearch;

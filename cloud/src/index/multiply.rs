@@ -5,10 +5,9 @@ use std::time::Instant;
 use anyhow::Context as _;
 use ort::value::Tensor;
 
-use super::message::Message;
-use super::parts::{FLOAT, HALF, cast, half, model, node, tensor, value};
-use crate::towers::card::Precision;
-use crate::towers::onnx::{self, Provider};
+use crate::onnx::message::Message;
+use crate::onnx::parts::{FLOAT, HALF, cast, half, model, node, tensor, value};
+use crate::onnx::{Device, Precision, plain};
 
 /// Products in one run, one after the other, so that starting it costs little beside them.
 const PRODUCTS: usize = 16;
@@ -18,9 +17,9 @@ const RUNS: usize = 5;
 /// Multiply-adds a second of plain products of square matrices with `size` rows.
 ///
 /// # Errors
-/// When ONNX Runtime cannot be loaded, or `provider` does not work or has no room.
-pub fn multiply_rate(provider: Provider, precision: Precision, size: usize) -> anyhow::Result<f64> {
-    let mut session = onnx::session_on(&graph(precision, size), 0, provider)?;
+/// When ONNX Runtime cannot be loaded, or `device` does not work or has no room.
+pub fn multiply_rate(device: Device, size: usize) -> anyhow::Result<f64> {
+    let mut session = plain(&graph(device.precision, size), 0, device.provider)?;
     let mut fastest = f64::INFINITY;
     for run in 0..=RUNS {
         let factor = Tensor::from_array(([1_usize], vec![1.0_f32]))?;
@@ -72,14 +71,15 @@ fn graph(precision: Precision, size: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::onnx::{LIBRARY, Provider};
 
     #[test]
     fn matrices_of_both_precisions_are_multiplied() {
-        if std::env::var_os(onnx::LIBRARY).is_none() {
+        if std::env::var_os(LIBRARY).is_none() {
             return crate::skipped::note("no ONNX Runtime is named", "cargo xtask test");
         }
         for precision in [Precision::Single, Precision::Half] {
-            let rate = multiply_rate(Provider::Cpu, precision, 64).unwrap();
+            let rate = multiply_rate(Device { provider: Provider::Cpu, precision }, 64).unwrap();
             assert!(rate.is_finite() && rate > 0.0, "{precision:?} {rate}");
         }
     }

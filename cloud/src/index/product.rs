@@ -15,11 +15,10 @@ use ort::session::Session;
 use ort::value::Tensor;
 use rayon::prelude::*;
 
-use super::message::Message;
-use super::parts::{FLOAT, HALF, INTEGER, cast, half, model, node, tensor, value};
 use super::{Exact, Filter, Found, ItemVectors, Query, Retrieval, nearest};
-use crate::towers::card::{self, Precision};
-use crate::towers::onnx::{self, Provider};
+use crate::onnx::message::Message;
+use crate::onnx::parts::{FLOAT, HALF, INTEGER, cast, half, model, node, tensor, value};
+use crate::onnx::{Device, Precision, card, plain};
 
 /// Bytes of vectors in one graph.
 const PART_BYTES: usize = 1 << 30;
@@ -54,27 +53,23 @@ pub struct Product {
 }
 
 impl Product {
-    /// Searches `vectors` on `provider` by products of `precision`.
+    /// Searches `vectors` on `device`, by products of its precision.
     ///
     /// # Errors
     /// When ONNX Runtime cannot be loaded, or the card has no room.
-    pub fn new(vectors: &Arc<ItemVectors>, provider: Provider, precision: Precision) -> anyhow::Result<Self> {
-        let bytes = match precision {
+    pub fn new(vectors: &Arc<ItemVectors>, device: Device) -> anyhow::Result<Self> {
+        let bytes = match device.precision {
             Precision::Half => 2,
             Precision::Single => 4,
         };
-        Self::in_parts(vectors, provider, precision, PART_BYTES / (bytes * vectors.dimension()).max(1))
+        Self::in_parts(vectors, device, PART_BYTES / (bytes * vectors.dimension()).max(1))
     }
 
-    fn in_parts(
-        vectors: &Arc<ItemVectors>,
-        provider: Provider,
-        precision: Precision,
-        items: usize,
-    ) -> anyhow::Result<Self> {
+    fn in_parts(vectors: &Arc<ItemVectors>, device: Device, items: usize) -> anyhow::Result<Self> {
+        let Device { provider, precision } = device;
         let part = |first: usize| {
             let count = items.min(vectors.len() - first);
-            let session = onnx::session_on(&graph(vectors, precision, first, count), 0, provider)?;
+            let session = plain(&graph(vectors, precision, first, count), 0, provider)?;
             Ok(Part { first, count, session: Mutex::new(session) })
         };
         let firsts = (0..vectors.len()).step_by(items.max(1));
@@ -237,10 +232,15 @@ fn graph(vectors: &ItemVectors, precision: Precision, first: usize, count: usize
 mod tests {
     use super::super::tests_support::clustered;
     use super::*;
+    use crate::onnx::{LIBRARY, Provider};
+
+    fn on_processor(precision: Precision) -> Device {
+        Device { provider: Provider::Cpu, precision }
+    }
 
     #[test]
     fn the_graph_finds_what_exact_search_finds_in_one_part_or_in_several() {
-        if std::env::var_os(onnx::LIBRARY).is_none() {
+        if std::env::var_os(LIBRARY).is_none() {
             return crate::skipped::note("no ONNX Runtime is named", "cargo xtask test");
         }
         let vectors = Arc::new(clustered(1_000, 16, 4));
@@ -258,7 +258,7 @@ mod tests {
             (Precision::Half, 1_000),
             (Precision::Half, 300),
         ] {
-            let product = Product::in_parts(&vectors, Provider::Cpu, precision, items).unwrap();
+            let product = Product::in_parts(&vectors, on_processor(precision), items).unwrap();
             assert_eq!(product.parts.len(), 1_000_usize.div_ceil(items));
             for k in [1, 10, 25] {
                 let (found, wanted) =
@@ -270,21 +270,21 @@ mod tests {
                 }
             }
         }
-        let product = Product::new(&vectors, Provider::Cpu, Precision::Single).unwrap();
+        let product = Product::new(&vectors, Device::PROCESSOR).unwrap();
         assert!(product.search(vectors.get(0), 0, 0, &anything).is_empty());
         assert!(product.search(&[1.0], 3, 0, &anything).is_empty(), "of another dimension");
     }
 
     #[test]
     fn products_of_16_bits_are_not_believed_where_they_cannot_tell_items_apart() {
-        if std::env::var_os(onnx::LIBRARY).is_none() {
+        if std::env::var_os(LIBRARY).is_none() {
             return crate::skipped::note("no ONNX Runtime is named", "cargo xtask test");
         }
         // All within a hair of each other, each a little nearer to the first axis than the one before: of equal products the
         // graph takes the first.
         let values = (0..40).flat_map(|at| [1.0, 0.01 + (39 - at) as f32 * 1e-4]).collect();
         let vectors = Arc::new(ItemVectors::normalised(2, values).unwrap());
-        let rough = Product::new(&vectors, Provider::Cpu, Precision::Half).unwrap();
+        let rough = Product::new(&vectors, on_processor(Precision::Half)).unwrap();
         let found = rough.search(&[1.0, 0.0], 5, 0, &|_| true);
         let exact = Exact::new(Arc::clone(&vectors)).search(&[1.0, 0.0], 5, 0, &|_| true);
         assert_eq!(found.len(), 5);

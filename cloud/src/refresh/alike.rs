@@ -69,9 +69,9 @@ mod tests {
     use super::*;
     use crate::catalog::generate;
     use crate::index::Query;
+    use crate::onnx::LIBRARY;
     use crate::towers::ItemPlacer;
     use crate::towers::history::Histories;
-    use crate::towers::onnx::LIBRARY;
     use crate::towers::table::file_of;
 
     #[test]

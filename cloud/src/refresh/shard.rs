@@ -22,10 +22,10 @@ use super::subjects::{Activity, Subject, is_young};
 use super::{PackMaker, Plan, Prepared, Whose, plan};
 use crate::index;
 use crate::lock::FileLock;
+use crate::onnx;
 use crate::packs::{ShardReader, ShardWriter, shard_file};
 use crate::progress;
 use crate::stores::disk;
-use crate::towers::onnx;
 
 /// Packs made before they are written: bounds the memory.
 const CHUNK: usize = 256;

@@ -9,7 +9,7 @@ use segue_core::features::{Inputs, Schema};
 use segue_core::score::{Scorer, names};
 use segue_core::{Budget, Code, Error, Result};
 
-use crate::towers::onnx;
+use crate::onnx;
 
 /// A ranker (ONNX) on ONNX Runtime, one thread. Takes any number of candidates.
 pub struct OrtScorer {

@@ -9,12 +9,10 @@ use std::sync::Arc;
 use crate::catalog::Catalogue;
 
 mod cache;
-pub mod card;
 pub mod features;
 pub mod history;
 pub mod model;
 pub mod none;
-pub mod onnx;
 pub mod person;
 mod placer;
 pub mod projection;
@@ -22,10 +20,12 @@ pub mod projection;
 pub(crate) mod samples;
 pub mod svd;
 pub mod table;
+mod tower;
 mod unit;
 
 pub use model::{ModelDirectory, Retriever};
 pub(crate) use placer::{ItemPlacer, Placed};
+pub use tower::Tower;
 
 /// Dimension of the vectors made here.
 pub const DIMENSION: usize = 64;
@@ -105,7 +105,7 @@ fn by_model(
     );
     match &model.retriever {
         Retriever::Towers { item, user, .. } => {
-            onnx::embed(catalogue, histories, model, (item, user), is_wanted)
+            tower::embed(catalogue, histories, model, (item, user), is_wanted)
         }
         Retriever::Table(bytes) => {
             let table = table::ItemTable::from_bytes(bytes)?;

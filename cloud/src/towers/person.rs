@@ -4,8 +4,7 @@ use anyhow::Context as _;
 
 use super::features::{self, FeatureMatrix};
 use super::history::{Histories, Signal};
-use super::onnx::Tower;
-use super::{Embeddings, ModelDirectory, Retriever, none};
+use super::{Embeddings, ModelDirectory, Retriever, Tower, none};
 use crate::catalog::{Catalogue, User};
 
 /// What makes a person's vector.
@@ -29,9 +28,10 @@ impl PersonEncoder {
         model: Option<&ModelDirectory>,
     ) -> anyhow::Result<Self> {
         Ok(Self(match model.map(|model| &model.retriever) {
-            Some(Retriever::Towers { user, .. }) => {
-                How::Tower(Box::new(Tower::open(user, "user")?), features::item_matrix(catalogue, histories))
-            }
+            Some(Retriever::Towers { user, .. }) => How::Tower(
+                Box::new(Tower::for_single_rows(user, "user")?),
+                features::item_matrix(catalogue, histories),
+            ),
             Some(Retriever::Table(_)) | None => How::Mean,
         }))
     }

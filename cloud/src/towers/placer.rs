@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use super::features;
 use super::history::Histories;
-use super::onnx::Tower;
 use super::table::{ItemTable, Words};
-use super::{Embeddings, ModelDirectory, Retriever, none};
+use super::{Embeddings, ModelDirectory, Retriever, Tower, none};
 use crate::catalog::{Catalogue, Item};
 
 /// What makes the vectors. It opens a model and counts words once, however many items come.
@@ -71,7 +70,7 @@ impl ItemPlacer {
     ) -> anyhow::Result<Self> {
         let how = match model.map(|model| &model.retriever) {
             Some(Retriever::Towers { item, .. }) => {
-                let tower = Box::new(Tower::open(item, "item")?);
+                let tower = Box::new(Tower::for_single_rows(item, "item")?);
                 How::Tower(tower, histories.popularity(), histories.reference_ms)
             }
             Some(Retriever::Table(bytes)) => How::Table(Box::new(Learned::open(bytes, catalogue)?)),

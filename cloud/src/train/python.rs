@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail, ensure};
 
 use super::Options;
-use crate::towers::onnx::LIBRARY;
+use crate::onnx::LIBRARY;
 
 /// The variable that names the Python with PyTorch.
 const VARIABLE: &str = "SEGUE_PYTHON";

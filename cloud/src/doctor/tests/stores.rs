@@ -204,7 +204,7 @@ fn a_model_that_is_unfit_damaged_or_has_nothing_to_run_it_is_said() {
     assert_eq!(world.codes(), [Code::RuntimeMissing]);
     world.examined.runtime = Some(world.path("libonnxruntime.so"));
     assert_eq!(world.codes(), [Code::RuntimeMissing]);
-    if let Some(library) = std::env::var_os(crate::towers::onnx::LIBRARY) {
+    if let Some(library) = std::env::var_os(crate::onnx::LIBRARY) {
         world.examined.runtime = Some(library.into());
         assert_eq!(world.codes(), [Code::ModelDamaged]);
     }

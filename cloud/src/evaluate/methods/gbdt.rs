@@ -11,7 +11,7 @@ use ort::session::Session;
 use ort::value::Tensor;
 
 use super::Stage;
-use crate::towers::onnx;
+use crate::onnx;
 
 /// The head that the trees answer: that the item is the next to do well.
 const HEAD: &str = "next";

@@ -10,8 +10,7 @@ use crate::examples::choice::Vectors;
 use crate::examples::{Snapshot, npy};
 use crate::index::normalise;
 use crate::towers::features::{FeatureMatrix, user_columns};
-use crate::towers::none;
-use crate::towers::onnx::Tower;
+use crate::towers::{Tower, none};
 
 /// Popular items whose mean stands for the taste of somebody unknown.
 const TASTE: usize = 100;

@@ -3,38 +3,38 @@
 use super::message::Message;
 
 /// `TensorProto.DataType`.
-pub(super) const FLOAT: u64 = 1;
-pub(super) const INTEGER: u64 = 7;
-pub(super) const HALF: u64 = 10;
+pub(crate) const FLOAT: u64 = 1;
+pub(crate) const INTEGER: u64 = 7;
+pub(crate) const HALF: u64 = 10;
 /// `AttributeProto.AttributeType.INT`.
 const NUMBER: u64 = 2;
 
 /// A `ModelProto` with this graph, of opset 13.
-pub(super) fn model(graph: Message) -> Vec<u8> {
+pub(crate) fn model(graph: Message) -> Vec<u8> {
     let opset = Message::new().text(1, "").number(2, 13);
     Message::new().number(1, 8).message(7, graph).message(8, opset).into_bytes()
 }
 
 /// A `NodeProto`.
-pub(super) fn node(operator: &str, inputs: &[&str], outputs: &[&str]) -> Message {
+pub(crate) fn node(operator: &str, inputs: &[&str], outputs: &[&str]) -> Message {
     let message = inputs.iter().fold(Message::new(), |message, input| message.text(1, input));
     outputs.iter().fold(message, |message, output| message.text(2, output)).text(4, operator)
 }
 
 /// `output = Cast(input)` to values of this kind.
-pub(super) fn cast(input: &str, output: &str, kind: u64) -> Message {
+pub(crate) fn cast(input: &str, output: &str, kind: u64) -> Message {
     let to = Message::new().text(1, "to").number(3, kind).number(20, NUMBER);
     node("Cast", &[input], &[output]).message(5, to)
 }
 
 /// A `TensorProto` of numbers of this kind, one after the other in `bytes`.
-pub(super) fn tensor(name: &str, kind: u64, shape: &[usize], bytes: &[u8]) -> Message {
+pub(crate) fn tensor(name: &str, kind: u64, shape: &[usize], bytes: &[u8]) -> Message {
     let shaped = shape.iter().fold(Message::new(), |message, size| message.number(1, *size as u64));
     shaped.number(2, kind).text(8, name).bytes(9, bytes)
 }
 
 /// A `ValueInfoProto`; a size that is not known is none.
-pub(super) fn value(name: &str, kind: u64, shape: &[Option<usize>]) -> Message {
+pub(crate) fn value(name: &str, kind: u64, shape: &[Option<usize>]) -> Message {
     let size = |message: Message, size: &Option<usize>| {
         let size = match size {
             Some(size) => Message::new().number(1, *size as u64),
@@ -48,7 +48,7 @@ pub(super) fn value(name: &str, kind: u64, shape: &[Option<usize>]) -> Message {
 }
 
 /// The nearest number of 16 bits (IEEE 754) to one that is at most 1 in size; of two as near the even one.
-pub(super) fn half(value: f32) -> u16 {
+pub(crate) fn half(value: f32) -> u16 {
     /// The smallest that is not written with zeros in front, and what the exponents differ by.
     const SMALLEST: u32 = 0x3880_0000;
     const BIAS: u32 = 0x3800_0000;
