@@ -307,7 +307,7 @@ pub const KEYS: &[Key] = &[
     ),
     key!(
         "refresh.card_precision",
-        "what exact search multiplies on a graphics card: half (16 bits, compared again in 32) or single (32 bits)",
+        "what towers, the refresh's ranker and exact search multiply on a graphics card: half (16 bits) or single (32 bits)",
         |settings| read::word_of(&settings.refresh.card.precision),
         |settings, text| {
             settings.refresh.card.precision = read::word(text)?;

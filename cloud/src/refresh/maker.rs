@@ -8,7 +8,6 @@ use super::gather::{Person, gather};
 use super::sources::{Place, keep};
 use super::subjects::Subject;
 use super::{KEPT, Prepared, Viewer};
-use crate::score::OrtScorer;
 
 /// What is the same in every pack of a generation.
 #[derive(Debug, Clone, Copy)]
@@ -50,15 +49,7 @@ impl<'a> PackMaker<'a> {
     /// When ONNX Runtime cannot be loaded or refuses the ranker.
     pub fn new(prepared: &'a Prepared<'a>) -> anyhow::Result<Self> {
         let ranking = &prepared.ranking;
-        let ranker = match &ranking.ranker {
-            Some((model, schema)) => {
-                let scorer: Box<dyn segue_core::score::Scorer + Send> =
-                    Box::new(OrtScorer::new(model, schema)?);
-                Some((schema.clone(), scorer))
-            }
-            None => None,
-        };
-        Ok(Self { prepared, engine: Engine::of_server(ranking.policy.clone(), ranker)? })
+        Ok(Self { prepared, engine: Engine::of_server(ranking.policy.clone(), ranking.scorer()?)? })
     }
 
     /// A maker that ranks with the engine of one before.

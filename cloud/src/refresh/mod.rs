@@ -75,6 +75,8 @@ pub const KEPT: usize = 500;
 pub const KEPT_OF_REGION: usize = 300;
 
 #[cfg(test)]
+mod card_tests;
+#[cfg(test)]
 mod expiry_tests;
 #[cfg(test)]
 mod exposure_tests;

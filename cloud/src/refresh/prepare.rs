@@ -1,27 +1,32 @@
 //! Everything that is computed once for all packs: vectors, a checked index, popularity, what is barred.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, ensure};
 use segue_core::features::Schema;
 use segue_core::pack::CandidateSource;
 use segue_core::policy::Policy;
+use segue_core::score::Scorer;
 
 use super::alike::Alike;
 use super::gather::FOR_UNKNOWN;
 use super::pools::Known;
 use super::sources::{Place, Source};
 use super::subjects::mine;
-use super::{Barred, Inventories, Moment, People, Pools, Popular, Together, Viewer, Whose};
+use super::{Barred, Inventories, Moment, People, Pools, Popular, RETRIEVED, Together, Viewer, Whose};
 use crate::candidates::{CandidateFacts, ranks};
 use crate::catalog::Catalogue;
 use crate::consumers::Tally;
 use crate::index::{self, ItemVectors, Quality};
+use crate::onnx::Device;
+use crate::score::{OrtScorer, SharedScorer, candidates_at_once};
 use crate::towers::projection::{project, step};
 use crate::towers::{Embeddings, ModelDirectory, Placed, embed_some};
 
 const DAY_MS: f32 = 86_400_000.0;
+/// People ranked at the same time at most: what each one's candidates are ranked by takes some megabytes.
+const AT_ONCE: usize = 64;
 
 /// How packs are ordered: the policy, and the ranker where there is one.
 #[derive(Debug, Clone)]
@@ -30,6 +35,10 @@ pub struct Ranking {
     pub policy: Policy,
     /// The ranker (ONNX) and its schema.
     pub ranker: Option<(Vec<u8>, Schema)>,
+    /// What the ranker runs on.
+    device: Device,
+    /// The one on a graphics card, once somebody asked for it.
+    shared: Arc<Mutex<Option<SharedScorer>>>,
 }
 
 impl Ranking {
@@ -46,7 +55,37 @@ impl Ranking {
             }
             None => None,
         };
-        Ok(Self { policy, ranker })
+        Ok(Self { policy, ranker, device: Device::in_force(), shared: Arc::default() })
+    }
+
+    /// The ranker at work, with its schema. On a graphics card all who ask share one, else each has its own.
+    ///
+    /// # Errors
+    /// When ONNX Runtime cannot be loaded or refuses the ranker.
+    pub(super) fn scorer(&self) -> anyhow::Result<Option<(Schema, Box<dyn Scorer + Send>)>> {
+        let Some((model, schema)) = &self.ranker else { return Ok(None) };
+        if self.device == Device::PROCESSOR {
+            return Ok(Some((schema.clone(), Box::new(OrtScorer::new(model, schema)?))));
+        }
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let scorer = match &*shared {
+            Some(scorer) => scorer.clone(),
+            None => shared.insert(SharedScorer::new(model, schema, self.device)?).clone(),
+        };
+        Ok(Some((schema.clone(), Box::new(scorer))))
+    }
+
+    /// How many people are ranked at the same time on a graphics card, as many as one run of the ranker has room for; none
+    /// where that is the processor, which does one for each thread.
+    pub(super) fn at_once(&self) -> Option<usize> {
+        let (_, schema) = self.ranker.as_ref().filter(|_| self.device != Device::PROCESSOR)?;
+        let people = (candidates_at_once(schema) / RETRIEVED).min(AT_ONCE);
+        Some(people.max(rayon::current_num_threads()))
+    }
+
+    /// The same for one person after the other, who each wait: for one a card is slow to begin.
+    pub(super) fn on_processor(self) -> Self {
+        Self { device: Device::PROCESSOR, ..self }
     }
 }
 

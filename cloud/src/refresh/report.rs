@@ -61,7 +61,7 @@ pub struct ShardReport {
     pub vectors_reused: usize,
     /// `hnsw`, `usearch` or `exact`.
     pub index: String,
-    /// What towers and exact search ran on: `cpu` or `cuda`.
+    /// What towers, the ranker and exact search were to run on, `cpu` or `cuda`; what another device took over is a remark.
     pub provider: String,
     /// As in [`Report::self_recall`].
     pub self_recall: f64,

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::earlier::{Lists, ORIGINS, Origin};
 use super::gather::{Person, gather};
@@ -65,6 +66,8 @@ pub(super) struct ShardMaker<'a> {
     seconds_prepare: f64,
     popular: PopularLists,
     idle: Mutex<Vec<PackMaker<'a>>>,
+    /// Where a graphics card ranks, one for each person that a run of it has room for: they wait for it together.
+    threads: Option<ThreadPool>,
 }
 
 /// One subject's list, and how it came about.
@@ -89,7 +92,12 @@ impl<'a> ShardMaker<'a> {
             shared.push_str(&job.expired);
         }
         let (popular, idle) = (PopularLists::default(), Mutex::default());
-        Self { job, prepared, subjects, activity, shared, seconds_prepare, popular, idle }
+        // Without them the processor's threads do it, a few people at a time.
+        let threads = prepared
+            .ranking
+            .at_once()
+            .and_then(|people| ThreadPoolBuilder::new().num_threads(people).build().ok());
+        Self { job, prepared, subjects, activity, shared, seconds_prepare, popular, idle, threads }
     }
 
     /// Makes shard `shard` of `of`; `late` says when nobody's list is made anew any more.
@@ -126,6 +134,7 @@ impl<'a> ShardMaker<'a> {
             bar.inc(chunk.len() as u64);
         }
         bar.finish_and_clear();
+        report.remarks.extend(onnx::remarks());
         // Another process may finish the same shard at this moment.
         let _lock = FileLock::take(&folder.join(".lock"))?;
         let summary = writer.finish()?;
@@ -190,11 +199,14 @@ impl<'a> ShardMaker<'a> {
             .filter_map(|(subject, _)| Some(Person { viewer: &subject.viewer, user: subject.viewer.user? }))
             .collect();
         let gathered = gather(self.prepared, &wanted);
-        let ranked: Vec<Vec<Place>> = wanted
-            .par_iter()
-            .zip(gathered)
-            .map(|(person, places)| self.with_maker(|maker| maker.order(*person, &places)))
-            .collect::<anyhow::Result<_>>()?;
+        let order = || -> anyhow::Result<Vec<Vec<Place>>> {
+            let people = wanted.par_iter().zip(gathered);
+            people.map(|(person, places)| self.with_maker(|maker| maker.order(*person, &places))).collect()
+        };
+        let ranked = match &self.threads {
+            Some(threads) => threads.install(order)?,
+            None => order()?,
+        };
         let mut ranked = ranked.into_iter();
         let made_ms = self.job.plan.created_ms;
         let fresh = |ranked| Listed { ranked, how: How::Fresh, made_ms };

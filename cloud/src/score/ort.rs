@@ -9,9 +9,9 @@ use segue_core::features::{Inputs, Schema};
 use segue_core::score::{Scorer, names};
 use segue_core::{Budget, Code, Error, Result};
 
-use crate::onnx;
+use crate::onnx::{Device, session_on};
 
-/// A ranker (ONNX) on ONNX Runtime, one thread. Takes any number of candidates.
+/// A ranker (ONNX) on ONNX Runtime. Takes any number of candidates.
 pub struct OrtScorer {
     session: Session,
     slots: usize,
@@ -19,12 +19,21 @@ pub struct OrtScorer {
 }
 
 impl OrtScorer {
-    /// Loads a ranker and runs it once, so that a model that does not fit its schema is refused here.
+    /// Loads a ranker, for one thread of the processor, and runs it once, so that a model that does not fit its schema is
+    /// refused here.
     ///
     /// # Errors
     /// When ONNX Runtime cannot be loaded, or the model is no ranker of this schema.
     pub fn new(model: &[u8], schema: &Schema) -> anyhow::Result<Self> {
-        let session = onnx::session(model, 1).context("the ranker cannot be used")?;
+        Self::on(model, schema, Device::PROCESSOR, 1)
+    }
+
+    /// As [`OrtScorer::new`] on `device`; `threads` 0 leaves the number to ONNX Runtime.
+    ///
+    /// # Errors
+    /// As [`OrtScorer::new`], and when the card does not work or has no room.
+    pub(super) fn on(model: &[u8], schema: &Schema, device: Device, threads: usize) -> anyhow::Result<Self> {
+        let session = session_on(model, threads, device).context("the ranker cannot be used")?;
         let mut scorer = Self { session, slots: schema.slots, heads: schema.heads.len() };
         let inputs = Inputs::zeros(schema, 2);
         scorer.score(&inputs, &mut Budget::unlimited()).context("the ranker cannot be used")?;
@@ -80,12 +89,9 @@ fn mismatch(error: impl Display) -> Error {
 
 #[cfg(all(test, feature = "ranker"))]
 mod tests {
-    use std::path::Path;
-
-    use rand_chacha::ChaCha8Rng;
-    use rand_chacha::rand_core::{Rng, SeedableRng};
     use segue_core::score::RankerScorer;
 
+    use super::super::tests_support::{ROUNDING, demo, difference, drawn};
     use super::*;
 
     /// Inputs that differ from row to row, with half of the event slots used. Rows are about as long as real ones: vectors
@@ -103,57 +109,11 @@ mod tests {
         inputs
     }
 
-    /// Inputs drawn at random, with `used` event slots: values of the size that entries of unit vectors have.
-    fn drawn(schema: &Schema, count: usize, used: usize) -> Inputs {
-        let mut random = ChaCha8Rng::seed_from_u64(used as u64);
-        let draw = |values: &mut Vec<f32>| {
-            values
-                .iter_mut()
-                .for_each(|value| *value = (random.next_u32() as f32 / u32::MAX as f32 - 0.5) * 0.4);
-        };
-        let mut inputs = Inputs::zeros(schema, count);
-        [&mut inputs.candidates, &mut inputs.live, &mut inputs.events, &mut inputs.context]
-            .into_iter()
-            .for_each(draw);
-        inputs.mask[..used].fill(1.0);
-        inputs
-    }
-
-    /// The largest difference between the answers of both about the same inputs.
-    fn difference(one: &mut impl Scorer, other: &mut impl Scorer, inputs: &Inputs) -> f32 {
-        let (here, there) = (scored(one, inputs), scored(other, inputs));
-        assert_eq!(here.len(), there.len());
-        here.iter().zip(&there).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max)
-    }
-
-    fn scored(scorer: &mut impl Scorer, inputs: &Inputs) -> Vec<f32> {
-        scorer.prepare(inputs).unwrap();
-        scorer.score(inputs, &mut Budget::unlimited()).unwrap()
-    }
-
-    /// How far rounding may lie between the two scorers.
-    const ROUNDING: f32 = 1e-5;
     /// How far 255 levels for each row or column may move an answer; 0.013 was measured over such inputs.
     const LEVELS: f32 = 0.03;
 
     /// The demo's ranker in 8 bits, as `segue train --weights int8` writes it (`samples/README.md`).
     const INT8: &[u8] = include_bytes!("samples/ranker_int8.onnx");
-
-    /// The demo's ranker and its schema; none where they, or ONNX Runtime, are missing.
-    fn demo() -> Option<(Vec<u8>, Schema)> {
-        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/demo");
-        let (Ok(ranker), Ok(schema)) =
-            (std::fs::read(model.join("ranker.onnx")), std::fs::read(model.join("schema.json")))
-        else {
-            crate::skipped::note("the demo's model is missing", "cargo xtask train");
-            return None;
-        };
-        if std::env::var_os(onnx::LIBRARY).is_none() {
-            crate::skipped::note("no ONNX Runtime is named", "cargo xtask test");
-            return None;
-        }
-        Some((ranker, Schema::from_json(&schema).unwrap()))
-    }
 
     /// Ten thousand candidates, in sessions of every length; the training's tests compare PyTorch with ONNX Runtime.
     fn ten_thousand(schema: &Schema) -> impl Iterator<Item = Inputs> {

@@ -82,7 +82,7 @@ impl Basis {
         editorial.apply(&mut catalogue, now_ms);
         // The place of whoever is new when a pack is asked for.
         catalogue.users.push(User::default());
-        let ranking = Ranking::new(policies.of(&catalogue.dataset.surface)?, model.as_ref())?;
+        let ranking = Ranking::new(policies.of(&catalogue.dataset.surface)?, model.as_ref())?.on_processor();
         let kept_vectors = Some(data.join("refresh").join("vectors"));
         let model = model.map(|model| ModelDirectory { kept_vectors, ..model });
         let now_ms = if is_timeless { now_ms } else { verified.manifest.created_ms };
