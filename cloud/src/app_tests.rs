@@ -503,7 +503,7 @@ async fn what_is_kept_about_somebody_is_told_to_services_alone() {
 async fn with_a_key_of_their_sign_in_people_get_and_send_what_is_their_own() {
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
     let service = Service::with(|config| {
-        config.callers.people = PersonTokens::read(None, Some(SECRET), None).unwrap();
+        config.callers.people = PersonTokens::read(None, [Some(SECRET), None], None).unwrap();
     });
     service.publish();
     service.state.reload();

@@ -86,7 +86,7 @@ fn a_person_is_counted_wherever_they_come_from_and_a_service_by_its_key() {
         config.limits = Limits { client_rate: 0, person_rate: 1, service_rate: 2, ..Limits::default() };
         config.client_header = Some("x-forwarded-for".to_owned());
         config.callers.services = ServiceKeys::read(None, Some(&format!("{KEY},{KEY}{KEY}"))).unwrap();
-        config.callers.people = PersonTokens::read(None, Some(KEY), None).unwrap();
+        config.callers.people = PersonTokens::read(None, [Some(KEY), None], None).unwrap();
     });
     let token = |person: &str| {
         let claims = serde_json::json!({"sub": person, "exp": crate::clock::now_ms() / 1000 + 600});

@@ -137,7 +137,7 @@ async fn batches_that_are_nobodys_too_large_or_no_lists_are_refused_whole() {
 async fn people_tell_of_their_own_lists_and_whoever_is_forgotten_of_none() {
     let data = tempfile::tempdir().unwrap();
     let state = serve(data.path(), |config| {
-        config.callers.people = PersonTokens::read(None, Some(SECRET), None).unwrap();
+        config.callers.people = PersonTokens::read(None, [Some(SECRET), None], None).unwrap();
     });
     let claims = json!({"sub": "u1", "exp": now_ms() / 1000 + 600});
     let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());

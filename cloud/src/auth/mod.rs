@@ -14,7 +14,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
-pub use person::{PersonTokens, VARIABLE as PERSON_VARIABLE};
+pub use person::{PersonTokens, VARIABLES as PERSON_VARIABLES};
 pub use service::{KeyDigest, ServiceKeys, VARIABLE};
 
 use crate::error::{ApiError, Code};

@@ -155,7 +155,7 @@ pub const KEYS: &[Key] = &[
     path!(
         "serve.person_key_file",
         serve.person_key_file,
-        "the public key (PEM) that people's tokens are checked by; SEGUE_PERSON_SECRET holds a shared secret instead"
+        "the public keys (PEM, 8 at most) that people's tokens are checked by; SEGUE_PERSON_SECRET holds a shared secret instead"
     ),
     key!(
         "serve.person_audience",

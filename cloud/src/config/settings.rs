@@ -72,7 +72,7 @@ pub struct Serve {
     pub tls_key_file: Option<PathBuf>,
     /// The file with the keys of services.
     pub service_keys_file: Option<PathBuf>,
-    /// The file with the public key that people's tokens are checked by.
+    /// The file with the public keys that people's tokens are checked by.
     pub person_key_file: Option<PathBuf>,
     /// Whom those tokens have to be for.
     pub person_audience: Option<String>,
@@ -227,11 +227,11 @@ impl Settings {
     /// What people's tokens are checked by, from the file or from the environment.
     ///
     /// # Errors
-    /// When the key cannot be read or used.
+    /// When a key cannot be read or used.
     pub(super) fn people(&self) -> anyhow::Result<Option<PersonTokens>> {
-        let secret = std::env::var(auth::PERSON_VARIABLE).ok();
+        let secrets = auth::PERSON_VARIABLES.map(|name| std::env::var(name).ok());
         let (file, audience) = (self.serve.person_key_file.as_deref(), self.serve.person_audience.as_deref());
-        PersonTokens::read(file, secret.as_deref(), audience)
+        PersonTokens::read(file, secrets.each_ref().map(Option::as_deref), audience)
     }
 
     /// What TLS connections are accepted by, where there is a certificate.

@@ -69,7 +69,7 @@ async fn a_service_that_is_open_to_other_machines_checks_who_asks() {
         assert_eq!(codes.contains(&Code::PeopleUnchecked), found, "{listen} {codes:?}");
         world = again;
     }
-    let tokens = PersonTokens::read(None, Some("0123456789abcdef0123456789abcdef"), None).unwrap();
+    let tokens = PersonTokens::read(None, [Some("0123456789abcdef0123456789abcdef"), None], None).unwrap();
     let (_, codes) = codes_at("0.0.0.0:0", world, state(tokens)).await;
     assert!(!codes.contains(&Code::PeopleUnchecked), "{codes:?}");
 }
