@@ -74,7 +74,7 @@ fn send(address: &str, trusted: Option<&Path>, request: &[u8]) -> anyhow::Result
         let stream = secured(stream, address, trusted)?;
         return exchange(stream, request).with_context(|| match trusted {
             Some(trusted) => format!(
-                "over TLS, trusting {} (serve.tls_certificate_file): where that was renewed, restart the service; where another service is meant, name its certificate there; where it speaks plainly, write http:// before its address",
+                "over TLS, trusting {} (serve.tls_certificate_file): where that was renewed, the service shows it within half a minute, or its log says why it cannot; where another service is meant, name its certificate there; where it speaks plainly, write http:// before its address",
                 trusted.display()
             ),
             None => "over TLS".to_owned(),

@@ -16,8 +16,8 @@ use super::*;
 use crate::app;
 use crate::config::Config;
 use crate::state::AppState;
-use crate::tls::acceptor;
 use crate::tls::tests::sample;
+use crate::tls::{Pair, acceptor, client, keep_looking};
 
 pub(super) struct Running {
     pub(super) address: SocketAddr,
@@ -139,7 +139,8 @@ async fn with_a_certificate_requests_come_over_tls_and_who_does_not_speak_it_hol
     let [certificate, key] = ["certificate.pem", "key.pem"].map(sample);
     let limits = Limits { head: Duration::from_millis(200), connections: 1, ..Limits::default() };
     let router = Router::new().route("/", get(|| async { "hello" }));
-    let running = start_with(router, limits, Some(acceptor(&certificate, &key).unwrap())).await;
+    let pair = Pair::open(&certificate, &key).unwrap();
+    let running = start_with(router, limits, Some(acceptor(pair).unwrap())).await;
     // One that says nothing at all, and one that speaks plainly: each gives the only place back.
     let silent = TcpStream::connect(running.address).await.unwrap();
     let mut plain = TcpStream::connect(running.address).await.unwrap();
@@ -162,6 +163,45 @@ async fn with_a_certificate_requests_come_over_tls_and_who_does_not_speak_it_hol
     stream.read_to_string(&mut text).await.unwrap();
     assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("hello"), "{text}");
     drop(silent);
+    running.stop.send(()).unwrap();
+    running.task.await.unwrap();
+}
+
+/// What the service answers one who believes this certificate of the samples alone.
+async fn answer_over_tls(address: SocketAddr, certificate: &str) -> io::Result<String> {
+    let connector = TlsConnector::from(Arc::new(client(&sample(certificate)).unwrap()));
+    let name = "localhost".try_into().unwrap();
+    let mut stream = connector.connect(name, TcpStream::connect(address).await?).await?;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await?;
+    Ok(text)
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_to_new_connections_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| {
+        let file = folder.path().join(name);
+        std::fs::copy(sample(name), &file).unwrap();
+        file
+    });
+    let pair = Pair::open(&certificate, &key).unwrap();
+    let looking = tokio::spawn(keep_looking(Arc::clone(&pair), Duration::from_millis(10)));
+    let router = Router::new().route("/", get(|| async { "hello" }));
+    let running = start_with(router, Limits::default(), Some(acceptor(pair).unwrap())).await;
+    assert!(answer_over_tls(running.address, "certificate.pem").await.unwrap().ends_with("hello"));
+    // One after the other, so a look may find a pair that does not fit; the next one finds the whole.
+    std::fs::copy(sample("other-certificate.pem"), &certificate).unwrap();
+    std::fs::copy(sample("other-key.pem"), &key).unwrap();
+    let renewed = async {
+        while answer_over_tls(running.address, "other-certificate.pem").await.is_err() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), renewed).await.expect("the renewed certificate is never shown");
+    assert!(answer_over_tls(running.address, "certificate.pem").await.is_err());
+    looking.abort();
     running.stop.send(()).unwrap();
     running.task.await.unwrap();
 }

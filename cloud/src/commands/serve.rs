@@ -10,7 +10,6 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_rustls::TlsAcceptor;
 
 use super::settings::{From, observe};
 use crate::app::router;
@@ -26,6 +25,7 @@ use crate::onnx::card;
 use crate::server;
 use crate::state::AppState;
 use crate::stores::{Processes, Task};
+use crate::tls::{self, Pair};
 use crate::training_log;
 
 /// How often the service has old events let go of.
@@ -33,6 +33,9 @@ const EXPIRE: Duration = Duration::from_secs(24 * 3_600);
 
 /// How often the service looks for a new generation.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How often it looks for a renewed certificate: before the image's health check, which believes the one in the file, gives up.
+const RENEWED: Duration = Duration::from_secs(20);
 
 /// Arguments of `segue serve`.
 #[derive(clap::Args)]
@@ -78,13 +81,13 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = arguments.settings()?;
     let _traces = observe(&settings)?;
     card::use_so(settings.refresh.card);
-    let tls = settings.tls()?;
+    let pair = settings.tls()?;
     let state = AppState::open(settings.config()?)?;
     metrics::gauge!("segue_generation_period_seconds").set(settings.serve.refresh_period().as_secs_f64());
     let runner = start_runner(arguments, &state, settings.serve.refresh_every)?;
     let keepers = start_keepers(arguments, &settings, &state)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let result = runtime.block_on(serve(&settings.serve.listen, tls, Arc::clone(&state)));
+    let result = runtime.block_on(serve(&settings.serve.listen, pair, Arc::clone(&state)));
     drop((runner, keepers));
     // Ends every task that holds the state; dropping the last hold then waits for the event writer.
     drop(runtime);
@@ -169,7 +172,8 @@ fn first_wait(every: Duration, created_ms: Option<i64>, now_ms: i64) -> Duration
     every.saturating_sub(Duration::from_millis(age_ms))
 }
 
-async fn serve(listen: &str, tls: Option<TlsAcceptor>, state: Arc<AppState>) -> anyhow::Result<()> {
+async fn serve(listen: &str, pair: Option<Arc<Pair>>, state: Arc<AppState>) -> anyhow::Result<()> {
+    let tls = pair.clone().map(tls::acceptor).transpose()?;
     let stop = stop_signal()?;
     let listener = TcpListener::bind(listen)
         .await
@@ -186,9 +190,11 @@ async fn serve(listen: &str, tls: Option<TlsAcceptor>, state: Arc<AppState>) -> 
     let erasing = tokio::spawn(erasure::keep_carrying(Arc::clone(&state)));
     let counting = tokio::spawn(consumers::keep_counting(Arc::clone(&state)));
     let measuring = tokio::spawn(consumers::keep_measuring(Arc::clone(&state)));
+    let renewing = pair.map(|pair| tokio::spawn(tls::keep_looking(pair, RENEWED)));
     let (limits, counters) = (state.config.limits, state.counting.clone());
     server::run(listener, router(state), limits, tls, stop).await;
-    [looking, erasing, counting, measuring].iter().for_each(tokio::task::JoinHandle::abort);
+    let tasks = [looking, erasing, counting, measuring];
+    tasks.iter().chain(&renewing).for_each(tokio::task::JoinHandle::abort);
     counters.save()
 }
 

@@ -1,11 +1,11 @@
 //! Everything that can be set, typed, and what holds where nothing is said.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use tokio_rustls::TlsAcceptor;
 
 use super::{Config, Limits};
 use crate::auth::{self, Callers, PersonTokens, ServiceKeys};
@@ -14,7 +14,7 @@ use crate::index;
 use crate::onnx::Card;
 use crate::packs::GENERATIONS;
 use crate::refresh::{HISTORY, NOBODYS_HISTORY};
-use crate::tls;
+use crate::tls::Pair;
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -234,14 +234,14 @@ impl Settings {
         PersonTokens::read(file, secrets.each_ref().map(Option::as_deref), audience)
     }
 
-    /// What TLS connections are accepted by, where there is a certificate.
+    /// The certificate with its key, where TLS is spoken.
     ///
     /// # Errors
     /// When certificate or key is missing or cannot be used.
-    pub fn tls(&self) -> anyhow::Result<Option<TlsAcceptor>> {
+    pub fn tls(&self) -> anyhow::Result<Option<Arc<Pair>>> {
         match (&self.serve.tls_certificate_file, &self.serve.tls_key_file) {
             (None, None) => Ok(None),
-            (Some(certificate), Some(key)) => tls::acceptor(certificate, key).map(Some),
+            (Some(certificate), Some(key)) => Pair::open(certificate, key).map(Some),
             _ => anyhow::bail!("TLS needs serve.tls_certificate_file and serve.tls_key_file; one is missing"),
         }
     }

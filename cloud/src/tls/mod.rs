@@ -1,5 +1,7 @@
 //! TLS by rustls, where the operator gives a certificate; without one the service stands behind something that has it.
 
+mod pair;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,25 +11,23 @@ use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig,
     SignatureScheme,
 };
 
-/// What TLS connections are accepted by: TLS 1.2 and 1.3, HTTP/1.1 within.
+pub use pair::{Pair, keep_looking};
+
+/// What TLS connections are accepted by: TLS 1.2 and 1.3, HTTP/1.1 within, each shown `pair` as it is when it comes.
 ///
 /// # Errors
-/// When a file cannot be read, holds no certificate or key, or the key is not the certificate's.
-pub fn acceptor(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
-    let chain = chain(certificate)?;
-    let key = PrivateKeyDer::from_pem_file(key)
-        .with_context(|| format!("cannot read the private key (PEM) in {}", key.display()))?;
+/// When the library has no protocol for what is asked of it.
+pub fn acceptor(pair: Arc<Pair>) -> anyhow::Result<TlsAcceptor> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .with_context(|| format!("the certificate in {} cannot be used", certificate.display()))?;
+        .with_cert_resolver(pair);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
@@ -139,25 +139,6 @@ pub(crate) mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tls_samples").join(name)
     }
 
-    #[test]
-    fn files_that_do_not_fit_are_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let (none, empty) = (folder.path().join("none.pem"), folder.path().join("empty.pem"));
-        std::fs::write(&empty, "").unwrap();
-        let [certificate, key, other] = ["certificate.pem", "key.pem", "other-key.pem"].map(sample);
-        acceptor(&certificate, &key).unwrap();
-        for (certificate, key, named) in [
-            (&none, &key, "none.pem"),
-            (&empty, &key, "empty.pem"),
-            (&certificate, &none, "none.pem"),
-            (&certificate, &certificate, "private key"),
-            (&certificate, &other, "cannot be used"),
-        ] {
-            let error =
-                acceptor(certificate, key).err().map(|error| format!("{error:#}")).unwrap_or_default();
-            assert!(error.contains(named), "{error}");
-        }
-    }
     #[test]
     fn the_own_certificate_is_trusted_under_any_name_until_it_expires_and_another_under_none() {
         let known = Known::new(&sample("certificate.pem")).unwrap();
