@@ -13,6 +13,9 @@ use crate::stores::{Outcome, Task, TaskRunner};
 /// How often a running job is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// The gauge that is 1 while a refresh runs.
+const RUNNING: &str = "segue_refresh_running";
+
 /// When refreshes are due by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timer {
@@ -75,8 +78,27 @@ impl Drop for Runner {
     }
 }
 
+/// A refresh that the metric tells of, until this is dropped: whatever ends the refresh, nothing is told of it afterwards.
+struct Told;
+
+impl Told {
+    fn begin() -> Self {
+        metrics::gauge!(RUNNING).set(1.0);
+        Self
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        metrics::gauge!(RUNNING).set(0.0);
+    }
+}
+
 fn carry_out(jobs: &Jobs, data: &Path, tasks: &dyn TaskRunner, job: &Job, task: Task) {
+    let told = (job.kind == Kind::Refresh).then(Told::begin);
     let stage = run(jobs, tasks, &job.job, task);
+    // Before anybody hears of the end: who then looks at the metric sees it too.
+    drop(told);
     if job.kind == Kind::Refresh {
         metrics::counter!("segue_refresh_runs_total", "result" => stage.name()).increment(1);
     }
@@ -119,6 +141,11 @@ fn run(jobs: &Jobs, tasks: &dyn TaskRunner, name: &str, task: Task) -> Stage {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
     use super::*;
     use crate::stores::Processes;
 
@@ -174,5 +201,67 @@ mod tests {
         let started = Runner::start(Arc::clone(&jobs), folder, Processes::default(), Some(timer), task);
         let _runner = started.unwrap();
         assert_eq!((ended(&jobs).stage, jobs.all().len()), (Stage::Succeeded, 1));
+    }
+
+    fn running(metrics: &PrometheusHandle) -> Option<String> {
+        let rendered = metrics.render();
+        let value = rendered.lines().find_map(|line| line.strip_prefix("segue_refresh_running "));
+        value.map(str::to_owned)
+    }
+
+    /// Begins nothing; notes what the metric says while it is asked what became of a task.
+    #[derive(Debug)]
+    struct Noting {
+        becomes: Option<Outcome>,
+        metrics: PrometheusHandle,
+        noted: Mutex<Vec<Option<String>>>,
+    }
+
+    impl TaskRunner for Noting {
+        fn submit(&self, _: &str, task: Task) -> io::Result<()> {
+            if task.program.as_os_str() == "refused" { Err(io::Error::other("refused")) } else { Ok(()) }
+        }
+
+        fn outcome(&self, _: &str) -> io::Result<Option<Outcome>> {
+            self.noted.lock().unwrap().push(running(&self.metrics));
+            Ok(self.becomes.clone())
+        }
+
+        fn cancel(&self, _: &str) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What the metric says while a job runs that becomes this, and afterwards.
+    fn told(kind: Kind, becomes: Option<Outcome>, program: &str) -> (Vec<Option<String>>, Option<String>) {
+        let (data, jobs) = jobs();
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let metrics = recorder.handle();
+        let tasks = Noting { becomes, metrics: metrics.clone(), noted: Mutex::default() };
+        let job = jobs.ask(kind, None).unwrap().unwrap();
+        // The one that goes on ends with the service.
+        jobs.close();
+        metrics::with_local_recorder(&recorder, || {
+            carry_out(&jobs, data.path(), &tasks, &job, Task::new(program));
+        });
+        (tasks.noted.into_inner().unwrap(), running(&metrics))
+    }
+
+    #[test]
+    fn a_refresh_is_told_of_while_it_runs_and_not_after_any_end() {
+        let (one, nought) = (Some("1".to_owned()), Some("0".to_owned()));
+        let ends = [
+            Some(Outcome::Succeeded),
+            Some(Outcome::Failed("no disk".to_owned())),
+            Some(Outcome::Cancelled),
+            Some(Outcome::Running),
+            None,
+        ];
+        for becomes in ends {
+            let told = told(Kind::Refresh, becomes.clone(), "true");
+            assert_eq!(told, (vec![one.clone()], nought.clone()), "{becomes:?}");
+        }
+        assert_eq!(told(Kind::Refresh, None, "refused"), (Vec::new(), nought));
+        assert_eq!(told(Kind::Rollback, Some(Outcome::Succeeded), "true"), (vec![None], None));
     }
 }

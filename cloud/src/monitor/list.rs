@@ -268,6 +268,13 @@ pub const METRICS: &[Metric] = &[
         "item vectors of the served generation: reused from before, or made",
     ),
     metric(
+        Kind::Gauge,
+        "segue_refresh_running",
+        &[],
+        &[],
+        "1 while a refresh runs that the service started, on request too",
+    ),
+    metric(
         Kind::Counter,
         "segue_refresh_runs_total",
         &["result"],
