@@ -51,7 +51,12 @@ pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report, choice:
     if choice.takes(choice::INDEX) {
         report.add(&steps.run(choice::INDEX, |step| retrieval::memory(paths, step)).unwrap_or_default());
     }
-    many_people(paths, steps, report, choice, &segue, &data);
+    if choice.takes(choice::PEOPLE) {
+        let people = (choice::PEOPLE, people::RATIO, people::SKIPPED);
+        where_asked_for(steps, report, choice.all, people, |step| {
+            people::measure(paths, step, &segue, &data)
+        });
+    }
     if choice.takes(choice::NEWCOMERS) {
         newcomers(paths, steps, report, &segue, &data);
     }
@@ -62,26 +67,28 @@ pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report, choice:
         let _ = fs::remove_dir_all(&apart);
     }
     // The last one: it builds the program anew.
-    million_items(paths, steps, report, choice, &segue, &data);
+    if choice.takes(choice::MILLION) {
+        let is_asked_for = choice.all && cfg!(target_os = "linux");
+        let million = (choice::MILLION, million::PEAK, million::SKIPPED);
+        where_asked_for(steps, report, is_asked_for, million, |step| {
+            million::measure(paths, step, &segue, &data)
+        });
+    }
 }
 
-/// The memory of a refresh of a million items, where that is asked for.
-fn million_items(
-    paths: &Paths,
+/// The figure of a step that takes long, where that is asked for.
+fn where_asked_for(
     steps: &Steps,
     report: &mut Report,
-    choice: &Choice<'_>,
-    segue: &Segue,
-    data: &Path,
+    is_asked_for: bool,
+    (step, key, skipped): (&str, &str, &str),
+    measure: impl FnOnce(&Step) -> anyhow::Result<Value>,
 ) {
-    if !choice.takes(choice::MILLION) {
-        return;
-    }
-    if choice.all && cfg!(target_os = "linux") {
-        let peak = steps.run(choice::MILLION, |step| million::measure(paths, step, segue, data));
-        report.add(&peak.map(|peak| (million::PEAK.to_owned(), peak)).into_iter().collect());
+    if is_asked_for {
+        let value = steps.run(step, measure);
+        report.add(&value.map(|value| (key.to_owned(), value)).into_iter().collect());
     } else {
-        report.skip(million::PEAK, million::SKIPPED);
+        report.skip(key, skipped);
     }
 }
 
@@ -90,26 +97,6 @@ fn skip_card(report: &mut Report, figures: &Figures) {
     let why = "there is no card that ONNX Runtime can use; ORT_DYLIB_PATH has to name a library for CUDA";
     let missing = retrieval::CARD.iter().filter(|(key, _)| figures.get(*key).is_none_or(Value::is_null));
     missing.for_each(|(key, _)| report.skip(key, why));
-}
-
-/// What takes an hour, where that is asked for.
-fn many_people(
-    paths: &Paths,
-    steps: &Steps,
-    report: &mut Report,
-    choice: &Choice<'_>,
-    segue: &Segue,
-    data: &Path,
-) {
-    if !choice.takes(choice::PEOPLE) {
-        return;
-    }
-    if choice.all {
-        let ratio = steps.run(choice::PEOPLE, |step| people::measure(paths, step, segue, data));
-        report.add(&ratio.map(|ratio| (people::RATIO.to_owned(), ratio)).into_iter().collect());
-    } else {
-        report.skip(people::RATIO, people::SKIPPED);
-    }
 }
 
 /// What comes between two refreshes, on a folder of its own.
