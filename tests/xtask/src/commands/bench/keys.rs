@@ -3,7 +3,7 @@
 use super::Group;
 
 /// Every key, its group and its unit. `docs/BENCH.md` defines each.
-pub(crate) const KEYS: [(&str, Group, &str); 91] = [
+pub(crate) const KEYS: [(&str, Group, &str); 92] = [
     ("rerank_500x50_native_p50_ms", Group::Engine, "ms"),
     ("rerank_500x50_native_p99_ms", Group::Engine, "ms"),
     ("event_apply_native_p99_us", Group::Engine, "us"),
@@ -29,6 +29,7 @@ pub(crate) const KEYS: [(&str, Group, &str); 91] = [
     ("session_filling_bytes", Group::Browser, "bytes"),
     ("refresh_users_per_second", Group::Cloud, "1/s"),
     ("refresh_cost_ratio_200k_10k", Group::Cloud, "x"),
+    ("refresh_events_read_per_second", Group::Cloud, "1/s"),
     ("import_rows_per_second", Group::Cloud, "1/s"),
     ("retrieval_usearch_per_second", Group::Cloud, "1/s"),
     ("retrieval_hnsw_per_second", Group::Cloud, "1/s"),

@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use super::super::report::Report;
-use super::{million, people};
+use super::{million, people, reading};
 
 /// The steps that measure something, as the log names them.
 pub(super) const IMPORT: &str = "cloud: import";
@@ -12,6 +12,7 @@ pub(super) const RETRIEVAL: &str = "cloud: retrieval";
 pub(super) const INDEX: &str = "cloud: memory of an index";
 pub(super) const PEOPLE: &str = "cloud: many people";
 pub(super) const MILLION: &str = "cloud: a million items";
+pub(super) const READING: &str = "cloud: reading the log";
 pub(super) const NEWCOMERS: &str = "cloud: between refreshes";
 pub(super) const PACKS: &str = "cloud: packs";
 pub(super) const LISTS: &str = "cloud: lists";
@@ -21,7 +22,7 @@ pub(super) const EVENTS: &str = "cloud: events";
 const NOT_ASKED: &str = "it was not asked for";
 
 /// Each step with what it measures.
-const STEPS: [(&str, &[&str]); 10] = [
+const STEPS: [(&str, &[&str]); 11] = [
     (IMPORT, &["import_rows_per_second"]),
     (REFRESH, &["refresh_users_per_second"]),
     (
@@ -41,6 +42,7 @@ const STEPS: [(&str, &[&str]); 10] = [
     (INDEX, &["usearch_f16_1m_64_bytes"]),
     (PEOPLE, &[people::RATIO]),
     (MILLION, &[million::PEAK]),
+    (READING, &[reading::RATE]),
     (NEWCOMERS, &["pack_on_demand_p50_ms", "pack_on_demand_p99_ms", "new_item_retrievable_ms"]),
     (
         PACKS,
@@ -92,6 +94,11 @@ impl<'a> Choice<'a> {
         [PACKS, LISTS, EVENTS].into_iter().any(|step| self.takes(step))
     }
 
+    /// Whether one was that needs a generation.
+    pub(super) fn takes_generation(&self) -> bool {
+        self.takes_service() || [READING, NEWCOMERS].into_iter().any(|step| self.takes(step))
+    }
+
     /// Notes of what the other steps measure that it was not asked for.
     pub(super) fn skip_others(&self, report: &mut Report) {
         let others = STEPS.iter().filter(|(name, _)| !self.takes(name));
@@ -126,6 +133,9 @@ mod tests {
         assert_eq!(chosen(Some("refresh")), [REFRESH, NEWCOMERS]);
         assert!(Choice::new(false, Some("packs")).unwrap().takes_service());
         assert!(!Choice::new(false, Some("import")).unwrap().takes_service());
+        assert_eq!(chosen(Some("log")), [READING]);
+        assert!(Choice::new(false, Some("log")).unwrap().takes_generation());
+        assert!(!Choice::new(false, Some("import")).unwrap().takes_generation());
         let refused = Choice::new(true, Some("packets")).unwrap_err().to_string();
         assert!(refused.contains("packets") && refused.contains(LISTS), "{refused}");
     }

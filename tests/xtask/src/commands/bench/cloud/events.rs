@@ -10,7 +10,7 @@ use crate::server::Server;
 use crate::steps::Step;
 
 /// Events of one batch.
-const BATCH: u64 = 100;
+pub(super) const BATCH: u64 = 100;
 /// Ids that the service knows before anything is measured.
 const KNOWN: u64 = 10_000_000;
 const CONNECTIONS: u64 = 16;
@@ -26,15 +26,15 @@ pub(super) fn measure(step: &Step, server: &Server) -> anyhow::Result<Figures> {
     let (mut known, mut run) = (0, 0);
     while known < KNOWN {
         step.message(&format!("{known} of {KNOWN} ids known"));
-        known += send(server, run, None, FILLING)?.milliseconds.len() as u64 * BATCH;
+        known += sent(&send(server, None, FILLING, |number| batch(run, number))?);
         run += 1;
     }
     let before = server.memory_bytes();
     step.message("one minute");
-    let full = send(server, run, None, MEASURED)?;
+    let full = send(server, None, MEASURED, |number| batch(run, number))?;
     let growth = before.zip(server.memory_bytes()).map(|(before, after)| after as f64 - before as f64);
-    let events = full.milliseconds.len() as f64 * BATCH as f64;
-    let half = send(server, run + 1, Some(full.per_second() / 2.0), HALF)?;
+    let events = sent(&full) as f64;
+    let half = send(server, Some(full.per_second() / 2.0), HALF, |number| batch(run + 1, number))?;
     Ok(Figures::from_iter([
         ("events_per_second".to_owned(), Value::from((full.per_second() * BATCH as f64).round())),
         ("events_202_p99_ms".to_owned(), Value::from(half.percentile(99.0))),
@@ -46,17 +46,36 @@ pub(super) fn measure(step: &Step, server: &Server) -> anyhow::Result<Figures> {
     ]))
 }
 
-fn send(server: &Server, run: u64, rate: Option<f64>, lasts: Duration) -> anyhow::Result<Answers> {
+/// Sends batches of [`BATCH`] events for so long, `rate` of them in a second or as many as are taken.
+///
+/// # Errors
+/// When a batch is not taken.
+pub(super) fn send(
+    server: &Server,
+    rate: Option<f64>,
+    lasts: Duration,
+    batch: impl Fn(u64) -> String + Sync,
+) -> anyhow::Result<Answers> {
     let load = Load { address: server.address, per_second: rate, lasts, connections: CONNECTIONS };
     let answers = load.send(202, |number, bytes| {
-        request(bytes, "POST", "/api/v1/events", "", batch(run, number).as_bytes());
+        request(bytes, "POST", "/api/v1/events", "", batch(number).as_bytes());
     })?;
     answers.all_expected("batches of events")
 }
 
+/// How many events were in the batches that were answered.
+pub(super) fn sent(answers: &Answers) -> u64 {
+    answers.milliseconds.len() as u64 * BATCH
+}
+
+/// The time now, in milliseconds since 1970.
+pub(super) fn now_ms() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis())
+}
+
 /// A batch of events with ids of their own, each of 150 bytes or a few more.
 fn batch(run: u64, number: u64) -> String {
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());
+    let now_ms = now_ms();
     let events: Vec<String> = (0..BATCH)
         .map(|at| {
             let (id, person) = (number * BATCH + at, (number * BATCH + at) % 2_000);

@@ -7,6 +7,7 @@ mod million;
 mod on_demand;
 mod packs;
 mod people;
+mod reading;
 mod retrieval;
 
 use std::fs;
@@ -57,6 +58,9 @@ pub(super) fn measure(paths: &Paths, steps: &Steps, report: &mut Report, choice:
             people::measure(paths, step, &segue, &data)
         });
     }
+    if choice.takes(choice::READING) {
+        reading(paths, steps, report, &segue, &data);
+    }
     if choice.takes(choice::NEWCOMERS) {
         newcomers(paths, steps, report, &segue, &data);
     }
@@ -97,6 +101,18 @@ fn skip_card(report: &mut Report, figures: &Figures) {
     let why = "there is no card that ONNX Runtime can use; ORT_DYLIB_PATH has to name a library for CUDA";
     let missing = retrieval::CARD.iter().filter(|(key, _)| figures.get(*key).is_none_or(Value::is_null));
     missing.for_each(|(key, _)| report.skip(key, why));
+}
+
+/// What a refresh reads of the log, on a folder of its own.
+fn reading(paths: &Paths, steps: &Steps, report: &mut Report, segue: &Segue, data: &Path) {
+    let apart = paths.cache.join("bench-reading");
+    let rate = steps.run(choice::READING, |step| {
+        share(data, &apart)?;
+        reading::measure(paths, step, segue, &apart)
+    });
+    report.add(&rate.map(|rate| (reading::RATE.to_owned(), rate)).into_iter().collect());
+    // Hundreds of megabytes of events.
+    let _ = fs::remove_dir_all(&apart);
 }
 
 /// What comes between two refreshes, on a folder of its own.
@@ -226,7 +242,7 @@ fn figures(paths: &Paths, steps: &Steps, choice: &Choice<'_>, segue: &Segue, dat
         if let Some(report) = steps.run(choice::REFRESH, |step| segue.refresh(paths, step, data)) {
             figures.insert("refresh_users_per_second".to_owned(), report["refresh_users_per_second"].clone());
         }
-    } else if choice.takes(choice::NEWCOMERS) || choice.takes_service() {
+    } else if choice.takes_generation() {
         steps.run("cloud: generation", |step| segue.refreshed(paths, step, data));
     }
     figures
