@@ -2,14 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::events;
-use crate::stores::disk::write_synced;
-
-/// The version of the file.
-const FORMAT: u32 = 1;
+use crate::stores::state_file::{self, StateFile};
 
 /// Its name beside the segments. It ends as none of them does, so the log leaves it alone.
 pub(crate) const FILE: &str = "expired.json";
@@ -28,38 +24,29 @@ pub(super) struct State {
     pub(super) run_ms: Option<i64>,
 }
 
+impl StateFile for State {
+    const FORMAT: u32 = 1;
+    const REMEDY: &'static str =
+        "remove it and run `segue expire-events --at-once`: what is old is found out anew";
+
+    fn format(&self) -> u32 {
+        self.format
+    }
+}
+
 impl State {
     /// That of a log whose first event was received at `begins_ms`, of which nothing went.
     pub(super) fn new(begins_ms: i64) -> Self {
-        Self { format: FORMAT, until_ms: begins_ms, times: 0, is_done: true, run_ms: None }
+        Self { format: Self::FORMAT, until_ms: begins_ms, times: 0, is_done: true, run_ms: None }
     }
 
     /// That of data folder `data`; none where nobody let go of anything.
     pub(super) fn read(data: &Path) -> anyhow::Result<Option<Self>> {
-        let path = path(data);
-        let bytes = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            read => read.with_context(|| format!("cannot read {}", path.display()))?,
-        };
-        let state: Self = serde_json::from_slice(&bytes).with_context(|| {
-            format!(
-                "{} is damaged; remove it and run `segue expire-events --at-once`: what is old is found out anew",
-                path.display()
-            )
-        })?;
-        ensure!(
-            state.format == FORMAT,
-            "{} has format {}; start a newer segue",
-            path.display(),
-            state.format
-        );
-        Ok(Some(state))
+        state_file::read(&path(data))
     }
 
     pub(super) fn write(&self, data: &Path) -> anyhow::Result<()> {
-        let path = path(data);
-        write_synced(&path, &serde_json::to_vec(self)?)
-            .with_context(|| format!("cannot write {}", path.display()))
+        state_file::write(&path(data), self)
     }
 }
 

@@ -20,6 +20,7 @@ mod objects;
 #[cfg(test)]
 pub(crate) mod power_cut;
 mod processes;
+pub(crate) mod state_file;
 #[cfg(any(test, feature = "test-support"))]
 pub mod suite;
 mod tasks;

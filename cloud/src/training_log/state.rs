@@ -2,14 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{HOUR_MS, LABEL_HOURS, folder};
-use crate::stores::disk::write_synced;
-
-/// The version of the file.
-const FORMAT: u32 = 1;
+use crate::stores::state_file::{self, StateFile};
 
 /// What `D/training/state.json` holds.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,32 +32,25 @@ struct Labels {
     hash: String,
 }
 
+impl StateFile for State {
+    const FORMAT: u32 = 1;
+    const REMEDY: &'static str = "remove it: every hour is written anew";
+
+    fn format(&self) -> u32 {
+        self.format
+    }
+}
+
 impl State {
     /// That of nothing written.
     fn new() -> Self {
         let (next, clock) = (i64::MIN, i64::MIN);
-        Self { format: FORMAT, next, after: 0, clock, run_ms: None, labels: Vec::new() }
+        Self { format: Self::FORMAT, next, after: 0, clock, run_ms: None, labels: Vec::new() }
     }
 
     /// That of data folder `data`; one of nothing written where there is none.
     pub(super) fn read(data: &Path) -> anyhow::Result<Self> {
-        let path = path(data);
-        let bytes = match std::fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self::new());
-            }
-            read => read.with_context(|| format!("cannot read {}", path.display()))?,
-        };
-        let state: Self = serde_json::from_slice(&bytes).with_context(|| {
-            format!("{} is damaged; remove it: every hour is written anew", path.display())
-        })?;
-        ensure!(
-            state.format == FORMAT,
-            "{} has format {}; start a newer segue",
-            path.display(),
-            state.format
-        );
-        Ok(state)
+        Ok(state_file::read(&path(data))?.unwrap_or_else(Self::new))
     }
 
     /// Begins at the log's first event where its last one is `last` and comes before the place in it: the log is another one
@@ -73,9 +62,7 @@ impl State {
     }
 
     pub(super) fn write(&self, data: &Path) -> anyhow::Result<()> {
-        let path = path(data);
-        write_synced(&path, &serde_json::to_vec(self)?)
-            .with_context(|| format!("cannot write {}", path.display()))
+        state_file::write(&path(data), self)
     }
 
     /// Says that hours from now on are written by the label rules with this hash; returns whether those before them were by
