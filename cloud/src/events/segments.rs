@@ -119,7 +119,7 @@ impl<D: Disk> LogReader for SegmentReader<D> {
 /// What a commit has after event number `seen`, but for what was erased.
 fn unread<'a>(frame: &Frame<'a>, seen: u64) -> Batch<'a> {
     let records = frame.numbered().filter(|(number, line)| *number > seen && *line != STUB).collect();
-    Batch { appended_ms: frame.received_ms, records }
+    Batch { appended_ms: frame.received_ms, is_gap: frame.is_gap(), records }
 }
 
 /// Takes events out of segments that are full: they never change again, so they are read, and replaced, beside the writer. The one

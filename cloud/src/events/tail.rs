@@ -26,19 +26,27 @@ pub struct Arrival {
 pub struct Tail {
     log: Box<dyn LogReader>,
     passed_over: BTreeSet<u64>,
+    gone_ms: Option<i64>,
 }
 
 impl Tail {
     /// Begins after event number `seen` of the log of data folder `data`.
     #[must_use]
     pub fn new(data: &Path, seen: u64) -> Self {
-        Self { log: reader_of(data, seen), passed_over: BTreeSet::new() }
+        Self { log: reader_of(data, seen), passed_over: BTreeSet::new(), gone_ms: None }
     }
 
     /// The number of the last event that was read.
     #[must_use]
     pub fn seen(&self) -> u64 {
         self.log.seen()
+    }
+
+    /// When the last event came in of those in the place of which a gap was read, as they were old and gone, in milliseconds
+    /// since 1970; none where there was no gap.
+    #[must_use]
+    pub fn gone_ms(&self) -> Option<i64> {
+        self.gone_ms
     }
 
     /// Goes on after these events where they cannot be read.
@@ -56,8 +64,11 @@ impl Tail {
     /// The folder cannot be read, a segment is damaged, or [`StoreError::Unreadable`] of one event; what was shown counts
     /// as read.
     pub fn read(&mut self, last: u64, mut each: impl FnMut(Arrival)) -> Result<(), StoreError> {
-        let over = &self.passed_over;
-        let read = self.log.read(last, &mut |batch| {
+        let Self { log, passed_over: over, gone_ms } = self;
+        let read = log.read(last, &mut |batch| {
+            if batch.is_gap {
+                *gone_ms = (*gone_ms).max(Some(batch.appended_ms));
+            }
             arrivals(batch, over)?.into_iter().for_each(&mut each);
             Ok(ControlFlow::Continue(()))
         });
@@ -132,5 +143,25 @@ mod tests {
         log.erase_from(1, &|bytes| bytes == line(7)).unwrap();
         log.append(&[&line(20)], 5).unwrap();
         assert_eq!(numbers(&mut tail, u64::MAX), [21]);
+    }
+
+    #[test]
+    fn what_was_old_and_went_is_told_by_its_time_and_who_was_forgotten_is_not() {
+        let data = tempfile::tempdir().unwrap();
+        let disk = FolderDisk::new(crate::events::folder(data.path()));
+        disk.create_folder().unwrap();
+        let mut log = EventLog::open(disk, 1, |_| Ok(())).unwrap();
+        for id in 1..=10 {
+            log.append(&[&line(id)], 10 * id as i64).unwrap();
+        }
+        assert_eq!(log.erase_from(1, &|bytes| bytes == line(9)).unwrap(), 1);
+        let gone_ms = |seen: u64| {
+            let mut tail = Tail::new(data.path(), seen);
+            numbers(&mut tail, u64::MAX);
+            tail.gone_ms()
+        };
+        assert_eq!(gone_ms(0), None);
+        assert_eq!(log.eraser().compact(8, &|number, _| number % 2 == 0).unwrap(), 4);
+        assert_eq!([0, 6, 7].map(gone_ms), [Some(70), Some(70), None]);
     }
 }

@@ -294,8 +294,16 @@ fn hours_of_which_the_log_holds_some_events_only_are_not_written_anew() {
     assert_eq!(write().rows, 2);
     let written = rows(&training);
     assert_eq!((world.expire(OPTIONS).gone, world.numbers()), (1, vec![2, last - 1, last]));
-    fs::remove_file(training.join("state.json")).unwrap();
-    assert_eq!((write().rows, rows(&training)), (0, written));
+    let anew = || {
+        fs::remove_file(training.join("state.json")).unwrap();
+        (write().rows, rows(&training))
+    };
+    assert_eq!(anew(), (0, written.clone()));
+    // The log itself tells what went of it, where nothing else does any more.
+    fs::remove_file(events::folder(data).join(FILE)).unwrap();
+    assert_eq!(anew(), (0, written.clone()));
+    assert_eq!((world.expire(OPTIONS).gone, expired_until_ms(data).unwrap()), (0, None));
+    assert_eq!(anew(), (0, written));
 }
 
 #[test]

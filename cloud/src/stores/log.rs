@@ -100,6 +100,8 @@ pub trait LogReader: Debug + Send {
 pub struct Batch<'a> {
     /// When they were, in milliseconds since 1970.
     pub appended_ms: i64,
+    /// Whether all of it was old and went ([`LogEraser::compact`]), of one batch or of several; who was forgotten leaves none.
+    pub is_gap: bool,
     /// Those that were neither read before nor taken out, with their numbers, ascending.
     pub records: Vec<(u64, &'a [u8])>,
 }

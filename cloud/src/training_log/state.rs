@@ -61,6 +61,19 @@ impl State {
         }
     }
 
+    /// Leaves out hours of which the log holds some events only, as of what came in until `gone_ms` something went: what was
+    /// written while it held all of them stays.
+    pub(super) fn leave_out(&mut self, gone_ms: i64) {
+        // Rows ask for what was shown in the label window before them.
+        let first = gone_ms.div_euclid(HOUR_MS) + 1 + LABEL_HOURS;
+        let next = self.next;
+        self.next = next.max(first);
+        if let Some(labels) = self.labels.last_mut().filter(|labels| labels.from == next) {
+            // No hour was written by them yet.
+            labels.from = self.next;
+        }
+    }
+
     pub(super) fn write(&self, data: &Path) -> anyhow::Result<()> {
         state_file::write(&path(data), self)
     }

@@ -74,6 +74,11 @@ pub fn write(data: &Path, now_ms: i64, filter: Filter) -> anyhow::Result<Summary
                 None => hours.add(arrival),
             }
         })?;
+        if let Some(gone_ms) = tail.gone_ms() {
+            // Also where nothing else tells any more that something went. A gap is read before the event that makes an hour due which
+            // lacks what was in it.
+            writer.state.leave_out(gone_ms);
+        }
         // Rows that are yet to be written ask for none before these; a log that was put back may have weeks of them.
         writer.hours.forget(writer.state.next.saturating_sub(LABEL_HOURS));
         let is_end = tail.seen() == before;
@@ -117,8 +122,7 @@ impl Writer {
         let mut state = State::read(data)?;
         state.fit(events::last(data)?);
         if let Some(until_ms) = expiry::expired_until_ms(data)? {
-            // Of what came in before, the log holds some events only: what was written while it held all of them stays.
-            state.next = state.next.max(until_ms.div_euclid(HOUR_MS) + 1 + LABEL_HOURS);
+            state.leave_out(until_ms);
         }
         let (hours, erased) = (Hours::from(state.clock), Erased::read(data)?);
         let (data, rules) = (data.to_owned(), rules(data)?);

@@ -57,6 +57,7 @@ fn fill(log: &mut dyn Log, batches: usize) {
 fn numbers(reader: &mut dyn LogReader, last: u64) -> Result<Vec<u64>, StoreError> {
     let mut numbers = Vec::new();
     let flow = reader.read(last, &mut |batch| {
+        assert!(!batch.is_gap || batch.records.is_empty());
         for (number, bytes) in &batch.records {
             assert_eq!(*bytes, record(*number));
             assert_eq!(batch.appended_ms as u64, number - (number + 1) % 2);
