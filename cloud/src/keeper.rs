@@ -2,7 +2,8 @@
 //!
 //! Each time is a process of its own: it holds what the service shall not, such as the events of some fifty hours, and one that
 //! fails or is killed never takes the service with it. What is killed is gone on with by the next one. Its input is a pipe
-//! that ends with the service, however that does, by which it knows (`segue training-log --attended`).
+//! that ends with the service, however that does, by which it knows (`segue training-log --attended`). One that has to wait for
+//! somebody else ends with the status [`LATER`], and is begun again soon.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -14,6 +15,9 @@ use crate::clock::now_ms;
 /// How often a running process is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// The status of a process that somebody else kept from its work (EX_TEMPFAIL of sysexits).
+pub(crate) const LATER: i32 = 75;
+
 /// What is done from time to time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Chore {
@@ -23,6 +27,8 @@ pub(crate) struct Chore {
     pub(crate) every: Duration,
     /// How soon after a start of the service, which reads the log itself.
     pub(crate) start: Duration,
+    /// How soon again where somebody else kept it from its work.
+    pub(crate) soon: Duration,
     /// When it was done last, in milliseconds since 1970.
     pub(crate) last_ms: Option<i64>,
     /// Counts one more time, by what became of it: `succeeded`, `failed` or `stopped`.
@@ -50,8 +56,13 @@ impl Keeper {
         let mut wait = first_wait(&chore, now_ms());
         let thread = std::thread::Builder::new().name(chore.name.to_owned()).spawn(move || {
             while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                (chore.count)(run(chore.name, command(), &stopped));
-                wait = chore.every;
+                wait = match run(chore.name, command(), &stopped) {
+                    Some(became) => {
+                        (chore.count)(became);
+                        chore.every
+                    }
+                    None => chore.soon.min(chore.every),
+                };
             }
         })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
@@ -78,24 +89,28 @@ fn first_wait(chore: &Chore, now_ms: i64) -> Duration {
     every.saturating_sub(Duration::from_millis(age_ms)).max(every.min(start))
 }
 
-/// What became of it.
-fn run(name: &str, mut command: Command, stopped: &Receiver<()>) -> &'static str {
+/// What became of it; none where somebody else kept it from its work.
+fn run(name: &str, mut command: Command, stopped: &Receiver<()>) -> Option<&'static str> {
     match command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn() {
         Ok(child) => wait(name, child, stopped),
         Err(error) => {
             tracing::error!(%error, chore = name, "it could not be started");
-            "failed"
+            Some("failed")
         }
     }
 }
 
-fn wait(name: &str, mut child: Child, stopped: &Receiver<()>) -> &'static str {
+fn wait(name: &str, mut child: Child, stopped: &Receiver<()>) -> Option<&'static str> {
     loop {
         match child.try_wait() {
-            Ok(Some(status)) if status.success() => return "succeeded",
+            Ok(Some(status)) if status.success() => return Some("succeeded"),
+            Ok(Some(status)) if status.code() == Some(LATER) => {
+                tracing::info!(chore = name, "somebody else is at what it works on; trying again soon");
+                return None;
+            }
             Ok(Some(status)) => {
                 tracing::error!(%status, chore = name, "it failed; trying again later");
-                return "failed";
+                return Some("failed");
             }
             Ok(None) => {}
             Err(error) => tracing::error!(%error, chore = name, "it cannot be watched"),
@@ -104,15 +119,15 @@ fn wait(name: &str, mut child: Child, stopped: &Receiver<()>) -> &'static str {
             // Both fail only when it has ended; what is not finished is done by the next run.
             let _ = child.kill();
             let _ = child.wait();
-            return "stopped";
+            return Some("stopped");
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
     use std::time::Instant;
 
     use super::*;
@@ -120,7 +135,13 @@ mod tests {
     const START: Duration = Duration::from_secs(60);
 
     fn chore(every: Duration, last_ms: Option<i64>) -> Chore {
-        Chore { name: "test", every, start: START, last_ms, count: |_| {} }
+        Chore { name: "test", every, start: START, soon: every, last_ms, count: |_| {} }
+    }
+
+    fn ending_with(status: i32) -> Command {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("exit {status}"));
+        command
     }
 
     #[test]
@@ -142,6 +163,33 @@ mod tests {
         let ended = begun.load(Ordering::SeqCst);
         std::thread::sleep(Duration::from_millis(50));
         assert_eq!(begun.load(Ordering::SeqCst), ended);
+    }
+
+    #[test]
+    fn only_what_somebody_else_kept_from_its_work_neither_succeeded_nor_failed() {
+        let (_stop, stopped) = channel();
+        let became = [0, 1, LATER].map(|status| run("test", ending_with(status), &stopped));
+        assert_eq!(became, [Some("succeeded"), Some("failed"), None]);
+    }
+
+    #[test]
+    fn what_somebody_else_kept_from_its_work_is_begun_again_soon_and_not_counted() {
+        static COUNTED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+        let (begun, begins) = channel();
+        let moment = Duration::from_millis(1);
+        let hour = Duration::from_secs(3_600);
+        let count = |became| COUNTED.lock().unwrap().push(became);
+        let chore = Chore { start: moment, soon: moment, count, ..chore(hour, None) };
+        let keeper = Keeper::start(chore, move || {
+            begun.send(()).unwrap();
+            ending_with(LATER)
+        });
+        for _ in 0..3 {
+            begins.recv_timeout(Duration::from_secs(60)).expect("it is not begun again");
+        }
+        drop(keeper.unwrap());
+        // The last one may have been stopped.
+        assert_eq!(COUNTED.lock().unwrap().iter().find(|became| **became != "stopped"), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use catalogue::{filled, ok, run};
@@ -244,12 +244,13 @@ fn old_events_leave_the_log_beside_the_service_and_who_is_forgotten_after_that_l
         events.push(event(&format!("liked-{batch}"), "like"));
         assert_eq!(ask_json(&serve, "POST /api/v1/events", &json!({"events": events}))["accepted"], 601);
     }
-    let expire = |more: &[&str]| {
+    let expiry = |more: &[&str]| {
         let mut command = segue();
         clock.rule(&mut command);
         command.envs(settings).args(["expire-events", "--json"]).args(more).arg("--data").arg(&data);
-        command.output().unwrap()
+        command
     };
+    let expire = |more: &[&str]| expiry(more).output().unwrap();
     assert!(ok(&expire(&[])).contains("\"gone\":0"), "nothing is old");
     assert!(String::from_utf8_lossy(&expire(&["--keep", "71h"]).stderr).contains("3d or more"));
     clock.set(100 * 24 * HOUR);
@@ -259,7 +260,11 @@ fn old_events_leave_the_log_beside_the_service_and_who_is_forgotten_after_that_l
     lock.lock().unwrap();
     let refused = expire(&[]);
     assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("under way"));
-    drop(lock);
+    // The service's own is told apart from one that fails; its input is open for as long as the service runs.
+    let mut attended = expiry(&["--attended"]).stdin(Stdio::piped()).spawn().unwrap();
+    let input = attended.stdin.take();
+    assert_eq!(attended.wait().unwrap().code(), Some(75));
+    drop((input, lock));
     until("old events go", || {
         // What the service has not counted yet stays until it has.
         ok(&expire(&[]));

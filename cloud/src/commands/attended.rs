@@ -2,6 +2,8 @@
 
 use anyhow::Context as _;
 
+use crate::keeper::LATER;
+
 /// How much less a processor is for it than for the service (nice).
 const NICE: i32 = 10;
 
@@ -14,6 +16,11 @@ pub(super) fn attend() -> anyhow::Result<()> {
     let _ = rustix::process::nice(NICE);
     let thread = std::thread::Builder::new().name("service".to_owned()).spawn(wait_for_the_end);
     thread.map(drop).context("starting the thread that waits for the service's end")
+}
+
+/// Ends this process, which somebody else keeps from its work, so that the service begins it again soon.
+pub(super) fn give_way() -> ! {
+    std::process::exit(LATER)
 }
 
 fn wait_for_the_end() {

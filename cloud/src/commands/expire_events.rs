@@ -2,11 +2,11 @@
 
 use anyhow::Context as _;
 
-use super::attended::attend;
+use super::attended::{attend, give_way};
 use super::settings::From;
 use crate::clock::now_ms;
 use crate::config::Settings;
-use crate::expiry::{HeldBack, Options, expire};
+use crate::expiry::{HeldBack, Options, UnderWay, expire};
 use crate::refresh::HISTORY;
 
 /// Arguments of `segue expire-events`.
@@ -37,7 +37,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         attend()?;
     }
     let settings = arguments.from.settings([("serve.keep_events", arguments.keep.clone())])?;
-    let summary = expire(settings.data()?, now_ms(), options(&settings, arguments.at_once)?)?;
+    let expired = expire(settings.data()?, now_ms(), options(&settings, arguments.at_once)?);
+    if arguments.attended && expired.as_ref().is_err_and(anyhow::Error::is::<UnderWay>) {
+        give_way();
+    }
+    let summary = expired?;
     if arguments.json {
         println!("{}", serde_json::to_string(&summary)?);
         return Ok(());

@@ -31,6 +31,9 @@ use crate::training_log;
 /// How often the service has old events let go of.
 const EXPIRE: Duration = Duration::from_secs(24 * 3_600);
 
+/// How soon the service tries again what somebody else keeps it from, such as an erasure, which takes minutes.
+const SOON: Duration = Duration::from_secs(300);
+
 /// How often the service looks for a new generation.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -118,6 +121,7 @@ fn start_keepers(
         name: "training-log",
         every,
         start: Duration::from_secs(60),
+        soon: SOON,
         last_ms: training_log::last_run_ms(data),
         count: |result| {
             metrics::counter!("segue_training_log_runs_total", "result" => result).increment(1);
@@ -128,6 +132,7 @@ fn start_keepers(
         name: "expire-events",
         every: EXPIRE,
         start: Duration::from_secs(600),
+        soon: SOON,
         last_ms: expiry::last_run_ms(data),
         count: |result| {
             metrics::counter!("segue_expire_events_runs_total", "result" => result).increment(1);

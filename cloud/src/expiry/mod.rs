@@ -12,7 +12,7 @@ mod run;
 mod state;
 mod stays;
 
-pub use run::{HeldBack, LEAST, Options, Summary, expire};
+pub use run::{HeldBack, LEAST, Options, Summary, UnderWay, expire};
 pub(crate) use state::{FILE, expired_until_ms, last_run_ms, mark};
 
 #[cfg(test)]

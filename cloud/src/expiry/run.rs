@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde::Serialize;
+use thiserror::Error;
 
 use super::state::State;
 use super::stays::{Rules, Stays};
@@ -64,10 +65,15 @@ pub enum HeldBack {
     TrainingLog,
 }
 
+/// Somebody else rewrites segments of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("an erasure, or another run of this, is under way; try again when it has ended")]
+pub struct UnderWay;
+
 /// Lets go of what is old in the log of data folder `data` at `now_ms`. The service may be running.
 ///
 /// # Errors
-/// When events are to be kept for less than [`LEAST`], somebody is being erased, or the log cannot be read or written. What
+/// When events are to be kept for less than [`LEAST`], somebody is being erased ([`UnderWay`]), or the log cannot be read or written. What
 /// went by then is gone, and doing it again goes on.
 pub fn expire(data: &Path, now_ms: i64, options: Options) -> anyhow::Result<Summary> {
     ensure!(options.keep >= LEAST, "events are kept for 3d at least: name a longer time");
@@ -82,9 +88,7 @@ pub fn expire(data: &Path, now_ms: i64, options: Options) -> anyhow::Result<Summ
         return Ok(nothing);
     }
     let _lock = match try_rewriting(&folder) {
-        Err(StoreError::Rewriting(_)) => {
-            anyhow::bail!("an erasure, or another run of this, is under way; try again when it has ended")
-        }
+        Err(StoreError::Rewriting(_)) => return Err(UnderWay.into()),
         taken => taken?,
     };
     let mut eraser = events::eraser(data);

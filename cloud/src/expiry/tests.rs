@@ -386,8 +386,8 @@ async fn an_erasure_waits_for_it_and_it_does_not_begin_while_one_is_under_way() 
     let World { data, log } = world;
     drop(log);
     let lock = try_rewriting(&events::folder(data.path())).unwrap();
-    let refused = expire(data.path(), NOW, OPTIONS).unwrap_err().to_string();
-    assert!(refused.contains("under way"), "{refused}");
+    let refused = expire(data.path(), NOW, OPTIONS).unwrap_err();
+    assert!(refused.is::<UnderWay>() && refused.to_string().contains("under way"), "{refused}");
     assert!(matches!(events::mend(data.path(), None), Err(StoreError::Rewriting(_))));
     let store = Arc::new(EventStore::open(data.path(), SMALL).unwrap());
     let tombstones = Tombstones::open(data.path()).unwrap();
