@@ -40,6 +40,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often it looks for a renewed certificate: before the image's health check, which believes the one in the file, gives up.
 const RENEWED: Duration = Duration::from_secs(20);
 
+/// How often it writes down how far events were acknowledged, where some came since.
+const WRITE_DOWN: Duration = Duration::from_secs(30);
+
 /// Arguments of `segue serve`.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -195,10 +198,11 @@ async fn serve(listen: &str, pair: Option<Arc<Pair>>, state: Arc<AppState>) -> a
     let erasing = tokio::spawn(erasure::keep_carrying(Arc::clone(&state)));
     let counting = tokio::spawn(consumers::keep_counting(Arc::clone(&state)));
     let measuring = tokio::spawn(consumers::keep_measuring(Arc::clone(&state)));
+    let writing = tokio::spawn(keep_writing_down(Arc::clone(&state)));
     let renewing = pair.map(|pair| tokio::spawn(tls::keep_looking(pair, RENEWED)));
     let (limits, counters) = (state.config.limits, state.counting.clone());
     server::run(listener, router(state), limits, tls, stop).await;
-    let tasks = [looking, erasing, counting, measuring];
+    let tasks = [looking, erasing, counting, measuring, writing];
     tasks.iter().chain(&renewing).for_each(tokio::task::JoinHandle::abort);
     counters.save()
 }
@@ -237,6 +241,16 @@ async fn look_for_generations(state: Arc<AppState>) {
         if let Err(error) = looked.await {
             tracing::error!(%error, "looking for a new generation failed");
         }
+    }
+}
+
+/// Beside the commits, and also where none follows: what was received last before a night may rot in it.
+async fn keep_writing_down(state: Arc<AppState>) {
+    let mut ticks = tokio::time::interval(WRITE_DOWN);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        state.events.write_down();
     }
 }
 

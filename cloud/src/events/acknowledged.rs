@@ -2,7 +2,8 @@
 //!
 //! A broken frame at the very end of the log is half a commit that nobody was told of, or an acknowledged one whose bytes
 //! rotted: the bytes do not tell which. So each start and each orderly stop writes down the number of the next event, once
-//! all before it are durable. Numbers are never given back, whatever is erased, mended or appended; so what was written down stays true,
+//! all before it are durable, and so does a service that runs, from time to time and beside its commits: after a kill only what came
+//! since then is taken for half a commit. Numbers are never given back, whatever is erased, mended or appended; so what was written down stays true,
 //! and when it is old it says less and nothing wrong. A log that ends before that number lost what was acknowledged.
 
 use std::io;
@@ -104,6 +105,47 @@ mod tests {
     }
 
     #[test]
+    fn after_a_kill_only_what_came_since_it_was_written_down_is_taken_for_half_a_commit() {
+        let disk = PowerCutDisk::default();
+        let mut log = open(&disk).unwrap();
+        for commit in 1..=3 {
+            log.append(&[br#"{"event_id":"a"}"#], 5).unwrap();
+            if commit == 2 {
+                log.write_down();
+            }
+        }
+        // Killed: nothing is written down.
+        std::mem::forget(log);
+        let name = segment_name(1);
+        let whole = disk.read(&name).unwrap();
+        let cut = |at: usize| {
+            let mut cut = disk.after_power_cut(0, None);
+            cut.replace(&name, &whole[..at]).unwrap();
+            cut
+        };
+        let third = whole.len() / 3;
+        assert_eq!(open(&cut(third * 3 - 1)).unwrap().end(), 3);
+        let lost = cut(third * 2 - 1);
+        let words = open(&lost).unwrap_err().to_string();
+        assert!(words.contains("events 2 to 2"), "{words}");
+        assert_eq!(lost.read(&name).unwrap(), whole[..third * 2 - 1], "it is left as it is");
+    }
+
+    #[test]
+    fn what_is_taken_out_after_it_was_written_down_refuses_no_start() {
+        let disk = PowerCutDisk::default();
+        let mut log = EventLog::open(disk.clone(), 1, |_| Ok(())).unwrap();
+        for _ in 0..4 {
+            log.append(&[br#"{"event_id":"a"}"#], 5).unwrap();
+        }
+        log.write_down();
+        assert_eq!(log.eraser().compact(3, &|_, _| false).unwrap(), 2);
+        assert_eq!(log.erase_from(1, &|_| true).unwrap(), 2);
+        std::mem::forget(log);
+        assert_eq!((end(&disk), open(&disk).unwrap().end()), (Ok(5), 5));
+    }
+
+    #[test]
     fn what_was_written_down_before_a_crash_refuses_no_honest_start() {
         let disk = stopped();
         let mut log = open(&disk).unwrap();
@@ -130,8 +172,10 @@ mod tests {
         }
         let disk = stopped();
         let mut log = open(&disk).unwrap();
+        log.append(&[b"{}"], 6).unwrap();
         disk.state().sync_fails = true;
-        assert!(log.append(&[b"{}"], 6).is_err());
+        assert!(log.append(&[b"{}"], 7).is_err());
+        log.write_down();
         drop(log);
         assert_eq!(end(&disk), Ok(4));
     }

@@ -301,6 +301,24 @@ async fn waiting_requests_share_a_sync_and_a_full_queue_is_refused() {
 }
 
 #[tokio::test]
+async fn how_far_events_were_acknowledged_is_written_down_after_a_commit_and_nothing_seems_to_wait_then() {
+    let disk = PowerCutDisk::default();
+    let store = EventStore::on_disk(disk.clone(), SMALL).unwrap();
+    let held = disk.hold_next_sync();
+    let mut append = Box::pin(store.append(batch(&["a", "b"])));
+    let waits =
+        std::future::poll_fn(|context| std::task::Poll::Ready(append.as_mut().poll(context).is_pending()));
+    assert!(waits.await);
+    store.write_down();
+    drop(held);
+    append.await.unwrap();
+    // What the writer does comes one after the other.
+    assert_eq!(store.erase(Erased::default()).await, Ok(0));
+    assert_eq!(super::Disk::read(&disk, "acknowledged").unwrap(), b"3\n3\n");
+    assert_eq!(store.lag(), Duration::ZERO);
+}
+
+#[tokio::test]
 async fn beyond_the_ids_that_may_be_known_nothing_is_taken_in_also_after_a_start() {
     let disk = PowerCutDisk::default();
     let few = Limits { dedup_ids: 3, ..SMALL };

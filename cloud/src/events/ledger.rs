@@ -91,6 +91,11 @@ impl Ledger {
         self.ids.has_room(now_ms)
     }
 
+    /// Writes down how far it is acknowledged.
+    pub(crate) fn write_down(&mut self) {
+        self.log.write_down();
+    }
+
     /// What takes events out beside the writer.
     pub(crate) fn eraser(&self) -> Box<dyn LogEraser> {
         self.log.eraser()

@@ -33,6 +33,8 @@ pub(crate) struct EventLog<D: Disk> {
     /// The segment appended to and its length, once there is one.
     last: Option<(String, u64)>,
     next: u64,
+    /// The number of the next event when that was written down last.
+    written_down: u64,
     /// Set after a failed sync: the disk's state is unknown until the log is opened again.
     failed: Option<String>,
 }
@@ -77,7 +79,7 @@ impl<D: Disk> EventLog<D> {
         if next > acknowledged {
             acknowledged::write(&mut disk, next);
         }
-        Ok(Self { disk, segment_bytes, last, next, failed: None })
+        Ok(Self { disk, segment_bytes, last, next, written_down: next, failed: None })
     }
 
     /// A segment that is as it was may be appended to. Of another one nobody knows whether a power cut brings back what
@@ -119,6 +121,18 @@ impl<D: Disk> EventLog<D> {
         }
     }
 
+    /// What comes to be broken before the end of the log from now on is damage. Of a log that was moved away, and may have another
+    /// in its place, nothing is written down.
+    fn acknowledge(&mut self) {
+        if let Some((name, length)) = &self.last
+            && self.failed.is_none()
+            && self.disk.length(name).is_ok_and(|there| there == *length)
+        {
+            acknowledged::write(&mut self.disk, self.next);
+            self.written_down = self.next;
+        }
+    }
+
     fn fail(&mut self, name: &str, error: &std::io::Error) -> StoreError {
         let why = format!("{name}: {error}");
         self.failed = Some(why.clone());
@@ -126,16 +140,10 @@ impl<D: Disk> EventLog<D> {
     }
 }
 
-/// An orderly stop: what comes to be broken at the end of the log from now on is damage. Of a log that was moved away, and
-/// may have another in its place, nothing is written down.
+/// An orderly stop.
 impl<D: Disk> Drop for EventLog<D> {
     fn drop(&mut self) {
-        if let Some((name, length)) = &self.last
-            && self.failed.is_none()
-            && self.disk.length(name).is_ok_and(|there| there == *length)
-        {
-            acknowledged::write(&mut self.disk, self.next);
-        }
+        self.acknowledge();
     }
 }
 
@@ -167,6 +175,12 @@ impl<D: Disk + Clone + 'static> Log for EventLog<D> {
         self.next += records.len() as u64;
         self.last = Some((name, length + bytes.len() as u64));
         Ok(first..self.next)
+    }
+
+    fn write_down(&mut self) {
+        if self.next > self.written_down {
+            self.acknowledge();
+        }
     }
 
     fn eraser(&self) -> Box<dyn LogEraser> {

@@ -94,6 +94,7 @@ impl Shown {
 enum Job {
     Append(Append),
     Erase(Rest, oneshot::Sender<Result<u64, StoreError>>),
+    WriteDown,
 }
 
 #[derive(Debug)]
@@ -197,6 +198,13 @@ impl EventStore {
         Ok(gone + answered.await.map_err(|_| StoreError::Closed)??)
     }
 
+    /// Has it written down how far events were acknowledged, between two commits: what comes to be broken before that is damage,
+    /// also after a kill.
+    pub fn write_down(&self) {
+        // A writer that is gone is told of by the next batch.
+        let _ = self.jobs.send(Job::WriteDown);
+    }
+
     /// Keeps others from rewriting segments. It is looked for from time to time, so that a service that is stopped meanwhile
     /// waits for nobody.
     async fn rewriting(&self) -> Result<Option<FileLock>, StoreError> {
@@ -286,8 +294,14 @@ fn write_all(mut ledger: Ledger, mut queue: mpsc::UnboundedReceiver<Job>, shown:
                 let erased = ledger.erase(&rest.theirs, rest.next);
                 // Before the answer: whoever gets it may rewrite segments next.
                 drop(rest.lock);
+                show_idle(shown, &queue);
                 // Whoever asked may have gone; it is done all the same.
                 let _ = answer.send(erased);
+                continue;
+            }
+            Job::WriteDown => {
+                ledger.write_down();
+                show_idle(shown, &queue);
                 continue;
             }
         };
@@ -314,6 +328,13 @@ fn write_all(mut ledger: Ledger, mut queue: mpsc::UnboundedReceiver<Job>, shown:
         // What came in meanwhile came after this group was begun.
         *shown.oldest() = (!queue.is_empty() || next.is_some()).then_some(begun);
         answer(jobs, result);
+    }
+}
+
+/// Shows that no batch waits where nothing does: what was done stood behind a batch, and was taken for one.
+fn show_idle(shown: &Shown, queue: &mpsc::UnboundedReceiver<Job>) {
+    if queue.is_empty() {
+        *shown.oldest() = None;
     }
 }
 
