@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
+use rayon::prelude::*;
 use segue_core::engine::{Engine, Request};
 use segue_core::limits::ID_BYTES;
 use segue_core::pack::VerifiedPack;
@@ -112,13 +113,15 @@ fn shards(folder: &Path, plan: &Plan) -> anyhow::Result<Vec<ShardReport>> {
         ),
         _ => bail!("run {run} was cut into {cuts:?} shards by different processes; begin another run"),
     };
-    let mut reports = Vec::with_capacity(of);
-    for shard in 0..of {
-        let report = finished(folder, plan, shard, of)?;
-        reports.push(report.with_context(|| {
+    // Each is read whole and its hash compared.
+    let checked = (0..of).into_par_iter().map(|shard| {
+        finished(folder, plan, shard, of)?.with_context(|| {
             format!("shard {shard} of {of} is missing or damaged; `segue refresh run-shard --run {run} --shard {shard} --of {of}` makes it")
-        })?);
-    }
+        })
+    });
+    // Of several that are missing the first is named.
+    let checked: Vec<anyhow::Result<ShardReport>> = checked.collect();
+    let reports = checked.into_iter().collect::<anyhow::Result<Vec<ShardReport>>>()?;
     let (wanted, counted) =
         (reports[0].subjects, reports.iter().map(|report| report.packs + report.without).sum::<usize>());
     ensure!(
