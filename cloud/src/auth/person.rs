@@ -80,8 +80,9 @@ impl PersonTokens {
         let keys = match (file, secrets.map(|secret| secret.filter(|secret| !secret.is_empty()))) {
             (None, [None, None]) => return Ok(None),
             (Some(file), [None, None]) => public_keys(file)?,
-            (Some(file), _) => {
-                anyhow::bail!("people's tokens are checked by {} or by {now}, not both", file.display())
+            (Some(file), [secret, _]) => {
+                let variable = if secret.is_some() { now } else { before };
+                anyhow::bail!("people's tokens are checked by {} or by {variable}, not both", file.display())
             }
             (None, [None, Some(_)]) => {
                 anyhow::bail!("{before} is for a secret that another took the place of; give that in {now}")
@@ -367,5 +368,12 @@ mod tests {
         let short = read([Some(&next), Some("short")]).unwrap_err();
         assert!(short.contains(VARIABLES[1]) && short.contains("fewer"), "{short}");
         assert!(read([None, Some(SECRET)]).unwrap_err().contains(VARIABLES[0]));
+        let file = Path::new("key.pem");
+        for (secrets, variable) in
+            [([Some(SECRET), None], VARIABLES[0]), ([None, Some(SECRET)], VARIABLES[1])]
+        {
+            let both = PersonTokens::read(Some(file), secrets, None).unwrap_err().to_string();
+            assert!(both.contains("key.pem") && both.contains(&format!("{variable},")), "{both}");
+        }
     }
 }
