@@ -10,6 +10,8 @@ use anyhow::{Context as _, ensure};
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde::Deserialize;
+use tokio_rustls::rustls::pki_types::alg_id::ECDSA_P256;
+use tokio_rustls::rustls::pki_types::pem::{PemObject as _, SectionKind};
 
 use crate::error::{ApiError, Code};
 
@@ -143,7 +145,7 @@ fn public_keys(file: &Path) -> anyhow::Result<Vec<(DecodingKey, Algorithm)>> {
         std::fs::read(file).with_context(|| format!("cannot read the public keys in {}", file.display()))?;
     let text = String::from_utf8_lossy(&pem);
     let blocks: Vec<&str> = text.split(BEGIN).skip(1).collect();
-    let named = file.display();
+    let (named, alone) = (file.display(), blocks.len() == 1);
     ensure!(!blocks.is_empty(), "{named} holds no public key in PEM: Ed25519, EC P-256 or RSA");
     ensure!(
         blocks.len() <= MOST_KEYS,
@@ -151,18 +153,23 @@ fn public_keys(file: &Path) -> anyhow::Result<Vec<(DecodingKey, Algorithm)>> {
         blocks.len()
     );
     let keys = blocks.into_iter().zip(1..).map(|(block, number)| {
-        public_key(&format!("{BEGIN}{block}")).with_context(|| {
-            format!("block {number} of {named} is no public key in PEM: Ed25519, EC P-256 or RSA")
+        public_key(&format!("{BEGIN}{block}"), alone).with_context(|| {
+            format!(
+                "block {number} of {named} is no public key in PEM: Ed25519, EC P-256 or RSA \
+                 (a certificate is taken as the only block, never as one of several)"
+            )
         })
     });
     keys.collect()
 }
 
-/// The key in a block of PEM, and the algorithm that goes with it.
-fn public_key(block: &str) -> Option<(DecodingKey, Algorithm)> {
-    // The library takes a private RSA key, too, but finds no signature right by it.
+/// The key in a block of PEM, and the algorithm that goes with it; that of a certificate where it is `alone`.
+fn public_key(block: &str, alone: bool) -> Option<(DecodingKey, Algorithm)> {
+    // The library takes more: private RSA keys, by which it finds no signature right, and certificates, of which a chain
+    // holds those of authorities, too, who vouch for the sign-in and sign no tokens.
     let label = block.strip_prefix(BEGIN)?.split_once("-----")?.0;
-    if label.ends_with("PRIVATE KEY") {
+    let taken = matches!(label, "PUBLIC KEY" | "RSA PUBLIC KEY") || (label == "CERTIFICATE" && alone);
+    if !taken {
         return None;
     }
     let kinds = [
@@ -170,7 +177,18 @@ fn public_key(block: &str) -> Option<(DecodingKey, Algorithm)> {
         (DecodingKey::from_ec_pem(block.as_bytes()), Algorithm::ES256),
         (DecodingKey::from_rsa_pem(block.as_bytes()), Algorithm::RS256),
     ];
-    kinds.into_iter().find_map(|(key, algorithm)| Some((key.ok()?, algorithm)))
+    let (key, algorithm) = kinds.into_iter().find_map(|(key, algorithm)| Some((key.ok()?, algorithm)))?;
+    (algorithm != Algorithm::ES256 || is_p256(block)).then_some((key, algorithm))
+}
+
+/// Whether the EC key in a block of PEM is a point of P-256 with both coordinates: the library takes those of other curves and
+/// halved ones, too, and then finds no signature right.
+fn is_p256(block: &str) -> bool {
+    // As a key and a certificate both write it: the algorithm with its curve, then a bit string of 66 bytes that begins with
+    // no unused bits and the mark of a whole point.
+    let point = [&*ECDSA_P256, &[0x03, 66, 0x00, 0x04]].concat();
+    <(SectionKind, Vec<u8>)>::from_pem_slice(block.as_bytes())
+        .is_ok_and(|(_, der)| der.windows(point.len()).any(|part| part == point))
 }
 
 #[cfg(test)]
@@ -182,6 +200,7 @@ mod tests {
     use super::super::{Caller, Callers, SentBy, ServiceKeys};
     use super::*;
     use crate::clock::now_ms;
+    use crate::tls::tests::sample;
 
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
     /// Ed25519 keys made for these tests.
@@ -192,6 +211,9 @@ mod tests {
     /// EC P-256 keys made for these tests.
     const EC_PRIVATE: &[u8] = b"-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgqdwlYCBePBGJ79VA\nEtxmJt1X+lxydZRQeu7cdS5PYeqhRANCAASfhhQL+l7JWuDEQKa0cGOvY1qS6M7n\n46691J8EFM6VyYPD6A6JVQ/Cfp62mBtVsu1Jp8xnbcqbIe8wRqfYJWU4\n-----END PRIVATE KEY-----\n";
     const EC_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEn4YUC/peyVrgxECmtHBjr2NakujO\n5+OuvdSfBBTOlcmDw+gOiVUPwn6etpgbVbLtSafMZ23KmyHvMEan2CVlOA==\n-----END PUBLIC KEY-----\n";
+    /// An EC key of P-384, and the one of P-256 above without the coordinate that follows from the other.
+    const P384_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\nMHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEnNwXomFipQgj9GdPSVLyHnB5wyN2uor/\nnHK0oJcBIBLue3Fwp3rKwN39NWqWHi5iRLQND7XvUCIKMZzgouDU/Ia+tPHEa8Ma\n1CPFZiQ9EhwSYofX4SIcxHsS0z4SMqiU\n-----END PUBLIC KEY-----\n";
+    const SHORT_PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\nMDkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDIgACn4YUC/peyVrgxECmtHBjr2NakujO\n5+OuvdSfBBTOlck=\n-----END PUBLIC KEY-----\n";
 
     fn token(claims: &Value) -> String {
         encode(&Header::default(), claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
@@ -349,9 +371,30 @@ mod tests {
             &private,
             "-----BEGIN RSA PRIVATE KEY-----\nBQA=\n-----END RSA PRIVATE KEY-----\n",
             "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
+            P384_PUBLIC,
+            SHORT_PUBLIC,
         ] {
             let error = read(&format!("{PUBLIC}{second}")).unwrap_err();
             assert!(error.contains("keys.pem") && error.contains("block 2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_taken_alone_and_no_chain_with_its_authorities() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys.pem");
+        let read = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            PersonTokens::read(Some(&file), [None; 2], None).map_err(|error| format!("{error:#}"))
+        };
+        let [leaf, authority, key] = ["certificate.pem", "other-certificate.pem", "key.pem"]
+            .map(|name| std::fs::read_to_string(sample(name)).unwrap());
+        let key = EncodingKey::from_ec_pem(key.as_bytes()).unwrap();
+        let token = signed(Algorithm::ES256, &key, 3_600);
+        assert_eq!(read(&leaf).unwrap().unwrap().person(&token).unwrap(), "u1");
+        for (text, number) in [(leaf.clone() + &authority, 1), (PUBLIC.to_owned() + &leaf, 2)] {
+            let error = read(&text).unwrap_err();
+            assert!(error.contains(&format!("block {number}")) && error.contains("certificate"), "{error}");
         }
     }
 
