@@ -46,10 +46,15 @@ pub(crate) fn client(trusted: &Path) -> anyhow::Result<ClientConfig> {
     Ok(config)
 }
 
-/// The certificates in a file, the service's own first.
-fn chain(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
-    let chain = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+/// What the file of a certificate holds.
+fn content(file: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(file).with_context(|| format!("cannot read the certificate in {}", file.display()))
+}
+
+/// The certificates in the content of a file, the service's own first.
+fn chain(pem: &[u8], file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let chain = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
         .with_context(|| format!("cannot read the certificate in {}", file.display()))?;
     ensure!(!chain.is_empty(), "{} holds no certificate in PEM", file.display());
     Ok(chain)
@@ -66,7 +71,7 @@ struct Known {
 impl Known {
     fn new(trusted: &Path) -> anyhow::Result<Self> {
         let unusable = || format!("the certificate in {} cannot be used", trusted.display());
-        let chain = chain(trusted)?;
+        let chain = chain(&content(trusted)?, trusted)?;
         let mut roots = RootCertStore::empty();
         for certificate in &chain {
             roots.add(certificate.clone()).with_context(unusable)?;

@@ -29,9 +29,9 @@ impl Pair {
     /// # Errors
     /// When a file cannot be read, holds no certificate or key, or the key is not the certificate's.
     pub fn open(certificate: &Path, key: &Path) -> anyhow::Result<Arc<Self>> {
-        // Before the files are read, here and below: what is written in between is found at the next look.
-        let seen = Mutex::new(digests(certificate, key));
-        let shown = RwLock::new(Arc::new(read(certificate, key)?));
+        let contents = contents(certificate, key)?;
+        let seen = Mutex::new(Some(digests(&contents)));
+        let shown = RwLock::new(Arc::new(pair(&contents, certificate, key)?));
         Ok(Arc::new(Self { certificate: certificate.to_owned(), key: key.to_owned(), seen, shown }))
     }
 
@@ -41,13 +41,14 @@ impl Pair {
     /// When that cannot be used, as it is written by halves or key and certificate are not each other's: what was shown before
     /// stays. Told once, until the files change again.
     pub fn look(&self) -> anyhow::Result<bool> {
-        let found = digests(&self.certificate, &self.key);
+        let contents = contents(&self.certificate, &self.key);
+        let found = contents.as_ref().ok().map(digests);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if *seen == found {
             return Ok(false);
         }
         *seen = found;
-        let pair = read(&self.certificate, &self.key)?;
+        let pair = pair(&contents?, &self.certificate, &self.key)?;
         *self.shown.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pair);
         Ok(true)
     }
@@ -81,19 +82,27 @@ pub async fn keep_looking(pair: Arc<Pair>, every: Duration) {
     }
 }
 
+/// What both files hold. They are read once a look: read again to be shown, they might not be there for a moment, and what was
+/// never shown would count as seen.
+fn contents(certificate: &Path, key: &Path) -> anyhow::Result<[Vec<u8>; 2]> {
+    let certificate = super::content(certificate)?;
+    let key = std::fs::read(key).with_context(|| unreadable(key))?;
+    Ok([certificate, key])
+}
+
+fn unreadable(key: &Path) -> String {
+    format!("cannot read the private key (PEM) in {}", key.display())
+}
+
 /// What tells one content of the files from another. Their times do not: a file put back is older.
-fn digests(certificate: &Path, key: &Path) -> Option<[[u8; 32]; 2]> {
-    Some([digest(certificate)?, digest(key)?])
+fn digests(contents: &[Vec<u8>; 2]) -> [[u8; 32]; 2] {
+    contents.each_ref().map(|content| Sha256::digest(content).into())
 }
 
-fn digest(file: &Path) -> Option<[u8; 32]> {
-    Some(Sha256::digest(std::fs::read(file).ok()?).into())
-}
-
-fn read(certificate: &Path, key: &Path) -> anyhow::Result<CertifiedKey> {
-    let chain = super::chain(certificate)?;
-    let key = PrivateKeyDer::from_pem_file(key)
-        .with_context(|| format!("cannot read the private key (PEM) in {}", key.display()))?;
+/// What the contents of the files are good for; their paths are named where that is nothing.
+fn pair([chain, pem]: &[Vec<u8>; 2], certificate: &Path, key: &Path) -> anyhow::Result<CertifiedKey> {
+    let chain = super::chain(chain, certificate)?;
+    let key = PrivateKeyDer::from_pem_slice(pem).with_context(|| unreadable(key))?;
     CertifiedKey::from_der(chain, key, &default_provider())
         .with_context(|| format!("the certificate in {} cannot be used", certificate.display()))
 }
@@ -166,6 +175,33 @@ mod tests {
         assert!(pair.look().unwrap());
         assert!(shows(&acceptor, "other-certificate.pem").await);
         assert!(!shows(&acceptor, "certificate.pem").await);
+    }
+
+    /// Replaces the key by one that can be read once alone, while what is returned lives.
+    #[cfg(target_os = "linux")]
+    fn pipe(folder: &TempDir, by: &str) -> std::io::PipeReader {
+        use std::io::Write as _;
+        use std::os::fd::AsRawFd as _;
+
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(&std::fs::read(sample(by)).unwrap()).unwrap();
+        let beside = folder.path().join("beside");
+        std::os::unix::fs::symlink(format!("/proc/self/fd/{}", reader.as_raw_fd()), &beside).unwrap();
+        std::fs::rename(beside, folder.path().join("key.pem")).unwrap();
+        reader
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_counts_as_seen_is_what_was_read_to_be_shown() {
+        let (folder, pair, acceptor) = opened();
+        put(&folder, "certificate.pem", "other-certificate.pem");
+        let _held = pipe(&folder, "other-key.pem");
+        assert!(pair.look().unwrap());
+        assert!(shows(&acceptor, "other-certificate.pem").await);
+        let _held = pipe(&folder, "other-key.pem");
+        let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| folder.path().join(name));
+        Pair::open(&certificate, &key).unwrap();
     }
 
     #[tokio::test]
