@@ -7,6 +7,9 @@ use super::error::StoreError;
 use super::frame::{self, Frame};
 use super::log::{STUB, scan};
 
+/// The time of a gap in which nothing was old: who was forgotten left it behind, whose stubs tell of no time.
+const NOTHING_OLD_MS: i64 = 0;
+
 /// The bytes of a segment without the events before number `end` that do not stay, and how many went. Stubs of what was
 /// erased go without being counted.
 pub(super) fn compacted(
@@ -35,7 +38,7 @@ pub(super) fn compacted(
 #[derive(Debug, Default)]
 struct Writing {
     bytes: Vec<u8>,
-    /// What went since the last event that stays: its first number, how many, when the last came in.
+    /// What went since the last event that stays: its first number, how many, when the latest came in of those that were old.
     gap: Option<(u64, u64, i64)>,
     gone: u64,
 }
@@ -55,8 +58,10 @@ impl Writing {
             if stays {
                 self.keep(&frame::encode(first, frame.received_ms, run.iter().map(|(_, line, _)| *line)));
             } else {
-                self.gone += run.iter().filter(|(_, line, _)| *line != STUB).count() as u64;
-                self.let_go(first, run.len() as u64, frame.received_ms);
+                let old = run.iter().filter(|(_, line, _)| *line != STUB).count() as u64;
+                self.gone += old;
+                let old_ms = if old > 0 { frame.received_ms } else { NOTHING_OLD_MS };
+                self.let_go(first, run.len() as u64, old_ms);
             }
         }
     }
@@ -66,17 +71,18 @@ impl Writing {
         self.bytes.extend_from_slice(whole);
     }
 
-    /// Events follow each other without a hole, so what goes one after the other is one gap.
-    fn let_go(&mut self, first: u64, events: u64, received_ms: i64) {
+    /// Events follow each other without a hole, so what goes one after the other is one gap. Whoever reads it must not take
+    /// hours for incomplete of which nothing went by age, so a stub's commit, which may be of today, does not date it.
+    fn let_go(&mut self, first: u64, events: u64, old_ms: i64) {
         self.gap = Some(match self.gap {
-            Some((begin, before, _)) => (begin, before + events, received_ms),
-            None => (first, events, received_ms),
+            Some((begin, before, latest_ms)) => (begin, before + events, latest_ms.max(old_ms)),
+            None => (first, events, old_ms),
         });
     }
 
     fn close_gap(&mut self) {
-        if let Some((first, events, received_ms)) = self.gap.take() {
-            self.bytes.extend(frame::encode_gap(first, events, received_ms));
+        if let Some((first, events, latest_ms)) = self.gap.take() {
+            self.bytes.extend(frame::encode_gap(first, events, latest_ms));
         }
     }
 }

@@ -83,6 +83,22 @@ fn what_stays_keeps_number_and_time_and_what_goes_is_one_gap() {
 }
 
 #[test]
+fn a_gap_tells_when_the_latest_came_in_that_was_old_and_nothing_of_who_was_forgotten() {
+    let without = |bytes: &[u8], theirs: &[u64]| {
+        let is_theirs = |bytes: &[u8]| theirs.iter().any(|number| bytes == line(*number));
+        crate::events::log::without("segment", bytes, &is_theirs).unwrap().0
+    };
+    let bytes = [commit(1, 2), commit(3, 2), commit(5, 2)].concat();
+    assert_eq!(compacted_to(&without(&bytes, &[4, 5, 6]), 7, &[]), (frame::encode_gap(1, 6, 30), 3));
+    let (alone, gone) = compacted_to(&without(&bytes, &[3, 4]), 5, &[1, 2]);
+    assert_eq!((&alone, gone), (&[commit(1, 2), frame::encode_gap(3, 2, 0), commit(5, 2)].concat(), 0));
+    assert_eq!(compacted_to(&alone, 7, &[]), (frame::encode_gap(1, 6, 50), 4), "gaps grow together");
+    // The clock was set back in between.
+    let one = |number: u64, at: i64| frame::encode(number, at, [line(number)].iter().map(Vec::as_slice));
+    assert_eq!(compacted_to(&[one(1, 90), one(2, 20)].concat(), 3, &[]), (frame::encode_gap(1, 2, 90), 2));
+}
+
+#[test]
 fn a_commit_that_is_not_old_is_not_touched_and_damage_is_no_gap() {
     let mut bytes = [commit(1, 3), commit(4, 2)].concat();
     assert_eq!(compacted_to(&bytes, 1, &[]), (bytes.clone(), 0));

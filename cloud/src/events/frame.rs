@@ -99,7 +99,8 @@ pub(crate) fn encode<'a>(first: u64, received_ms: i64, lines: impl Iterator<Item
     framed(first, events, received_ms, &body)
 }
 
-/// Writes a gap in the place of `events` events, the last of which came in at `received_ms`.
+/// Writes a gap in the place of `events` events; of those that were old the latest came in at `received_ms`, 0 where none was and
+/// all had been erased.
 pub(crate) fn encode_gap(first: u64, events: u64, received_ms: i64) -> Vec<u8> {
     framed(first, events, received_ms, &[])
 }

@@ -42,8 +42,8 @@ impl Tail {
         self.log.seen()
     }
 
-    /// When the last event came in of those in the place of which a gap was read, as they were old and gone, in milliseconds
-    /// since 1970; none where there was no gap.
+    /// When the latest event came in of those in the place of which a gap was read, as they were old and gone, in milliseconds
+    /// since 1970; 0 where all in it had been erased before, none where there was no gap.
     #[must_use]
     pub fn gone_ms(&self) -> Option<i64> {
         self.gone_ms
@@ -163,5 +163,8 @@ mod tests {
         assert_eq!(gone_ms(0), None);
         assert_eq!(log.eraser().compact(8, &|number, _| number % 2 == 0).unwrap(), 4);
         assert_eq!([0, 6, 7].map(gone_ms), [Some(70), Some(70), None]);
+        // What is behind it came in later than anything that was old.
+        assert_eq!(log.eraser().compact(10, &|number, _| number % 2 == 0).unwrap(), 0);
+        assert_eq!([0, 7, 9].map(gone_ms), [Some(70), Some(0), None]);
     }
 }

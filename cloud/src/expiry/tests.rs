@@ -13,6 +13,9 @@ use crate::erasure::Tombstones;
 use crate::events::ledger::{Ledger, Row, fingerprint};
 use crate::events::{self, EventStore, Filter, FolderDisk, Limits, StoreError, check, try_rewriting};
 
+#[path = "gap_tests.rs"]
+mod gaps;
+
 const DAY: i64 = 86_400_000;
 const NOW: i64 = 20_779 * DAY;
 

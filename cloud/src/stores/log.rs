@@ -102,9 +102,11 @@ pub trait LogReader: Debug + Send {
 /// Records that were appended together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch<'a> {
-    /// When they were, in milliseconds since 1970.
+    /// When they were, in milliseconds since 1970. Of a gap, when the latest of what was old was; 0 where nothing was and all in
+    /// it had been taken out before.
     pub appended_ms: i64,
-    /// Whether all of it was old and went ([`LogEraser::compact`]), of one batch or of several; who was forgotten leaves none.
+    /// Whether all of it was old and went ([`LogEraser::compact`]), of one batch or of several; who was forgotten leaves none
+    /// until what lies around is old.
     pub is_gap: bool,
     /// Those that were neither read before nor taken out, with their numbers, ascending.
     pub records: Vec<(u64, &'a [u8])>,
