@@ -21,3 +21,15 @@ fn who_was_forgotten_today_beside_what_was_old_keeps_no_hour_of_today_out_of_the
     let written = crate::training_log::write(world.data.path(), NOW + 3 * DAY, Filter::default()).unwrap();
     assert_eq!(written.rows, 4);
 }
+
+#[test]
+fn a_gap_of_a_clock_that_leapt_ahead_keeps_no_hour_out_of_the_training_log_that_came_since() {
+    let mut world = World::new();
+    let ahead = world.receive(-3_650, "u1", "s1", EventKind::Impression);
+    world.today();
+    world.today();
+    let data = world.data.path();
+    assert_eq!(events::eraser(data).compact(ahead + 1, &|_, _| false).unwrap(), 1);
+    let written = crate::training_log::write(data, NOW + 3 * DAY / 2, Filter::default()).unwrap();
+    assert_eq!(written.rows, 4);
+}

@@ -74,7 +74,7 @@ pub fn write(data: &Path, now_ms: i64, filter: Filter) -> anyhow::Result<Summary
                 None => hours.add(arrival),
             }
         })?;
-        if let Some(gone_ms) = tail.gone_ms() {
+        if let Some(gone_ms) = gone_ms(&tail, now_ms) {
             // Also where nothing else tells any more that something went. A gap is read before the event that makes an hour due which
             // lacks what was in it.
             writer.state.leave_out(gone_ms);
@@ -97,6 +97,14 @@ pub fn write(data: &Path, now_ms: i64, filter: Filter) -> anyhow::Result<Summary
     slates::forget(data, now_ms.div_euclid(HOUR_MS) - 2 * LABEL_HOURS)?;
     writer.summary.waiting = writer.hours.between(writer.state.next, i64::MAX).count();
     Ok(writer.summary)
+}
+
+/// When the latest event came in that went of what was read, as it was old. What is younger than [`expiry::LEAST`] is never
+/// old: a gap that says so was dated by a clock that had leapt ahead, or by somebody's erasure, and would leave out hours for
+/// good of which the log holds everything.
+fn gone_ms(tail: &Tail, now_ms: i64) -> Option<i64> {
+    let least_ms = i64::try_from(expiry::LEAST.as_millis()).unwrap_or(i64::MAX);
+    tail.gone_ms().map(|gone_ms| gone_ms.min(now_ms.saturating_sub(least_ms)))
 }
 
 /// What the events of a data folder say of their items; before there is a data set, what they say on any surface.
