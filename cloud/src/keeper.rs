@@ -3,7 +3,8 @@
 //! Each time is a process of its own: it holds what the service shall not, such as the events of some fifty hours, and one that
 //! fails or is killed never takes the service with it. What is killed is gone on with by the next one. Its input is a pipe
 //! that ends with the service, however that does, by which it knows (`segue training-log --attended`). One that has to wait for
-//! somebody else ends with the status [`LATER`], and is begun again soon.
+//! somebody else ends with the status [`LATER`], and is begun again soon; where that goes on for as long as from one time to the
+//! next, a time that failed is counted.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -31,7 +32,8 @@ pub(crate) struct Chore {
     pub(crate) soon: Duration,
     /// When it was done last, in milliseconds since 1970.
     pub(crate) last_ms: Option<i64>,
-    /// Counts one more time, by what became of it: `succeeded`, `failed` or `stopped`.
+    /// Counts one more time, by what became of it: `succeeded`, `failed` (also one that was put off until the next was due) or
+    /// `stopped`.
     pub(crate) count: fn(&'static str),
 }
 
@@ -53,16 +55,10 @@ impl Keeper {
         command: impl Fn() -> Command + Send + 'static,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = channel();
-        let mut wait = first_wait(&chore, now_ms());
+        let (mut wait, mut put_off) = (first_wait(&chore, now_ms()), Duration::ZERO);
         let thread = std::thread::Builder::new().name(chore.name.to_owned()).spawn(move || {
             while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                wait = match run(chore.name, command(), &stopped) {
-                    Some(became) => {
-                        (chore.count)(became);
-                        chore.every
-                    }
-                    None => chore.soon.min(chore.every),
-                };
+                wait = next_wait(&chore, run(chore.name, command(), &stopped), &mut put_off);
             }
         })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
@@ -87,6 +83,24 @@ fn first_wait(chore: &Chore, now_ms: i64) -> Duration {
     let age_ms =
         last_ms.map_or(u64::MAX, |last_ms| u64::try_from(now_ms.saturating_sub(last_ms)).unwrap_or(0));
     every.saturating_sub(Duration::from_millis(age_ms)).max(every.min(start))
+}
+
+/// Counts what `became` of one time, and says how long to wait for the next. What is `put_off` again and again would be told to
+/// nobody, so each time that the work was due once more meanwhile counts as one that failed.
+fn next_wait(chore: &Chore, became: Option<&'static str>, put_off: &mut Duration) -> Duration {
+    let Some(became) = became else {
+        if *put_off >= chore.every {
+            tracing::error!(chore = chore.name, "somebody else kept it from its work until it was due again");
+            (chore.count)("failed");
+            *put_off = Duration::ZERO;
+        }
+        let soon = chore.soon.min(chore.every);
+        *put_off += soon;
+        return soon;
+    };
+    (chore.count)(became);
+    *put_off = Duration::ZERO;
+    chore.every
 }
 
 /// What became of it; none where somebody else kept it from its work.
@@ -190,6 +204,30 @@ mod tests {
         drop(keeper.unwrap());
         // The last one may have been stopped.
         assert_eq!(COUNTED.lock().unwrap().iter().find(|became| **became != "stopped"), None);
+    }
+
+    #[test]
+    fn what_is_put_off_until_it_is_due_again_counts_as_failed_once_each_time() {
+        static COUNTED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+        let hour = Duration::from_secs(3_600);
+        let count = |became| COUNTED.lock().unwrap().push(became);
+        let chore = Chore { soon: hour / 4, count, ..chore(hour, None) };
+        let mut put_off = Duration::ZERO;
+        let mut counted = |became: Option<&'static str>, times: usize| {
+            for _ in 0..times {
+                let wanted = if became.is_some() { hour } else { hour / 4 };
+                assert_eq!(next_wait(&chore, became, &mut put_off), wanted);
+            }
+            std::mem::take(&mut *COUNTED.lock().unwrap())
+        };
+        assert_eq!(counted(None, 4), [""; 0], "three quarters of an hour");
+        assert_eq!(counted(None, 1), ["failed"], "an hour");
+        assert_eq!(counted(None, 3), [""; 0]);
+        assert_eq!(counted(None, 1), ["failed"], "two hours");
+        assert_eq!(counted(None, 3), [""; 0]);
+        assert_eq!(counted(Some("succeeded"), 1), ["succeeded"]);
+        assert_eq!(counted(None, 4), [""; 0], "it begins anew");
+        assert_eq!(counted(None, 1), ["failed"]);
     }
 
     #[test]
