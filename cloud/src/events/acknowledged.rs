@@ -40,11 +40,14 @@ pub(super) fn check(acknowledged: u64, segment: &str, offset: usize, next: u64) 
     Err(StoreError::damaged(segment, offset, &why))
 }
 
-/// Writes down that all events before `next` are durable. Where the disk refuses, what is there stays true.
-pub(super) fn write(disk: &mut impl Disk, next: u64) {
-    if let Err(error) = disk.replace(NAME, format!("{next}\n{next}\n").as_bytes()) {
+/// Writes down that all events before `next` are durable, and says whether it did. Where the disk refuses, what is there stays
+/// true.
+pub(super) fn write(disk: &mut impl Disk, next: u64) -> bool {
+    let written = disk.replace(NAME, format!("{next}\n{next}\n").as_bytes());
+    if let Err(error) = &written {
         tracing::warn!(%error, "how far events were acknowledged could not be written down");
     }
+    written.is_ok()
 }
 
 /// Twice the same, one a line: a damaged file says nothing.
@@ -129,6 +132,27 @@ mod tests {
         let words = open(&lost).unwrap_err().to_string();
         assert!(words.contains("events 2 to 2"), "{words}");
         assert_eq!(lost.read(&name).unwrap(), whole[..third * 2 - 1], "it is left as it is");
+    }
+
+    #[test]
+    fn what_could_not_be_written_down_is_tried_again_also_where_nothing_came_since() {
+        let mut disk = PowerCutDisk::default();
+        let mut log = open(&disk).unwrap();
+        log.append(&[br#"{"event_id":"a"}"#], 5).unwrap();
+        disk.state().replace_fails = true;
+        log.write_down();
+        // What is there may not survive a power cut.
+        disk.remove(NAME).unwrap();
+        log.write_down();
+        assert_eq!(end(&disk), Ok(2));
+        // Killed. Nor does a start take it for written.
+        std::mem::forget(log);
+        disk.remove(NAME).unwrap();
+        disk.state().replace_fails = true;
+        let mut log = open(&disk).unwrap();
+        disk.remove(NAME).unwrap();
+        log.write_down();
+        assert_eq!(end(&disk), Ok(2));
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(crate) struct EventLog<D: Disk> {
     /// The segment appended to and its length, once there is one.
     last: Option<(String, u64)>,
     next: u64,
-    /// The number of the next event when that was written down last.
+    /// The number of the next event when that was written down last; what the disk refused is tried again.
     written_down: u64,
     /// Set after a failed sync: the disk's state is unknown until the log is opened again.
     failed: Option<String>,
@@ -76,10 +76,9 @@ impl<D: Disk> EventLog<D> {
         if let Some((name, _)) = &last {
             disk.sync(name).map_err(|error| StoreError::disk("sync", name, &error))?;
         }
-        if next > acknowledged {
-            acknowledged::write(&mut disk, next);
-        }
-        Ok(Self { disk, segment_bytes, last, next, written_down: next, failed: None })
+        let is_written = next > acknowledged && acknowledged::write(&mut disk, next);
+        let written_down = if is_written { next } else { acknowledged };
+        Ok(Self { disk, segment_bytes, last, next, written_down, failed: None })
     }
 
     /// A segment that is as it was may be appended to. Of another one nobody knows whether a power cut brings back what
@@ -127,8 +126,8 @@ impl<D: Disk> EventLog<D> {
         if let Some((name, length)) = &self.last
             && self.failed.is_none()
             && self.disk.length(name).is_ok_and(|there| there == *length)
+            && acknowledged::write(&mut self.disk, self.next)
         {
-            acknowledged::write(&mut self.disk, self.next);
             self.written_down = self.next;
         }
     }
