@@ -102,3 +102,46 @@ fn without_the_syncs_the_same_check_sees_the_loss() {
         assert!(!losses(syncs).is_empty(), "{syncs:?}");
     }
 }
+
+/// Of the records that are written down, those that neither go as they are old nor are theirs.
+const STAY: [usize; 3] = [1, 4, 5];
+
+/// The log opens, and what stays of the first `stored` records is there under its number.
+fn check_stays(data: &Path, stored: usize) -> Result<(), String> {
+    let mut found = Vec::new();
+    opened(data, |frame| {
+        found.extend(frame.numbered().map(|(number, line)| (number, line.to_owned())));
+        Ok(())
+    })?;
+    let is_there = |index: usize| found.contains(&(index as u64 + 1, record(index)));
+    match STAY.into_iter().find(|index| *index < stored && !is_there(*index)) {
+        Some(lost) => Err(format!("record {lost} is lost")),
+        None => Ok(()),
+    }
+}
+
+#[test]
+fn what_was_written_down_over_segments_old_events_and_erasures_refuses_no_start_after_any_power_cut() {
+    let data = tempfile::tempdir().unwrap();
+    let (recording, mut stored) = (Recording::begin(data.path()), Vec::new());
+    let mut log = opened(data.path(), |_| Ok(())).unwrap();
+    for number in 0..BEFORE {
+        log.append(&[&record(number)], 0).unwrap();
+        stored.push(recording.so_far());
+        if !number.is_multiple_of(3) {
+            log.write_down();
+        }
+    }
+    assert_eq!(log.eraser().compact(4, &|number, _| number == 2).unwrap(), 2);
+    log.write_down();
+    assert_eq!(log.erase_from(1, &is_theirs).unwrap(), 2);
+    drop(log);
+    let recorded = recording.end();
+    let check = |data: &Path, done: usize| {
+        check_stays(data, stored.iter().filter(|operations| **operations <= done).count())
+    };
+    assert_eq!(recorded.losses(Syncs::Done, (1, 29), check), Vec::<String>::new());
+    for syncs in [Syncs::NotOfFiles, Syncs::NotOfFolders] {
+        assert!(!recorded.losses(syncs, (1, usize::MAX), check).is_empty(), "{syncs:?}");
+    }
+}
