@@ -331,7 +331,8 @@ fn write_all(mut ledger: Ledger, mut queue: mpsc::UnboundedReceiver<Job>, shown:
     }
 }
 
-/// Shows that no batch waits where nothing does: what was done stood behind a batch, and was taken for one.
+/// Shows that no batch waits where nothing does: what was done stood behind a batch, and was taken for one. One that shows itself
+/// just then and is not in the queue yet seems not to wait until the writer takes it, or the next one comes.
 fn show_idle(shown: &Shown, queue: &mpsc::UnboundedReceiver<Job>) {
     if queue.is_empty() {
         *shown.oldest() = None;
