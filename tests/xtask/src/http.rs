@@ -71,7 +71,8 @@ fn exchange(
     headers: &str,
     body: &str,
 ) -> anyhow::Result<Answer> {
-    let timeout = Duration::from_secs(30);
+    // An export reads the whole log before its first row; on a busy machine that takes a while.
+    let timeout = Duration::from_secs(120);
     let mut stream = TcpStream::connect_timeout(&address, timeout)
         .with_context(|| format!("cannot connect to {address}"))?;
     stream.set_read_timeout(Some(timeout))?;
