@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::mpsc;
@@ -44,6 +45,28 @@ fn events_acknowledged_before_a_kill_are_there_once_however_often_they_are_sent_
     }
     assert_eq!(acknowledged.len(), 1_000);
     assert_eq!(stored(data.path()).len(), 1_000);
+}
+
+#[test]
+fn after_a_kill_what_was_acknowledged_a_while_before_is_no_half_commit_when_it_rots() {
+    let data = tempfile::tempdir().unwrap();
+    let received = data.path().join("received");
+    let serve = Serve::start(data.path());
+    assert!(post(&serve.address, &["e1".to_owned()]));
+    let waited = Instant::now();
+    while fs::read(received.join("acknowledged")).ok().is_none_or(|written| written != b"2\n2\n") {
+        assert!(waited.elapsed() < Duration::from_secs(300), "nobody wrote down that the event is durable");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    drop(serve);
+    let segment = received.join(format!("{:020}.jsonl", 1));
+    let mut bytes = fs::read(&segment).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    let refused = command(data.path()).output().unwrap();
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && words.contains("events 1 to 1 were acknowledged"), "{words}");
+    assert_eq!(fs::read(&segment).unwrap(), bytes, "nothing was cut off");
 }
 
 #[test]
@@ -105,7 +128,7 @@ fn an_administrator_refreshes_and_goes_back_without_a_shell() {
         segue().args(["generate", "--tracks", "300", "--users", "20", "--data"]).arg(&data).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let keys = home.path().join("service.keys");
-    std::fs::write(&keys, format!("{KEY} admin\n")).unwrap();
+    fs::write(&keys, format!("{KEY} admin\n")).unwrap();
     let serve = Serve::run(command(&data).arg("--service-keys").arg(&keys));
     for generation in [1, 2] {
         let job = ended(&serve.address, &ask(&serve.address, "POST", "/refresh"));
